@@ -1,0 +1,191 @@
+//! Dual numbers: forward mode by operator overloading, without a graph and without allocation.
+//!
+//! In: any arithmetic [`Real`]. Out: the same arithmetic with N tangents beside each value; the rules are the op table's.
+//! Duals nest for higher orders, and `Dual<Expr>` differentiates while it traces.
+
+mod drivers;
+
+pub use drivers::*;
+
+use crate::op::{EdgeMap, Real, derived_operators, lit, op_table, rule};
+use std::ops;
+
+/// A value with N tangents: re + Σ epsᵢ·εᵢ, where εᵢ·εⱼ = 0.
+#[derive(Copy, Clone, Debug)]
+pub struct DualVec<T, const N: usize> {
+    /// The primal value.
+    pub re: T,
+    /// The tangents.
+    pub eps: [T; N],
+}
+
+/// A value with one tangent: re + eps·ε, where ε² = 0.
+///
+/// ```
+/// use wengert::Dual;
+/// let x = Dual::new(3.0, 1.0);
+/// assert_eq!((x * x).eps(), 6.0);
+/// ```
+pub type Dual<T> = DualVec<T, 1>;
+
+impl<T> Dual<T> {
+    /// A value and its tangent.
+    #[inline(always)]
+    pub fn new(re: T, eps: T) -> Self {
+        DualVec { re, eps: [eps] }
+    }
+    /// The tangent.
+    #[inline(always)]
+    pub fn eps(self) -> T {
+        let [eps] = self.eps;
+        eps
+    }
+}
+
+impl<T: Real, const N: usize> DualVec<T, N> {
+    /// A value with no tangent.
+    #[inline(always)]
+    pub fn constant(re: T) -> Self {
+        DualVec { re, eps: [lit(0.0); N] }
+    }
+
+    /// The k-th of N independent variables: tangent 1 in direction k.
+    ///
+    /// # Panics
+    /// If `k >= N`.
+    #[inline(always)]
+    pub fn variable(re: T, k: usize) -> Self {
+        let mut x = DualVec::constant(re);
+        x.eps[k] = lit(1.0);
+        x
+    }
+
+    /// Tangent of the result: the sum over operands of edge applied to the operand's tangent.
+    #[inline(always)]
+    #[track_caller]
+    fn push<const A: usize>(re: T, edges: [EdgeMap<T>; A], tangents: [[T; N]; A]) -> Self {
+        // A loop rather than `from_fn`: a closure would hide the user's line from `track_caller`.
+        let mut eps = [lit(0.0); N];
+        for i in 0..N {
+            let mut sum: Option<T> = None;
+            for k in 0..A {
+                if tangents[k][i].is_absent() {
+                    continue;
+                }
+                if let Some(term) = edges[k].apply(tangents[k][i]) {
+                    sum = Some(match sum {
+                        None => term,
+                        Some(sum) => sum + term,
+                    });
+                }
+            }
+            if let Some(sum) = sum {
+                eps[i] = sum;
+            }
+        }
+        DualVec { re, eps }
+    }
+}
+
+impl<T: Real, const N: usize> From<f64> for DualVec<T, N> {
+    #[inline(always)]
+    fn from(v: f64) -> Self {
+        lit(v)
+    }
+}
+
+macro_rules! dual_arithmetic {
+    (
+        operators { $($(#[$od:meta])* $Oper:ident $oper:ident($ox:ident $(, $oy:ident)*) = $oval:expr, |$oz:ident| [$($oedge:expr),+];)* }
+        methods { $($(#[$md:meta])* $Meth:ident $({$mp:ident: $mpt:ty = $sample:literal})? $meth:ident($mx:ident $(, $my:ident)*) = $mval:expr, |$mz:ident| [$($medge:expr),+];)* }
+        comparisons { $($(#[$cd:meta])* $Cmp:ident $cmp:ident($cx:ident, $cy:ident) = $cval:expr;)* }
+    ) => {
+        $(impl<T: Real, const N: usize> ops::$Oper for DualVec<T, N> {
+            type Output = Self;
+            #[inline(always)]
+            #[track_caller]
+            fn $oper(self $(, $oy: Self)*) -> Self {
+                let z = ops::$Oper::$oper(self.re $(, $oy.re)*);
+                DualVec::push(z, rule::$oper(self.re $(, $oy.re)*, z), [self.eps $(, $oy.eps)*])
+            }
+        })*
+
+        /// The op table's methods, without a trait to import.
+        impl<T: Real, const N: usize> DualVec<T, N> {
+            $($(#[$md])*
+            #[inline(always)]
+            #[track_caller]
+            pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
+                let z = T::$meth(self.re $(, $my.re)* $(, $mp)?);
+                DualVec::push(z, rule::$meth(self.re $(, $my.re)* $(, $mp)?, z), [self.eps $(, $my.eps)*])
+            })*
+        }
+
+        impl<T: Real, const N: usize> Real for DualVec<T, N> {
+            type Mask = T::Mask;
+            #[inline(always)]
+            fn lit(v: f64) -> Self {
+                DualVec::constant(lit(v))
+            }
+            #[inline(always)]
+            #[track_caller]
+            fn select(mask: T::Mask, a: Self, b: Self) -> Self {
+                let mut eps = a.eps;
+                for i in 0..N {
+                    if !(a.eps[i].is_absent() && b.eps[i].is_absent()) {
+                        eps[i] = T::select(mask, a.eps[i], b.eps[i]);
+                    }
+                }
+                DualVec { re: T::select(mask, a.re, b.re), eps }
+            }
+            #[inline(always)]
+            fn is_absent(&self) -> bool {
+                self.re.is_absent() && self.eps.iter().all(T::is_absent)
+            }
+            $(#[inline(always)] #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
+            $(#[inline(always)] #[track_caller] fn $cmp(self, y: Self) -> T::Mask { self.re.$cmp(y.re) })*
+        }
+    };
+}
+op_table! { dual_arithmetic }
+
+derived_operators! { [T: Real, const N: usize] DualVec<T, N> }
+
+/// Operators with a plain number on either side: the literal has no tangent, so only the dual's edge is taken.
+macro_rules! literal_operators {
+    ($([$($generics:tt)*] $T:ty, $L:ty;)*) => { $(
+        literal_operators! { @ [$($generics)*] $T, $L, Add add }
+        literal_operators! { @ [$($generics)*] $T, $L, Sub sub }
+        literal_operators! { @ [$($generics)*] $T, $L, Mul mul }
+        literal_operators! { @ [$($generics)*] $T, $L, Div div }
+        literal_operators! { @ [$($generics)*] $T, $L, Rem rem }
+    )* };
+    (@ [$($generics:tt)*] $T:ty, $L:ty, $Oper:ident $oper:ident) => {
+        impl<$($generics)* const N: usize> ops::$Oper<$L> for DualVec<$T, N> {
+            type Output = Self;
+            #[inline(always)]
+            #[track_caller]
+            fn $oper(self, y: $L) -> Self {
+                let y = <$T>::lit(y as f64);
+                let z = ops::$Oper::$oper(self.re, y);
+                let [edge, _] = rule::$oper(self.re, y, z);
+                DualVec::push(z, [edge], [self.eps])
+            }
+        }
+        impl<$($generics)* const N: usize> ops::$Oper<DualVec<$T, N>> for $L {
+            type Output = DualVec<$T, N>;
+            #[inline(always)]
+            #[track_caller]
+            fn $oper(self, y: DualVec<$T, N>) -> DualVec<$T, N> {
+                let x = <$T>::lit(self as f64);
+                let z = ops::$Oper::$oper(x, y.re);
+                let [_, edge] = rule::$oper(x, y.re, z);
+                DualVec::push(z, [edge], [y.eps])
+            }
+        }
+    };
+}
+literal_operators! {
+    [T: Real,] T, f64;
+    [] f32, f32;
+}

@@ -1,0 +1,129 @@
+//! The one error type: what a user can cause comes back as an [`Error`], never as a panic.
+//!
+//! It is opaque so that kinds can be added; the predicates (`is_shape()`, …) are the stable way to branch on it, and the
+//! message names the operation, the values or shapes, and, where it is known, the user's own source line.
+
+use std::{fmt, panic::Location};
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Something the caller can put right.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    at: Option<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Name,
+    Length,
+    Shape,
+    Trace,
+    Unsupported,
+    Parse,
+    Value,
+    Limit,
+    Native,
+}
+
+/// Where in the user's source something was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Source(&'static Location<'static>),
+    Text { line: usize, column: usize },
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), at: None }))
+    }
+
+    pub(crate) fn at(mut self, at: Option<&'static Location<'static>>) -> Self {
+        self.0.at = at.map(Place::Source);
+        self
+    }
+
+    pub(crate) fn in_text(mut self, line: usize, column: usize) -> Self {
+        self.0.at = Some(Place::Text { line, column });
+        self
+    }
+
+    /// An input or output name is unknown, missing or used twice.
+    pub fn is_name(&self) -> bool {
+        self.0.kind == Kind::Name
+    }
+    /// A slice is longer or shorter than the function's inputs or outputs.
+    pub fn is_length(&self) -> bool {
+        self.0.kind == Kind::Length
+    }
+    /// Shapes or kinds of values do not fit the operation.
+    pub fn is_shape(&self) -> bool {
+        self.0.kind == Kind::Shape
+    }
+    /// Handles of different traces were mixed, or an unknown was compared as if it were a number.
+    pub fn is_trace(&self) -> bool {
+        self.0.kind == Kind::Trace
+    }
+    /// The operation exists but not for this function (for instance the gradient of several outputs).
+    pub fn is_unsupported(&self) -> bool {
+        self.0.kind == Kind::Unsupported
+    }
+    /// Text does not parse; see [`Error::line_column`].
+    pub fn is_parse(&self) -> bool {
+        self.0.kind == Kind::Parse
+    }
+    /// A number is outside what is allowed (NaN in data, zero rows for a mean, …).
+    pub fn is_value(&self) -> bool {
+        self.0.kind == Kind::Value
+    }
+    /// A limit of size was reached.
+    pub fn is_limit(&self) -> bool {
+        self.0.kind == Kind::Limit
+    }
+    /// Native code could not be made on this machine.
+    pub fn is_native(&self) -> bool {
+        self.0.kind == Kind::Native
+    }
+
+    /// The user's source line that caused the error, where it is known.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        match self.0.at {
+            Some(Place::Source(at)) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Line and column, both from 1, in a text that does not parse.
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        match self.0.at {
+            Some(Place::Text { line, column }) => Some((line, column)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.at {
+            Some(Place::Source(at)) => write!(f, "{} (at {}:{}:{})", self.0.message, at.file(), at.line(), at.column()),
+            Some(Place::Text { line, column }) => {
+                write!(f, "line {line}, column {column}: {}", self.0.message)
+            }
+            None => f.write_str(&self.0.message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} error: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,172 @@
+//! Values that take more than one instruction, written once over [`Machine`], and the table of shared library routines.
+//!
+//! Interpreter and native code call the same routine, so their bits agree; routines come from std (the platform's libm),
+//! from the `libm` crate where std has none, and from `gamma` where neither has.
+
+mod gamma;
+
+use crate::op::{EdgeMap, Machine, Mask as _, Real, lit};
+use std::f64::consts::FRAC_1_SQRT_2;
+
+/// A routine of one argument, in both widths.
+pub struct Library1 {
+    pub(crate) name: &'static str,
+    pub(crate) f64: extern "C" fn(f64) -> f64,
+    pub(crate) f32: extern "C" fn(f32) -> f32,
+}
+
+/// A routine of two arguments, in both widths.
+pub struct Library2 {
+    pub(crate) name: &'static str,
+    pub(crate) f64: extern "C" fn(f64, f64) -> f64,
+    pub(crate) f32: extern "C" fn(f32, f32) -> f32,
+}
+
+macro_rules! library {
+    ($($NAME:ident: $Library:ident($($x:ident),*) = $f64:expr, $f32:expr;)*) => { $(
+        pub(crate) static $NAME: $Library = {
+            extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
+            extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
+            $Library { name: stringify!($NAME), f64: wide, f32: narrow }
+        };
+    )* };
+}
+library! {
+    CBRT: Library1(x) = f64::cbrt, f32::cbrt;
+    EXP: Library1(x) = f64::exp, f32::exp;
+    EXP2: Library1(x) = f64::exp2, f32::exp2;
+    EXP_M1: Library1(x) = f64::exp_m1, f32::exp_m1;
+    LN: Library1(x) = f64::ln, f32::ln;
+    LN_1P: Library1(x) = f64::ln_1p, f32::ln_1p;
+    LOG2: Library1(x) = f64::log2, f32::log2;
+    LOG10: Library1(x) = f64::log10, f32::log10;
+    SIN: Library1(x) = f64::sin, f32::sin;
+    COS: Library1(x) = f64::cos, f32::cos;
+    TAN: Library1(x) = f64::tan, f32::tan;
+    ASIN: Library1(x) = f64::asin, f32::asin;
+    ACOS: Library1(x) = f64::acos, f32::acos;
+    ATAN: Library1(x) = f64::atan, f32::atan;
+    SINH: Library1(x) = f64::sinh, f32::sinh;
+    COSH: Library1(x) = f64::cosh, f32::cosh;
+    TANH: Library1(x) = f64::tanh, f32::tanh;
+    ASINH: Library1(x) = libm::asinh, libm::asinhf;
+    ACOSH: Library1(x) = libm::acosh, libm::acoshf;
+    ATANH: Library1(x) = libm::atanh, libm::atanhf;
+    ERF: Library1(x) = libm::erf, libm::erff;
+    ERFC: Library1(x) = libm::erfc, libm::erfcf;
+    LGAMMA: Library1(x) = libm::lgamma, libm::lgammaf;
+    DIGAMMA: Library1(x) = gamma::digamma, |x| gamma::digamma(x as f64) as f32;
+    POWF: Library2(x, y) = f64::powf, f32::powf;
+    HYPOT: Library2(x, y) = f64::hypot, f32::hypot;
+    ATAN2: Library2(y, x) = f64::atan2, f32::atan2;
+    REM: Library2(x, y) = |x: f64, y: f64| x % y, |x: f32, y: f32| x % y;
+    POLYGAMMA: Library2(n, x) = gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
+}
+
+/// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect
+/// a rounding error per product.
+pub(crate) const POWI_CHAIN: u32 = 16;
+
+/// xⁿ: by squaring from the most significant bit for |n| ≤ [`POWI_CHAIN`], 1/x^|n| for a negative n.
+#[inline(always)]
+pub(crate) fn powi<M: Machine>(x: M, n: i32) -> M {
+    let m = n.unsigned_abs();
+    if m > POWI_CHAIN {
+        return x.call2(x.k(n as f64), &POWF);
+    }
+    if m == 0 {
+        return x.k(1.0);
+    }
+    let mut p = x;
+    for bit in (0..m.ilog2()).rev() {
+        p = p * p;
+        if m >> bit & 1 == 1 {
+            p = p * x;
+        }
+    }
+    if n < 0 { x.k(1.0) / p } else { p }
+}
+
+/// The edge of xⁿ: n·xⁿ⁻¹, nothing for n = 0.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn powi_edge<S: Real>(x: S, n: i32) -> EdgeMap<S> {
+    match n {
+        0 => EdgeMap::Zero,
+        1 => EdgeMap::Id,
+        i32::MIN => EdgeMap::Scale(lit::<S>(n as f64) * x.powf(lit(n as f64 - 1.0))),
+        _ => EdgeMap::Scale(lit::<S>(n as f64) * x.powi(n - 1)),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn sigmoid<M: Machine>(x: M) -> M {
+    let e = (-x.abs()).call1(&EXP);
+    M::select(x.lt(x.k(0.0)), e, x.k(1.0)) / (x.k(1.0) + e)
+}
+
+#[inline(always)]
+pub(crate) fn softplus<M: Machine>(x: M) -> M {
+    relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+}
+
+/// NaN stays NaN.
+#[inline(always)]
+pub(crate) fn relu<M: Machine>(x: M) -> M {
+    M::select(x.le(x.k(0.0)), x.k(0.0), x)
+}
+
+#[inline(always)]
+pub(crate) fn leaky_relu<M: Machine>(x: M, alpha: M) -> M {
+    M::select(x.le(x.k(0.0)), alpha * x, x)
+}
+
+#[inline(always)]
+pub(crate) fn signum<M: Machine>(x: M) -> M {
+    M::select(x.eq(x), x.k(1.0).copysign(x), x)
+}
+
+#[inline(always)]
+pub(crate) fn round<M: Machine>(x: M) -> M {
+    let t = x.trunc();
+    M::select((x - t).abs().lt(x.k(0.5)), t, t + x.k(1.0).copysign(x))
+}
+
+#[inline(always)]
+pub(crate) fn min<M: Machine>(x: M, y: M) -> M {
+    M::select(x.le(y) | !y.eq(y), x, y)
+}
+
+#[inline(always)]
+pub(crate) fn max<M: Machine>(x: M, y: M) -> M {
+    M::select(y.le(x) | !y.eq(y), x, y)
+}
+
+/// The share of the derivative that each operand of min and max gets: half at a tie.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn tie<S: Real>(x: S, y: S) -> S {
+    S::select(x.eq(y), lit(0.5), lit(1.0))
+}
+
+/// NaN stays NaN; where the bounds cross, the upper one wins.
+#[inline(always)]
+pub(crate) fn clamp<M: Machine>(x: M, lo: M, hi: M) -> M {
+    M::select(hi.lt(x), hi, M::select(x.lt(lo), lo, x))
+}
+
+#[inline(always)]
+pub(crate) fn log_add_exp<M: Machine>(x: M, y: M) -> M {
+    let gap = M::select(x.eq(y), x.k(0.0), (x - y).abs());
+    M::select(x.lt(y), y, x) + (-gap).call1(&EXP).call1(&LN_1P)
+}
+
+#[inline(always)]
+pub(crate) fn xlogy<M: Machine>(x: M, y: M) -> M {
+    M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.call1(&LN))
+}
+
+#[inline(always)]
+pub(crate) fn norm_cdf<M: Machine>(x: M) -> M {
+    x.k(0.5) * (x * x.k(-FRAC_1_SQRT_2)).call1(&ERFC)
+}

@@ -1,0 +1,18 @@
+//! The operations: one row each in the private module `table`, read by every engine.
+//!
+//! In: nothing. Out: [`Op`], the arithmetic traits [`Real`] (what users write over) and [`Machine`] (what hardware does),
+//! and [`EdgeMap`], the linear map that a graph's edge stands for.
+
+mod edge;
+mod machine;
+mod operators;
+mod real;
+mod table;
+
+pub use edge::EdgeMap;
+pub use machine::Machine;
+pub(crate) use operators::derived_operators;
+pub use real::{Mask, Real, lit, select};
+pub(crate) use table::op_table;
+pub use table::{DType, Op, Value};
+pub(crate) use table::{rule, value};

@@ -1,0 +1,98 @@
+//! The arithmetic that users write over.
+
+use super::table::{op_table, value};
+use std::{fmt, iter, ops};
+
+/// A truth value of some arithmetic: `bool` for numbers, a node for graph handles. Combine with `&`, `|`, `!`.
+pub trait Mask: Copy + ops::BitAnd<Output = Self> + ops::BitOr<Output = Self> + ops::Not<Output = Self> {}
+impl<M: Copy + ops::BitAnd<Output = M> + ops::BitOr<Output = M> + ops::Not<Output = M>> Mask for M {}
+
+/// The number `v` in the arithmetic that the context asks for.
+///
+/// ```
+/// use wengert::{lit, Real};
+/// fn half<T: Real>(x: T) -> T { x * lit(0.5) }
+/// assert_eq!(half(3.0), 1.5);
+/// ```
+#[inline(always)]
+pub fn lit<T: Real>(v: f64) -> T {
+    T::lit(v)
+}
+
+/// `a` where the mask holds, `b` elsewhere; the derivative is that of the branch taken, whatever the other one does.
+///
+/// ```
+/// use wengert::{lit, select, Real};
+/// fn relu<T: Real>(x: T) -> T { select(x.gt(lit(0.0)), x, lit(0.0)) }
+/// assert_eq!(relu(-2.0), 0.0);
+/// ```
+#[inline(always)]
+#[track_caller]
+pub fn select<T: Real>(mask: T::Mask, a: T, b: T) -> T {
+    T::select(mask, a, b)
+}
+
+macro_rules! define_real {
+    (
+        operators { $($operators:tt)* }
+        methods { $($(#[$md:meta])* $Meth:ident $({$mp:ident: $mpt:ty = $sample:literal})? $meth:ident($mx:ident $(, $my:ident)*) = $mval:expr, |$mz:ident| [$($medge:expr),+];)* }
+        comparisons { $($(#[$cd:meta])* $Cmp:ident $cmp:ident($cx:ident, $cy:ident) = $cval:expr;)* }
+    ) => {
+        /// A real number in some arithmetic: `f32`, `f64`, a dual number, or a handle of a graph under construction.
+        ///
+        /// A function that is generic over `Real` runs on all of them. There is no ordering and no equality here: with a
+        /// graph handle the outcome of a comparison is not known while the function runs, so a comparison gives a
+        /// [`Mask`] and [`select`] chooses.
+        pub trait Real:
+            Copy
+            + fmt::Debug
+            + 'static
+            + ops::Add<Output = Self>
+            + ops::Sub<Output = Self>
+            + ops::Mul<Output = Self>
+            + ops::Div<Output = Self>
+            + ops::Rem<Output = Self>
+            + ops::Neg<Output = Self>
+            + ops::AddAssign
+            + ops::SubAssign
+            + ops::MulAssign
+            + ops::DivAssign
+            + ops::RemAssign
+            + iter::Sum
+            + iter::Product
+            + for<'a> iter::Sum<&'a Self>
+            + for<'a> iter::Product<&'a Self>
+        {
+            /// The outcome of a comparison.
+            type Mask: Mask;
+            /// The number `v`, rounded to this arithmetic's width.
+            fn lit(v: f64) -> Self;
+            /// `a` where the mask holds, `b` elsewhere.
+            #[track_caller]
+            fn select(mask: Self::Mask, a: Self, b: Self) -> Self;
+            /// Whether this is a zero by construction (an absent tangent), as opposed to one that came out.
+            #[doc(hidden)]
+            #[inline(always)]
+            fn is_absent(&self) -> bool {
+                false
+            }
+            $($(#[$md])* #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self;)*
+            $($(#[$cd])* #[track_caller] fn $cmp(self, $cy: Self) -> Self::Mask;)*
+        }
+
+        define_real! { @float f32 $($meth($($my),*)[$($mp: $mpt)?])* ; $($cmp)* }
+        define_real! { @float f64 $($meth($($my),*)[$($mp: $mpt)?])* ; $($cmp)* }
+    };
+    (@float $T:ident $($meth:ident($($my:ident),*)[$($mp:ident: $mpt:ty)?])* ; $($cmp:ident)*) => {
+        impl Real for $T {
+            type Mask = bool;
+            #[inline(always)]
+            fn lit(v: f64) -> Self { v as $T }
+            #[inline(always)]
+            fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
+            $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { value::$meth(self $(, $my)* $(, $mp)?) })*
+            $(#[inline(always)] fn $cmp(self, y: Self) -> bool { value::$cmp(self, y) })*
+        }
+    };
+}
+op_table! { define_real }
