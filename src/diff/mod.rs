@@ -1,0 +1,293 @@
+//! Derivatives of functions, as functions.
+//!
+//! In: a [`Function`]. Out: a `Function` that computes derivatives. There are no rules here: the op table gives every
+//! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
+
+mod linear;
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Expr, Function, NewOutput, NodeId, OutputGroup};
+use crate::op::lit;
+use linear::Linear;
+use std::panic::Location;
+
+/// Which way a Jacobian is swept.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Forward where there are no more inputs than outputs, else reverse.
+    #[default]
+    Auto,
+    /// One sweep per input.
+    Forward,
+    /// One sweep per output.
+    Reverse,
+}
+
+impl Function {
+    /// y and the directional derivative J·t: the inputs are followed by a tangent `t_x` for every active input `x`, the
+    /// outputs by a tangent `t_y` for every output `y` (auxiliary outputs aside).
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * y)?.jvp()?;
+    /// assert_eq!(f.eval(&[3.0, 5.0, 1.0, 0.0])?, [15.0, 5.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn jvp(&self) -> Result<Function> {
+        self.transform(Extra::Tangents, |linear, x, extra| {
+            let tangents = linear.forward(&seeds(self, x.len(), extra));
+            let mut outputs = primal(self, linear);
+            outputs.extend(self.differentiable().map(|y| named("t_", y.name(), at(&tangents, y.nodes()))));
+            outputs
+        })
+    }
+
+    /// y and the adjoints Jᵀ·c: the inputs are followed by a cotangent `c_y` for every output `y` (auxiliary ones aside),
+    /// the outputs by an adjoint `d_x` for every active input `x`.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * y)?.vjp()?;
+    /// assert_eq!(f.eval(&[3.0, 5.0, 1.0])?, [15.0, 5.0, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn vjp(&self) -> Result<Function> {
+        self.transform(Extra::Cotangents, |linear, _, extra| {
+            let nodes = self.differentiable().flat_map(|y| y.nodes().iter().copied());
+            let adjoints = linear.reverse(nodes.zip(extra.iter().copied()));
+            let mut outputs = primal(self, linear);
+            outputs.extend(self.adjoint_outputs(&adjoints));
+            outputs
+        })
+    }
+
+    /// The gradient of a function of one number: an output `d_x` for every active input `x`, then the auxiliary outputs.
+    ///
+    /// # Errors
+    /// If there is not exactly one output number (auxiliary ones aside), or no active input.
+    #[track_caller]
+    pub fn grad(&self) -> Result<Function> {
+        let y = self.the_output("grad")?;
+        self.transform(Extra::None, |linear, _, _| {
+            let adjoints = linear.reverse([(y, lit(1.0))]);
+            let mut outputs: Vec<NewOutput> = self.adjoint_outputs(&adjoints).collect();
+            outputs.extend(primal(self, linear).into_iter().filter(|y| y.aux));
+            outputs
+        })
+    }
+
+    /// The outputs, then the gradient as in [`Function::grad`], sharing all work.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?.value_and_grad()?;
+    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0, 2.0, 5.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::grad`].
+    #[track_caller]
+    pub fn value_and_grad(&self) -> Result<Function> {
+        let y = self.the_output("value_and_grad")?;
+        self.transform(Extra::None, |linear, _, _| {
+            let adjoints = linear.reverse([(y, lit(1.0))]);
+            let mut outputs = primal(self, linear);
+            outputs.extend(self.adjoint_outputs(&adjoints));
+            outputs
+        })
+    }
+
+    /// The Jacobian ∂yᵢ/∂xⱼ, row by row (m×n numbers in one output `jacobian`), swept in the cheaper mode.
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn jacobian(&self) -> Result<Function> {
+        self.jacobian_in(Mode::Auto)
+    }
+
+    /// The Jacobian, as [`Function::jacobian`], in the given mode.
+    ///
+    /// # Errors
+    /// As [`Function::jacobian`].
+    #[track_caller]
+    pub fn jacobian_in(&self, mode: Mode) -> Result<Function> {
+        self.transform(Extra::None, |linear, x, _| {
+            let rows: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+            let columns = self.active_slots();
+            let forward = match mode {
+                Mode::Auto => columns.len() <= rows.len(),
+                Mode::Forward => true,
+                Mode::Reverse => false,
+            };
+            let mut entries = vec![lit(0.0); rows.len() * columns.len()];
+            if forward {
+                for (j, &slot) in columns.iter().enumerate() {
+                    let mut seed = vec![None; x.len()];
+                    seed[slot] = Some(lit(1.0));
+                    let tangents = linear.forward(&seed);
+                    for (i, &row) in rows.iter().enumerate() {
+                        entries[i * columns.len() + j] = or_zero(tangents[row.index()]);
+                    }
+                }
+            } else {
+                for (i, &row) in rows.iter().enumerate() {
+                    let adjoints = linear.reverse([(row, lit(1.0))]);
+                    for (j, &slot) in columns.iter().enumerate() {
+                        entries[i * columns.len() + j] = adjoints.get(slot).map_or(lit(0.0), |&a| or_zero(a));
+                    }
+                }
+            }
+            vec![NewOutput { name: "jacobian".into(), values: entries, aux: false }]
+        })
+    }
+
+    /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
+    /// over reverse.
+    ///
+    /// # Errors
+    /// As [`Function::grad`].
+    #[track_caller]
+    pub fn hessian(&self) -> Result<Function> {
+        let mut hessian = self.without_aux().grad()?.jacobian_in(Mode::Forward)?;
+        hessian.rename_output(0, "hessian");
+        Ok(hessian)
+    }
+
+    /// The product of the Hessian with a vector, forward over reverse: the inputs are followed by a direction `v_x` for
+    /// every active input `x`; the outputs are `hv_x`.
+    ///
+    /// # Errors
+    /// As [`Function::grad`].
+    #[track_caller]
+    pub fn hvp(&self) -> Result<Function> {
+        let grad = self.without_aux().grad()?;
+        grad.transform(Extra::Directions, |linear, x, extra| {
+            let tangents = linear.forward(&seeds(&grad, x.len(), extra));
+            let names = self.inputs().iter().filter(|group| group.is_active()).map(|group| group.name());
+            names.zip(grad.outputs()).map(|(name, y)| named("hv_", name, at(&tangents, y.nodes()))).collect()
+        })
+    }
+
+    /// Names of the outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
+    pub fn structural_zeros(&self) -> Vec<&str> {
+        let zero = |id: &NodeId| self.graph().node(*id).kind() == crate::graph::Kind::constant(0.0);
+        self.outputs().iter().filter(|y| !y.nodes().is_empty() && y.nodes().iter().all(zero)).map(OutputGroup::name).collect()
+    }
+
+    /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
+    #[track_caller]
+    fn transform(&self, extra: Extra, body: impl FnOnce(&Linear, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
+        if self.active_slots().is_empty() {
+            return Err(Error::new(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
+        }
+        if self.differentiable().next().is_none() {
+            return Err(Error::new(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
+        }
+        let n = self.input_len();
+        let mut inputs: Vec<(String, usize, bool)> =
+            self.inputs().iter().map(|group| (group.name().to_owned(), group.len(), group.is_active())).collect();
+        let groups: Vec<(String, usize)> = match extra {
+            Extra::None => vec![],
+            Extra::Cotangents => self.differentiable().map(|y| (format!("c_{}", y.name()), y.nodes().len())).collect(),
+            Extra::Tangents | Extra::Directions => {
+                let prefix = if extra == Extra::Tangents { "t_" } else { "v_" };
+                let active = self.inputs().iter().filter(|group| group.is_active());
+                active.map(|group| (format!("{prefix}{}", group.name()), group.len())).collect()
+            }
+        };
+        for (mut name, len) in groups {
+            while inputs.iter().any(|(taken, ..)| *taken == name) {
+                name.push('\'');
+            }
+            // A further derivative is taken with respect to the original inputs.
+            inputs.push((name, len, false));
+        }
+        Function::build(self.width(), inputs, Location::caller(), |args| {
+            let (x, extra) = args.split_at(n);
+            let mut outputs = body(&Linear::new(self, x), x, extra);
+            for k in 1..outputs.len() {
+                while outputs[..k].iter().any(|taken| taken.name == outputs[k].name) {
+                    outputs[k].name.push('\'');
+                }
+            }
+            outputs
+        })
+    }
+
+    /// The outputs that are differentiated.
+    pub(crate) fn differentiable(&self) -> impl Iterator<Item = &OutputGroup> {
+        self.outputs().iter().filter(|y| !y.is_aux())
+    }
+
+    /// The numbers of the active inputs.
+    pub(crate) fn active_slots(&self) -> Vec<usize> {
+        self.inputs().iter().filter(|group| group.is_active()).flat_map(|group| group.range()).collect()
+    }
+
+    fn adjoint_outputs<'a>(&'a self, adjoints: &'a [Option<Expr>]) -> impl Iterator<Item = NewOutput> + 'a {
+        self.inputs().iter().filter(|group| group.is_active()).map(|group| {
+            let values = group.range().map(|slot| adjoints.get(slot).map_or(lit(0.0), |&a| or_zero(a)));
+            named("d_", group.name(), values.collect())
+        })
+    }
+
+    fn the_output(&self, what: &str) -> Result<NodeId> {
+        let mut nodes = self.differentiable().flat_map(|y| y.nodes());
+        match (nodes.next(), nodes.count()) {
+            (Some(&node), 0) => Ok(node),
+            (first, more) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{what} needs a function of one output number, not {}: use vjp or jacobian",
+                    first.map_or(0, |_| more + 1)
+                ),
+            )),
+        }
+    }
+}
+
+#[derive(Copy, Clone, PartialEq)]
+enum Extra {
+    None,
+    Tangents,
+    Directions,
+    Cotangents,
+}
+
+fn or_zero(x: Option<Expr>) -> Expr {
+    x.unwrap_or(lit(0.0))
+}
+
+fn at(values: &[Option<Expr>], nodes: &[NodeId]) -> Vec<Expr> {
+    nodes.iter().map(|id| or_zero(values[id.index()])).collect()
+}
+
+fn named(prefix: &str, name: &str, values: Vec<Expr>) -> NewOutput {
+    NewOutput { name: format!("{prefix}{name}"), values, aux: false }
+}
+
+/// The outputs themselves.
+fn primal(f: &Function, linear: &Linear) -> Vec<NewOutput> {
+    let value = |id: &NodeId| linear.values[id.index()].num();
+    let outputs = f.outputs().iter();
+    outputs.map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(value).collect(), aux: y.is_aux() }).collect()
+}
+
+/// A tangent for every active input number.
+fn seeds(f: &Function, n: usize, tangents: &[Expr]) -> Vec<Option<Expr>> {
+    let mut seeds = vec![None; n];
+    for (slot, &t) in f.active_slots().into_iter().zip(tangents) {
+        seeds[slot] = Some(t);
+    }
+    seeds
+}

@@ -1,0 +1,190 @@
+//! Handles of a graph under construction.
+
+use super::{node::NodeId, trace};
+use crate::op::{Op, Real, Value, derived_operators, op_table};
+use num_traits::{One, Zero};
+use std::{fmt, ops, panic::Location};
+
+/// A number of a graph under construction: a plain constant, or a node of a trace. Small and `Copy`; the graph lives with
+/// the trace, so a handle outside its trace is of no use.
+#[derive(Copy, Clone)]
+pub enum Expr {
+    /// A number that is known; it needs no trace.
+    Const(f64),
+    /// A node.
+    #[doc(hidden)]
+    Node { trace: u32, id: NodeId },
+}
+
+const _: () = assert!(size_of::<Expr>() == 16, "handles are passed in two registers");
+
+/// A truth value of a graph under construction; combine with `&`, `|`, `!` and use with [`select`](crate::select).
+#[derive(Copy, Clone)]
+pub enum Cond {
+    /// A truth value that is known.
+    Const(bool),
+    /// A node.
+    #[doc(hidden)]
+    Node { trace: u32, id: NodeId },
+}
+
+#[inline]
+fn number(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) -> Expr {
+    trace::apply(op, args, at).num()
+}
+
+#[inline]
+fn mask(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) -> Cond {
+    trace::apply(op, args, at).mask()
+}
+
+macro_rules! expr_arithmetic {
+    (
+        operators { $($(#[$od:meta])* $Oper:ident $oper:ident($ox:ident $(, $oy:ident)*) = $oval:expr, |$oz:ident| [$($oedge:expr),+];)* }
+        methods { $($(#[$md:meta])* $Meth:ident $({$mp:ident: $mpt:ty = $sample:literal})? $meth:ident($mx:ident $(, $my:ident)*) = $mval:expr, |$mz:ident| [$($medge:expr),+];)* }
+        comparisons { $($(#[$cd:meta])* $Cmp:ident $cmp:ident($cx:ident, $cy:ident) = $cval:expr;)* }
+    ) => {
+        $(impl ops::$Oper for Expr {
+            type Output = Self;
+            #[inline]
+            #[track_caller]
+            fn $oper(self $(, $oy: Self)*) -> Self {
+                number(Op::$Oper, &[Value::Num(self) $(, Value::Num($oy))*], Location::caller())
+            }
+        })*
+
+        /// The op table's methods, without a trait to import.
+        impl Expr {
+            $($(#[$md])*
+            #[track_caller]
+            pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
+                number(Op::$Meth $(($mp))?, &[Value::Num(self) $(, Value::Num($my))*], Location::caller())
+            })*
+            $($(#[$cd])*
+            #[track_caller]
+            pub fn $cmp(self, y: Self) -> Cond {
+                mask(Op::$Cmp, &[Value::Num(self), Value::Num(y)], Location::caller())
+            })*
+        }
+
+        impl Real for Expr {
+            type Mask = Cond;
+            fn lit(v: f64) -> Self {
+                Expr::Const(v)
+            }
+            #[track_caller]
+            fn select(mask: Cond, a: Self, b: Self) -> Self {
+                number(Op::Select, &[Value::Mask(mask), Value::Num(a), Value::Num(b)], Location::caller())
+            }
+            fn is_absent(&self) -> bool {
+                self.is_zero()
+            }
+            $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
+            $(#[track_caller] fn $cmp(self, y: Self) -> Cond { self.$cmp(y) })*
+        }
+    };
+}
+op_table! { expr_arithmetic }
+derived_operators! { [] Expr }
+
+/// Operators with a plain number on either side.
+macro_rules! literal_operators {
+    ($($Oper:ident $oper:ident)*) => { $(
+        impl ops::$Oper<f64> for Expr {
+            type Output = Expr;
+            #[track_caller]
+            fn $oper(self, y: f64) -> Expr { ops::$Oper::$oper(self, Expr::Const(y)) }
+        }
+        impl ops::$Oper<Expr> for f64 {
+            type Output = Expr;
+            #[track_caller]
+            fn $oper(self, y: Expr) -> Expr { ops::$Oper::$oper(Expr::Const(self), y) }
+        }
+    )* };
+}
+literal_operators! { Add add Sub sub Mul mul Div div Rem rem }
+
+impl ops::BitAnd for Cond {
+    type Output = Cond;
+    #[track_caller]
+    fn bitand(self, y: Cond) -> Cond {
+        mask(Op::And, &[Value::Mask(self), Value::Mask(y)], Location::caller())
+    }
+}
+
+impl ops::BitOr for Cond {
+    type Output = Cond;
+    #[track_caller]
+    fn bitor(self, y: Cond) -> Cond {
+        mask(Op::Or, &[Value::Mask(self), Value::Mask(y)], Location::caller())
+    }
+}
+
+impl ops::Not for Cond {
+    type Output = Cond;
+    #[track_caller]
+    fn not(self) -> Cond {
+        mask(Op::Not, &[Value::Mask(self)], Location::caller())
+    }
+}
+
+impl From<f64> for Expr {
+    fn from(v: f64) -> Self {
+        Expr::Const(v)
+    }
+}
+
+/// Structural: a known zero.
+impl Zero for Expr {
+    fn zero() -> Self {
+        Expr::Const(0.0)
+    }
+    fn is_zero(&self) -> bool {
+        matches!(self, Expr::Const(v) if *v == 0.0)
+    }
+}
+
+impl One for Expr {
+    fn one() -> Self {
+        Expr::Const(1.0)
+    }
+}
+
+/// Two constants, or the same node; anything else is not known while tracing, and is an error of the trace.
+impl PartialEq for Expr {
+    #[track_caller]
+    fn eq(&self, y: &Expr) -> bool {
+        match (*self, *y) {
+            (Expr::Const(x), Expr::Const(y)) => x == y,
+            (Expr::Node { trace: s, id: x }, Expr::Node { trace: t, id: y }) if s == t && x == y => true,
+            _ => {
+                trace::undecided(Location::caller());
+                false
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Const(v) => write!(f, "{v:?}"),
+            Expr::Node { id, .. } => write!(f, "{id}"),
+        }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Cond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cond::Const(b) => write!(f, "{b}"),
+            Cond::Node { id, .. } => write!(f, "{id}"),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Functions: a graph with named inputs and outputs.
+
+use super::expr::Expr;
+use super::node::{Kind, NodeId, Width};
+use super::signature::{Binder, Collector, Inputs, Outputs};
+use super::storage::{Args, Builder, Graph};
+use super::trace::Session;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::Real;
+use std::{collections::HashSet, panic::Location, sync::Arc};
+
+/// A function as a graph: named inputs, named outputs, one float width. Cheap to clone, `Send + Sync`.
+///
+/// Everything that differentiates, simplifies or combines takes a `Function` and gives a `Function`.
+#[derive(Clone)]
+pub struct Function {
+    pub(super) graph: Arc<Graph>,
+    pub(super) width: Width,
+    pub(super) inputs: Vec<InputGroup>,
+    pub(super) outputs: Vec<OutputGroup>,
+}
+
+/// A named input: one number, or several that go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputGroup {
+    pub(super) name: String,
+    pub(super) first: usize,
+    pub(super) len: usize,
+    pub(super) active: bool,
+}
+
+impl InputGroup {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// How many numbers it has.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+    /// Whether it has no number at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+    /// Whether derivatives are taken with respect to it; see [`Function::wrt`].
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+    /// Where its numbers stand among all inputs.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.len
+    }
+}
+
+/// A named output: one number, or several that go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputGroup {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) aux: bool,
+}
+
+impl OutputGroup {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// The nodes that hold its numbers.
+    pub fn nodes(&self) -> &[NodeId] {
+        &self.nodes
+    }
+    /// Whether it is computed beside the others but not differentiated.
+    pub fn is_aux(&self) -> bool {
+        self.aux
+    }
+}
+
+/// An output of a function under construction.
+pub(crate) struct NewOutput {
+    pub(crate) name: String,
+    pub(crate) values: Vec<Expr>,
+    pub(crate) aux: bool,
+}
+
+impl Function {
+    /// Traces a closure in double precision.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that went wrong while tracing, with the line it stands in: handles of another trace, `==` between
+    /// unknowns; an empty or duplicate name; no output.
+    #[track_caller]
+    pub fn trace<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
+        Function::trace_in(Width::F64, inputs, f)
+    }
+
+    /// Traces a closure in the given width: constants are rounded to it before anything is folded.
+    ///
+    /// # Errors
+    /// As [`Function::trace`].
+    #[track_caller]
+    pub fn trace_in<I: Inputs, R: Outputs>(width: Width, inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
+        let at = Location::caller();
+        let session = Session::open(width, at);
+        let mut binder = Binder::new(&session);
+        let args = inputs.bind(&mut binder);
+        let groups = binder.groups.into_iter().map(|(name, len)| (name, len, true)).collect();
+        let mut collector = Collector::default();
+        f(args).collect(&mut collector);
+        let unnamed = collector.groups.iter().filter(|group| group.name.is_none()).count();
+        let outputs = collector.groups.into_iter().enumerate().map(|(k, group)| NewOutput {
+            name: group.name.unwrap_or_else(|| if unnamed == 1 { "y".into() } else { format!("y{k}") }),
+            values: group.values,
+            aux: group.aux,
+        });
+        Function::close(session, width, groups, outputs.collect(), at)
+    }
+
+    /// A function made by a transformation: its inputs are those of `inputs`, as (name, length, active).
+    pub(crate) fn build(
+        width: Width,
+        inputs: Vec<(String, usize, bool)>,
+        at: &'static Location<'static>,
+        body: impl FnOnce(&[Expr]) -> Vec<NewOutput>,
+    ) -> Result<Function> {
+        let session = Session::open(width, at);
+        let args: Vec<Expr> = (0..inputs.iter().map(|(_, len, _)| len).sum()).map(|_| session.input()).collect();
+        let outputs = body(&args);
+        Function::close(session, width, inputs, outputs, at)
+    }
+
+    fn close(
+        session: Session,
+        width: Width,
+        inputs: Vec<(String, usize, bool)>,
+        outputs: Vec<NewOutput>,
+        at: &'static Location<'static>,
+    ) -> Result<Function> {
+        let nodes: Vec<Vec<NodeId>> = outputs.iter().map(|output| session.outputs(&output.values, at)).collect();
+        let graph = session.finish()?;
+        let outputs = outputs.into_iter().zip(nodes);
+        let outputs = outputs.map(|(output, nodes)| OutputGroup { name: output.name, nodes, aux: output.aux }).collect();
+        Function::assemble(graph, width, inputs, outputs).map_err(|error| error.at(Some(at)))
+    }
+
+    /// Puts a function together; nodes that no output needs are left out.
+    pub(crate) fn assemble(
+        graph: Graph,
+        width: Width,
+        inputs: Vec<(String, usize, bool)>,
+        outputs: Vec<OutputGroup>,
+    ) -> Result<Function> {
+        check_names("input", inputs.iter().map(|(name, ..)| name))?;
+        check_names("output", outputs.iter().map(|output| &output.name))?;
+        if outputs.iter().all(|output| output.nodes.is_empty()) {
+            return Err(Error::new(ErrorKind::Unsupported, "the function has no output"));
+        }
+        let mut first = 0;
+        let inputs = inputs.into_iter().map(|(name, len, active)| {
+            first += len;
+            InputGroup { name, first: first - len, len, active }
+        });
+        let f = Function { inputs: inputs.collect(), graph: Arc::new(graph), width, outputs }.pruned();
+        debug_assert!(f.graph.verify().is_ok(), "{:?}", f.graph.verify());
+        Ok(f)
+    }
+
+    /// The function without the nodes that no output needs.
+    fn pruned(self) -> Function {
+        let live = self.graph.reachable(self.output_nodes());
+        if live.iter().skip(self.input_len()).all(|&live| live) {
+            return self;
+        }
+        self.rebuild(|graph, new, id, args| {
+            let node = graph.node(id);
+            new.intern(node.kind(), args, node.location())
+        })
+    }
+
+    /// Rebuilds the live part of the graph, node by node in order: `make` says which new node stands for an old one,
+    /// given the new operands.
+    pub(crate) fn rebuild(&self, mut make: impl FnMut(&Graph, &mut Builder, NodeId, &[NodeId]) -> NodeId) -> Function {
+        let graph = &*self.graph;
+        let live = graph.reachable(self.output_nodes());
+        let mut new = Builder::default();
+        let mut map = vec![NodeId(0); graph.len()];
+        for id in graph.ids() {
+            map[id.index()] = if let Kind::Input(_) = graph.node(id).kind() {
+                new.intern(graph.node(id).kind(), &[], None)
+            } else if live[id.index()] {
+                let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+                make(graph, &mut new, id, &args)
+            } else {
+                continue;
+            };
+        }
+        let mut outputs = self.outputs.clone();
+        for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
+            *node = map[node.index()];
+        }
+        Function { graph: Arc::new(new.finish()), width: self.width, inputs: self.inputs.clone(), outputs }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+    /// The float width.
+    pub fn width(&self) -> Width {
+        self.width
+    }
+    /// The inputs, in order.
+    pub fn inputs(&self) -> &[InputGroup] {
+        &self.inputs
+    }
+    /// The outputs, in order.
+    pub fn outputs(&self) -> &[OutputGroup] {
+        &self.outputs
+    }
+    /// How many numbers the inputs have together.
+    pub fn input_len(&self) -> usize {
+        self.inputs.last().map_or(0, |group| group.first + group.len)
+    }
+    /// How many numbers the outputs have together.
+    pub fn output_len(&self) -> usize {
+        self.outputs.iter().map(|output| output.nodes.len()).sum()
+    }
+    /// The nodes of all outputs, in order.
+    pub fn output_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.outputs.iter().flat_map(|output| output.nodes.iter().copied())
+    }
+
+    /// The input of a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn input(&self, name: &str) -> Result<&InputGroup> {
+        self.inputs.iter().find(|group| group.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.inputs.iter().map(InputGroup::name).collect();
+            Error::new(ErrorKind::Name, format!("no input is named `{name}`; the inputs are {}", known.join(", ")))
+        })
+    }
+
+    /// The output of a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn output(&self, name: &str) -> Result<&OutputGroup> {
+        self.outputs.iter().find(|group| group.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.outputs.iter().map(OutputGroup::name).collect();
+            Error::new(ErrorKind::Name, format!("no output is named `{name}`; the outputs are {}", known.join(", ")))
+        })
+    }
+
+    /// The same function, with derivatives taken with respect to the named inputs only.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["w", "x"], |[w, x]| w * x)?;
+    /// assert_eq!(f.wrt(["w"])?.grad()?.eval(&[2.0, 3.0])?, [3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice.
+    pub fn wrt<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        let mut f = self.clone();
+        f.inputs.iter_mut().for_each(|group| group.active = false);
+        for name in names {
+            let at = self.inputs.iter().position(|group| group.name == name.as_ref());
+            let at = at.map_or_else(|| self.input(name.as_ref()).map(|_| 0), Ok)?;
+            if std::mem::replace(&mut f.inputs[at].active, true) {
+                return Err(Error::new(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
+            }
+        }
+        Ok(f)
+    }
+
+    /// The outputs at a point, in any arithmetic: numbers, duals, or handles of a trace, which inlines the function there.
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
+        self.check_len("inputs", self.input_len(), x.len())?;
+        let values = crate::eval::eval(&self.graph, x);
+        Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
+    }
+
+    /// The function without its auxiliary outputs.
+    pub(crate) fn without_aux(&self) -> Function {
+        let mut f = self.clone();
+        f.outputs.retain(|y| !y.aux);
+        f
+    }
+
+    pub(crate) fn rename_output(&mut self, at: usize, name: &str) {
+        self.outputs[at].name = name.into();
+    }
+
+    pub(crate) fn check_len(&self, what: &str, wanted: usize, got: usize) -> Result<()> {
+        if wanted == got {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Length, format!("the function's {what} have {wanted} numbers together, not {got}")))
+    }
+}
+
+fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            || !name.chars().all(|c| c.is_alphanumeric() || "_'.".contains(c))
+        {
+            let rule = "a name starts with a letter and goes on with letters, digits, `_`, `.` or `'`";
+            return Err(Error::new(ErrorKind::Name, format!("`{name}` does not name an {what}: {rule}")));
+        }
+        if !seen.insert(name) {
+            return Err(Error::new(ErrorKind::Name, format!("two {what}s are named `{name}`")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The graph: expressions as a petgraph DAG, built by tracing a function that is generic over [`Real`](crate::Real).
+//!
+//! In: the user's closure. Out: a [`Function`], which owns its [`Graph`] and knows nothing of threads, code or machines.
+
+mod expr;
+mod function;
+mod node;
+mod signature;
+mod storage;
+mod structure;
+mod trace;
+
+pub use expr::{Cond, Expr};
+pub(crate) use function::NewOutput;
+pub use function::{Function, InputGroup, OutputGroup};
+pub use node::{Kind, Node, NodeId, Shape, Width};
+pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
+pub use storage::Graph;
+pub(crate) use storage::{Args, Builder};
+pub use structure::Structure;
+pub(crate) use trace::{Located, Session};

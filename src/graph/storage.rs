@@ -1,0 +1,163 @@
+//! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
+
+use super::node::{Kind, Node, NodeId, Shape};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::DType;
+use hashbrown::{HashTable, hash_table::Entry};
+use petgraph::graph::{DiGraph, NodeIndex};
+use rustc_hash::FxHasher;
+use std::{
+    hash::{Hash, Hasher},
+    panic::Location,
+};
+
+/// A directed acyclic graph of nodes; edges run from a node to its operands, in order, parallel edges included.
+///
+/// Creation order is a topological order, and the operands of a node are one contiguous run of edges.
+#[derive(Clone, Default)]
+pub struct Graph {
+    dag: DiGraph<Node, ()>,
+}
+
+/// Up to three operands.
+pub(crate) type Args = arrayvec::ArrayVec<NodeId, 3>;
+
+impl Graph {
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.dag.node_count()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A node.
+    ///
+    /// # Panics
+    /// If the id is of another, larger graph.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.dag.raw_nodes()[id.index()].weight
+    }
+
+    /// All ids, operands before users.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
+        (0..self.len()).map(NodeId::new)
+    }
+
+    /// The operands of a node, in order.
+    pub fn operands(&self, id: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + '_ {
+        let node = self.node(id);
+        let first = node.first as usize;
+        self.dag.raw_edges()[first..first + node.arity as usize].iter().map(|edge| NodeId::new(edge.target().index()))
+    }
+
+    /// The storage, for petgraph's algorithms. Node indices are [`NodeId::index`].
+    pub fn petgraph(&self) -> &DiGraph<Node, ()> {
+        &self.dag
+    }
+
+    /// Checks every invariant that the passes rely on.
+    ///
+    /// # Errors
+    /// Names the first node that breaks one.
+    pub fn verify(&self) -> Result<()> {
+        let fail = |id: NodeId, what: &str| Err(Error::new(ErrorKind::Shape, format!("node {id}: {what}")));
+        let mut inputs_done = false;
+        for id in self.ids() {
+            let node = self.node(id);
+            match node.kind {
+                Kind::Input(slot) if inputs_done || slot as usize != id.index() => return fail(id, "an input out of place"),
+                Kind::Input(_) => {}
+                _ => inputs_done = true,
+            }
+            let wanted: &[DType] = node.op().map_or(&[], |op| op.operands());
+            if wanted.len() != node.arity as usize {
+                return fail(id, "a wrong number of operands");
+            }
+            for (operand, &dtype) in self.operands(id).zip(wanted) {
+                if operand >= id {
+                    return fail(id, "an operand that comes after its user");
+                }
+                if self.node(operand).dtype() != dtype {
+                    return fail(id, "an operand of the wrong kind");
+                }
+                if self.node(operand).shape != node.shape {
+                    return fail(id, "operands of different shapes");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks what the given nodes depend on, themselves included.
+    pub(crate) fn reachable(&self, from: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut live = vec![false; self.len()];
+        for id in from {
+            live[id.index()] = true;
+        }
+        for id in self.ids().rev() {
+            if live[id.index()] {
+                for operand in self.operands(id) {
+                    live[operand.index()] = true;
+                }
+            }
+        }
+        live
+    }
+
+    fn push(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+        let first = self.dag.edge_count() as u32;
+        let id = self.dag.add_node(Node { kind, shape: Shape::SCALAR, arity: args.len() as u8, first, at });
+        for operand in args {
+            self.dag.add_edge(id, NodeIndex::new(operand.index()), ());
+        }
+        NodeId::new(id.index())
+    }
+}
+
+/// A graph under construction: equal nodes are made once, operands of commutative operations in a canonical order.
+#[derive(Default)]
+pub(crate) struct Builder {
+    graph: Graph,
+    seen: HashTable<NodeId>,
+}
+
+impl Builder {
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn finish(self) -> Graph {
+        self.graph
+    }
+
+    /// The node that does this to these operands, made if there is none.
+    pub(crate) fn intern(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+        let mut args: Args = args.iter().copied().collect();
+        if matches!(kind, Kind::Apply(op) if op.is_commutative()) && args[1] < args[0] {
+            args.swap(0, 1);
+        }
+        let graph = &self.graph;
+        let same = |&id: &NodeId| graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied());
+        let rehash = |&id: &NodeId| hash(graph.node(id).kind, graph.operands(id));
+        match self.seen.entry(hash(kind, args.iter().copied()), same, rehash) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let id = NodeId::new(graph.len());
+                entry.insert(id);
+                self.graph.push(kind, &args, at)
+            }
+        }
+    }
+}
+
+fn hash(kind: Kind, args: impl Iterator<Item = NodeId>) -> u64 {
+    let mut hasher = FxHasher::default();
+    kind.hash(&mut hasher);
+    for id in args {
+        id.hash(&mut hasher);
+    }
+    hasher.finish()
+}

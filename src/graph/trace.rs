@@ -1,0 +1,211 @@
+//! Traces: where a graph lives while the user's function runs.
+//!
+//! A thread has a stack of them (a trace may be taken inside another), and handles say which one they belong to.
+
+use super::expr::{Cond, Expr};
+use super::node::{Kind, NodeId, Width};
+use super::storage::{Args, Builder, Graph};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::{Op, Value};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    panic::Location,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+type Place = &'static Location<'static>;
+
+struct Trace {
+    id: u32,
+    width: Width,
+    builder: Builder,
+    error: Option<Error>,
+    /// While a graph is rebuilt, the line that made the node at hand; otherwise the caller's line is taken.
+    at: Option<Option<Place>>,
+}
+
+#[derive(Default)]
+struct Stack {
+    live: Vec<Trace>,
+    /// Where the last traces were taken, to name a stale handle's origin.
+    past: VecDeque<(u32, Place)>,
+}
+
+thread_local! {
+    static STACK: RefCell<Stack> = RefCell::default();
+}
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+const REMEMBERED: usize = 64;
+
+impl Trace {
+    fn fail(&mut self, kind: ErrorKind, at: Place, message: impl Into<String>) {
+        self.error.get_or_insert_with(|| Error::new(kind, message).at(Some(at)));
+    }
+
+    fn number(&mut self, x: Expr, what: &str, at: Place) -> NodeId {
+        match x {
+            Expr::Const(v) => self.builder.intern(Kind::constant(self.width.round(v)), &[], None),
+            Expr::Node { trace, id } => self.own(trace, id, what, at),
+        }
+    }
+
+    fn operand(&mut self, x: Value<Expr, Cond>, op: Op, at: Place) -> NodeId {
+        match x {
+            Value::Num(x) => self.number(x, op.name(), at),
+            Value::Mask(Cond::Const(b)) => self.builder.intern(Kind::Flag(b), &[], None),
+            Value::Mask(Cond::Node { trace, id }) => self.own(trace, id, op.name(), at),
+        }
+    }
+
+    fn own(&mut self, trace: u32, id: NodeId, what: &str, at: Place) -> NodeId {
+        if trace == self.id {
+            return id;
+        }
+        self.fail(ErrorKind::Trace, at, format!("{what}: an operand is a handle of another trace"));
+        self.builder.intern(Kind::constant(f64::NAN), &[], None)
+    }
+}
+
+/// Applies an operation to handles, in the innermost trace of this thread.
+pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(known) = constants(args) {
+            let width = stack.live.last().map_or(Width::F64, |trace| trace.width);
+            return fold(op, &known, width);
+        }
+        let Some(trace) = stack.live.last_mut() else {
+            let origin = args.iter().find_map(|x| match *x {
+                Value::Num(Expr::Node { trace, .. }) | Value::Mask(Cond::Node { trace, .. }) => Some(trace),
+                _ => None,
+            });
+            let past = stack.past.iter().find(|(id, _)| Some(*id) == origin);
+            let from = past.map_or("an earlier trace".into(), |(_, at)| format!("the trace at {}:{}", at.file(), at.line()));
+            panic!("{} at {}:{}: the operand is a handle of {from}, and no trace is live", op.name(), at.file(), at.line());
+        };
+        let ids: Args = args.iter().map(|&x| trace.operand(x, op, at)).collect();
+        let at = trace.at.unwrap_or(Some(at));
+        let (trace_id, id) = (trace.id, trace.builder.intern(Kind::Apply(op), &ids, at));
+        match op.result() {
+            crate::op::DType::Float => Value::Num(Expr::Node { trace: trace_id, id }),
+            crate::op::DType::Mask => Value::Mask(Cond::Node { trace: trace_id, id }),
+        }
+    })
+}
+
+fn constants(args: &[Value<Expr, Cond>]) -> Option<arrayvec::ArrayVec<Value<f64, bool>, 3>> {
+    args.iter()
+        .map(|x| match *x {
+            Value::Num(Expr::Const(v)) => Some(Value::Num(v)),
+            Value::Mask(Cond::Const(b)) => Some(Value::Mask(b)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn fold(op: Op, args: &[Value<f64, bool>], width: Width) -> Value<Expr, Cond> {
+    match crate::eval::constant(op, args, width) {
+        Value::Num(v) => Value::Num(Expr::Const(v)),
+        Value::Mask(b) => Value::Mask(Cond::Const(b)),
+    }
+}
+
+/// Records that an unknown was compared as if it were a number.
+pub(super) fn undecided(at: Place) {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(trace) = stack.live.last_mut() {
+            trace.fail(
+                ErrorKind::Trace,
+                at,
+                "`==` on two handles: whether they are equal is not known while tracing; use `.eq()` and `select`",
+            );
+        }
+    });
+}
+
+/// A trace that this code holds open; dropped without [`Session::finish`] (a panic in the user's closure), it is undone.
+pub(crate) struct Session {
+    id: u32,
+    depth: usize,
+}
+
+impl Session {
+    pub(crate) fn open(width: Width, at: Place) -> Session {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        STACK.with_borrow_mut(|stack| {
+            stack.live.push(Trace { id, width, builder: Builder::default(), error: None, at: None });
+            if stack.past.len() == REMEMBERED {
+                stack.past.pop_front();
+            }
+            stack.past.push_back((id, at));
+            Session { id, depth: stack.live.len() - 1 }
+        })
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
+        STACK.with_borrow_mut(|stack| f(&mut stack.live[self.depth]))
+    }
+
+    /// The next input, before any other node.
+    pub(crate) fn input(&self) -> Expr {
+        self.with(|trace| {
+            let slot = trace.builder.graph().len() as u32;
+            let id = trace.builder.intern(Kind::Input(slot), &[], None);
+            Expr::Node { trace: self.id, id }
+        })
+    }
+
+    /// The nodes of the results.
+    pub(crate) fn outputs(&self, results: &[Expr], at: Place) -> Vec<NodeId> {
+        self.with(|trace| results.iter().map(|&x| trace.number(x, "the function's result", at)).collect())
+    }
+
+    pub(crate) fn finish(self) -> Result<Graph> {
+        let trace = STACK.with_borrow_mut(|stack| stack.live.pop().expect("an open session has a trace"));
+        std::mem::forget(self);
+        match trace.error {
+            Some(error) => Err(error),
+            None => Ok(trace.builder.finish()),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        STACK.with_borrow_mut(|stack| stack.live.truncate(self.depth));
+    }
+}
+
+/// While this lives, new nodes of the innermost trace are attributed to the lines that [`Located::at`] gives.
+pub(crate) struct Located {
+    live: bool,
+}
+
+impl Located {
+    pub(crate) fn new() -> Self {
+        Located { live: STACK.with_borrow(|stack| stack.live.last().is_some_and(|trace| trace.at.is_none())) }
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, at: Option<Place>) {
+        if self.live {
+            STACK.with_borrow_mut(|stack| {
+                if let Some(trace) = stack.live.last_mut() {
+                    trace.at = Some(at);
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Located {
+    fn drop(&mut self) {
+        if self.live {
+            STACK.with_borrow_mut(|stack| {
+                if let Some(trace) = stack.live.last_mut() {
+                    trace.at = None;
+                }
+            });
+        }
+    }
+}
