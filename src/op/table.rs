@@ -158,7 +158,7 @@ macro_rules! op_table {
             /// ψ(x) = d ln Γ(x)/dx
             Digamma digamma(x) = x.call1(&kernels::DIGAMMA), |z| [x.polygamma(1)];
             /// ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
-            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n + 1)];
+            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n.saturating_add(1))];
         }
         comparisons {
             /// x < y
