@@ -366,6 +366,14 @@ impl Op {
     }
 }
 
+/// As in the text form: the name, and the parameter of an operation that has one, as `powi[3]`.
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())?;
+        self.parameter().map_or(Ok(()), |n| write!(f, "[{n}]"))
+    }
+}
+
 #[inline(always)]
 fn floats<N: Copy, M: Copy, const K: usize>(args: &[Value<N, M>]) -> [N; K] {
     std::array::from_fn(|k| args[k].num())
