@@ -1,4 +1,5 @@
 //! wip
+mod diagnose;
 mod diff;
 pub mod dual;
 mod error;
@@ -6,7 +7,8 @@ mod eval;
 mod graph;
 mod kernels;
 mod op;
-pub use diff::Mode;
+pub use diagnose::{Cost, GradientCost, NonFinite};
+pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use graph::{

@@ -43,11 +43,6 @@ impl Function {
     pub fn parse(text: &str) -> Result<Function> {
         parse::function(text)
     }
-
-    /// A node as its line in the text.
-    pub(crate) fn line(&self, id: NodeId) -> Line<'_> {
-        Line { f: self, id }
-    }
 }
 
 impl FromStr for Function {
@@ -71,7 +66,7 @@ impl fmt::Display for Function {
         }
         out.write_str(") {\n")?;
         for id in self.graph.ids().skip(self.input_len()) {
-            writeln!(out, "  {}", self.line(id))?;
+            writeln!(out, "  {}", Line(self, id))?;
         }
         out.write_str("}")
     }
@@ -103,23 +98,20 @@ fn group(
     Ok(())
 }
 
-/// See [`Function::line`].
-pub(crate) struct Line<'f> {
-    f: &'f Function,
-    id: NodeId,
-}
+/// A node as its line.
+struct Line<'f>(&'f Function, NodeId);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let graph = &self.f.graph;
-        write!(out, "{} = ", self.id)?;
-        match graph.node(self.id).kind() {
+        let Line(f, id) = *self;
+        write!(out, "{id} = ")?;
+        match f.graph.node(id).kind() {
             Kind::Input(slot) => write!(out, "input {slot}"),
-            Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), self.f.width)),
+            Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), f.width)),
             Kind::Flag(b) => write!(out, "flag {b}"),
             Kind::Apply(op) => {
                 write!(out, "{op}")?;
-                for (k, operand) in graph.operands(self.id).enumerate() {
+                for (k, operand) in f.graph.operands(id).enumerate() {
                     write!(out, "{} {operand}", if k == 0 { "" } else { "," })?;
                 }
                 Ok(())
