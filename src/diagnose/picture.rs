@@ -18,7 +18,7 @@ impl Function {
     /// ```
     /// use wengert::Function;
     /// let f = Function::trace("x", |x| x.sin() * x)?;
-    /// std::fs::write(std::env::temp_dir().join("f.dot"), f.to_dot()).unwrap(); // dot -Tsvg f.dot
+    /// assert!(f.to_dot().starts_with("digraph {")); // saved as f.dot, `dot -Tsvg f.dot` draws it
     /// # Ok::<(), wengert::Error>(())
     /// ```
     pub fn to_dot(&self) -> String {
@@ -33,7 +33,7 @@ impl Function {
     /// use wengert::Function;
     /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
     /// let dot = f.to_dot_at(&[2.0, 1.0])?;
-    /// assert!(dot.contains(r#"n0 [label="a\n= 2\n∂/∂a = 1\nadjoint 2""#));
+    /// assert!(dot.contains(r#"n0 [label="a\n= 2\n∂/∂a = 1\n∂/∂b = 0\nadjoint 2""#));
     /// assert!(dot.contains(r#"n2 -> n5 [label="2"]"#));
     /// # Ok::<(), wengert::Error>(())
     /// ```
