@@ -7,6 +7,7 @@ mod eval;
 mod graph;
 mod kernels;
 mod op;
+pub mod optim;
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
