@@ -5,9 +5,12 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+mod jit;
 mod kernels;
 mod op;
 pub mod optim;
+mod schedule;
+mod simplify;
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
@@ -16,4 +19,7 @@ pub use graph::{
     Aux, Binder, Collector, Cond, Expr, Function, Graph, InputGroup, Inputs, Kind, Like, Node, NodeId, OutputGroup, Outputs,
     Shape, Structure, Width, aux, like,
 };
+pub use jit::{Compiled, CompiledRows, Report};
 pub use op::{DType, EdgeMap, Machine, Mask, Op, Real, Value, lit, select};
+pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
+pub use simplify::{Licence, Rule, Simplify};

@@ -6,7 +6,7 @@
 //! `BLESS=1 cargo test --test ir` writes the results after `check`; the numbers of `run` are written by hand.
 
 use std::{fmt::Write, path::Path};
-use wengert::{Function, Width};
+use wengert::{Function, Simplify, Width};
 
 /// The transformations, by the words of the directives; they apply from left to right.
 fn transform(f: &Function, word: &str) -> Result<Function, wengert::Error> {
@@ -23,6 +23,10 @@ fn transform(f: &Function, word: &str) -> Result<Function, wengert::Error> {
         "jacobian" => f.jacobian(),
         "hessian" => f.hessian(),
         "hvp" => f.hvp(),
+        "simplify" => Ok(f.simplify()),
+        "simplify(rounding)" => Ok(f.simplify_with(Simplify::EXACT.rounding(true))),
+        "simplify(finite)" => Ok(f.simplify_with(Simplify::EXACT.finite(true))),
+        "simplify(all)" => Ok(f.simplify_with(Simplify::EXACT.rounding(true).finite(true))),
         _ => panic!("there is no transformation `{word}`"),
     }
 }
@@ -31,21 +35,24 @@ type Engine = fn(&Function, &[f64]) -> Vec<f64>;
 
 /// All ways to evaluate a function; they must agree to the bit.
 const ENGINES: &[(&str, Engine)] = &[
-    ("interpreter", |f, x| match f.width() {
-        Width::F64 => f.eval(x).unwrap(),
-        Width::F32 => {
-            let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-            f.eval(&narrow).unwrap().into_iter().map(f64::from).collect()
-        }
-    }),
-    ("linearisation", |f, x| match f.width() {
-        Width::F64 => f.linearize_at(x).unwrap().outputs(),
-        Width::F32 => {
-            let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-            f.linearize_at(&narrow).unwrap().outputs().into_iter().map(f64::from).collect()
-        }
-    }),
+    ("walk over the graph", |f, x| in_width(f, x, |f, x| f.eval(x), |f, x| f.eval(x))),
+    ("linearisation", |f, x| in_width(f, x, |f, x| Ok(f.linearize_at(x)?.outputs()), |f, x| Ok(f.linearize_at(x)?.outputs()))),
+    ("simplified", |f, x| in_width(&f.simplify(), x, |f, x| f.eval(x), |f, x| f.eval(x))),
+    ("native code", |f, x| in_width(f, x, |f, x| f.compile()?.call_vec(x), |f, x| f.compile()?.call_vec(x))),
 ];
+
+type In<T> = fn(&Function, &[T]) -> Result<Vec<T>, wengert::Error>;
+
+/// Evaluates in the function's own width.
+fn in_width(f: &Function, x: &[f64], wide: In<f64>, narrow: In<f32>) -> Vec<f64> {
+    match f.width() {
+        Width::F64 => wide(f, x).unwrap(),
+        Width::F32 => {
+            let x: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+            narrow(f, &x).unwrap().into_iter().map(f64::from).collect()
+        }
+    }
+}
 
 fn transformed(f: &Function, words: &str) -> Function {
     words.split_whitespace().fold(f.clone(), |f, word| {

@@ -172,7 +172,7 @@ impl Function {
     }
 
     /// The function without the nodes that no output needs.
-    fn pruned(self) -> Function {
+    pub(crate) fn pruned(self) -> Function {
         let live = self.graph.reachable(self.output_nodes());
         if live.iter().skip(self.input_len()).all(|&live| live) {
             return self;

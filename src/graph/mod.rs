@@ -20,4 +20,4 @@ pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
 pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};
 pub use structure::Structure;
-pub(crate) use trace::{Located, Session};
+pub(crate) use trace::Located;

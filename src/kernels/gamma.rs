@@ -36,7 +36,7 @@ pub(crate) fn digamma(x: f64) -> f64 {
     }
     // Near its positive zero ψ(x) = (x − x₀)·…, so the recurrence there would cancel.
     const ROOT_HI: f64 = 1.4616321449683623;
-    const ROOT_LO: f64 = 4.1331163094414435e-17;
+    const ROOT_LO: f64 = 4.133116309441443e-17;
     let d = (x - ROOT_HI) - ROOT_LO;
     if d.abs() < 0.05 {
         return near_root(d);

@@ -5,19 +5,17 @@
 
 mod gamma;
 
-use crate::op::{EdgeMap, Machine, Mask as _, Real, lit};
+use crate::op::{EdgeMap, Machine, Real, lit};
 use std::f64::consts::FRAC_1_SQRT_2;
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
-    pub(crate) name: &'static str,
     pub(crate) f64: extern "C" fn(f64) -> f64,
     pub(crate) f32: extern "C" fn(f32) -> f32,
 }
 
 /// A routine of two arguments, in both widths.
 pub struct Library2 {
-    pub(crate) name: &'static str,
     pub(crate) f64: extern "C" fn(f64, f64) -> f64,
     pub(crate) f32: extern "C" fn(f32, f32) -> f32,
 }
@@ -27,7 +25,7 @@ macro_rules! library {
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
             extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
-            $Library { name: stringify!($NAME), f64: wide, f32: narrow }
+            $Library { f64: wide, f32: narrow }
         };
     )* };
 }

@@ -14,5 +14,5 @@ pub use machine::Machine;
 pub(crate) use operators::derived_operators;
 pub use real::{Mask, Real, lit, select};
 pub(crate) use table::op_table;
+pub(crate) use table::rule;
 pub use table::{DType, Op, Value};
-pub(crate) use table::{rule, value};

@@ -24,6 +24,7 @@ macro_rules! derived_operators {
         impl<$($generics)*> std::iter::$Trait for $T {
             #[inline]
             #[track_caller]
+            #[allow(clippy::assign_op_pattern, reason = "the operator is a macro's argument")]
             fn $method<I: Iterator<Item = Self>>(mut items: I) -> Self {
                 // From the first item on, not from the literal: −0 + 0 is +0.
                 let Some(mut all) = items.next() else { return $crate::op::lit($empty) };

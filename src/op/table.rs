@@ -6,7 +6,7 @@
 
 #![allow(unused_variables, reason = "a rule need not use every operand, nor the result")]
 
-use super::{EdgeMap, Machine, Mask, Real, lit};
+use super::{EdgeMap, Machine, Real, lit};
 use crate::kernels;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 

@@ -1,0 +1,212 @@
+//! Compiled functions.
+
+use super::native::{self, FlatFn, Native};
+use crate::error::{Error, Result};
+use crate::graph::{Function, Width};
+use crate::schedule::{Layout, Options, Program, Scalar, Tier, wrong_width};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
+///
+/// Inputs are one slice with the inputs one after the other, outputs likewise. A call allocates nothing (after a thread's
+/// first call of a large function) and gives the same bits every time.
+#[derive(Clone)]
+pub struct Compiled {
+    // What a call reads comes first, on one cache line.
+    direct: Option<FlatFn>,
+    input_len: usize,
+    output_len: usize,
+    width: Width,
+    native: Arc<Native>,
+    layout: Arc<Layout>,
+}
+
+impl Function {
+    /// Compiles to native code for this processor.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// let g = f.value_and_grad()?.compile()?;
+    /// let [e, da, db] = g.call([2.0, 1.0])?;
+    /// assert_eq!((e, da, db), (6.0, 2.0, 5.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn compile(&self) -> Result<Compiled> {
+        self.lower().compile()
+    }
+
+    /// As [`Function::compile`], with options.
+    ///
+    /// # Errors
+    /// As [`Function::compile`].
+    pub fn compile_with(&self, options: Options) -> Result<Compiled> {
+        self.lower_with(options).compile()
+    }
+}
+
+impl Program {
+    /// Compiles to native code that gives the same bits as the interpreter does on this program.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn compile(&self) -> Result<Compiled> {
+        let native = Native::new(self, None)?;
+        let direct = match native.functions[..] {
+            // SAFETY: `Lowering::flat` emitted this function with this signature.
+            [(address, _)] => Some(unsafe { std::mem::transmute::<*const u8, FlatFn>(address) }),
+            _ => None,
+        };
+        Ok(Compiled {
+            direct,
+            input_len: self.layout.input_len,
+            output_len: self.layout.output_len,
+            width: self.width,
+            native: Arc::new(native),
+            layout: self.layout.clone(),
+        })
+    }
+
+    /// The Cranelift IR that the program becomes.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn clif(&self) -> Result<String> {
+        native::clif(self, None)
+    }
+
+    /// The machine code that the program becomes, as text.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn assembly(&self) -> Result<String> {
+        native::assembly(self, None)
+    }
+}
+
+impl Compiled {
+    /// Evaluates into a slice.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    #[inline]
+    pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        if x.len() != self.input_len || y.len() != self.output_len || T::WIDTH != self.width {
+            return Err(self.misfit(x.len(), y.len(), T::WIDTH));
+        }
+        match self.direct {
+            // SAFETY: the slices are as long as the code reads and writes, and of its width; one function needs no scratch.
+            Some(f) => unsafe { f(x.as_ptr().cast(), y.as_mut_ptr().cast(), std::ptr::NonNull::dangling().as_ptr()) },
+            None => self.call_segments(x.as_ptr().cast(), y.as_mut_ptr().cast()),
+        }
+        Ok(())
+    }
+
+    /// Evaluates; the number of outputs is known from the context and checked.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    #[inline]
+    pub fn call<T: Scalar, const M: usize>(&self, x: impl AsRef<[T]>) -> Result<[T; M]> {
+        let mut y = [T::default(); M];
+        self.call_into(x.as_ref(), &mut y)?;
+        Ok(y)
+    }
+
+    /// Evaluates into a new vector.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    pub fn call_vec<T: Scalar>(&self, x: &[T]) -> Result<Vec<T>> {
+        let mut y = vec![T::default(); self.output_len];
+        self.call_into(x, &mut y)?;
+        Ok(y)
+    }
+
+    #[inline(never)]
+    fn call_segments(&self, x: *const u8, y: *mut u8) {
+        native::with_scratch(self.native.scratch, |scratch| {
+            for &(address, _) in &self.native.functions {
+                // SAFETY: as in `call_into`; the scratch memory is as large as the segments need.
+                unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch) }
+            }
+        });
+    }
+
+    #[cold]
+    fn misfit(&self, inputs: usize, outputs: usize, width: Width) -> Error {
+        self.layout.check(inputs, outputs).err().unwrap_or_else(|| wrong_width(self.width, width))
+    }
+
+    /// How many numbers the inputs have together.
+    pub fn input_len(&self) -> usize {
+        self.input_len
+    }
+
+    /// How many numbers the outputs have together.
+    pub fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    /// What compiling took and gave.
+    pub fn report(&self) -> Report {
+        Report::new(&self.native, &self.layout)
+    }
+}
+
+/// What compiling took and gave.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The tier that was taken.
+    pub tier: Tier,
+    /// Operations in the lowered program.
+    pub operations: usize,
+    /// Native functions that it was cut into.
+    pub functions: usize,
+    /// Bytes of machine code.
+    pub code_bytes: usize,
+    /// Bytes of scratch memory that a call uses.
+    pub scratch_bytes: usize,
+    /// Time from the lowered program to code that can be called.
+    pub compile_time: Duration,
+    /// Outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
+    pub structural_zeros: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(native: &Native, layout: &Layout) -> Report {
+        Report {
+            tier: native.stats.tier,
+            operations: native.stats.operations,
+            functions: native.functions.len(),
+            code_bytes: native.stats.code_bytes,
+            scratch_bytes: native.scratch * 8,
+            compile_time: native.stats.time,
+            structural_zeros: layout.structural_zeros.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} operations, {} bytes of code in {} function{}, {} bytes of scratch, tier {:?}, compiled in {:.3} ms",
+            self.operations,
+            self.code_bytes,
+            self.functions,
+            if self.functions == 1 { "" } else { "s" },
+            self.scratch_bytes,
+            self.tier,
+            self.compile_time.as_secs_f64() * 1e3,
+        )?;
+        if !self.structural_zeros.is_empty() {
+            write!(f, "; always zero: {}", self.structural_zeros.join(", "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! The emitter: a [`Machine`] whose numbers are values of Cranelift IR, so that kernels written once become native code.
+
+use crate::graph::Width;
+use crate::kernels::{Library1, Library2};
+use crate::op::Machine;
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, condcodes::FloatCC, types};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::FunctionBuilder;
+use std::{cell::RefCell, ops};
+
+/// The function that is being emitted.
+pub(super) struct Emitter<'f> {
+    pub(super) builder: RefCell<FunctionBuilder<'f>>,
+    pub(super) width: Width,
+    pub(super) call_conv: CallConv,
+}
+
+impl<'f> Emitter<'f> {
+    pub(super) fn float(&self) -> Type {
+        match self.width {
+            Width::F32 => types::F32,
+            Width::F64 => types::F64,
+        }
+    }
+
+    pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
+        Emit { emitter: self, v }
+    }
+
+    pub(super) fn mask(&self, v: Value) -> EmitMask<'_, 'f> {
+        EmitMask { emitter: self, v }
+    }
+
+    pub(super) fn constant(&self, v: f64) -> Value {
+        match self.width {
+            Width::F32 => self.builder.borrow_mut().ins().f32const(v as f32),
+            Width::F64 => self.builder.borrow_mut().ins().f64const(v),
+        }
+    }
+
+    fn library(&self, f64: *const u8, f32: *const u8, args: &[Value]) -> Value {
+        let address = match self.width {
+            Width::F32 => f32,
+            Width::F64 => f64,
+        };
+        let mut signature = Signature::new(self.call_conv);
+        signature.params.extend(args.iter().map(|_| AbiParam::new(self.float())));
+        signature.returns.push(AbiParam::new(self.float()));
+        let mut builder = self.builder.borrow_mut();
+        let signature = builder.import_signature(signature);
+        let callee = builder.ins().iconst(types::I64, address as i64);
+        let call = builder.ins().call_indirect(signature, callee, args);
+        builder.inst_results(call)[0]
+    }
+}
+
+/// A number in native code.
+#[derive(Copy, Clone)]
+pub(super) struct Emit<'e, 'f> {
+    emitter: &'e Emitter<'f>,
+    pub(super) v: Value,
+}
+
+/// A truth value in native code: 0 or 1 in a byte.
+#[derive(Copy, Clone)]
+pub(super) struct EmitMask<'e, 'f> {
+    emitter: &'e Emitter<'f>,
+    pub(super) v: Value,
+}
+
+impl<'e, 'f> Emit<'e, 'f> {
+    fn with(self, f: impl FnOnce(&mut FunctionBuilder<'f>) -> Value) -> Self {
+        Emit { v: f(&mut self.emitter.builder.borrow_mut()), ..self }
+    }
+
+    fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
+        self.emitter.mask(self.emitter.builder.borrow_mut().ins().fcmp(condition, self.v, y.v))
+    }
+}
+
+macro_rules! instructions {
+    ($Self:ident: $($Trait:ident $method:ident $ins:ident;)*) => { $(
+        impl ops::$Trait for $Self<'_, '_> {
+            type Output = Self;
+            fn $method(self, y: Self) -> Self {
+                let v = self.emitter.builder.borrow_mut().ins().$ins(self.v, y.v);
+                $Self { v, ..self }
+            }
+        }
+    )* };
+}
+instructions! { Emit: Add add fadd; Sub sub fsub; Mul mul fmul; Div div fdiv; }
+instructions! { EmitMask: BitAnd bitand band; BitOr bitor bor; }
+
+impl ops::Neg for Emit<'_, '_> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        self.with(|b| b.ins().fneg(self.v))
+    }
+}
+
+impl ops::Not for EmitMask<'_, '_> {
+    type Output = Self;
+    fn not(self) -> Self {
+        let mut builder = self.emitter.builder.borrow_mut();
+        let one = builder.ins().iconst(types::I8, 1);
+        let v = builder.ins().bxor(self.v, one);
+        EmitMask { v, ..self }
+    }
+}
+
+impl<'e, 'f> Machine for Emit<'e, 'f> {
+    type Mask = EmitMask<'e, 'f>;
+    fn k(self, v: f64) -> Self {
+        Emit { v: self.emitter.constant(v), ..self }
+    }
+    fn fma(self, y: Self, z: Self) -> Self {
+        self.with(|b| b.ins().fma(self.v, y.v, z.v))
+    }
+    fn sqrt(self) -> Self {
+        self.with(|b| b.ins().sqrt(self.v))
+    }
+    fn abs(self) -> Self {
+        self.with(|b| b.ins().fabs(self.v))
+    }
+    fn floor(self) -> Self {
+        self.with(|b| b.ins().floor(self.v))
+    }
+    fn ceil(self) -> Self {
+        self.with(|b| b.ins().ceil(self.v))
+    }
+    fn trunc(self) -> Self {
+        self.with(|b| b.ins().trunc(self.v))
+    }
+    fn copysign(self, y: Self) -> Self {
+        self.with(|b| b.ins().fcopysign(self.v, y.v))
+    }
+    fn lt(self, y: Self) -> Self::Mask {
+        self.compare(FloatCC::LessThan, y)
+    }
+    fn le(self, y: Self) -> Self::Mask {
+        self.compare(FloatCC::LessThanOrEqual, y)
+    }
+    fn eq(self, y: Self) -> Self::Mask {
+        self.compare(FloatCC::Equal, y)
+    }
+    fn select(m: Self::Mask, a: Self, b: Self) -> Self {
+        a.with(|builder| builder.ins().select(m.v, a.v, b.v))
+    }
+    fn call1(self, f: &'static Library1) -> Self {
+        Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v]), ..self }
+    }
+    fn call2(self, y: Self, f: &'static Library2) -> Self {
+        Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
+    }
+}

@@ -1,0 +1,14 @@
+//! Native code: a program's steps through Cranelift into functions of this process.
+//!
+//! In: a [`Program`](crate::Program). Out: a [`Compiled`] that owns its code and frees it. Nothing here knows of handles or of rules; every value
+//! comes from the op table through the emitter, so interpreter and native code give the same bits.
+
+mod compiled;
+mod emit;
+mod lower;
+mod native;
+mod rows;
+mod segment;
+
+pub use compiled::{Compiled, Report};
+pub use rows::CompiledRows;

@@ -1,0 +1,190 @@
+//! Cranelift: from IR to memory that can be called, and back to the system when it is no longer needed.
+
+use super::emit::Emitter;
+use super::lower::{self, Lowering};
+use super::segment::Plan;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::schedule::{Program, RowCall, Tier};
+use cranelift_codegen::ir::{AbiParam, UserFuncName, types};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{Linkage, Module};
+use std::{cell::RefCell, fmt::Write as _, sync::OnceLock, time::Duration, time::Instant};
+
+/// Up to this many operations the better register allocator is worth its time.
+const BEST_UP_TO: usize = 400_000;
+
+/// `fn(x, y, scratch)` for one point; see [`Lowering::flat`].
+pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *mut u64);
+/// `fn(inputs, outputs, scratch, from, to)` over rows; see [`Lowering::row_loop`].
+pub(super) type RowsFn = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u64, i64, i64);
+
+/// Native functions and the memory that they live in.
+pub(super) struct Native {
+    module: Option<JITModule>,
+    /// Addresses, with whether the function runs for every row.
+    pub(super) functions: Vec<(*const u8, bool)>,
+    /// Words of scratch memory that a call needs.
+    pub(super) scratch: usize,
+    pub(super) stats: Stats,
+}
+
+/// What compiling took.
+#[derive(Clone, Copy)]
+pub(super) struct Stats {
+    pub(super) tier: Tier,
+    pub(super) operations: usize,
+    pub(super) code_bytes: usize,
+    pub(super) time: Duration,
+}
+
+// SAFETY: the code is finished and never changes; the module is not touched again before it is dropped, which needs `&mut`.
+unsafe impl Send for Native {}
+// SAFETY: as above, shared access only reads addresses.
+unsafe impl Sync for Native {}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: whoever can call the functions holds a reference to this value, and there is none left.
+            unsafe { module.free_memory() }
+        }
+    }
+}
+
+impl Native {
+    pub(super) fn new(program: &Program, rows: Option<&RowCall>) -> Result<Native> {
+        let start = Instant::now();
+        let operations = program.len();
+        let tier = match program.options.tier {
+            Tier::Auto if operations <= BEST_UP_TO => Tier::Best,
+            Tier::Auto => Tier::Fast,
+            tier => tier,
+        };
+        let mut module = JITModule::new(JITBuilder::with_isa(isa(tier)?, cranelift_module::default_libcall_names()));
+        let mut ids = Vec::new();
+        let mut code_bytes = 0;
+        let plan = Plan::new(program, rows.is_some());
+        emit(program, &plan, rows, &mut module, |module, context, k| {
+            let name = format!("segment{k}");
+            let id = module.declare_function(&name, Linkage::Local, &context.func.signature).map_err(failed)?;
+            module.define_function(id, context).map_err(failed)?;
+            code_bytes += context.compiled_code().map_or(0, |code| code.code_buffer().len());
+            ids.push((id, plan.segments[k].per_row));
+            Ok(())
+        })?;
+        module.finalize_definitions().map_err(failed)?;
+        let functions = ids.iter().map(|&(id, per_row)| (module.get_finalized_function(id), per_row)).collect();
+        let stats = Stats { tier, operations, code_bytes, time: start.elapsed() };
+        Ok(Native { functions, module: Some(module), scratch: plan.scratch, stats })
+    }
+}
+
+/// The Cranelift IR that the program becomes.
+pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
+    let mut text = String::new();
+    emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |_, context, _| {
+        let _ = write!(text, "{}", context.func.display());
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// The machine code that the program becomes, as assembly.
+pub(super) fn assembly(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
+    let mut text = String::new();
+    emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |module, context, _| {
+        context.set_disasm(true);
+        let code = context.compile(module.isa(), &mut Default::default()).map_err(|e| failed(format!("{:?}", e.inner)))?;
+        text.push_str(code.vcode.as_deref().unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+fn emit(
+    program: &Program,
+    plan: &Plan,
+    rows: Option<&RowCall>,
+    module: &mut JITModule,
+    mut done: impl FnMut(&mut JITModule, &mut cranelift_codegen::Context, usize) -> Result<()>,
+) -> Result<()> {
+    let results = lower::results(program);
+    let mut context = module.make_context();
+    let mut reused = FunctionBuilderContext::new();
+    for (k, segment) in plan.segments.iter().enumerate() {
+        module.clear_context(&mut context);
+        let params: &[types::Type] = if rows.is_some() { &[types::I64; 5] } else { &[types::I64; 3] };
+        context.func.signature.params.extend(params.iter().map(|&ty| AbiParam::new(ty)));
+        context.func.name = UserFuncName::user(0, k as u32);
+        let call_conv = context.func.signature.call_conv;
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut reused);
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        let params = builder.block_params(entry).to_vec();
+        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv };
+        match rows {
+            None => Lowering::flat(&emitter, program, plan, segment, &results, &params),
+            Some(call) if plan.segments.len() == 1 => Lowering::row_loop(&emitter, program, plan, call, &results, &params),
+            Some(call) => Lowering::row_segment(&emitter, program, plan, segment, call, &results, &params),
+        }
+        let mut builder = emitter.builder.into_inner();
+        use cranelift_codegen::ir::InstBuilder as _;
+        builder.ins().return_(&[]);
+        builder.seal_all_blocks();
+        builder.finalize(module.target_config());
+        done(module, &mut context, k)?;
+    }
+    Ok(())
+}
+
+/// The instruction set of this processor, with the settings of a tier.
+fn isa(tier: Tier) -> Result<OwnedTargetIsa> {
+    static BEST: OnceLock<std::result::Result<OwnedTargetIsa, String>> = OnceLock::new();
+    static FAST: OnceLock<std::result::Result<OwnedTargetIsa, String>> = OnceLock::new();
+    let (cell, allocator) = if tier == Tier::Fast { (&FAST, "single_pass") } else { (&BEST, "backtracking") };
+    let make = || {
+        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+        let mut flags = settings::builder();
+        for (name, value) in [
+            ("opt_level", "none"),
+            ("regalloc_algorithm", allocator),
+            ("enable_verifier", verify),
+            ("is_pic", "false"),
+            ("unwind_info", "false"),
+            ("enable_probestack", "false"),
+        ] {
+            flags.set(name, value).map_err(|e| e.to_string())?;
+        }
+        let isa = cranelift_native::builder().map_err(str::to_owned)?;
+        isa.finish(settings::Flags::new(flags)).map_err(|e| e.to_string())
+    };
+    cell.get_or_init(make).clone().map_err(failed)
+}
+
+fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Native, format!("native code could not be made: {reason}"))
+}
+
+thread_local! {
+    static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends this thread's scratch memory, grown once to the largest size asked for.
+pub(super) fn with_scratch<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    if words == 0 {
+        return f(std::ptr::NonNull::dangling().as_ptr());
+    }
+    let mut workspace = WORKSPACE.take();
+    if workspace.len() < words {
+        workspace.resize(words, 0);
+    }
+    let result = f(workspace.as_mut_ptr());
+    WORKSPACE.set(workspace);
+    result
+}

@@ -1,0 +1,113 @@
+//! Compiled row maps.
+
+use super::compiled::Report;
+use super::native::{self, Native, RowsFn};
+use crate::error::Result;
+use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
+use std::sync::Arc;
+
+/// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
+#[derive(Clone)]
+pub struct CompiledRows {
+    native: Arc<Native>,
+    program: RowProgram,
+}
+
+impl RowMap {
+    /// Compiles to native code for this processor.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn compile(&self) -> Result<CompiledRows> {
+        self.lower().compile()
+    }
+
+    /// As [`RowMap::compile`], with options.
+    ///
+    /// # Errors
+    /// As [`RowMap::compile`].
+    pub fn compile_with(&self, options: Options) -> Result<CompiledRows> {
+        self.lower_with(options).compile()
+    }
+}
+
+impl RowProgram {
+    /// Compiles to native code that gives the same bits as the interpreter does on this program.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn compile(&self) -> Result<CompiledRows> {
+        Ok(CompiledRows { native: Arc::new(Native::new(&self.program, Some(&self.call))?), program: self.clone() })
+    }
+
+    /// The Cranelift IR that the program becomes.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn clif(&self) -> Result<String> {
+        native::clif(&self.program, Some(&self.call))
+    }
+
+    /// The machine code that the program becomes, as text.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn assembly(&self) -> Result<String> {
+        native::assembly(&self.program, Some(&self.call))
+    }
+}
+
+/// Pointers to up to this many slices are collected on the stack.
+const ON_STACK: usize = 16;
+
+impl CompiledRows {
+    /// Evaluates over rows: a slice per input (row by row for those that vary), a slice per output (row by row for those that are
+    /// not reduced). Gives the number of rows.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit, or a mean is asked for over no rows.
+    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
+        let call: &RowCall = &self.program.call;
+        self.program.program.check_width(T::WIDTH)?;
+        let rows = call.check(inputs, outputs)?;
+        call.start(outputs);
+        let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
+        let (mut heap_in, mut heap_out) = (Vec::new(), Vec::new());
+        let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
+        let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
+        native::with_scratch(self.native.scratch, |scratch| {
+            // SAFETY: `Lowering` emitted these functions with this signature; every slice was checked to be as long as they read
+            // and write over these rows, and to be of their width.
+            let run = |address: *const u8, from: usize, to: usize| unsafe {
+                std::mem::transmute::<*const u8, RowsFn>(address)(x, y, scratch, from as i64, to as i64);
+            };
+            match self.native.functions[..] {
+                [(address, _)] => run(address, 0, rows),
+                ref segments => {
+                    segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| run(address, 0, 1));
+                    for row in 0..rows {
+                        segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| run(address, row, row + 1));
+                    }
+                }
+            }
+        });
+        call.finish(outputs, rows);
+        Ok(rows)
+    }
+
+    /// What compiling took and gave.
+    pub fn report(&self) -> Report {
+        Report::new(&self.native, &self.program.program.layout)
+    }
+}
+
+fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *const P {
+    if all.len() > ON_STACK {
+        heap.extend(all);
+        return heap.as_ptr();
+    }
+    for (place, pointer) in stack.iter_mut().zip(all) {
+        *place = pointer;
+    }
+    stack.as_ptr()
+}

@@ -1,0 +1,99 @@
+//! The interpreter: a program's steps, one after the other, by the same kernels as native code.
+
+use super::program::{Program, Step};
+use super::scalar::Scalar;
+use crate::error::Result;
+use crate::graph::{Kind, Width};
+use crate::op::Value;
+
+/// Registers of one run; reused from row to row.
+pub(super) struct Registers<T> {
+    values: Vec<Value<T, bool>>,
+}
+
+impl<T: Scalar> Registers<T> {
+    pub(super) fn new(program: &Program) -> Self {
+        Registers { values: vec![Value::Num(T::default()); program.steps.len()] }
+    }
+
+    pub(super) fn number(&self, step: u32) -> T {
+        self.values[step as usize].num()
+    }
+
+    /// Runs steps of the program; `input` gives the number of an input slot.
+    pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has the features.
+            return unsafe { run_fma(&program.steps, range, &mut self.values, input) };
+        }
+        run(&program.steps, range, &mut self.values, input);
+    }
+}
+
+/// The walk with hardware multiply-add; without it `mul_add` is a library call.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_fma<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [Value<T, bool>], input: impl Fn(usize) -> T) {
+    run(steps, range, values, input);
+}
+
+#[inline(always)]
+fn run<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [Value<T, bool>], input: impl Fn(usize) -> T) {
+    for k in range {
+        let step = &steps[k];
+        values[k] = match step.kind {
+            Kind::Input(slot) => Value::Num(input(slot as usize)),
+            Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
+            Kind::Flag(b) => Value::Mask(b),
+            Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
+        };
+    }
+}
+
+impl Program {
+    /// Evaluates by interpretation: `x` has the inputs one after the other, `y` gets the outputs likewise.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
+        self.check_width(T::WIDTH)?;
+        self.layout.check(x.len(), y.len())?;
+        let mut registers = Registers::new(self);
+        registers.run(self, 0..self.steps.len(), |slot| x[slot]);
+        for (y, &step) in y.iter_mut().zip(&*self.outputs) {
+            *y = registers.number(step);
+        }
+        Ok(())
+    }
+
+    /// Evaluates by interpretation; the number of outputs is checked.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    pub fn call<T: Scalar, const M: usize>(&self, x: impl AsRef<[T]>) -> Result<[T; M]> {
+        let mut y = [T::default(); M];
+        self.call_into(x.as_ref(), &mut y)?;
+        Ok(y)
+    }
+
+    /// Evaluates by interpretation.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit.
+    pub fn call_vec<T: Scalar>(&self, x: &[T]) -> Result<Vec<T>> {
+        let mut y = vec![T::default(); self.layout.output_len];
+        self.call_into(x, &mut y)?;
+        Ok(y)
+    }
+}
+
+impl Width {
+    /// Bytes of a number.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Width::F32 => 4,
+            Width::F64 => 8,
+        }
+    }
+}

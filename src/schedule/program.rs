@@ -1,0 +1,219 @@
+//! The lowered program.
+
+use super::contract::{contract, undetached};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Function, Kind, Width};
+use crate::op::{DType, Op};
+use std::sync::Arc;
+
+/// How much time the native compiler may spend.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum Tier {
+    /// [`Tier::Best`] up to a size where it would take long, then [`Tier::Fast`].
+    #[default]
+    Auto,
+    /// A register allocator of one pass: code in a third of the time that runs up to twice as long.
+    Fast,
+    /// The backtracking register allocator.
+    Best,
+}
+
+/// How a function is lowered. The defaults are what [`Function::compile`] takes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) simplify: bool,
+    pub(crate) fuse: bool,
+    pub(crate) tier: Tier,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { simplify: true, fuse: true, tier: Tier::Auto }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Self {
+        Options::default()
+    }
+    /// Whether to simplify first, by exact rules. On by default.
+    pub fn simplify(mut self, on: bool) -> Self {
+        self.simplify = on;
+        self
+    }
+    /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
+    /// but not to the bit what the unfused operations give. On by default.
+    pub fn fuse(mut self, on: bool) -> Self {
+        self.fuse = on;
+        self
+    }
+    /// How much time the native compiler may spend.
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.tier = tier;
+        self
+    }
+}
+
+/// One step: its result has the step's number, its operands are numbers of earlier steps.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) kind: Kind,
+    pub(crate) args: [u32; 3],
+}
+
+impl Step {
+    pub(crate) fn op(&self) -> Option<Op> {
+        match self.kind {
+            Kind::Apply(op) => Some(op),
+            _ => None,
+        }
+    }
+    pub(crate) fn operands(&self) -> &[u32] {
+        &self.args[..self.op().map_or(0, Op::arity)]
+    }
+    pub(crate) fn dtype(&self) -> DType {
+        self.kind.dtype()
+    }
+}
+
+/// The lengths and names of a program's inputs and outputs.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) inputs: Vec<(String, usize)>,
+    pub(crate) outputs: Vec<(String, usize)>,
+    pub(crate) input_len: usize,
+    pub(crate) output_len: usize,
+    pub(crate) structural_zeros: Vec<String>,
+}
+
+impl Layout {
+    #[inline]
+    pub(crate) fn check(&self, inputs: usize, outputs: usize) -> Result<()> {
+        if inputs == self.input_len && outputs == self.output_len { Ok(()) } else { Err(self.mismatch(inputs, outputs)) }
+    }
+
+    #[cold]
+    fn mismatch(&self, inputs: usize, outputs: usize) -> Error {
+        let list = |groups: &[(String, usize)]| {
+            groups
+                .iter()
+                .map(|(name, len)| if *len == 1 { name.clone() } else { format!("{name}[{len}]") })
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let message = if inputs != self.input_len {
+            format!("{} numbers for the inputs {}, which have {} together", inputs, list(&self.inputs), self.input_len)
+        } else {
+            format!(
+                "room for {} numbers for the outputs {}, which have {} together",
+                outputs,
+                list(&self.outputs),
+                self.output_len
+            )
+        };
+        Error::new(ErrorKind::Length, message)
+    }
+}
+
+/// A function lowered to a list of steps: the interpreter runs it, native code is made from it, with the same bits.
+#[derive(Clone)]
+pub struct Program {
+    pub(crate) width: Width,
+    pub(crate) steps: Arc<[Step]>,
+    /// The first steps, that do not depend on a row.
+    pub(crate) invariant: usize,
+    pub(crate) outputs: Arc<[u32]>,
+    pub(crate) layout: Arc<Layout>,
+    pub(crate) options: Options,
+}
+
+impl Function {
+    /// Lowers the function to a program for the interpreter, or for [`Program::compile`].
+    pub fn lower(&self) -> Program {
+        self.lower_with(Options::default())
+    }
+
+    /// As [`Function::lower`], with options.
+    pub fn lower_with(&self, options: Options) -> Program {
+        Program::new(self, options, &[])
+    }
+}
+
+impl Program {
+    /// `varying` says which inputs differ from row to row.
+    pub(super) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
+        let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
+        let mut f = undetached(f);
+        if options.simplify {
+            f = f.simplify();
+        }
+        if options.fuse {
+            f = contract(&f);
+        }
+        let graph = f.graph();
+        let mut varies = vec![false; graph.len()];
+        for id in graph.ids() {
+            varies[id.index()] = match graph.node(id).kind() {
+                Kind::Input(slot) => varying.get(slot as usize).copied().unwrap_or(false),
+                _ => graph.operands(id).any(|operand| varies[operand.index()]),
+            };
+        }
+        // What does not depend on a row first; each part stays in topological order.
+        let mut place = vec![0u32; graph.len()];
+        let mut steps = Vec::with_capacity(graph.len());
+        let mut invariant = 0;
+        for part in [false, true] {
+            for id in graph.ids().filter(|id| varies[id.index()] == part) {
+                place[id.index()] = steps.len() as u32;
+                let mut args = [0; 3];
+                for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
+                    *arg = place[operand.index()];
+                }
+                steps.push(Step { kind: graph.node(id).kind(), args });
+            }
+            if !part {
+                invariant = steps.len();
+            }
+        }
+        let layout = Layout {
+            inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
+            outputs: f.outputs().iter().map(|group| (group.name().to_owned(), group.nodes().len())).collect(),
+            input_len: f.input_len(),
+            output_len: f.output_len(),
+            structural_zeros,
+        };
+        Program {
+            width: f.width(),
+            steps: steps.into(),
+            invariant,
+            outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
+            layout: Arc::new(layout),
+            options,
+        }
+    }
+
+    /// The number of operations.
+    pub fn len(&self) -> usize {
+        self.steps.iter().filter(|step| step.op().is_some()).count()
+    }
+
+    /// Whether there is no operation.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The float width.
+    pub fn width(&self) -> Width {
+        self.width
+    }
+
+    pub(crate) fn check_width(&self, width: Width) -> Result<()> {
+        if self.width == width { Ok(()) } else { Err(wrong_width(self.width, width)) }
+    }
+}
+
+#[cold]
+pub(crate) fn wrong_width(is: Width, asked: Width) -> Error {
+    Error::new(ErrorKind::Shape, format!("the function computes in {is}, and is called with {asked}"))
+}

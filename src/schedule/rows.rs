@@ -1,0 +1,262 @@
+//! One function over many rows: per-row results, and sums or means over the rows.
+
+use super::interpret::Registers;
+use super::program::{Options, Program};
+use super::scalar::Scalar;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::Function;
+use std::sync::Arc;
+
+/// What becomes of an output over the rows.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Reduce {
+    /// One result per row.
+    Each,
+    /// The sum over the rows, added up in the order of the rows; 0 for no rows.
+    Sum,
+    /// That sum divided by the number of rows; no rows are an error.
+    Mean,
+}
+
+/// A function that is mapped over rows: some inputs have a value per row, the others are shared, and outputs are kept per row or
+/// reduced. The number of rows is a run-time number.
+///
+/// ```
+/// use wengert::Function;
+/// // the squared error of a line, its mean and the mean of its gradient over all points
+/// let f = Function::trace((["a", "b"], ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
+/// let g = f.wrt(["a", "b"])?.value_and_grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
+/// let (mut loss, mut da, mut db) = ([0.0], [0.0], [0.0]);
+/// g.call_into(&[&[1.0], &[0.0], &[1.0, 2.0], &[1.0, 4.0]], &mut [&mut loss, &mut da, &mut db])?;
+/// assert_eq!((loss[0], da[0], db[0]), (2.0, -4.0, -2.0));
+/// # Ok::<(), wengert::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RowMap {
+    f: Function,
+    shape: RowShape,
+}
+
+/// Which inputs vary and which outputs are reduced.
+#[derive(Clone, Debug)]
+pub(crate) struct RowShape {
+    pub(crate) varying: Vec<bool>,
+    pub(crate) reduce: Vec<Reduce>,
+}
+
+impl Function {
+    /// Maps the function over rows, with a value per row for the named inputs.
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice, or there is none.
+    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
+        let mut varying = vec![false; self.inputs().len()];
+        for name in names {
+            let group = self.input(name.as_ref())?;
+            let at = self.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
+            if std::mem::replace(&mut varying[at], true) {
+                return Err(Error::new(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
+            }
+        }
+        if !varying.contains(&true) {
+            return Err(Error::new(ErrorKind::Name, "map_rows needs an input that varies from row to row"));
+        }
+        Ok(RowMap { f: self.clone(), shape: RowShape { varying, reduce: vec![Reduce::Each; self.outputs().len()] } })
+    }
+}
+
+impl RowMap {
+    fn reduce<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>, reduce: Reduce) -> Result<RowMap> {
+        for name in names {
+            let output = self.f.output(name.as_ref())?;
+            let at = self.f.outputs().iter().position(|other| other.name() == output.name()).expect("the output is one of them");
+            self.shape.reduce[at] = reduce;
+        }
+        Ok(self)
+    }
+
+    /// Sums the named outputs over the rows.
+    ///
+    /// # Errors
+    /// If a name is unknown.
+    pub fn sum<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
+        self.reduce(names, Reduce::Sum)
+    }
+
+    /// Averages the named outputs over the rows.
+    ///
+    /// # Errors
+    /// If a name is unknown.
+    pub fn mean<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
+        self.reduce(names, Reduce::Mean)
+    }
+
+    /// Sums every output over the rows.
+    pub fn sum_all(mut self) -> RowMap {
+        self.shape.reduce.fill(Reduce::Sum);
+        self
+    }
+
+    /// Averages every output over the rows.
+    pub fn mean_all(mut self) -> RowMap {
+        self.shape.reduce.fill(Reduce::Mean);
+        self
+    }
+
+    /// Lowers to a program for the interpreter.
+    pub fn lower(&self) -> RowProgram {
+        self.lower_with(Options::default())
+    }
+
+    /// As [`RowMap::lower`], with options.
+    pub fn lower_with(&self, options: Options) -> RowProgram {
+        let groups = self.f.inputs().iter().zip(&self.shape.varying);
+        let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
+        let program = Program::new(&self.f, options, &varying);
+        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape)), program }
+    }
+}
+
+/// How a row call's slices are checked and read: shared by the interpreter and native code.
+#[derive(Debug)]
+pub(crate) struct RowCall {
+    pub(crate) shape: RowShape,
+    /// Per input slot: its group, and its place in the group.
+    pub(crate) slots: Vec<(u32, u32)>,
+    /// Per output number: its group, and its place in the group.
+    pub(crate) places: Vec<(u32, u32)>,
+    inputs: Vec<(String, usize)>,
+    outputs: Vec<(String, usize)>,
+}
+
+impl RowCall {
+    fn new(program: &Program, shape: &RowShape) -> Self {
+        let places = |groups: &[(String, usize)]| {
+            let groups = groups.iter().enumerate();
+            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
+        };
+        RowCall {
+            shape: shape.clone(),
+            slots: places(&program.layout.inputs),
+            places: places(&program.layout.outputs),
+            inputs: program.layout.inputs.clone(),
+            outputs: program.layout.outputs.clone(),
+        }
+    }
+
+    pub(crate) fn input_len(&self, group: usize) -> usize {
+        self.inputs[group].1
+    }
+    pub(crate) fn output_len(&self, group: usize) -> usize {
+        self.outputs[group].1
+    }
+
+    /// Checks every slice; the number of rows.
+    pub(crate) fn check<T>(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> Result<usize> {
+        let fail = |message: String| Err(Error::new(ErrorKind::Length, message));
+        if inputs.len() != self.inputs.len() || outputs.len() != self.outputs.len() {
+            return fail(format!(
+                "{} input and {} output slices, where the function has {} inputs and {} outputs",
+                inputs.len(),
+                outputs.len(),
+                self.inputs.len(),
+                self.outputs.len()
+            ));
+        }
+        let mut rows: Option<(usize, &str)> = None;
+        for ((slice, (name, len)), &varying) in inputs.iter().zip(&self.inputs).zip(&self.shape.varying) {
+            if !varying {
+                if slice.len() != *len {
+                    return fail(format!("the shared input `{name}` has {len} numbers, not {}", slice.len()));
+                }
+                continue;
+            }
+            if *len == 0 {
+                continue;
+            }
+            if !slice.len().is_multiple_of(*len) {
+                return fail(format!(
+                    "the input `{name}` has {len} numbers a row, and {} are no whole number of rows",
+                    slice.len()
+                ));
+            }
+            let n = slice.len() / len;
+            match rows {
+                Some((rows, first)) if rows != n => return fail(format!("`{first}` has {rows} rows and `{name}` has {n}")),
+                Some(_) => {}
+                None => rows = Some((n, name)),
+            }
+        }
+        let rows = rows.map_or(0, |(n, _)| n);
+        for ((slice, (name, len)), &reduce) in outputs.iter().zip(&self.outputs).zip(&self.shape.reduce) {
+            let wanted = if reduce == Reduce::Each { rows * len } else { *len };
+            if slice.len() != wanted {
+                return fail(format!("the output `{name}` needs room for {wanted} numbers, not {}", slice.len()));
+            }
+            if rows == 0 && reduce == Reduce::Mean {
+                return Err(Error::new(ErrorKind::Value, format!("the mean of the output `{name}` over no rows")));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Before the rows: −0 is what leaves every first summand as it is.
+    pub(crate) fn start<T: Scalar>(&self, outputs: &mut [&mut [T]]) {
+        for (slice, &reduce) in outputs.iter_mut().zip(&self.shape.reduce) {
+            if reduce != Reduce::Each {
+                slice.fill(<T as crate::op::Real>::lit(-0.0));
+            }
+        }
+    }
+
+    /// After the rows.
+    pub(crate) fn finish<T: Scalar>(&self, outputs: &mut [&mut [T]], rows: usize) {
+        for (slice, &reduce) in outputs.iter_mut().zip(&self.shape.reduce) {
+            match reduce {
+                Reduce::Mean => slice.iter_mut().for_each(|y| *y /= <T as crate::op::Real>::lit(rows as f64)),
+                Reduce::Sum if rows == 0 => slice.fill(T::default()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A row map lowered to steps; see [`Program`].
+#[derive(Clone)]
+pub struct RowProgram {
+    pub(crate) program: Program,
+    pub(crate) call: Arc<RowCall>,
+}
+
+impl RowProgram {
+    /// Evaluates by interpretation: a slice per input (row by row for those that vary), a slice per output (row by row for those
+    /// that are not reduced). Gives the number of rows.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit, or a mean is asked for over no rows.
+    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
+        let (program, call) = (&self.program, &*self.call);
+        program.check_width(T::WIDTH)?;
+        let rows = call.check(inputs, outputs)?;
+        call.start(outputs);
+        let mut registers = Registers::new(program);
+        let read = |row: usize, slot: usize| {
+            let (group, k) = call.slots[slot];
+            let stride = if call.shape.varying[group as usize] { call.input_len(group as usize) } else { 0 };
+            inputs[group as usize][row * stride + k as usize]
+        };
+        registers.run(program, 0..program.invariant, |slot| read(0, slot));
+        for row in 0..rows {
+            registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
+            for (&(group, k), &step) in call.places.iter().zip(&*program.outputs) {
+                let (group, k, value) = (group as usize, k as usize, registers.number(step));
+                match call.shape.reduce[group] {
+                    Reduce::Each => outputs[group][row * call.output_len(group) + k] = value,
+                    _ => outputs[group][k] += value,
+                }
+            }
+        }
+        call.finish(outputs, rows);
+        Ok(rows)
+    }
+}

@@ -1,0 +1,188 @@
+//! Simplification: the same function with fewer or cheaper operations.
+//!
+//! In and out: a [`Function`]. One walk in topological order; each node is made anew through [`Rewriter::make`], which folds
+//! constants, applies the rules of the table in `rules` to operands that are simplified already, and shares equal nodes. Nodes that
+//! nothing needs any more are dropped at the end. Linear in the graph.
+
+mod pattern;
+mod rules;
+
+pub use rules::{Licence, Rule};
+
+use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
+use crate::op::{Op, Value};
+use pattern::{Match, Pattern, Prepared};
+use std::panic::Location;
+
+/// Which rewrites are allowed; the default is those that hold for every float.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Simplify {
+    rounding: bool,
+    finite: bool,
+}
+
+impl Simplify {
+    /// Only rewrites that keep every bit (all NaNs counting as equal).
+    pub const EXACT: Simplify = Simplify { rounding: false, finite: false };
+
+    /// Allows rewrites that change the rounding of a result.
+    pub fn rounding(mut self, allow: bool) -> Self {
+        self.rounding = allow;
+        self
+    }
+
+    /// Allows rewrites that are wrong for NaN, ∞, or the sign of a zero.
+    pub fn finite(mut self, allow: bool) -> Self {
+        self.finite = allow;
+        self
+    }
+
+    fn allows(self, licence: Licence) -> bool {
+        match licence {
+            Licence::Exact => true,
+            Licence::Rounding => self.rounding,
+            Licence::Finite => self.finite,
+        }
+    }
+}
+
+impl Function {
+    /// The same function, simplified by rewrites that keep every bit of every result.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| (x * 1.0).powi(2) - (-x))?;
+    /// assert_eq!(f.simplify().graph().len(), 3); // x, x·x, and their sum
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn simplify(&self) -> Function {
+        self.simplify_with(Simplify::EXACT)
+    }
+
+    /// The same function, simplified by the rewrites that are allowed.
+    pub fn simplify_with(&self, allowed: Simplify) -> Function {
+        let prepared = pattern::prepared();
+        let width = self.width();
+        let simple = self.rebuild(|graph, new, id, args| {
+            let node = graph.node(id);
+            match node.kind() {
+                Kind::Apply(op) => {
+                    let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
+                    rewriter.make(op, args, FUEL)
+                }
+                kind => new.intern(kind, &[], node.location()),
+            }
+        });
+        let simple = simple.pruned();
+        debug_assert!(simple.graph().verify().is_ok(), "{:?}", simple.graph().verify());
+        simple
+    }
+}
+
+/// How deep one rewrite may lead to another before the node is made as it is.
+const FUEL: u32 = 16;
+
+/// Makes nodes in their simplest form.
+struct Rewriter<'a> {
+    new: &'a mut Builder,
+    prepared: &'static Prepared,
+    allowed: Simplify,
+    width: Width,
+    at: Option<&'static Location<'static>>,
+}
+
+impl Rewriter<'_> {
+    fn make(&mut self, op: Op, args: &[NodeId], fuel: u32) -> NodeId {
+        if let Some(known) = self.fold(op, args) {
+            return known;
+        }
+        if fuel > 0 {
+            if let Some(simpler) = self.strength(op, args, fuel) {
+                return simpler;
+            }
+            for rule in self.prepared.of(op) {
+                if !self.allowed.allows(rule.licence) {
+                    continue;
+                }
+                let mut found = Match::default();
+                if rule.left.matches_node(self.new.graph(), op, args, &mut found) {
+                    return self.instantiate(&rule.right, &found, fuel - 1);
+                }
+            }
+        }
+        self.new.intern(Kind::Apply(op), args, self.at)
+    }
+
+    fn constant(&mut self, v: f64) -> NodeId {
+        self.new.intern(Kind::constant(self.width.round(v)), &[], None)
+    }
+
+    /// Constant folding, by the interpreter, in the function's width.
+    fn fold(&mut self, op: Op, args: &[NodeId]) -> Option<NodeId> {
+        let known = args.iter().map(|&id| match self.new.graph().node(id).kind() {
+            Kind::Const(bits) => Some(Value::Num(f64::from_bits(bits))),
+            Kind::Flag(b) => Some(Value::Mask(b)),
+            _ => None,
+        });
+        let known: arrayvec::ArrayVec<_, 3> = known.collect::<Option<_>>()?;
+        Some(match crate::eval::constant(op, &known, self.width) {
+            Value::Num(v) => self.constant(v),
+            Value::Mask(b) => self.new.intern(Kind::Flag(b), &[], None),
+        })
+    }
+
+    /// The rules that compute with numbers: integer powers as the products that their kernel makes, division by a power
+    /// of two as a product, powers with a known integer exponent.
+    fn strength(&mut self, op: Op, args: &[NodeId], fuel: u32) -> Option<NodeId> {
+        let value = |this: &Self, id: NodeId| match this.new.graph().node(id).kind() {
+            Kind::Const(bits) => Some(f64::from_bits(bits)),
+            _ => None,
+        };
+        match op {
+            Op::Powi(0) => Some(self.constant(1.0)),
+            Op::Powi(n) if n.unsigned_abs() <= crate::kernels::POWI_CHAIN => {
+                let (x, m) = (args[0], n.unsigned_abs());
+                let mut p = x;
+                for bit in (0..m.ilog2()).rev() {
+                    p = self.make(Op::Mul, &[p, p], fuel - 1);
+                    if m >> bit & 1 == 1 {
+                        p = self.make(Op::Mul, &[p, x], fuel - 1);
+                    }
+                }
+                Some(if n < 0 { self.make(Op::Recip, &[p], fuel - 1) } else { p })
+            }
+            Op::Div => {
+                let c = value(self, args[1]).filter(|c| is_power_of_two(*c, self.width))?;
+                let inverse = self.constant(1.0 / c);
+                Some(self.make(Op::Mul, &[args[0], inverse], fuel - 1))
+            }
+            Op::Powf if self.allowed.rounding => {
+                let n = value(self, args[1]).filter(|c| c.fract() == 0.0 && c.abs() <= crate::kernels::POWI_CHAIN as f64)?;
+                Some(self.make(Op::Powi(n as i32), &args[..1], fuel - 1))
+            }
+            _ => None,
+        }
+    }
+
+    /// Builds a rule's right side; as deep as the rule is written.
+    fn instantiate(&mut self, pattern: &Pattern, found: &Match, fuel: u32) -> NodeId {
+        match pattern {
+            Pattern::Any(k) | Pattern::AnyConst(k) => found.get(*k),
+            Pattern::Const(v) => self.constant(*v),
+            Pattern::Flag(b) => self.new.intern(Kind::Flag(*b), &[], None),
+            Pattern::Node(op, operands) => {
+                let args: Args = operands.iter().map(|operand| self.instantiate(operand, found, fuel)).collect();
+                self.make(*op, &args, fuel)
+            }
+        }
+    }
+}
+
+/// Whether 1/c is exact, and normal.
+fn is_power_of_two(c: f64, width: Width) -> bool {
+    let normal = match width {
+        Width::F64 => c.is_normal() && (1.0 / c).is_normal(),
+        Width::F32 => (c as f32).is_normal() && (1.0 / c as f32).is_normal(),
+    };
+    normal && c.to_bits() << 12 == 0
+}
