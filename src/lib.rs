@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod diagnose;
 mod diff;
 pub mod dual;
 mod error;
@@ -12,10 +13,12 @@ mod graph;
 mod jit;
 mod kernels;
 mod op;
+pub mod optim;
 mod schedule;
 mod simplify;
 
-pub use diff::Mode;
+pub use diagnose::{Cost, GradientCost, NonFinite};
+pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
