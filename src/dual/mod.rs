@@ -102,7 +102,7 @@ macro_rules! dual_arithmetic {
     ) => {
         $(impl<T: Real, const N: usize> ops::$Oper for DualVec<T, N> {
             type Output = Self;
-            #[inline(always)]
+            #[inline]
             #[track_caller]
             fn $oper(self $(, $oy: Self)*) -> Self {
                 let z = ops::$Oper::$oper(self.re $(, $oy.re)*);
@@ -113,7 +113,7 @@ macro_rules! dual_arithmetic {
         /// The op table's methods, without a trait to import.
         impl<T: Real, const N: usize> DualVec<T, N> {
             $($(#[$md])*
-            #[inline(always)]
+            #[inline]
             #[track_caller]
             pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
                 let z = T::$meth(self.re $(, $my.re)* $(, $mp)?);
