@@ -4,6 +4,8 @@
 //! Duals nest for higher orders, and `Dual<Expr>` differentiates while it traces.
 
 mod drivers;
+mod num;
+mod operators;
 
 pub use drivers::*;
 
