@@ -6,8 +6,10 @@
 mod drivers;
 mod num;
 mod operators;
+mod order;
 
 pub use drivers::*;
+pub use order::{Nested, Order, nth_derivative};
 
 use crate::op::{EdgeMap, Real, derived_operators, lit, op_table, rule};
 use std::ops;
