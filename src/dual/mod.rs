@@ -4,6 +4,8 @@
 //! Duals nest for higher orders, and `Dual<Expr>` differentiates while it traces.
 
 mod drivers;
+#[cfg(feature = "nalgebra")]
+mod field;
 mod num;
 mod operators;
 mod order;
