@@ -4,7 +4,7 @@
 //! build the derivative's graph, over numbers they differentiate at a point.
 
 use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Real, Value};
+use crate::op::{EdgeMap, Real, Value, lit, select};
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
 pub(super) struct Linear<'f, S: Real> {
@@ -13,6 +13,7 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, EdgeMap<S>)>,
+    tame: Vec<bool>,
 }
 
 impl<'f, S: Real> Linear<'f, S> {
@@ -44,7 +45,7 @@ impl<'f, S: Real> Linear<'f, S> {
             }
         }
         starts.push(edges.len() as u32);
-        Linear { graph, values, starts, edges }
+        Linear { graph, values, starts, edges, tame: tame(graph) }
     }
 
     pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<S>)] {
@@ -68,24 +69,66 @@ impl<'f, S: Real> Linear<'f, S> {
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
+    ///
+    /// Where a branch was not taken its adjoint is 0, and must stay 0 through an edge that is infinite or NaN there: such
+    /// an edge selects by the guard that travels with the adjoint.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<S>> = Vec::new();
+        let mut adjoints: Vec<Option<Adjoint<S>>> = Vec::new();
         for (id, seed) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
             }
-            accumulate(&mut adjoints[id.index()], Some(seed));
+            Adjoint::accumulate(&mut adjoints[id.index()], Adjoint { value: seed, guard: None });
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
-            let Some(adjoint) = adjoints[id.index()] else { continue };
+            let Some(Adjoint { value, guard }) = adjoints[id.index()] else { continue };
             located.at(self.graph.node(id).location());
             for &(operand, edge) in self.edges(id) {
-                accumulate(&mut adjoints[operand.index()], edge.transpose().apply(adjoint));
+                let edge = edge.transpose();
+                let Some(mut value) = edge.apply(value) else { continue };
+                if let Some(taken) = guard.filter(|_| !self.tame[id.index()]) {
+                    value = select(taken, value, lit(0.0));
+                }
+                let guard = match (guard, edge) {
+                    (None, EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _)) => Some(m),
+                    (Some(outer), EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _)) => Some(outer & m),
+                    (guard, _) => guard,
+                };
+                Adjoint::accumulate(&mut adjoints[operand.index()], Adjoint { value, guard });
             }
         }
-        adjoints
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| adjoint.value)).collect()
     }
+}
+
+/// An adjoint, and the mask outside of which it is exactly 0, if there is one.
+#[derive(Copy, Clone)]
+struct Adjoint<S: Real> {
+    value: S,
+    guard: Option<S::Mask>,
+}
+
+impl<S: Real> Adjoint<S> {
+    fn accumulate(sum: &mut Option<Self>, term: Self) {
+        *sum = Some(match *sum {
+            None => term,
+            Some(sum) => Adjoint { value: sum.value + term.value, guard: sum.guard.zip(term.guard).map(|(a, b)| a | b) },
+        });
+    }
+}
+
+/// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).
+fn tame(graph: &Graph) -> Vec<bool> {
+    let mut tame: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        tame.push(match graph.node(id).kind() {
+            Kind::Const(bits) => f64::from_bits(bits).is_finite(),
+            Kind::Input(_) | Kind::Flag(_) => true,
+            Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
+        });
+    }
+    tame
 }
 
 fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
