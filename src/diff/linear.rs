@@ -4,7 +4,8 @@
 //! build the derivative's graph, over numbers they differentiate at a point.
 
 use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Real, Value};
+use crate::op::{EdgeMap, Op, Real, Value, lit};
+use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
 pub(super) struct Linear<'f, S: Real> {
@@ -68,28 +69,89 @@ impl<'f, S: Real> Linear<'f, S> {
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
+    ///
+    /// What flows back into a branch of a `select` is masked only where it leaves the branch again: there the mask also
+    /// stops what infinite partials made of the zero adjoint of a branch not taken.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<S>> = Vec::new();
-        for (id, seed) in seeds {
+        let mut branches = Branches::default();
+        let mut adjoints: Vec<Option<Adjoint<S>>> = Vec::new();
+        for (id, value) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
             }
-            accumulate(&mut adjoints[id.index()], Some(seed));
+            branches.accumulate(&mut adjoints[id.index()], Adjoint { value, branch: EVERYWHERE });
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
-            let Some(adjoint) = adjoints[id.index()] else { continue };
-            located.at(self.graph.node(id).location());
-            for &(operand, edge) in self.edges(id) {
-                accumulate(&mut adjoints[operand.index()], edge.transpose().apply(adjoint));
+            let Some(Adjoint { value, branch }) = adjoints[id.index()] else { continue };
+            let node = self.graph.node(id);
+            located.at(node.location());
+            for (k, &(operand, edge)) in self.edges(id).iter().enumerate() {
+                let term = match (node.op(), edge) {
+                    (Some(Op::Select), EdgeMap::Where(mask)) => {
+                        let choice: Args = self.graph.operands(id).collect();
+                        let taken = k == 0 && operand == choice[1];
+                        Some(Adjoint { value, branch: branches.enter(branch, choice[0], taken, mask) })
+                    }
+                    _ => edge.transpose().apply(value).map(|value| Adjoint { value, branch }),
+                };
+                if let Some(term) = term {
+                    branches.accumulate(&mut adjoints[operand.index()], term);
+                }
             }
         }
-        adjoints
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint))).collect()
     }
 }
 
 fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
     if let Some(term) = term {
         *sum = Some(sum.map_or(term, |sum| sum + term));
+    }
+}
+
+/// An adjoint within a branch: where the branch is not taken it is 0, whatever `value` is there.
+#[derive(Copy, Clone)]
+struct Adjoint<S> {
+    value: S,
+    branch: u32,
+}
+
+/// The branch of what flows through no `select`.
+const EVERYWHERE: u32 = 0;
+
+/// Branches of `select`s, nested ones included, each with the mask that says where it is taken.
+struct Branches<S: Real> {
+    /// By number, from 1.
+    masks: Vec<S::Mask>,
+    /// The number of a branch, by the one around it, the condition, and whether it is the one where the condition holds.
+    known: FxHashMap<(u32, NodeId, bool), u32>,
+}
+
+impl<S: Real> Default for Branches<S> {
+    fn default() -> Self {
+        Branches { masks: Vec::new(), known: FxHashMap::default() }
+    }
+}
+
+impl<S: Real> Branches<S> {
+    fn enter(&mut self, outer: u32, condition: NodeId, taken: bool, mask: S::Mask) -> u32 {
+        let masks = &mut self.masks;
+        *self.known.entry((outer, condition, taken)).or_insert_with(|| {
+            masks.push(if outer == EVERYWHERE { mask } else { masks[outer as usize - 1] & mask });
+            masks.len() as u32
+        })
+    }
+
+    fn leave(&self, Adjoint { value, branch }: Adjoint<S>) -> S {
+        if branch == EVERYWHERE { value } else { S::select(self.masks[branch as usize - 1], value, lit(0.0)) }
+    }
+
+    fn accumulate(&self, sum: &mut Option<Adjoint<S>>, term: Adjoint<S>) {
+        *sum = Some(match *sum {
+            None => term,
+            Some(sum) if sum.branch == term.branch => Adjoint { value: sum.value + term.value, branch: sum.branch },
+            Some(sum) => Adjoint { value: self.leave(sum) + self.leave(term), branch: EVERYWHERE },
+        });
     }
 }
