@@ -71,7 +71,8 @@ impl<'f, S: Real> Linear<'f, S> {
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
     ///
     /// What flows back into a branch of a `select` is masked only where it leaves the branch again: there the mask also
-    /// stops what infinite partials made of the zero adjoint of a branch not taken.
+    /// stops what infinite partials made of the zero adjoint of a branch not taken. What branches of different `select`s
+    /// share is outside of both.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
         let mut branches = Branches::default();
@@ -100,7 +101,7 @@ impl<'f, S: Real> Linear<'f, S> {
                 }
             }
         }
-        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint))).collect()
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint, EVERYWHERE))).collect()
     }
 }
 
@@ -120,38 +121,51 @@ struct Adjoint<S> {
 /// The branch of what flows through no `select`.
 const EVERYWHERE: u32 = 0;
 
-/// Branches of `select`s, nested ones included, each with the mask that says where it is taken.
+/// Branches of `select`s, nested ones included.
 struct Branches<S: Real> {
-    /// By number, from 1.
-    masks: Vec<S::Mask>,
+    /// By number, from 1: the branch around it, which has a smaller number, and the mask that says where it is taken.
+    all: Vec<(u32, S::Mask)>,
     /// The number of a branch, by the one around it, the condition, and whether it is the one where the condition holds.
     known: FxHashMap<(u32, NodeId, bool), u32>,
 }
 
 impl<S: Real> Default for Branches<S> {
     fn default() -> Self {
-        Branches { masks: Vec::new(), known: FxHashMap::default() }
+        Branches { all: Vec::new(), known: FxHashMap::default() }
     }
 }
 
 impl<S: Real> Branches<S> {
     fn enter(&mut self, outer: u32, condition: NodeId, taken: bool, mask: S::Mask) -> u32 {
-        let masks = &mut self.masks;
+        let all = &mut self.all;
         *self.known.entry((outer, condition, taken)).or_insert_with(|| {
-            masks.push(if outer == EVERYWHERE { mask } else { masks[outer as usize - 1] & mask });
-            masks.len() as u32
+            let mask = if outer == EVERYWHERE { mask } else { all[outer as usize - 1].1 & mask };
+            all.push((outer, mask));
+            all.len() as u32
         })
     }
 
-    fn leave(&self, Adjoint { value, branch }: Adjoint<S>) -> S {
-        if branch == EVERYWHERE { value } else { S::select(self.masks[branch as usize - 1], value, lit(0.0)) }
+    /// The adjoint as it is in a branch around its own.
+    fn leave(&self, Adjoint { value, branch }: Adjoint<S>, to: u32) -> S {
+        if branch == to { value } else { S::select(self.all[branch as usize - 1].1, value, lit(0.0)) }
+    }
+
+    /// The innermost branch around both.
+    fn around(&self, mut x: u32, mut y: u32) -> u32 {
+        while x != y {
+            let inner = if x > y { &mut x } else { &mut y };
+            *inner = self.all[*inner as usize - 1].0;
+        }
+        x
     }
 
     fn accumulate(&self, sum: &mut Option<Adjoint<S>>, term: Adjoint<S>) {
         *sum = Some(match *sum {
             None => term,
-            Some(sum) if sum.branch == term.branch => Adjoint { value: sum.value + term.value, branch: sum.branch },
-            Some(sum) => Adjoint { value: self.leave(sum) + self.leave(term), branch: EVERYWHERE },
+            Some(sum) => {
+                let branch = self.around(sum.branch, term.branch);
+                Adjoint { value: self.leave(sum, branch) + self.leave(term, branch), branch }
+            }
         });
     }
 }
