@@ -21,7 +21,7 @@ pub enum EdgeMap<S: Real> {
     Where(S::Mask),
     /// t ↦ p·t where the mask holds, 0 elsewhere (p may be NaN there)
     ScaleWhere(S::Mask, S),
-    /// t ↦ p·t, but 0 for t = 0 even where p is infinite or NaN: for operands that are constants in most uses, such as
+    /// t ↦ p·t, but 0 for t = 0 where p is infinite or NaN: for operands that are constants in most uses, such as
     /// the exponent of a power with a negative base.
     Strong(S),
 }
@@ -38,7 +38,8 @@ impl<S: Real> EdgeMap<S> {
             EdgeMap::Scale(p) => Some(p * t),
             EdgeMap::Where(m) => Some(select(m, t, lit(0.0))),
             EdgeMap::ScaleWhere(m, p) => Some(select(m, p * t, lit(0.0))),
-            EdgeMap::Strong(p) => Some(select(t.eq(lit(0.0)), lit(0.0), p * t)),
+            // Only where p − p is not 0: t may be zero and yet vary, which the next order of derivatives sees.
+            EdgeMap::Strong(p) => Some(select(t.eq(lit(0.0)) & (p - p).ne(lit(0.0)), lit(0.0), p * t)),
         }
     }
 

@@ -22,7 +22,7 @@ macro_rules! op_table {
             /// x / y
             Div div(x, y) = x / y, |z| [y.recip(), -(z * y.recip())];
             /// The remainder x − y·trunc(x/y), with the sign of x.
-            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, -(x / y).trunc()];
+            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, -((x - z) / y).round()];
             /// −x
             Neg neg(x) = -x, |z| [EdgeMap::Flip];
         }
@@ -37,7 +37,7 @@ macro_rules! op_table {
             Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [kernels::powi_edge(x, n)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
             Powf powf(x, y) = x.call2(y, &kernels::POWF), |z| [
-                EdgeMap::ScaleWhere(y.ne(lit(0.0)), y * x.powf(y - lit(1.0))),
+                EdgeMap::ScaleWhere(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0))),
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
@@ -142,11 +142,11 @@ macro_rules! op_table {
             ];
             /// ln(eˣ + eʸ), without overflow.
             LogAddExp log_add_exp(x, y) = kernels::log_add_exp(x, y), |z| [
-                S::select(x.eq(y), lit(0.0), x - y).sigmoid(),
-                S::select(x.eq(y), lit(0.0), y - x).sigmoid()
+                kernels::gap(x, y).sigmoid(),
+                kernels::gap(y, x).sigmoid()
             ];
             /// x·ln y, and 0 for x = 0 whatever y.
-            Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)), x / y)];
+            Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y)];
             /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
             Erf erf(x) = x.call1(&kernels::ERF), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
             /// 1 − erf x, without cancellation.
