@@ -30,6 +30,7 @@ impl<S: Real> EdgeMap<S> {
     /// Applies the map; `None` where nothing flows.
     #[inline(always)]
     #[track_caller]
+    #[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
     pub fn apply(self, t: S) -> Option<S> {
         match self {
             EdgeMap::Zero => None,
