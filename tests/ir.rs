@@ -6,7 +6,7 @@
 //! `BLESS=1 cargo test --test ir` writes the results after `check`; the numbers of `run` are written by hand.
 
 use std::{fmt::Write, path::Path};
-use wengert::{Function, Simplify, Width};
+use wengert::{Function, Options, Simplify, Width};
 
 /// The transformations, by the words of the directives; they apply from left to right.
 fn transform(f: &Function, word: &str) -> Result<Function, wengert::Error> {
@@ -38,7 +38,14 @@ const ENGINES: &[(&str, Engine)] = &[
     ("walk over the graph", |f, x| in_width(f, x, |f, x| f.eval(x), |f, x| f.eval(x))),
     ("linearisation", |f, x| in_width(f, x, |f, x| Ok(f.linearize_at(x)?.outputs()), |f, x| Ok(f.linearize_at(x)?.outputs()))),
     ("simplified", |f, x| in_width(&f.simplify(), x, |f, x| f.eval(x), |f, x| f.eval(x))),
-    ("native code", |f, x| in_width(f, x, |f, x| f.compile()?.call_vec(x), |f, x| f.compile()?.call_vec(x))),
+    ("native code", |f, x| {
+        in_width(
+            f,
+            x,
+            |f, x| f.compile_with(Options::new().fuse(false))?.call_vec(x),
+            |f, x| f.compile_with(Options::new().fuse(false))?.call_vec(x),
+        )
+    }),
 ];
 
 type In<T> = fn(&Function, &[T]) -> Result<Vec<T>, wengert::Error>;

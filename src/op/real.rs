@@ -81,6 +81,7 @@ macro_rules! define_real {
             #[doc(hidden)]
             #[inline(always)]
             #[track_caller]
+            #[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
             fn strong_product(p: Self, t: Self) -> Self {
                 Self::select(t.eq(Self::lit(0.0)) & (p - p).ne(Self::lit(0.0)), Self::lit(0.0), p * t)
             }

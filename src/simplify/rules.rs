@@ -8,7 +8,7 @@
 pub enum Licence {
     /// For every float, to the bit; all NaNs count as equal.
     Exact,
-    /// For every float, but rounded differently.
+    /// Rounded differently, barring overflow and underflow in between.
     Rounding,
     /// Not for NaN, ∞, or the sign of a zero.
     Finite,
