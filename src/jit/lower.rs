@@ -254,7 +254,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             }
         };
         match self.program.steps[k].dtype() {
-            DType::Float => Any::Num(self.emitter.number(v)),
+            DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
     }
@@ -266,7 +266,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn load_scratch(&self, step: u32) -> Value {
         let offset = self.slot(step).expect("a value that crosses segments has a slot");
         let ty = match self.program.steps[step as usize].dtype() {
-            DType::Float => self.emitter.float(),
+            DType::Float | DType::Index => self.emitter.float(),
             DType::Mask => types::I8,
         };
         self.load(ty, self.scratch, offset)

@@ -185,6 +185,8 @@ pub enum DType {
     Float,
     /// A truth value, from a comparison.
     Mask,
+    /// A whole number that says where, in [`ArrayOp::Gather`](super::ArrayOp::Gather) and its like.
+    Index,
 }
 
 /// A number or a mask, in one arithmetic.

@@ -13,7 +13,7 @@ pub(super) fn contract(f: &Function) -> Function {
     }
     let fused = f.rebuild(|graph, new, id, args| {
         let node = graph.node(id);
-        let Kind::Apply(op) = node.kind() else { return new.intern(node.kind(), &[], None) };
+        let Kind::Apply(op) = node.kind() else { return new.intern(node.kind(), args, node.location()) };
         let at = node.location();
         // Of two products the later one is fused: the earlier one is ready sooner.
         let product = |k: usize| {
