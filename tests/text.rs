@@ -72,7 +72,7 @@ fn every_operation_round_trips() {
         let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
         let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
         let result = match op.result() {
-            DType::Float => "%5 = neg %4",
+            DType::Float | DType::Index => "%5 = neg %4",
             DType::Mask => "%5 = select %4, %0, %1",
         };
         let text = format!(
