@@ -17,7 +17,7 @@ use std::{cell::RefCell, fmt::Write as _, sync::OnceLock, time::Duration, time::
 const BEST_UP_TO: usize = 400_000;
 
 /// `fn(x, y, scratch)` for one point; see [`Lowering::flat`].
-pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *mut u64);
+pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *const ());
 /// `fn(inputs, outputs, scratch, from, to)` over rows; see [`Lowering::row_loop`].
 pub(super) type RowsFn = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u64, i64, i64);
 
