@@ -33,7 +33,7 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     frame: Frame<'p>,
     /// Results of the steps in range.
     local: Vec<Option<Value>>,
-    /// Values from elsewhere that this function has loaded.
+    /// Values from elsewhere that this function has loaded, and constants that it has made.
     loaded: FxHashMap<u32, Value>,
     /// Addresses of input and output groups that this function has computed.
     bases: FxHashMap<(bool, u32), Value>,
@@ -151,8 +151,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
 
         lowering.frame = Frame::Rows { inputs: params[0], outputs: params[1], row, call };
         lowering.carried = reduced.iter().copied().zip(sums.iter().copied()).collect();
-        lowering.compute(program.invariant..program.steps.len());
-        lowering.store(0..program.steps.len());
+        lowering.store(0..program.invariant);
+        lowering.steps(program.invariant..program.steps.len());
         let next: Vec<Value> = reduced.iter().map(|k| lowering.carried[k]).collect();
         lowering.with(|b| {
             let row = b.ins().iadd_imm_s(row, 1);
@@ -236,7 +236,15 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn value(&mut self, step: u32) -> Any<Emit<'e, 'f>, EmitMask<'e, 'f>> {
         let k = step as usize;
         let v = match self.program.steps[k].kind {
-            Kind::Const(bits) => self.emitter.constant(f64::from_bits(bits)),
+            // One value per function: where an instruction cannot read it from memory, it is made in a register once.
+            Kind::Const(bits) => match self.loaded.get(&step) {
+                Some(&v) => v,
+                None => {
+                    let v = self.emitter.constant(f64::from_bits(bits));
+                    self.loaded.insert(step, v);
+                    v
+                }
+            },
             Kind::Flag(b) => self.with(|builder| builder.ins().iconst(types::I8, b as i64)),
             kind => {
                 let known = if self.range.contains(&k) { self.local[k - self.range.start] } else { None };
@@ -311,9 +319,14 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let base = match stride {
             None => start,
             Some(len) => {
-                let bytes = (len * self.program.width.bytes()) as i64;
+                let bytes = len * self.program.width.bytes();
                 self.with(|b| {
-                    let offset = b.ins().imul_imm_s(row, bytes);
+                    // A shift goes into the address of a load or store.
+                    let offset = if bytes.is_power_of_two() {
+                        b.ins().ishl_imm_u(row, bytes.ilog2() as i64)
+                    } else {
+                        b.ins().imul_imm_s(row, bytes as i64)
+                    };
                     b.ins().iadd(start, offset)
                 })
             }
