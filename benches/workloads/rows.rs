@@ -113,17 +113,21 @@ fn exclusive_or(bench: &mut Bench) {
     let step = Function::trace(("p", 33), |p| {
         let y = gradient.eval(&p).unwrap();
         let next: Vec<_> = p.iter().zip(&y[1..]).map(|(&p, &g)| p - RATE * g).collect();
-        (("loss", y[0]), ("p", next))
+        (("p", next), ("loss", y[0]))
     });
     let step = step.unwrap().compile().unwrap();
     bench.note(&format!("rows: {}; unrolled: {}", rows.report(), step.report()));
+    // From one buffer to the other and back: a copy would wait for the stores before it.
     let unrolled = |steps: usize, p: &mut [f64; 33]| {
-        let mut y = [0.0; 34];
+        let (mut a, mut b) = ([0.0; 34], [0.0; 34]);
+        a[..33].copy_from_slice(p);
+        let (mut from, mut to) = (&mut a, &mut b);
         for _ in 0..steps {
-            step.call_into(&p[..], &mut y).unwrap();
-            p.copy_from_slice(&y[1..]);
+            step.call_into(&from[..33], &mut to[..]).unwrap();
+            std::mem::swap(&mut from, &mut to);
         }
-        y[0]
+        p.copy_from_slice(&from[..33]);
+        from[33]
     };
 
     let (mut p, mut q, mut r) = (start, start, start);
@@ -197,12 +201,15 @@ fn polynomial(bench: &mut Bench) {
     });
     let step = step.unwrap().compile().unwrap();
     let single = |steps: usize, p: &mut [f64; 4]| {
-        let mut row = [p[0], p[1], p[2], p[3], 0.0, 0.0];
+        let (mut a, mut b) = ([0.0; 6], [0.0; 6]);
+        a[..4].copy_from_slice(p);
+        let (mut from, mut to) = (&mut a, &mut b);
         for s in 0..steps {
-            (row[4], row[5]) = (x[s % x.len()], y[s % x.len()]);
-            step.call_into(&row, &mut p[..]).unwrap();
-            row[..4].copy_from_slice(&p[..]);
+            (from[4], from[5]) = (x[s % x.len()], y[s % x.len()]);
+            step.call_into(&from[..], &mut to[..4]).unwrap();
+            std::mem::swap(&mut from, &mut to);
         }
+        p.copy_from_slice(&from[..4]);
     };
     let (mut p, mut q) = ([0.0; 4], [0.0; 4]);
     single(10_000, &mut p);
