@@ -1,4 +1,5 @@
 //! wip
+mod diagnose;
 mod diff;
 pub mod dual;
 mod error;
@@ -7,9 +8,11 @@ mod graph;
 mod jit;
 mod kernels;
 mod op;
+pub mod optim;
 mod schedule;
 mod simplify;
-pub use diff::Mode;
+pub use diagnose::{Cost, GradientCost, NonFinite};
+pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use graph::{

@@ -1,20 +1,23 @@
 //! A graph's linearisation: every node's value, and the map of every edge that carries a derivative.
+//!
+//! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
+//! build the derivative's graph, over numbers they differentiate at a point.
 
-use crate::graph::{Args, Cond, Expr, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Value};
+use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
+use crate::op::{EdgeMap, Real, Value};
 
-/// The graph inlined in the live trace, with its edges as linear maps there. Sweeps share it.
-pub(super) struct Linear<'f> {
+/// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
+pub(super) struct Linear<'f, S: Real> {
     graph: &'f Graph,
-    pub(super) values: Vec<Value<Expr, Cond>>,
+    pub(super) values: Vec<Value<S, S::Mask>>,
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
-    edges: Vec<(NodeId, EdgeMap<Expr>)>,
+    edges: Vec<(NodeId, EdgeMap<S>)>,
 }
 
-impl<'f> Linear<'f> {
+impl<'f, S: Real> Linear<'f, S> {
     /// Linearises with respect to the active inputs; edges to operands that do not depend on one are left out.
-    pub(super) fn new(f: &'f Function, x: &[Expr]) -> Self {
+    pub(super) fn new(f: &'f Function, x: &[S]) -> Self {
         let graph = f.graph();
         let values = crate::eval::eval(graph, x);
         let mut active = vec![false; graph.len()];
@@ -44,12 +47,12 @@ impl<'f> Linear<'f> {
         Linear { graph, values, starts, edges }
     }
 
-    fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<Expr>)] {
+    pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<S>)] {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
     /// Tangents of all nodes: tangent(node) = Σ over operands of edge · tangent(operand). `None` is a structural zero.
-    pub(super) fn forward(&self, seeds: &[Option<Expr>]) -> Vec<Option<Expr>> {
+    pub(super) fn forward(&self, seeds: &[Option<S>]) -> Vec<Option<S>> {
         let located = Located::new();
         let mut tangents = vec![None; self.graph.len()];
         tangents[..seeds.len()].copy_from_slice(seeds);
@@ -65,9 +68,9 @@ impl<'f> Linear<'f> {
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
-    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, Expr)>) -> Vec<Option<Expr>> {
+    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<Expr>> = Vec::new();
+        let mut adjoints: Vec<Option<S>> = Vec::new();
         for (id, seed) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
@@ -85,7 +88,7 @@ impl<'f> Linear<'f> {
     }
 }
 
-fn accumulate(sum: &mut Option<Expr>, term: Option<Expr>) {
+fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
     if let Some(term) = term {
         *sum = Some(sum.map_or(term, |sum| sum + term));
     }

@@ -158,7 +158,7 @@ macro_rules! op_table {
             /// ψ(x) = d ln Γ(x)/dx
             Digamma digamma(x) = x.call1(&kernels::DIGAMMA), |z| [x.polygamma(1)];
             /// ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
-            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n + 1)];
+            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n.saturating_add(1))];
         }
         comparisons {
             /// x < y
@@ -363,6 +363,14 @@ impl Op {
     /// Whether the operands may change places without changing a bit of the result (all NaNs counting as equal).
     pub fn is_commutative(self) -> bool {
         matches!(self, Op::Add | Op::Mul | Op::MulAdd | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Hypot)
+    }
+}
+
+/// As in the text form: the name, and the parameter of an operation that has one, as `powi[3]`.
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())?;
+        self.parameter().map_or(Ok(()), |n| write!(f, "[{n}]"))
     }
 }
 
