@@ -91,7 +91,7 @@ impl Chart {
     }
 
     pub fn draw(&self, area: &Area) -> Outcome {
-        let x = range(self.series.iter().flat_map(|s| &s.points).map(|p| p.0), self.log.0, 0.0);
+        let x = range(self.series.iter().flat_map(|s| &s.points).map(|p| p.0), self.log.0, if self.log.0 { 0.02 } else { 0.0 });
         let y = range(self.series.iter().flat_map(|s| &s.points).map(|p| p.1), self.log.1, 0.05);
         let y = self.y.map_or(y, |(lo, hi)| lo..hi);
         match self.log {
