@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every example uses a part of it")]
 
 pub mod chart;
+pub mod saved;
 
 use std::{
     error::Error,
