@@ -37,7 +37,7 @@ fn bowl() -> Outcome<Vec<(f64, f64)>> {
     let (mut path, mut values) = (vec![(p[0], p[1])], vec![]);
     for step in 0..100 {
         let [value, dx, dy] = value_and_grad.call(p)?;
-        if step < 3 || step > 96 {
+        if !(3..97).contains(&step) {
             println!("step {step:2}:  f = {value:.15}   ∇f = ({dx:.6}, {dy:.6})");
         }
         values.push(value);

@@ -10,7 +10,7 @@ mod common;
 
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable, seconds};
 use indicatif::ProgressBar;
-use plotters::prelude::SeriesLabelPosition;
+use plotters::prelude::{BLACK, SeriesLabelPosition};
 use wengert::{Dual, Function, Mode, Real, dual, lit};
 
 /// Rounds of the core.
@@ -81,12 +81,14 @@ fn main() -> Outcome {
     }
 
     let ratio = |case: &Case| case.forward.compiled / case.reverse.compiled;
-    if let Some(crossing) = crossing(&cases, ratio) {
+    let crossing = crossing(&cases);
+    if let Some((crossing, _)) = crossing {
         println!("\nCompiled, the modes cost the same at about {crossing:.0} inputs × {:.0} outputs.", 1000.0 / crossing);
     }
     let (first, last) = (&cases[0], &cases[cases.len() - 1]);
     println!("At 1 × 1000 reverse mode takes {:.0} times as long as forward mode,", 1.0 / ratio(first));
     println!("at 1000 × 1 (a gradient, as in training) forward mode takes {:.0} times as long as reverse mode.", ratio(last));
+    println!("Duals need no compilation, but run the function once per input, constants and all; a trace folds these once.");
     println!("`jacobian()` counts inputs and outputs, and takes the cheaper mode by itself.");
     assert!(ratio(first) < 1.0 && ratio(last) > 1.0, "each mode wins where it should");
 
@@ -100,6 +102,7 @@ fn main() -> Outcome {
         .add("forward, interpreted", chart::BLUE, Mark::Dashed, series(|case| case.forward.interpreted))
         .add("reverse, interpreted", chart::ORANGE, Mark::Dashed, series(|case| case.reverse.interpreted))
         .add("dual numbers, one input at a time", chart::GREEN, Mark::LineAndDots, series(|case| case.duals))
+        .add("compiled, the same cost", BLACK, Mark::Rings, crossing)
         .save("forward_vs_reverse.svg")
 }
 
@@ -138,10 +141,13 @@ fn measure(inputs: usize, outputs: usize) -> Outcome<Case> {
     Ok(Case { inputs, outputs, forward, reverse, duals })
 }
 
-/// Where a ratio passes 1, between two cases, on logarithmic axes.
-fn crossing(cases: &[Case], ratio: impl Fn(&Case) -> f64) -> Option<f64> {
+/// Where forward mode begins to cost more, on logarithmic axes between two cases: inputs and microseconds.
+fn crossing(cases: &[Case]) -> Option<(f64, f64)> {
     cases.windows(2).find_map(|pair| {
-        let [(n0, r0), (n1, r1)] = [0, 1].map(|k| ((pair[k].inputs as f64).ln(), ratio(&pair[k]).ln()));
-        (r0 < 0.0 && r1 >= 0.0).then(|| (n0 + (n1 - n0) * -r0 / (r1 - r0)).exp())
+        let [n0, n1] = [0, 1].map(|k| (pair[k].inputs as f64).ln());
+        let [f0, f1] = [0, 1].map(|k| pair[k].forward.compiled.ln());
+        let [r0, r1] = [0, 1].map(|k| pair[k].reverse.compiled.ln());
+        let share = (r0 - f0) / ((r0 - f0) - (r1 - f1));
+        (r0 > f0 && r1 <= f1).then(|| ((n0 + share * (n1 - n0)).exp(), (f0 + share * (f1 - f0)).exp() * 1e6))
     })
 }

@@ -30,6 +30,8 @@ pub enum Mark {
     Line,
     Dashed,
     Dots,
+    /// Large, to point at something.
+    Rings,
     LineAndDots,
 }
 
@@ -39,6 +41,10 @@ struct Series {
     mark: Mark,
     points: Vec<(f64, f64)>,
 }
+
+/// What stands for a series in the legend.
+type Legend =
+    plotters::element::ComposedElement<(i32, i32), SVGBackend<'static>, PathElement<(i32, i32)>, PathElement<(i32, i32)>>;
 
 /// Series over two axes.
 pub struct Chart {
@@ -131,6 +137,7 @@ impl Chart {
                 Mark::Line => chart.draw_series(LineSeries::new(points.iter().copied(), stroke))?,
                 Mark::Dashed => chart.draw_series(DashedLineSeries::new(points.iter().copied(), 7, 5, stroke))?,
                 Mark::Dots => chart.draw_series(dots())?,
+                Mark::Rings => chart.draw_series(points.iter().map(|&p| Circle::new(p, 9, stroke)))?,
                 Mark::LineAndDots => {
                     chart.draw_series(dots())?;
                     chart.draw_series(LineSeries::new(points.iter().copied(), stroke))?
@@ -141,9 +148,9 @@ impl Chart {
             }
             let (mark, stroke) = (*mark, stroke);
             drawn.label(name).legend(move |(x, y)| match mark {
-                Mark::Dots => EmptyElement::at((x + 11, y)) + PathElement::new([(-3, 0), (3, 0)], stroke.stroke_width(6)),
-                Mark::Dashed => EmptyElement::at((x, y)) + PathElement::new([(0, 0), (8, 0)], stroke),
-                _ => EmptyElement::at((x, y)) + PathElement::new([(0, 0), (22, 0)], stroke),
+                Mark::Rings | Mark::Dots => sample((x, y), [(8, 14), (8, 14)], stroke.stroke_width(6)),
+                Mark::Dashed => sample((x, y), [(0, 8), (14, 22)], stroke),
+                _ => sample((x, y), [(0, 22), (0, 22)], stroke),
             });
         }
         if self.series.iter().any(|series| !series.name.is_empty()) {
@@ -159,6 +166,12 @@ impl Chart {
         }
         Ok(())
     }
+}
+
+/// A line's sample in the legend: two strokes, each from one distance to another.
+fn sample((x, y): (i32, i32), strokes: [(i32, i32); 2], style: ShapeStyle) -> Legend {
+    let [first, second] = strokes.map(|(from, to)| PathElement::new([(from, 0), (to, 0)], style));
+    EmptyElement::at((x, y)) + first + second
 }
 
 /// What the finite values span, widened by a share of it.
