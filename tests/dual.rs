@@ -199,6 +199,47 @@ fn kinks_and_poles() {
     assert_eq!(dual::derivative(|x| x.floor() + x.fract(), 2.25), (2.25, 1.0));
 }
 
+// Where a rule guards against 0·∞ or ∞ − ∞, the guard must not swallow the next order.
+
+#[test]
+fn second_derivatives_where_a_factor_vanishes() {
+    let ln3 = 3.0_f64.ln();
+    // a^{t²} = 1 + t²·ln a + …
+    close(dual::second_derivative(|t| lit::<Dual<Dual<f64>>>(3.0).powf(t * t), 0.0).2, 2.0 * ln3);
+    // (1 + t)ᵗ = 1 + t² + …
+    close(dual::second_derivative(|t| (t + 1.0).powf(t), 0.0).2, 2.0);
+    // ∂²xʸ/∂x∂y = 1/x at y = 0, whichever is differentiated first
+    close(dual::hessian(|[x, y]| x.powf(y), [2.0, 0.0]).2[0][1], 0.5);
+    close(dual::hessian(|[y, x]| x.powf(y), [0.0, 2.0]).2[0][1], 0.5);
+    // t·ln(1 + t) = t² + …, and t²·ln a
+    close(dual::second_derivative(|t| t.xlogy(t + 1.0), 0.0).2, 2.0);
+    close(dual::second_derivative(|t| (t * t).xlogy(lit(3.0)), 0.0).2, 2.0 * ln3);
+    close(dual::hessian(|[y, x]| x.xlogy(y), [2.0, 0.0]).2[0][1], 0.5);
+    // The guards still hold.
+    assert_eq!(dual::gradient(|[x, y]| x.powf(y), [0.0, 0.0]), (1.0, [0.0, 0.0]));
+    assert_eq!(dual::derivative(|x| x.powf(lit(0.0)), f64::NAN), (1.0, 0.0));
+    assert_eq!(dual::derivative(|y| lit::<Dual<f64>>(0.0).xlogy(y), 0.0), (0.0, 0.0));
+}
+
+#[test]
+fn second_derivatives_of_log_add_exp_at_a_tie() {
+    let (y, g, h) = dual::hessian(|[x, y]| x.log_add_exp(y), [0.0, 0.0]);
+    close(y, 2.0_f64.ln());
+    assert_eq!((g, h), ([0.5, 0.5], [[0.25, -0.25], [-0.25, 0.25]]));
+    let infinity = f64::INFINITY;
+    assert_eq!(dual::gradient(|[x, y]| x.log_add_exp(y), [infinity; 2]), (infinity, [0.5, 0.5]));
+    assert_eq!(dual::gradient(|[x, y]| x.log_add_exp(y), [-infinity; 2]), (-infinity, [0.5, 0.5]));
+}
+
+#[test]
+fn the_remainder_has_the_derivative_of_its_own_quotient() {
+    // 1 % 0.1 is just below 0.1, hence 1 − 9·0.1, although 1/0.1 rounds to 10.
+    let (r, g) = dual::gradient(|[x, y]| x % y, [1.0, 0.1]);
+    assert_eq!((r, g), (1.0 % 0.1, [1.0, -9.0]));
+    assert_eq!(dual::gradient(|[x, y]| x % y, [-7.0, 2.0]), (-1.0, [1.0, 3.0]));
+    assert_eq!(dual::gradient(|[x, y]| x % y, [5.0, f64::INFINITY]), (5.0, [1.0, 0.0]));
+}
+
 // ---- mathematics ----
 
 fn f<T: Real>(x: T) -> T {

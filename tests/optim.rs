@@ -175,8 +175,8 @@ fn the_error_shrinks_by_a_constant_factor_in_single_precision() {
             assert!(((2.0 - x[0]) / before - 0.998).abs() < 1e-5);
         }
         match step {
-            100 => assert!((x[0] - 0.27551049).abs() < 2e-5, "{}", x[0]),
-            200 => assert!((x[0] - 0.58839013).abs() < 2e-5, "{}", x[0]),
+            100 => assert!((f64::from(x[0]) - 0.27551049).abs() < 2e-5, "{}", x[0]),
+            200 => assert!((f64::from(x[0]) - 0.58839013).abs() < 2e-5, "{}", x[0]),
             5000 => assert!((x[0] - 1.9999).abs() < 5e-5, "{}", x[0]),
             _ => {}
         }

@@ -16,14 +16,14 @@ pub struct Cost {
 /// What a gradient costs beside its function; see [`Function::gradient_cost`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GradientCost {
-    /// The function alone.
+    /// The function alone, simplified.
     pub function: Cost,
-    /// The function and its gradient, sharing all work.
+    /// The function and its gradient, sharing all work, simplified.
     pub with_gradient: Cost,
 }
 
 impl Function {
-    /// Counts the operations of one evaluation. Equal subexpressions are one node and count once.
+    /// Counts the operations of one evaluation of the graph as it is. Equal subexpressions are one node and count once.
     ///
     /// ```
     /// use wengert::Function;
@@ -44,8 +44,9 @@ impl Function {
         cost
     }
 
-    /// Counts the operations of the function and of the function with its gradient. In reverse mode the ratio has a bound
-    /// that does not depend on the number of inputs (W. Baur and V. Strassen, 1983).
+    /// Counts the operations of the function and of the function with its gradient, both simplified as by
+    /// [`Function::simplify`]. In reverse mode the ratio has a bound that does not depend on the number of inputs (W. Baur
+    /// and V. Strassen, 1983).
     ///
     /// ```
     /// use wengert::{Expr, Function};
@@ -60,7 +61,7 @@ impl Function {
     /// As [`Function::value_and_grad`].
     #[track_caller]
     pub fn gradient_cost(&self) -> Result<GradientCost> {
-        Ok(GradientCost { function: self.cost(), with_gradient: self.value_and_grad()?.cost() })
+        Ok(GradientCost { function: self.simplify().cost(), with_gradient: self.value_and_grad()?.simplify().cost() })
     }
 }
 
@@ -133,12 +134,18 @@ fn calls_library(op: Op) -> bool {
 #[derive(Copy, Clone)]
 struct Probe(bool);
 
+impl Probe {
+    fn join(self, y: Probe) -> Probe {
+        Probe(self.0 || y.0)
+    }
+}
+
 /// Operators of which the result took what the operands took.
 macro_rules! joins {
     ($($Trait:ident $method:ident)*) => { $(
         impl ops::$Trait for Probe {
             type Output = Probe;
-            fn $method(self, y: Probe) -> Probe { Probe(self.0 | y.0) }
+            fn $method(self, y: Probe) -> Probe { self.join(y) }
         }
     )* };
 }

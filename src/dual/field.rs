@@ -217,3 +217,7 @@ impl<T: Real + RealField, const N: usize> RealField for DualVec<T, N> {
         T::max_value().map(DualVec::constant)
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/duals-and-nalgebra.md")]
+struct Page;

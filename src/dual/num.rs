@@ -233,7 +233,9 @@ impl<T: Real + Euclid, const N: usize> Euclid for DualVec<T, N> {
     }
     #[inline(always)]
     fn rem_euclid(&self, y: &Self) -> Self {
-        let quotient = T::div_euclid(&self.re, &y.re);
-        DualVec { re: T::rem_euclid(&self.re, &y.re), eps: std::array::from_fn(|i| self.eps[i] - quotient * y.eps[i]) }
+        let re = T::rem_euclid(&self.re, &y.re);
+        // Not `div_euclid`, whose division may round up to the next integer.
+        let quotient = ((self.re - re) / y.re).round();
+        DualVec { re, eps: std::array::from_fn(|i| self.eps[i] - quotient * y.eps[i]) }
     }
 }
