@@ -1,20 +1,25 @@
 //! A graph's linearisation: every node's value, and the map of every edge that carries a derivative.
+//!
+//! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
+//! build the derivative's graph, over numbers they differentiate at a point.
 
-use crate::graph::{Args, Cond, Expr, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Value};
+use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
+use crate::op::{EdgeMap, Op, Real, Value, lit, select};
+use rustc_hash::FxHashMap;
 
-/// The graph inlined in the live trace, with its edges as linear maps there. Sweeps share it.
-pub(super) struct Linear<'f> {
+/// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
+pub(super) struct Linear<'f, S: Real> {
     graph: &'f Graph,
-    pub(super) values: Vec<Value<Expr, Cond>>,
+    pub(super) values: Vec<Value<S, S::Mask>>,
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
-    edges: Vec<(NodeId, EdgeMap<Expr>)>,
+    edges: Vec<(NodeId, EdgeMap<S>)>,
+    tame: Vec<bool>,
 }
 
-impl<'f> Linear<'f> {
+impl<'f, S: Real> Linear<'f, S> {
     /// Linearises with respect to the active inputs; edges to operands that do not depend on one are left out.
-    pub(super) fn new(f: &'f Function, x: &[Expr]) -> Self {
+    pub(super) fn new(f: &'f Function, x: &[S]) -> Self {
         let graph = f.graph();
         let values = crate::eval::eval(graph, x);
         let mut active = vec![false; graph.len()];
@@ -41,15 +46,15 @@ impl<'f> Linear<'f> {
             }
         }
         starts.push(edges.len() as u32);
-        Linear { graph, values, starts, edges }
+        Linear { graph, values, starts, edges, tame: tame(graph) }
     }
 
-    fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<Expr>)] {
+    pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<S>)] {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
     /// Tangents of all nodes: tangent(node) = Σ over operands of edge · tangent(operand). `None` is a structural zero.
-    pub(super) fn forward(&self, seeds: &[Option<Expr>]) -> Vec<Option<Expr>> {
+    pub(super) fn forward(&self, seeds: &[Option<S>]) -> Vec<Option<S>> {
         let located = Located::new();
         let mut tangents = vec![None; self.graph.len()];
         tangents[..seeds.len()].copy_from_slice(seeds);
@@ -65,28 +70,135 @@ impl<'f> Linear<'f> {
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
-    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, Expr)>) -> Vec<Option<Expr>> {
+    ///
+    /// What flows back into a branch of a `select` is masked only where it leaves the branch again: there the mask also
+    /// stops what infinite or NaN partials made of the zero adjoint of a branch not taken. What branches of different
+    /// `select`s share, and what the masks of relu, max and their like let through, is masked at once and selected again
+    /// behind an edge that may be singular.
+    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<Expr>> = Vec::new();
-        for (id, seed) in seeds {
+        let mut branches = Branches::default();
+        let mut adjoints: Vec<Option<Adjoint<S>>> = Vec::new();
+        for (id, value) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
             }
-            accumulate(&mut adjoints[id.index()], Some(seed));
+            branches.accumulate(&mut adjoints[id.index()], Adjoint { value, branch: EVERYWHERE, within: None });
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
-            let Some(adjoint) = adjoints[id.index()] else { continue };
-            located.at(self.graph.node(id).location());
-            for &(operand, edge) in self.edges(id) {
-                accumulate(&mut adjoints[operand.index()], edge.transpose().apply(adjoint));
+            let Some(Adjoint { value, branch, within }) = adjoints[id.index()] else { continue };
+            let node = self.graph.node(id);
+            located.at(node.location());
+            for (k, &(operand, edge)) in self.edges(id).iter().enumerate() {
+                let term = match (node.op(), edge) {
+                    (Some(Op::Select), EdgeMap::Where(mask)) => {
+                        let choice: Args = self.graph.operands(id).collect();
+                        let taken = k == 0 && operand == choice[1];
+                        Adjoint { value, branch: branches.enter(branch, choice[0], taken, mask), within }
+                    }
+                    _ => {
+                        let edge = edge.transpose();
+                        let Some(mut value) = edge.apply(value) else { continue };
+                        if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
+                            value = select(within, value, lit(0.0));
+                        }
+                        let within = match edge {
+                            EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _) => Some(within.map_or(m, |within| within & m)),
+                            _ => within,
+                        };
+                        Adjoint { value, branch, within }
+                    }
+                };
+                branches.accumulate(&mut adjoints[operand.index()], term);
             }
         }
-        adjoints
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint, EVERYWHERE).value)).collect()
     }
 }
 
-fn accumulate(sum: &mut Option<Expr>, term: Option<Expr>) {
+/// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).
+fn tame(graph: &Graph) -> Vec<bool> {
+    let mut tame: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        tame.push(match graph.node(id).kind() {
+            Kind::Const(bits) => f64::from_bits(bits).is_finite(),
+            Kind::Input(_) | Kind::Flag(_) => true,
+            Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
+        });
+    }
+    tame
+}
+
+fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
     if let Some(term) = term {
         *sum = Some(sum.map_or(term, |sum| sum + term));
+    }
+}
+
+/// An adjoint within a branch: where the branch is not taken it is 0, whatever `value` is there.
+#[derive(Copy, Clone)]
+struct Adjoint<S: Real> {
+    value: S,
+    branch: u32,
+    /// Where this does not hold, `value` itself is 0.
+    within: Option<S::Mask>,
+}
+
+/// The branch of what flows through no `select`.
+const EVERYWHERE: u32 = 0;
+
+/// Branches of `select`s, nested ones included.
+struct Branches<S: Real> {
+    /// By number, from 1: the branch around it, which has a smaller number, and the mask that says where it is taken.
+    all: Vec<(u32, S::Mask)>,
+    /// The number of a branch, by the one around it, the condition, and whether it is the one where the condition holds.
+    known: FxHashMap<(u32, NodeId, bool), u32>,
+}
+
+impl<S: Real> Default for Branches<S> {
+    fn default() -> Self {
+        Branches { all: Vec::new(), known: FxHashMap::default() }
+    }
+}
+
+impl<S: Real> Branches<S> {
+    fn enter(&mut self, outer: u32, condition: NodeId, taken: bool, mask: S::Mask) -> u32 {
+        let all = &mut self.all;
+        *self.known.entry((outer, condition, taken)).or_insert_with(|| {
+            let mask = if outer == EVERYWHERE { mask } else { all[outer as usize - 1].1 & mask };
+            all.push((outer, mask));
+            all.len() as u32
+        })
+    }
+
+    /// The adjoint as it is in a branch around its own.
+    fn leave(&self, Adjoint { value, branch, within }: Adjoint<S>, to: u32) -> Adjoint<S> {
+        if branch == to {
+            return Adjoint { value, branch, within };
+        }
+        let mask = self.all[branch as usize - 1].1;
+        let within = Some(within.map_or(mask, |within| within & mask));
+        Adjoint { value: S::select(mask, value, lit(0.0)), branch: to, within }
+    }
+
+    /// The innermost branch around both.
+    fn around(&self, mut x: u32, mut y: u32) -> u32 {
+        while x != y {
+            let inner = if x > y { &mut x } else { &mut y };
+            *inner = self.all[*inner as usize - 1].0;
+        }
+        x
+    }
+
+    fn accumulate(&self, sum: &mut Option<Adjoint<S>>, term: Adjoint<S>) {
+        *sum = Some(match *sum {
+            None => term,
+            Some(sum) => {
+                let branch = self.around(sum.branch, term.branch);
+                let (sum, term) = (self.leave(sum, branch), self.leave(term, branch));
+                let within = sum.within.zip(term.within).map(|(a, b)| a | b);
+                Adjoint { value: sum.value + term.value, branch, within }
+            }
+        });
     }
 }

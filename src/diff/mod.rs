@@ -4,11 +4,13 @@
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
 mod linear;
+mod point;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, NewOutput, NodeId, OutputGroup};
 use crate::op::lit;
 use linear::Linear;
+pub use point::Linearization;
 use std::panic::Location;
 
 /// Which way a Jacobian is swept.
@@ -186,7 +188,7 @@ impl Function {
 
     /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
     #[track_caller]
-    fn transform(&self, extra: Extra, body: impl FnOnce(&Linear, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
+    fn transform(&self, extra: Extra, body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
         if self.active_slots().is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
         }
@@ -277,7 +279,7 @@ fn named(prefix: &str, name: &str, values: Vec<Expr>) -> NewOutput {
 }
 
 /// The outputs themselves.
-fn primal(f: &Function, linear: &Linear) -> Vec<NewOutput> {
+fn primal(f: &Function, linear: &Linear<Expr>) -> Vec<NewOutput> {
     let value = |id: &NodeId| linear.values[id.index()].num();
     let outputs = f.outputs().iter();
     outputs.map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(value).collect(), aux: y.is_aux() }).collect()

@@ -5,9 +5,11 @@
 mod expr;
 mod function;
 mod node;
+mod parse;
 mod signature;
 mod storage;
 mod structure;
+mod text;
 mod trace;
 
 pub use expr::{Cond, Expr};

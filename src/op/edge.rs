@@ -21,8 +21,9 @@ pub enum EdgeMap<S: Real> {
     Where(S::Mask),
     /// t ↦ p·t where the mask holds, 0 elsewhere (p may be NaN there)
     ScaleWhere(S::Mask, S),
-    /// t ↦ p·t, but 0 for t = 0 even where p is infinite or NaN: for operands that are constants in most uses, such as
-    /// the exponent of a power with a negative base.
+    /// t ↦ p·t, where p is infinite or NaN at points where the value is not (√ at 0, the exponent of a power with a
+    /// negative base). A tangent of 0 stays 0 there: among numbers it may be that of a constant, or of another input.
+    /// (Among graph handles what is absent is not multiplied at all.)
     Strong(S),
 }
 
@@ -38,7 +39,7 @@ impl<S: Real> EdgeMap<S> {
             EdgeMap::Scale(p) => Some(p * t),
             EdgeMap::Where(m) => Some(select(m, t, lit(0.0))),
             EdgeMap::ScaleWhere(m, p) => Some(select(m, p * t, lit(0.0))),
-            EdgeMap::Strong(p) => Some(select(t.eq(lit(0.0)), lit(0.0), p * t)),
+            EdgeMap::Strong(p) => Some(S::strong_product(p, t)),
         }
     }
 

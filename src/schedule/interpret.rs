@@ -20,6 +20,7 @@ impl<T: Scalar> Registers<T> {
         self.values[step as usize].num()
     }
 
+    #[allow(unsafe_code, reason = "the one dispatch on the processor's features")]
     /// Runs steps of the program; `input` gives the number of an input slot.
     pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
         #[cfg(target_arch = "x86_64")]

@@ -8,7 +8,7 @@
 pub enum Licence {
     /// For every float, to the bit; all NaNs count as equal.
     Exact,
-    /// For every float, but rounded differently.
+    /// Rounded differently, barring overflow and underflow in between.
     Rounding,
     /// Not for NaN, ∞, or the sign of a zero.
     Finite,
@@ -85,6 +85,7 @@ impl Rule {
             rule("select-not", Exact, "(select (not m) x y)", "(select m y x)"),
             rule("select-select-left", Exact, "(select m (select m x y) z)", "(select m x z)"),
             rule("select-select-right", Exact, "(select m x (select m y z))", "(select m x z)"),
+            rule("select-mul-select", Exact, "(select m (mul x (select m y z)) c)", "(select m (mul x y) c)"),
             rule("not-not", Exact, "(not (not m))", "m"),
             rule("not-eq", Exact, "(not (eq x y))", "(ne x y)"),
             rule("not-ne", Exact, "(not (ne x y))", "(eq x y)"),
