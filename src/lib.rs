@@ -1,4 +1,5 @@
 //! wip
+pub mod check;
 mod diff;
 pub mod dual;
 mod error;

@@ -325,8 +325,11 @@ macro_rules! define_ops {
             }
 
             /// The value in any user-facing arithmetic: numbers, duals, graph handles.
+            ///
+            /// # Panics
+            /// If the operands do not fit [`Op::operands`].
             #[track_caller]
-            pub(crate) fn apply<S: Real>(self, args: &[Value<S, S::Mask>]) -> Value<S, S::Mask> {
+            pub fn apply<S: Real>(self, args: &[Value<S, S::Mask>]) -> Value<S, S::Mask> {
                 match self {
                     $(Op::$Oper => { let [$ox $(, $oy)*] = floats(args); Value::Num(std::ops::$Oper::$oper($ox $(, $oy)*)) })*
                     $(Op::$Meth $(($mp))? => { let [$mx $(, $my)*] = floats(args); Value::Num(S::$meth($mx $(, $my)* $(, $mp)?)) })*
