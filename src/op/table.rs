@@ -112,8 +112,8 @@ macro_rules! op_table {
             Abs abs(x) = x.abs(), |z| [EdgeMap::ScaleWhere(x.ne(lit(0.0)), x.signum())];
             /// 1 with the sign bit of x (also for ±0), NaN for NaN.
             Signum signum(x) = kernels::signum(x), |z| [EdgeMap::Zero];
-            /// |x| with the sign bit of y.
-            Copysign copysign(x, y) = x.copysign(y), |z| [x.signum() * y.signum(), EdgeMap::Zero];
+            /// |x| with the sign bit of y; |x| for y NaN, whose sign no engine promises.
+            Copysign copysign(x, y) = kernels::copysign(x, y), |z| [x.signum() * lit::<S>(1.0).copysign(y), EdgeMap::Zero];
             /// ⌊x⌋
             Floor floor(x) = x.floor(), |z| [EdgeMap::Zero];
             /// ⌈x⌉
