@@ -7,7 +7,7 @@ use crate::diff::Mode;
 use crate::dual::{Dual, DualVec};
 use crate::error::Result;
 use crate::graph::{Expr, Function};
-use crate::op::lit;
+use crate::op::{Real, lit};
 use crate::schedule::Options;
 
 /// Tangents that the vector duals carry at a time.
@@ -159,8 +159,8 @@ fn absolute_dot(slack: &[f64], weights: &[f64]) -> f64 {
 fn second(body: &impl Body, x: &[f64], m: usize, report: &mut Report) -> Result<()> {
     let n = x.len();
     let weights = direction(m);
-    let weighted = |y: Vec<Expr>| y.into_iter().zip(&weights).map(|(y, &w)| y * w).sum::<Expr>();
-    let f = Function::trace(("x", n), |x| weighted(body.call(&x)))?;
+    let weighted = Weighted { body, weights: &weights };
+    let f = Function::trace(("x", n), |x| weighted.call(&x))?;
     let hessian = f.hessian()?;
     let symbolic = Found { mode: "forward over reverse", values: hessian.eval(x)?, slack: rounding(&hessian, x) };
     engines(&hessian, x, "hessian", n, &symbolic, report)?;
@@ -168,14 +168,11 @@ fn second(body: &impl Body, x: &[f64], m: usize, report: &mut Report) -> Result<
         Found { mode: "its transpose", values: transposed(&symbolic.values, n), slack: transposed(&symbolic.slack, n) };
     report.close("hessian", n, &symbolic, &mirrored);
 
-    let mut nested = vec![0.0; n * n];
-    for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
-        let seed = |k: usize, at: usize| (k == at) as u8 as f64;
-        let point: Vec<Dual<Dual<f64>>> =
-            (0..n).map(|k| Dual::new(Dual::new(x[k], seed(k, i)), Dual::constant(seed(k, j)))).collect();
-        nested[i * n + j] = body.call(&point).iter().zip(&weights).map(|(y, w)| w * y.eps().eps()).sum();
-    }
-    report.close("hessian", n, &Found { mode: "nested duals", values: nested, slack: symbolic.slack.clone() }, &symbolic);
+    let traced = Function::trace(("x", n), |x| nested(&weighted, &x))?;
+    let traced = Found { mode: "nested duals traced", values: traced.eval(x)?, slack: rounding(&traced, x) };
+    let nested = Found { mode: "nested duals", values: nested(&weighted, x), slack: traced.slack.clone() };
+    report.close("hessian", n, &nested, &symbolic);
+    report.close("hessian", n, &nested, &traced);
 
     let v = direction(n);
     let hvp = f.hvp()?;
@@ -185,4 +182,26 @@ fn second(body: &impl Body, x: &[f64], m: usize, report: &mut Report) -> Result<
     let slack = symbolic.slack.chunks(n).map(|row| absolute_dot(row, &v)).collect();
     report.close("hessian · v", 1, &product, &Found { mode: "hessian times v", values: rows.collect(), slack });
     Ok(())
+}
+
+/// One number of several.
+struct Weighted<'a, B> {
+    body: &'a B,
+    weights: &'a [f64],
+}
+
+impl<B: Body> Body for Weighted<'_, B> {
+    fn call<T: Real>(&self, x: &[T]) -> Vec<T> {
+        vec![self.body.call(x).into_iter().zip(self.weights).map(|(y, &w)| y * lit(w)).sum()]
+    }
+}
+
+/// The Hessian by duals of duals.
+fn nested<T: Real>(body: &impl Body, x: &[T]) -> Vec<T> {
+    let seed = |k: usize, at: usize| lit(if k == at { 1.0 } else { 0.0 });
+    let entry = |i: usize, j: usize| {
+        let point = x.iter().enumerate().map(|(k, &v)| Dual::new(Dual::new(v, seed(k, i)), Dual::constant(seed(k, j))));
+        body.call(&point.collect::<Vec<Dual<Dual<T>>>>())[0].eps().eps()
+    };
+    (0..x.len() * x.len()).map(|k| entry(k / x.len(), k % x.len())).collect()
 }
