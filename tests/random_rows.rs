@@ -47,6 +47,8 @@ fn property<T: Scalar>(seed: u64, program: &Random, options: Options, tally: &mu
     // The first row is the point the program was made for, one row is of any floats, the others are near it.
     let mut offset = 0;
     let wild = rng.below(8);
+    // Long programs are chaotic.
+    let spread = if program.steps.len() > 1000 { 1e-6 } else { 0.01 };
     let mut inputs: Vec<Vec<T>> = Vec::new();
     for (&len, &varies) in rows.groups.iter().zip(&rows.varying) {
         let at = &program.point[offset..offset + len];
@@ -57,7 +59,7 @@ fn property<T: Scalar>(seed: u64, program: &Random, options: Options, tally: &mu
                 T::lit(match row {
                     0 => v,
                     _ if row == wild => rng.any(),
-                    _ => v * (1.0 + 0.01 * rng.unit()),
+                    _ => v * (1.0 + spread * rng.unit()),
                 })
             }));
         }
