@@ -1,7 +1,7 @@
 //! A graph's linearisation: every node's value, and the map of every edge that carries a derivative.
 
 use crate::graph::{Args, Cond, Expr, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Value};
+use crate::op::{EdgeMap, Op, Value, lit, select};
 
 /// The graph inlined in the live trace, with its edges as linear maps there. Sweeps share it.
 pub(super) struct Linear<'f> {
@@ -10,6 +10,16 @@ pub(super) struct Linear<'f> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, EdgeMap<Expr>)>,
+    /// Nodes with a partial that may be infinite or NaN at finite inputs; empty if there is none.
+    wild: Vec<bool>,
+}
+
+/// The adjoint of a node, and where it counts if that is not everywhere: a node that only untaken branches of a `select` use
+/// has adjoint 0, and no infinite partial below may turn that 0 into NaN.
+#[derive(Copy, Clone)]
+struct Adjoint {
+    value: Expr,
+    when: Option<Cond>,
 }
 
 impl<'f> Linear<'f> {
@@ -41,7 +51,8 @@ impl<'f> Linear<'f> {
             }
         }
         starts.push(edges.len() as u32);
-        Linear { graph, values, starts, edges }
+        let wild = wild(graph);
+        Linear { graph, values, starts, edges, wild }
     }
 
     fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<Expr>)] {
@@ -67,22 +78,66 @@ impl<'f> Linear<'f> {
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, Expr)>) -> Vec<Option<Expr>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<Expr>> = Vec::new();
+        let mut adjoints: Vec<Option<Adjoint>> = Vec::new();
         for (id, seed) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
             }
-            accumulate(&mut adjoints[id.index()], Some(seed));
+            Adjoint { value: seed, when: None }.add_to(&mut adjoints[id.index()]);
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
             let Some(adjoint) = adjoints[id.index()] else { continue };
-            located.at(self.graph.node(id).location());
+            let node = self.graph.node(id);
+            located.at(node.location());
+            let wild = self.wild.get(id.index()).copied().unwrap_or(false);
             for &(operand, edge) in self.edges(id) {
-                accumulate(&mut adjoints[operand.index()], edge.transpose().apply(adjoint));
+                let Some(mut value) = edge.transpose().apply(adjoint.value) else { continue };
+                let mut when = adjoint.when;
+                if let (Some(when), true) = (when, wild) {
+                    value = select(when, value, lit(0.0));
+                }
+                if let (Some(Op::Select), EdgeMap::Where(taken), false) = (node.op(), edge, self.wild.is_empty()) {
+                    when = Some(when.map_or(taken, |when| when & taken));
+                }
+                Adjoint { value, when }.add_to(&mut adjoints[operand.index()]);
             }
         }
-        adjoints
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| adjoint.value)).collect()
     }
+}
+
+impl Adjoint {
+    fn add_to(self, sum: &mut Option<Adjoint>) {
+        *sum = Some(match *sum {
+            None => self,
+            Some(sum) => Adjoint { value: sum.value + self.value, when: either(sum.when, self.when) },
+        });
+    }
+}
+
+/// Where one of two adjoints counts; `None` is everywhere.
+fn either(a: Option<Cond>, b: Option<Cond>) -> Option<Cond> {
+    let same = |a: Cond, b: Cond| matches!((a, b), (Cond::Node { id: a, .. }, Cond::Node { id: b, .. }) if a == b);
+    let (a, b) = (a?, b?);
+    if same(a, b) {
+        return Some(a);
+    }
+    // Of both branches one is taken.
+    if same(a, !b) || same(!a, b) { None } else { Some(a | b) }
+}
+
+/// Which nodes have a partial that may not be finite.
+fn wild(graph: &Graph) -> Vec<bool> {
+    let mut wild = vec![false; graph.len()];
+    let (mut select, mut any) = (false, false);
+    for id in graph.ids() {
+        if let Some(op) = graph.node(id).op() {
+            wild[id.index()] = !op.is_tame() || graph.operands(id).any(|operand| wild[operand.index()]);
+            select |= op == Op::Select;
+            any |= wild[id.index()];
+        }
+    }
+    if select && any { wild } else { vec![] }
 }
 
 fn accumulate(sum: &mut Option<Expr>, term: Option<Expr>) {

@@ -21,8 +21,9 @@ pub enum EdgeMap<S: Real> {
     Where(S::Mask),
     /// t ↦ p·t where the mask holds, 0 elsewhere (p may be NaN there)
     ScaleWhere(S::Mask, S),
-    /// t ↦ p·t, but 0 for t = 0 even where p is infinite or NaN: for operands that are constants in most uses, such as
-    /// the exponent of a power with a negative base.
+    /// t ↦ p·t, but 0 for t = 0 where p is infinite or NaN: for operands that are constants in most uses, such as the exponent of
+    /// a power with a negative base. Where p is finite it is the plain product, so that a t that happens to be 0 keeps its own
+    /// derivative.
     Strong(S),
 }
 
@@ -38,7 +39,10 @@ impl<S: Real> EdgeMap<S> {
             EdgeMap::Scale(p) => Some(p * t),
             EdgeMap::Where(m) => Some(select(m, t, lit(0.0))),
             EdgeMap::ScaleWhere(m, p) => Some(select(m, p * t, lit(0.0))),
-            EdgeMap::Strong(p) => Some(select(t.eq(lit(0.0)), lit(0.0), p * t)),
+            EdgeMap::Strong(p) => {
+                let product = p * t;
+                Some(select(t.eq(lit(0.0)) & product.ne(product), lit(0.0), product))
+            }
         }
     }
 

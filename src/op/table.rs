@@ -369,6 +369,16 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Whether value and partials are finite wherever the operands are, overflow of sums and products aside.
+    pub(crate) fn is_tame(self) -> bool {
+        use Op::*;
+        let flat = matches!(self, Detach | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Abs | Neg);
+        let smooth = matches!(self, Sin | Cos | Atan | Tanh | Sigmoid | Softplus | Asinh | Erf | Erfc | NormCdf);
+        flat || smooth || matches!(self, Add | Sub | Mul | MulAdd | Relu | LeakyRelu | Min | Max | Clamp | Select)
+    }
+}
+
 #[inline(always)]
 fn floats<N: Copy, M: Copy, const K: usize>(args: &[Value<N, M>]) -> [N; K] {
     std::array::from_fn(|k| args[k].num())
