@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+pub mod check;
 mod diagnose;
 mod diff;
 pub mod dual;

@@ -1,9 +1,10 @@
 //! The text form: what is printed reads back as the same function, and no text makes the reader panic.
 
-mod common;
+#[path = "common/text.rs"]
+mod texts;
 
-use common::text;
 use proptest::prelude::*;
+use texts::text;
 use wengert::{DType, Function, Kind, Op, Width, aux, lit, select};
 
 const EXAMPLE: &str = "\

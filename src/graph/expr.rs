@@ -88,10 +88,7 @@ macro_rules! expr_arithmetic {
             fn is_absent(&self) -> bool {
                 self.is_zero()
             }
-            #[track_caller]
-            fn strong_product(p: Self, t: Self) -> Self {
-                p * t
-            }
+            const SYMBOLIC: bool = true;
             $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[track_caller] fn $cmp(self, y: Self) -> Cond { self.$cmp(y) })*
         }

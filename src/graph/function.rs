@@ -204,10 +204,17 @@ impl Function {
         if live.iter().skip(self.input_len()).all(|&live| live) {
             return self;
         }
-        self.rebuild(|graph, new, id, args| {
-            let node = graph.node(id);
-            new.intern(node.kind(), args, node.location())
-        })
+        let (graph, map) = self.graph.retain(&live);
+        self.moved(graph, &map)
+    }
+
+    /// The function on another graph; `map` says where its nodes have gone.
+    fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
+        let mut outputs = self.outputs.clone();
+        for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
+            *node = map[node.index()];
+        }
+        Function { graph: Arc::new(graph), width: self.width, inputs: self.inputs.clone(), outputs }
     }
 
     /// Rebuilds the live part of the graph, node by node in order: `make` says which new node stands for an old one,
@@ -215,7 +222,7 @@ impl Function {
     pub(crate) fn rebuild(&self, mut make: impl FnMut(&Graph, &mut Builder, NodeId, &[NodeId]) -> NodeId) -> Function {
         let graph = &*self.graph;
         let live = graph.reachable(self.output_nodes());
-        let mut new = Builder::default();
+        let mut new = Builder::like(graph);
         let mut map = vec![NodeId(0); graph.len()];
         for id in graph.ids() {
             map[id.index()] = if let Kind::Input(_) = graph.node(id).kind() {
@@ -227,11 +234,7 @@ impl Function {
                 continue;
             };
         }
-        let mut outputs = self.outputs.clone();
-        for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
-            *node = map[node.index()];
-        }
-        Function { graph: Arc::new(new.finish()), width: self.width, inputs: self.inputs.clone(), outputs }
+        self.moved(new.finish(), &map)
     }
 
     /// The graph.

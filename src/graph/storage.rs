@@ -124,6 +124,26 @@ impl Graph {
         ids.iter().map(|&id| (self.node(id).shape, self.node(id).dtype)).collect()
     }
 
+    /// An empty graph with room for as much as another has.
+    fn like(other: &Graph) -> Graph {
+        Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()) }
+    }
+
+    /// The nodes that are marked and the inputs, with what became of every old node. Different nodes stay different, so
+    /// nothing is looked up.
+    pub(crate) fn retain(&self, live: &[bool]) -> (Graph, Vec<NodeId>) {
+        let mut new = Graph::like(self);
+        let mut map = vec![NodeId(0); self.len()];
+        for id in self.ids() {
+            let node = self.node(id);
+            if live[id.index()] || matches!(node.kind, Kind::Input(_)) {
+                let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+                map[id.index()] = new.push(node.kind, (node.shape, node.dtype), &args, node.at);
+            }
+        }
+        (new, map)
+    }
+
     fn push(
         &mut self,
         kind: Kind,
@@ -144,10 +164,16 @@ impl Graph {
 #[derive(Default)]
 pub(crate) struct Builder {
     graph: Graph,
-    seen: HashTable<NodeId>,
+    /// With each node a part of its hash: to grow, the table need not look at the nodes.
+    seen: HashTable<(u32, NodeId)>,
 }
 
 impl Builder {
+    /// With room for as many nodes and edges as a graph has.
+    pub(crate) fn like(graph: &Graph) -> Self {
+        Builder { graph: Graph::like(graph), seen: HashTable::with_capacity(graph.len()) }
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -163,13 +189,15 @@ impl Builder {
             args.swap(0, 1);
         }
         let graph = &self.graph;
-        let same = |&id: &NodeId| graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied());
-        let rehash = |&id: &NodeId| hash(graph.node(id).kind, graph.operands(id));
-        match self.seen.entry(hash(kind, args.iter().copied()), same, rehash) {
-            Entry::Occupied(entry) => *entry.get(),
+        let part = hash(kind, &args);
+        let same = |&(other, id): &(u32, NodeId)| {
+            other == part && graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied())
+        };
+        match self.seen.entry(spread(part), same, |&(part, _)| spread(part)) {
+            Entry::Occupied(entry) => entry.get().1,
             Entry::Vacant(entry) => {
                 let id = NodeId::new(graph.len());
-                entry.insert(id);
+                entry.insert((part, id));
                 let ty = type_of(&self.graph, kind, &args);
                 self.graph.push(kind, ty, &args, at)
             }
@@ -183,13 +211,16 @@ impl Builder {
     }
 }
 
-fn hash(kind: Kind, args: impl Iterator<Item = NodeId>) -> u64 {
+fn hash(kind: Kind, args: &[NodeId]) -> u32 {
     let mut hasher = FxHasher::default();
     kind.hash(&mut hasher);
-    for id in args {
-        id.hash(&mut hasher);
-    }
-    hasher.finish()
+    args.iter().for_each(|id| id.hash(&mut hasher));
+    hasher.finish() as u32
+}
+
+/// A hash with all bits in use, as the table wants it.
+fn spread(part: u32) -> u64 {
+    u64::from(part).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// What a node will hold; its operands were checked.

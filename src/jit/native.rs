@@ -17,7 +17,7 @@ use std::{cell::RefCell, fmt::Write as _, sync::OnceLock, time::Duration, time::
 const BEST_UP_TO: usize = 400_000;
 
 /// `fn(x, y, scratch)` for one point; see [`Lowering::flat`].
-pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *mut u64);
+pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *const ());
 /// `fn(inputs, outputs, scratch, from, to)` over rows; see [`Lowering::row_loop`].
 pub(super) type RowsFn = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u64, i64, i64);
 
@@ -130,7 +130,7 @@ fn emit(
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
-        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv };
+        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv, calls: Default::default() };
         match rows {
             None => Lowering::flat(&emitter, program, plan, segment, &results, &params),
             Some(call) if plan.segments.len() == 1 => Lowering::row_loop(&emitter, program, plan, call, &results, &params),

@@ -79,15 +79,9 @@ macro_rules! define_real {
             fn is_absent(&self) -> bool {
                 false
             }
-            /// p·t for a partial derivative p that may be singular, see [`EdgeMap::Strong`](crate::EdgeMap::Strong). Only
-            /// where p − p is not 0: t may be zero and yet vary, which the next order of derivatives sees.
+            /// Whether values are handles of a graph, in which what is absent is not multiplied at all.
             #[doc(hidden)]
-            #[inline(always)]
-            #[track_caller]
-            #[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
-            fn strong_product(p: Self, t: Self) -> Self {
-                Self::select(t.eq(Self::lit(0.0)) & (p - p).ne(Self::lit(0.0)), Self::lit(0.0), p * t)
-            }
+            const SYMBOLIC: bool = false;
             /// Whether values have axes.
             #[doc(hidden)]
             const ARRAYS: bool = false;

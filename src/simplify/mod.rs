@@ -25,7 +25,7 @@ impl Simplify {
     /// Only rewrites that keep every bit (all NaNs counting as equal).
     pub const EXACT: Simplify = Simplify { rounding: false, finite: false };
 
-    /// Allows rewrites that change the rounding of a result.
+    /// Allows rewrites that change the rounding of a result (and with it what over- or underflows on the way).
     pub fn rounding(mut self, allow: bool) -> Self {
         self.rounding = allow;
         self
@@ -42,6 +42,7 @@ impl Simplify {
             Licence::Exact => true,
             Licence::Rounding => self.rounding,
             Licence::Finite => self.finite,
+            Licence::Real => self.rounding && self.finite,
         }
     }
 }
