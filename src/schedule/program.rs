@@ -1,6 +1,6 @@
 //! The lowered program.
 
-use super::contract::{contract, undetached};
+use super::contract::{contract, opened, undetached};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -146,7 +146,7 @@ impl Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let mut f = undetached(f);
         if options.simplify {
-            f = f.simplify();
+            f = opened(&f.simplify());
         }
         if options.fuse {
             f = contract(&f);
