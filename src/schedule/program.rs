@@ -43,7 +43,8 @@ impl Options {
         self
     }
     /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
-    /// but not to the bit what the unfused operations give. On by default.
+    /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
+    /// On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
         self
