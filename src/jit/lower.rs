@@ -3,7 +3,7 @@
 use super::emit::{Emit, EmitMask, Emitter};
 use super::segment::{NONE, Plan, Segment};
 use crate::graph::Kind;
-use crate::op::{DType, Value as Any};
+use crate::op::{DType, Op, Value as Any};
 use crate::schedule::{Program, Reduce, RowCall};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
 use rustc_hash::FxHashMap;
@@ -40,6 +40,8 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     loaded: FxHashMap<u32, (Value, usize)>,
     /// Constants that it has made, and shared inputs loaded before a loop.
     kept: FxHashMap<u32, Value>,
+    /// For the steps in range, the last step in range that reads them.
+    last: Vec<usize>,
     /// The step at hand.
     now: usize,
     /// The last step that called a routine.
@@ -71,8 +73,17 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         scratch: Value,
         frame: Frame<'p>,
     ) -> Self {
+        let mut last = vec![0; range.len()];
+        for k in range.clone() {
+            for &operand in program.steps[k].operands() {
+                if let Some(last) = (operand as usize).checked_sub(range.start).and_then(|at| last.get_mut(at)) {
+                    *last = k;
+                }
+            }
+        }
         Lowering {
             local: vec![None; range.len()],
+            last,
             emitter,
             program,
             plan,
@@ -200,6 +211,9 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             if op.is_commutative() && is_constant(operands[0]) {
                 // As a second operand a constant is read from memory by the instruction itself.
                 operands.swap(0, 1);
+            } else if op == Op::MulAdd && self.lives(operands[0]) && !self.lives(operands[1]) {
+                // The instruction overwrites its first operand: one that is needed again would be copied.
+                operands.swap(0, 1);
             }
             let mut args = [Any::Num(self.emitter.number(self.scratch)); 3];
             for (arg, &operand) in args.iter_mut().zip(&operands[..op.arity()]) {
@@ -289,6 +303,12 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
+    }
+
+    /// Whether a value that is computed here is needed after the step at hand.
+    fn lives(&self, step: u32) -> bool {
+        let k = step as usize;
+        self.range.contains(&k) && self.last[k - self.range.start] > self.now
     }
 
     /// Whether a register that was filled at a step can be expected to hold its value still.

@@ -1,6 +1,6 @@
 //! The lowered program.
 
-use super::contract::{contract, undetached};
+use super::contract::{contract, opened, undetached};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -43,7 +43,8 @@ impl Options {
         self
     }
     /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
-    /// but not to the bit what the unfused operations give. On by default.
+    /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
+    /// On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
         self
@@ -149,7 +150,7 @@ impl Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let mut f = undetached(f);
         if options.simplify {
-            f = f.simplify();
+            f = opened(&f.simplify());
         }
         if options.fuse {
             f = contract(&f);
