@@ -1,6 +1,6 @@
 //! Fusing: x·y + z as one operation with one rounding, where the product has no other use.
 
-use crate::graph::{Args, Function, Graph, Kind, NodeId};
+use crate::graph::{Args, Function, Kind, NodeId};
 use crate::op::Op;
 
 /// From this many products on, a sum is left as products and additions: each term waits for the one before, and an addition
