@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Value,
     Limit,
     Native,
+    Disagreement,
 }
 
 /// Where in the user's source something was written.
@@ -89,6 +90,11 @@ impl Error {
     /// Native code could not be made on this machine.
     pub fn is_native(&self) -> bool {
         self.0.kind == Kind::Native
+    }
+
+    /// Modes of differentiation disagree; see [`check`](crate::check).
+    pub fn is_disagreement(&self) -> bool {
+        self.0.kind == Kind::Disagreement
     }
 
     /// The user's source line that caused the error, where it is known.

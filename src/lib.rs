@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+pub mod check;
 mod diagnose;
 mod diff;
 pub mod dual;
@@ -21,10 +22,11 @@ pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
+pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
-pub use graph::{Graph, InputGroup, Kind, Node, NodeId, OutputGroup, Shape};
+pub use graph::{Axes, Graph, InputGroup, Kind, Node, NodeId, OutputGroup};
 pub use jit::{Compiled, CompiledRows, Report};
-pub use op::{DType, EdgeMap, Machine, Mask, Op, Real, Value, lit, select};
+pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
 pub use simplify::{Licence, Rule, Simplify};
 

@@ -1,9 +1,10 @@
 //! Properties that hold for whatever function, on random graphs of all operations.
 
-mod common;
+#[path = "common/text.rs"]
+mod texts;
 
-use common::text;
 use proptest::prelude::*;
+use texts::text;
 use wengert::{Expr, Function, Mode, Options, Width, lit, select};
 
 /// Any number, and those at which things go wrong.

@@ -1,9 +1,10 @@
 //! The text form: what is printed reads back as the same function, and no text makes the reader panic.
 
-mod common;
+#[path = "common/text.rs"]
+mod texts;
 
-use common::text;
 use proptest::prelude::*;
+use texts::text;
 use wengert::{DType, Function, Kind, Op, Width, aux, lit, select};
 
 const EXAMPLE: &str = "\
@@ -72,7 +73,7 @@ fn every_operation_round_trips() {
         let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
         let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
         let result = match op.result() {
-            DType::Float => "%5 = neg %4",
+            DType::Float | DType::Index => "%5 = neg %4",
             DType::Mask => "%5 = select %4, %0, %1",
         };
         let text = format!(

@@ -36,10 +36,15 @@ impl Function {
     pub fn cost(&self) -> Cost {
         let mut cost = Cost { counts: BTreeMap::new(), calls: 0 };
         for id in self.graph().ids() {
-            if let Kind::Apply(op) = self.graph().node(id).kind() {
-                *cost.counts.entry(op.name()).or_default() += 1;
-                cost.calls += calls_library(op) as usize;
-            }
+            let name = match self.graph().node(id).kind() {
+                Kind::Apply(op) => {
+                    cost.calls += calls_library(op) as usize;
+                    op.name()
+                }
+                Kind::Array(op) => op.name(),
+                _ => continue,
+            };
+            *cost.counts.entry(name).or_default() += 1;
         }
         cost
     }
@@ -121,7 +126,7 @@ impl fmt::Display for GradientCost {
 /// Whether an operation's value needs a library routine: its kernel runs on a machine that notes only that.
 fn calls_library(op: Op) -> bool {
     let operand = |dtype: &DType| match dtype {
-        DType::Float => Value::Num(Probe(false)),
+        DType::Float | DType::Index => Value::Num(Probe(false)),
         DType::Mask => Value::Mask(Probe(false)),
     };
     let args: arrayvec::ArrayVec<_, 3> = op.operands().iter().map(operand).collect();

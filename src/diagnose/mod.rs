@@ -24,6 +24,7 @@ impl Function {
             Kind::Const(bits) => plain(f64::from_bits(bits)),
             Kind::Flag(b) => b.to_string(),
             Kind::Apply(op) => op.to_string(),
+            Kind::Array(op) => op.to_string(),
         }
     }
 }

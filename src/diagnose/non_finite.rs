@@ -42,6 +42,7 @@ impl Function {
     /// If `x` is not as long as the inputs together.
     pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
         self.check_len("inputs", self.input_len(), x.len())?;
+        self.check_scalar("first_non_finite")?;
         let graph = self.graph();
         let mut values: Vec<Value<f64, bool>> = Vec::with_capacity(graph.len());
         let operands = |values: &[Value<f64, bool>], id: NodeId| -> arrayvec::ArrayVec<Value<f64, bool>, 3> {
@@ -52,6 +53,7 @@ impl Function {
                 Kind::Input(slot) => Value::Num(self.width().round(x[slot as usize])),
                 Kind::Const(bits) => Value::Num(f64::from_bits(bits)),
                 Kind::Flag(b) => Value::Mask(b),
+                Kind::Array(op) => unreachable!("{op} in a function of single numbers"),
                 Kind::Apply(op) => crate::eval::constant(op, &operands(&values, id), self.width()),
             });
         }

@@ -4,7 +4,7 @@
 //! build the derivative's graph, over numbers they differentiate at a point.
 
 use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Op, Real, Value, lit, select};
+use crate::op::{Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
@@ -13,7 +13,7 @@ pub(super) struct Linear<'f, S: Real> {
     pub(super) values: Vec<Value<S, S::Mask>>,
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
-    edges: Vec<(NodeId, EdgeMap<S>)>,
+    edges: Vec<(NodeId, Map<S>)>,
     tame: Vec<bool>,
 }
 
@@ -31,25 +31,40 @@ impl<'f, S: Real> Linear<'f, S> {
         let mut edges = Vec::new();
         for id in graph.ids() {
             starts.push(edges.len() as u32);
-            let Kind::Apply(op) = graph.node(id).kind() else { continue };
+            let kind = graph.node(id).kind();
             let operands: Args = graph.operands(id).collect();
             if !operands.iter().any(|operand| active[operand.index()]) {
                 continue;
             }
             located.at(graph.node(id).location());
-            let args: arrayvec::ArrayVec<_, 3> = operands.iter().map(|operand| values[operand.index()]).collect();
-            for (&operand, edge) in operands.iter().zip(op.edges(&args, values[id.index()])) {
-                if active[operand.index()] && !matches!(edge, EdgeMap::Zero) {
-                    edges.push((operand, edge));
+            let args: smallvec::SmallVec<[_; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
+            let mut add = |operand: NodeId, map: Map<S>| {
+                if active[operand.index()] {
+                    edges.push((operand, map));
                     active[id.index()] = true;
                 }
+            };
+            match kind {
+                Kind::Apply(op) => {
+                    let maps = operands.iter().zip(op.edges(&args, values[id.index()]));
+                    let flowing = maps.filter(|(_, edge)| !matches!(edge, EdgeMap::Zero));
+                    flowing.for_each(|(&operand, edge)| add(operand, Map::Each(edge)));
+                }
+                Kind::Array(op) => {
+                    let shapes: Vec<Shape> = operands.iter().map(|&operand| graph.node(operand).shape()).collect();
+                    let chains = op.edges(&args, &shapes, values[id.index()], graph.node(id).shape());
+                    for (&operand, chain) in operands.iter().zip(chains) {
+                        chain.into_iter().for_each(|chain| add(operand, Map::Chain(chain)));
+                    }
+                }
+                _ => {}
             }
         }
         starts.push(edges.len() as u32);
         Linear { graph, values, starts, edges, tame: tame(graph) }
     }
 
-    pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<S>)] {
+    pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, Map<S>)] {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
@@ -60,9 +75,9 @@ impl<'f, S: Real> Linear<'f, S> {
         tangents[..seeds.len()].copy_from_slice(seeds);
         for id in self.graph.ids().skip(seeds.len()) {
             located.at(self.graph.node(id).location());
-            for &(operand, edge) in self.edges(id) {
+            for (operand, map) in self.edges(id) {
                 if let Some(t) = tangents[operand.index()] {
-                    accumulate(&mut tangents[id.index()], edge.apply(t));
+                    accumulate(&mut tangents[id.index()], map.apply(t));
                 }
             }
         }
@@ -89,14 +104,21 @@ impl<'f, S: Real> Linear<'f, S> {
             let Some(Adjoint { value, branch, within }) = adjoints[id.index()] else { continue };
             let node = self.graph.node(id);
             located.at(node.location());
-            for (k, &(operand, edge)) in self.edges(id).iter().enumerate() {
-                let term = match (node.op(), edge) {
-                    (Some(Op::Select), EdgeMap::Where(mask)) => {
+            for (k, (operand, map)) in self.edges(id).iter().enumerate() {
+                let operand = *operand;
+                let term = match (node.op(), map) {
+                    (_, Map::Chain(chain)) => {
+                        // Masks have the shape of this node, not of the operand.
+                        let value = branches.leave(Adjoint { value, branch, within }, EVERYWHERE).value;
+                        let Some(value) = apply_chain(&transposed(chain), value) else { continue };
+                        Adjoint { value, branch: EVERYWHERE, within: None }
+                    }
+                    (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
                         let choice: Args = self.graph.operands(id).collect();
                         let taken = k == 0 && operand == choice[1];
                         Adjoint { value, branch: branches.enter(branch, choice[0], taken, mask), within }
                     }
-                    _ => {
+                    (_, Map::Each(edge)) => {
                         let edge = edge.transpose();
                         let Some(mut value) = edge.apply(value) else { continue };
                         if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
@@ -116,6 +138,28 @@ impl<'f, S: Real> Linear<'f, S> {
     }
 }
 
+/// The linear map of an edge.
+#[derive(Clone)]
+pub(super) enum Map<S: Real> {
+    /// Of an elementwise operation.
+    Each(EdgeMap<S>),
+    /// Of an array operation: links, one after the other.
+    Chain(Chain<S>),
+}
+
+impl<S: Real> Map<S> {
+    fn apply(&self, t: S) -> Option<S> {
+        match self {
+            Map::Each(edge) => edge.apply(t),
+            Map::Chain(chain) => apply_chain(chain, t),
+        }
+    }
+}
+
+fn apply_chain<S: Real>(chain: &Chain<S>, t: S) -> Option<S> {
+    chain.iter().try_fold(t, |t, link| link.apply(t))
+}
+
 /// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).
 fn tame(graph: &Graph) -> Vec<bool> {
     let mut tame: Vec<bool> = Vec::with_capacity(graph.len());
@@ -123,6 +167,7 @@ fn tame(graph: &Graph) -> Vec<bool> {
         tame.push(match graph.node(id).kind() {
             Kind::Const(bits) => f64::from_bits(bits).is_finite(),
             Kind::Input(_) | Kind::Flag(_) => true,
+            Kind::Array(_) => graph.operands(id).all(|operand| tame[operand.index()]),
             Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
         });
     }

@@ -1,7 +1,7 @@
 //! Derivatives at a point, laid open. In: a function and numbers. Out: every node's value, every edge's partial derivative,
 //! and sweeps that give every node's tangent or adjoint.
 
-use super::linear::Linear;
+use super::linear::{Linear, Map};
 use crate::error::Result;
 use crate::graph::{Function, NodeId};
 use crate::op::{Real, Value, lit};
@@ -35,6 +35,7 @@ impl Function {
     #[track_caller]
     pub fn linearize_at<T: Real>(&self, x: &[T]) -> Result<Linearization<'_, T>> {
         self.check_len("inputs", self.input_len(), x.len())?;
+        self.check_scalar("linearize_at")?;
         Ok(Linearization { f: self, linear: Linear::new(self, x) })
     }
 }
@@ -64,7 +65,11 @@ impl<'f, T: Real> Linearization<'f, T> {
     /// # Panics
     /// If the id is of another, larger graph.
     pub fn partials(&self, id: NodeId) -> impl Iterator<Item = (NodeId, T)> + '_ {
-        self.linear.edges(id).iter().map(|&(operand, edge)| (operand, edge.partial()))
+        let number = |map: &Map<T>| match map {
+            Map::Each(edge) => edge.partial(),
+            Map::Chain(_) => unreachable!("a function of single numbers has no array operation"),
+        };
+        self.linear.edges(id).iter().map(move |(operand, map)| (*operand, number(map)))
     }
 
     /// Forward: for every node, Σ over its operands of partial × tangent of the operand. `seeds` has the tangents of the

@@ -129,6 +129,7 @@ macro_rules! dual_arithmetic {
 
         impl<T: Real, const N: usize> Real for DualVec<T, N> {
             type Mask = T::Mask;
+            const SYMBOLIC: bool = T::SYMBOLIC;
             #[inline(always)]
             fn lit(v: f64) -> Self {
                 DualVec::constant(lit(v))

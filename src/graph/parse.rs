@@ -2,11 +2,11 @@
 //!
 //! Nodes are interned as they come, so the graph is as sound as a traced one: operands exist, fit, and precede their user.
 
-use super::function::{Function, OutputGroup};
+use super::function::{Function, InputGroup, OutputGroup};
 use super::node::{Kind, NodeId, Width};
 use super::storage::{Args, Builder};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{DType, Op};
+use crate::op::{DType, Op, Shape};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
@@ -22,11 +22,10 @@ pub(super) fn function(text: &str) -> Result<Function> {
     let mut inputs = Vec::new();
     for group in scan.groups("inactive", "input")? {
         for &(id, at) in &group.ids {
-            let slot = nodes.known.len() as u32;
-            let node = nodes.builder.intern(Kind::Input(slot), &[], None);
+            let node = nodes.builder.input(Shape::SCALAR, DType::Float);
             nodes.define(id, at, node)?;
         }
-        inputs.push((group.name.to_owned(), group.ids.len(), !group.marked));
+        inputs.push(InputGroup::numbers(group.name, group.ids.len()).with_active(!group.marked));
     }
     scan.symbol("->")?;
     let result_at = scan.here();

@@ -1,8 +1,8 @@
 //! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
 
-use super::node::{Kind, Node, NodeId, Shape};
+use super::node::{Kind, Node, NodeId};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::DType;
+use crate::op::{DType, Shape};
 use hashbrown::{HashTable, hash_table::Entry};
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHasher;
@@ -19,8 +19,8 @@ pub struct Graph {
     dag: DiGraph<Node, ()>,
 }
 
-/// Up to three operands.
-pub(crate) type Args = arrayvec::ArrayVec<NodeId, 3>;
+/// A node's operands.
+pub(crate) type Args = smallvec::SmallVec<[NodeId; 4]>;
 
 impl Graph {
     /// The number of nodes.
@@ -72,20 +72,32 @@ impl Graph {
                 Kind::Input(_) => {}
                 _ => inputs_done = true,
             }
-            let wanted: &[DType] = node.op().map_or(&[], |op| op.operands());
-            if wanted.len() != node.arity as usize {
-                return fail(id, "a wrong number of operands");
+            if self.operands(id).any(|operand| operand >= id) {
+                return fail(id, "an operand that comes after its user");
             }
-            for (operand, &dtype) in self.operands(id).zip(wanted) {
-                if operand >= id {
-                    return fail(id, "an operand that comes after its user");
+            let operands: Args = self.operands(id).collect();
+            match node.kind {
+                Kind::Apply(op) => {
+                    if op.arity() != operands.len() {
+                        return fail(id, "a wrong number of operands");
+                    }
+                    for (&operand, &dtype) in operands.iter().zip(op.operands()) {
+                        let operand = self.node(operand);
+                        if operand.dtype != dtype {
+                            return fail(id, "an operand of the wrong kind");
+                        }
+                        if operand.shape != node.shape && !operand.kind.is_known() {
+                            return fail(id, "operands of different shapes");
+                        }
+                    }
                 }
-                if self.node(operand).dtype() != dtype {
-                    return fail(id, "an operand of the wrong kind");
+                Kind::Array(op) => {
+                    if op.infer(&self.types(&operands)) != Ok((node.shape, node.dtype)) {
+                        return fail(id, "operands that do not fit the operation");
+                    }
                 }
-                if self.node(operand).shape != node.shape {
-                    return fail(id, "operands of different shapes");
-                }
+                _ if !operands.is_empty() => return fail(id, "an operand too many"),
+                _ => {}
             }
         }
         Ok(())
@@ -107,6 +119,11 @@ impl Graph {
         live
     }
 
+    /// The shapes and kinds of nodes.
+    pub(crate) fn types(&self, ids: &[NodeId]) -> smallvec::SmallVec<[(Shape, DType); 4]> {
+        ids.iter().map(|&id| (self.node(id).shape, self.node(id).dtype)).collect()
+    }
+
     /// An empty graph with room for as much as another has.
     fn like(other: &Graph) -> Graph {
         Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()) }
@@ -121,15 +138,21 @@ impl Graph {
             let node = self.node(id);
             if live[id.index()] || matches!(node.kind, Kind::Input(_)) {
                 let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
-                map[id.index()] = new.push(node.kind, &args, node.at);
+                map[id.index()] = new.push(node.kind, (node.shape, node.dtype), &args, node.at);
             }
         }
         (new, map)
     }
 
-    fn push(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+    fn push(
+        &mut self,
+        kind: Kind,
+        (shape, dtype): (Shape, DType),
+        args: &[NodeId],
+        at: Option<&'static Location<'static>>,
+    ) -> NodeId {
         let first = self.dag.edge_count() as u32;
-        let id = self.dag.add_node(Node { kind, shape: Shape::SCALAR, arity: args.len() as u8, first, at });
+        let id = self.dag.add_node(Node { kind, dtype, shape, arity: args.len() as u32, first, at });
         for operand in args {
             self.dag.add_edge(id, NodeIndex::new(operand.index()), ());
         }
@@ -175,9 +198,16 @@ impl Builder {
             Entry::Vacant(entry) => {
                 let id = NodeId::new(graph.len());
                 entry.insert((part, id));
-                self.graph.push(kind, &args, at)
+                let ty = type_of(&self.graph, kind, &args);
+                self.graph.push(kind, ty, &args, at)
             }
         }
+    }
+
+    /// The next input, before any other node.
+    pub(crate) fn input(&mut self, shape: Shape, dtype: DType) -> NodeId {
+        let slot = self.graph.len() as u32;
+        self.graph.push(Kind::Input(slot), (shape, dtype), &[], None)
     }
 }
 
@@ -191,4 +221,18 @@ fn hash(kind: Kind, args: &[NodeId]) -> u32 {
 /// A hash with all bits in use, as the table wants it.
 fn spread(part: u32) -> u64 {
     u64::from(part).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// What a node will hold; its operands were checked.
+fn type_of(graph: &Graph, kind: Kind, args: &[NodeId]) -> (Shape, DType) {
+    match kind {
+        Kind::Input(_) => unreachable!("inputs are made by Builder::input"),
+        Kind::Const(_) => (Shape::SCALAR, DType::Float),
+        Kind::Flag(_) => (Shape::SCALAR, DType::Mask),
+        Kind::Apply(op) => {
+            let shaped = args.iter().map(|&id| graph.node(id)).find(|node| !node.kind.is_known());
+            (shaped.map_or(Shape::SCALAR, |node| node.shape), op.result())
+        }
+        Kind::Array(op) => op.infer(&graph.types(args)).unwrap_or_else(|e| panic!("{op}: {e}")),
+    }
 }

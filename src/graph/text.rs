@@ -109,14 +109,20 @@ impl fmt::Display for Line<'_> {
             Kind::Input(slot) => write!(out, "input {slot}"),
             Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), f.width)),
             Kind::Flag(b) => write!(out, "flag {b}"),
-            Kind::Apply(op) => {
-                write!(out, "{op}")?;
-                for (k, operand) in f.graph.operands(id).enumerate() {
-                    write!(out, "{} {operand}", if k == 0 { "" } else { "," })?;
-                }
-                Ok(())
-            }
+            Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
+            Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
         }
+    }
+}
+
+struct Operands<'f>(&'f Function, NodeId);
+
+impl fmt::Display for Operands<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (k, operand) in self.0.graph.operands(self.1).enumerate() {
+            write!(out, "{} {operand}", if k == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

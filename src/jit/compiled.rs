@@ -230,3 +230,9 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compiled({})", self.report())
+    }
+}

@@ -285,6 +285,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
                     v
                 }
             },
+            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
             Kind::Apply(_) => {
                 let local = if self.range.contains(&k) { self.local[k - self.range.start] } else { None };
                 let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());
@@ -299,7 +300,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             }
         };
         match self.program.steps[k].dtype() {
-            DType::Float => Any::Num(self.emitter.number(v)),
+            DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
     }
@@ -326,7 +327,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn load_scratch(&self, step: u32) -> Value {
         let offset = self.slot(step).expect("a value that crosses segments has a slot");
         let ty = match self.program.steps[step as usize].dtype() {
-            DType::Float => self.emitter.float(),
+            DType::Float | DType::Index => self.emitter.float(),
             DType::Mask => types::I8,
         };
         self.load(ty, self.scratch, offset)

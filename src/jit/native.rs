@@ -56,6 +56,7 @@ impl Drop for Native {
 
 impl Native {
     pub(super) fn new(program: &Program, rows: Option<&RowCall>) -> Result<Native> {
+        program.check_supported()?;
         let start = Instant::now();
         let operations = program.len();
         let tier = match program.options.tier {
@@ -84,6 +85,7 @@ impl Native {
 
 /// The Cranelift IR that the program becomes.
 pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    program.check_supported()?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
     let mut text = String::new();
     emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |_, context, _| {
@@ -95,6 +97,7 @@ pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> 
 
 /// The machine code that the program becomes, as assembly.
 pub(super) fn assembly(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    program.check_supported()?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
     let mut text = String::new();
     emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |module, context, _| {

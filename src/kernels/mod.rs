@@ -125,6 +125,11 @@ pub(crate) fn signum<M: Machine>(x: M) -> M {
 }
 
 #[inline(always)]
+pub(crate) fn copysign<M: Machine>(x: M, y: M) -> M {
+    x.copysign(M::select(y.eq(y), y, x.k(1.0)))
+}
+
+#[inline(always)]
 pub(crate) fn round<M: Machine>(x: M) -> M {
     let t = x.trunc();
     M::select((x - t).abs().lt(x.k(0.5)), t, t + x.k(1.0).copysign(x))

@@ -1,6 +1,9 @@
 //! The arithmetic that users write over.
 
-use super::table::{op_table, value};
+use super::{
+    ArrayOp, Value,
+    table::{op_table, value},
+};
 use std::{fmt, iter, ops};
 
 /// A truth value of some arithmetic: `bool` for numbers, a node for graph handles. Combine with `&`, `|`, `!`.
@@ -76,14 +79,24 @@ macro_rules! define_real {
             fn is_absent(&self) -> bool {
                 false
             }
-            /// p·t for a partial derivative p that may be singular, see [`EdgeMap::Strong`](crate::EdgeMap::Strong). Only
-            /// where p − p is not 0: t may be zero and yet vary, which the next order of derivatives sees.
+            /// Whether values are handles of a graph, in which what is absent is not multiplied at all.
             #[doc(hidden)]
-            #[inline(always)]
+            const SYMBOLIC: bool = false;
+            /// Whether values have axes.
+            #[doc(hidden)]
+            const ARRAYS: bool = false;
+            /// An array operation on values that have axes.
+            #[doc(hidden)]
             #[track_caller]
-            #[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
-            fn strong_product(p: Self, t: Self) -> Self {
-                Self::select(t.eq(Self::lit(0.0)) & (p - p).ne(Self::lit(0.0)), Self::lit(0.0), p * t)
+            fn array(op: &'static ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
+                let _ = args;
+                unreachable!("{op}: numbers have no axes")
+            }
+            /// The value with its last two axes exchanged.
+            #[doc(hidden)]
+            #[track_caller]
+            fn array_transpose(self) -> Self {
+                unreachable!("numbers have no axes")
             }
             $($(#[$md])* #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self;)*
             $($(#[$cd])* #[track_caller] fn $cmp(self, $cy: Self) -> Self::Mask;)*

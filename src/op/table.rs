@@ -41,9 +41,9 @@ macro_rules! op_table {
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
-            Sqrt sqrt(x) = x.sqrt(), |z| [EdgeMap::Strong(lit::<S>(0.5) / z)];
+            Sqrt sqrt(x) = x.sqrt(), |z| [EdgeMap::Singular(lit::<S>(0.5) / z)];
             /// ∛x, with the derivative ∞ at 0.
-            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [EdgeMap::Strong((lit::<S>(3.0) * z * z).recip())];
+            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
             Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), x / z),
@@ -56,13 +56,13 @@ macro_rules! op_table {
             /// eˣ − 1, accurate near 0.
             ExpM1 exp_m1(x) = x.call1(&kernels::EXP_M1), |z| [x.exp()];
             /// The natural logarithm.
-            Ln ln(x) = x.call1(&kernels::LN), |z| [EdgeMap::Strong(x.recip())];
+            Ln ln(x) = x.call1(&kernels::LN), |z| [EdgeMap::Singular(x.recip())];
             /// ln(1 + x), accurate near 0.
-            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [EdgeMap::Strong((lit::<S>(1.0) + x).recip())];
+            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
             /// The logarithm to base 2.
-            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [EdgeMap::Strong((x * lit(LN_2)).recip())];
+            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
             /// The logarithm to base 10.
-            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [EdgeMap::Strong((x * lit(LN_10)).recip())];
+            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
             /// The logarithm of x to base b, ln x / ln b.
             Log log(x, b) = x.call1(&kernels::LN) / b.call1(&kernels::LN), |z| [
                 (x * b.ln()).recip(),
@@ -75,9 +75,9 @@ macro_rules! op_table {
             /// tan x
             Tan tan(x) = x.call1(&kernels::TAN), |z| [lit::<S>(1.0) + z * z];
             /// arcsin x
-            Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Strong(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arccos x
-            Acos acos(x) = x.call1(&kernels::ACOS), |z| [EdgeMap::Strong(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Acos acos(x) = x.call1(&kernels::ACOS), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arctan x
             Atan atan(x) = x.call1(&kernels::ATAN), |z| [(lit::<S>(1.0) + x * x).recip()];
             /// The angle of the point (x, y), as `y.atan2(x)`; both derivatives are 0 at the origin.
@@ -94,7 +94,7 @@ macro_rules! op_table {
             /// arsinh x
             Asinh asinh(x) = x.call1(&kernels::ASINH), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
-            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [EdgeMap::Strong(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
+            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
             /// artanh x
             Atanh atanh(x) = x.call1(&kernels::ATANH), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
@@ -112,8 +112,8 @@ macro_rules! op_table {
             Abs abs(x) = x.abs(), |z| [EdgeMap::ScaleWhere(x.ne(lit(0.0)), x.signum())];
             /// 1 with the sign bit of x (also for ±0), NaN for NaN.
             Signum signum(x) = kernels::signum(x), |z| [EdgeMap::Zero];
-            /// |x| with the sign bit of y.
-            Copysign copysign(x, y) = x.copysign(y), |z| [x.signum() * y.signum(), EdgeMap::Zero];
+            /// |x| with the sign bit of y; |x| for y NaN, whose sign no engine promises.
+            Copysign copysign(x, y) = kernels::copysign(x, y), |z| [x.signum() * lit::<S>(1.0).copysign(y), EdgeMap::Zero];
             /// ⌊x⌋
             Floor floor(x) = x.floor(), |z| [EdgeMap::Zero];
             /// ⌈x⌉
@@ -185,6 +185,8 @@ pub enum DType {
     Float,
     /// A truth value, from a comparison.
     Mask,
+    /// A whole number that says where, in [`ArrayOp::Gather`](super::ArrayOp::Gather) and its like.
+    Index,
 }
 
 /// A number or a mask, in one arithmetic.
@@ -325,8 +327,11 @@ macro_rules! define_ops {
             }
 
             /// The value in any user-facing arithmetic: numbers, duals, graph handles.
+            ///
+            /// # Panics
+            /// If the operands do not fit [`Op::operands`].
             #[track_caller]
-            pub(crate) fn apply<S: Real>(self, args: &[Value<S, S::Mask>]) -> Value<S, S::Mask> {
+            pub fn apply<S: Real>(self, args: &[Value<S, S::Mask>]) -> Value<S, S::Mask> {
                 match self {
                     $(Op::$Oper => { let [$ox $(, $oy)*] = floats(args); Value::Num(std::ops::$Oper::$oper($ox $(, $oy)*)) })*
                     $(Op::$Meth $(($mp))? => { let [$mx $(, $my)*] = floats(args); Value::Num(S::$meth($mx $(, $my)* $(, $mp)?)) })*

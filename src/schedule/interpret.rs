@@ -47,6 +47,7 @@ fn run<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [V
             Kind::Input(slot) => Value::Num(input(slot as usize)),
             Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
             Kind::Flag(b) => Value::Mask(b),
+            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
             Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
         };
     }
@@ -58,7 +59,7 @@ impl Program {
     /// # Errors
     /// If a length or the width does not fit.
     pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        self.check_width(T::WIDTH)?;
+        self.check_sound(T::WIDTH)?;
         self.layout.check(x.len(), y.len())?;
         let mut registers = Registers::new(self);
         registers.run(self, 0..self.steps.len(), |slot| x[slot]);

@@ -8,10 +8,12 @@
 pub enum Licence {
     /// For every float, to the bit; all NaNs count as equal.
     Exact,
-    /// Rounded differently, barring overflow and underflow in between.
+    /// For finite numbers, as long as nothing over- or underflows on the way, but rounded differently.
     Rounding,
-    /// Not for NaN, ∞, or the sign of a zero.
+    /// Where no operand and no result is NaN or ∞, but for the sign of a zero.
     Finite,
+    /// For real numbers: only as [`Licence::Rounding`] and [`Licence::Finite`] together allow.
+    Real,
 }
 
 /// A rewrite, from left to right.
@@ -35,7 +37,7 @@ impl Rule {
     /// Every rule that is a line of text. (Constant folding, integer powers and division by powers of two compute with
     /// numbers, and are code.)
     pub const ALL: &'static [Rule] = &{
-        use Licence::{Exact, Finite, Rounding};
+        use Licence::{Exact, Finite, Real, Rounding};
         [
             rule("neg-neg", Exact, "(neg (neg x))", "x"),
             rule("neg-mul-const", Exact, "(neg (mul c x))", "(mul (neg c) x)"),
@@ -57,7 +59,7 @@ impl Rule {
             rule("mul-neg", Exact, "(mul (neg x) y)", "(neg (mul x y))"),
             rule("mul-zero", Finite, "(mul x 0)", "0"),
             rule("mul-const-const", Rounding, "(mul c (mul d x))", "(mul (mul c d) x)"),
-            rule("mul-recip", Finite, "(mul x (recip x))", "1"),
+            rule("mul-recip", Real, "(mul x (recip x))", "1"),
             rule("div-one", Exact, "(div x 1)", "x"),
             rule("div-minus-one", Exact, "(div x -1)", "(neg x)"),
             rule("one-div", Exact, "(div 1 x)", "(recip x)"),
