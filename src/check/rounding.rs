@@ -114,7 +114,8 @@ pub(super) fn of_second(f: &Function, x: &[f64], weights: &[f64]) -> Result<[Vec
         let column = rounding(&over_reverse, &[x, weights, &unit(n, j)].concat());
         (0..n).for_each(|i| reverse[i * n + j] = column[m + n + m + i]);
         for i in 0..n {
-            let mixed = rounding(&over_forward, &[x, &unit(n, i), &unit(n, j)].concat());
+            // Of nested duals the outer one is differentiated first.
+            let mixed = rounding(&over_forward, &[x, &unit(n, j), &unit(n, i)].concat());
             forward[i * n + j] = Slack::weighted(mixed[3 * m..].iter().copied(), weights);
         }
     }
