@@ -1,23 +1,38 @@
-//! wip
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+#![deny(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 pub mod check;
+mod diagnose;
 mod diff;
 pub mod dual;
 mod error;
 mod eval;
 mod graph;
+#[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
 mod op;
+pub mod optim;
 mod schedule;
 mod simplify;
-pub use diff::Mode;
+
+pub use diagnose::{Cost, GradientCost, NonFinite};
+pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
-pub use graph::{
-    Aux, Binder, Collector, Cond, Expr, Function, Graph, InputGroup, Inputs, Kind, Like, Node, NodeId, OutputGroup, Outputs,
-    Shape, Structure, Width, aux, like,
-};
+pub use eval::Array;
+pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
+pub use graph::{Axes, Graph, InputGroup, Kind, Node, NodeId, OutputGroup};
 pub use jit::{Compiled, CompiledRows, Report};
-pub use op::{DType, EdgeMap, Machine, Mask, Op, Real, Value, lit, select};
+pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
 pub use simplify::{Licence, Rule, Simplify};
+
+/// The documentation's examples, compiled and run as tests.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../docs/walkthrough.md")]
+    mod walkthrough {}
+}

@@ -96,7 +96,7 @@ fn operands(op: Op, x: &[f64], mask: bool) -> Vec<Operand> {
     op.operands()
         .iter()
         .map(|dtype| match dtype {
-            DType::Float => Value::Num(*x.next().unwrap()),
+            DType::Float | DType::Index => Value::Num(*x.next().unwrap()),
             DType::Mask => Value::Mask(mask),
         })
         .collect()

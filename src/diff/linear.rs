@@ -1,30 +1,25 @@
 //! A graph's linearisation: every node's value, and the map of every edge that carries a derivative.
+//!
+//! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
+//! build the derivative's graph, over numbers they differentiate at a point.
 
-use crate::graph::{Args, Cond, Expr, Function, Graph, Kind, Located, NodeId};
-use crate::op::{EdgeMap, Op, Value, lit, select};
+use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
+use crate::op::{Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
+use rustc_hash::FxHashMap;
 
-/// The graph inlined in the live trace, with its edges as linear maps there. Sweeps share it.
-pub(super) struct Linear<'f> {
+/// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
+pub(super) struct Linear<'f, S: Real> {
     graph: &'f Graph,
-    pub(super) values: Vec<Value<Expr, Cond>>,
+    pub(super) values: Vec<Value<S, S::Mask>>,
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
-    edges: Vec<(NodeId, EdgeMap<Expr>)>,
-    /// Nodes with a partial that may be infinite or NaN at finite inputs; empty if there is none.
-    wild: Vec<bool>,
+    edges: Vec<(NodeId, Map<S>)>,
+    tame: Vec<bool>,
 }
 
-/// The adjoint of a node, and where it counts if that is not everywhere: a node that only untaken branches of a `select` use
-/// has adjoint 0, and no infinite partial below may turn that 0 into NaN.
-#[derive(Copy, Clone)]
-struct Adjoint {
-    value: Expr,
-    when: Option<Cond>,
-}
-
-impl<'f> Linear<'f> {
+impl<'f, S: Real> Linear<'f, S> {
     /// Linearises with respect to the active inputs; edges to operands that do not depend on one are left out.
-    pub(super) fn new(f: &'f Function, x: &[Expr]) -> Self {
+    pub(super) fn new(f: &'f Function, x: &[S]) -> Self {
         let graph = f.graph();
         let values = crate::eval::eval(graph, x);
         let mut active = vec![false; graph.len()];
@@ -36,39 +31,53 @@ impl<'f> Linear<'f> {
         let mut edges = Vec::new();
         for id in graph.ids() {
             starts.push(edges.len() as u32);
-            let Kind::Apply(op) = graph.node(id).kind() else { continue };
+            let kind = graph.node(id).kind();
             let operands: Args = graph.operands(id).collect();
             if !operands.iter().any(|operand| active[operand.index()]) {
                 continue;
             }
             located.at(graph.node(id).location());
-            let args: arrayvec::ArrayVec<_, 3> = operands.iter().map(|operand| values[operand.index()]).collect();
-            for (&operand, edge) in operands.iter().zip(op.edges(&args, values[id.index()])) {
-                if active[operand.index()] && !matches!(edge, EdgeMap::Zero) {
-                    edges.push((operand, edge));
+            let args: smallvec::SmallVec<[_; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
+            let mut add = |operand: NodeId, map: Map<S>| {
+                if active[operand.index()] {
+                    edges.push((operand, map));
                     active[id.index()] = true;
                 }
+            };
+            match kind {
+                Kind::Apply(op) => {
+                    let maps = operands.iter().zip(op.edges(&args, values[id.index()]));
+                    let flowing = maps.filter(|(_, edge)| !matches!(edge, EdgeMap::Zero));
+                    flowing.for_each(|(&operand, edge)| add(operand, Map::Each(edge)));
+                }
+                Kind::Array(op) => {
+                    let shapes: Vec<Shape> = operands.iter().map(|&operand| graph.node(operand).shape()).collect();
+                    let chains = op.edges(&args, &shapes, values[id.index()], graph.node(id).shape());
+                    for (&operand, chain) in operands.iter().zip(chains) {
+                        chain.into_iter().for_each(|chain| add(operand, Map::Chain(chain)));
+                    }
+                }
+                _ => {}
             }
         }
         starts.push(edges.len() as u32);
-        let wild = wild(graph);
-        Linear { graph, values, starts, edges, wild }
+        Linear { graph, values, starts, edges, tame: tame(graph) }
     }
 
-    fn edges(&self, id: NodeId) -> &[(NodeId, EdgeMap<Expr>)] {
+    pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, Map<S>)] {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
     /// Tangents of all nodes: tangent(node) = Σ over operands of edge · tangent(operand). `None` is a structural zero.
-    pub(super) fn forward(&self, seeds: &[Option<Expr>]) -> Vec<Option<Expr>> {
+    pub(super) fn forward(&self, seeds: &[Option<S>]) -> Vec<Option<S>> {
         let located = Located::new();
         let mut tangents = vec![None; self.graph.len()];
         tangents[..seeds.len()].copy_from_slice(seeds);
         for id in self.graph.ids().skip(seeds.len()) {
             located.at(self.graph.node(id).location());
-            for &(operand, edge) in self.edges(id) {
+            for (operand, map) in self.edges(id) {
                 if let Some(t) = tangents[operand.index()] {
-                    accumulate(&mut tangents[id.index()], edge.apply(t));
+                    accumulate(&mut tangents[id.index()], map.apply(t));
                 }
             }
         }
@@ -76,72 +85,165 @@ impl<'f> Linear<'f> {
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
-    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, Expr)>) -> Vec<Option<Expr>> {
+    ///
+    /// What flows back into a branch of a `select` is masked only where it leaves the branch again: there the mask also
+    /// stops what infinite or NaN partials made of the zero adjoint of a branch not taken. What branches of different
+    /// `select`s share, and what the masks of relu, max and their like let through, is masked at once and selected again
+    /// behind an edge that may be singular.
+    pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut adjoints: Vec<Option<Adjoint>> = Vec::new();
-        for (id, seed) in seeds {
+        let mut branches = Branches::default();
+        let mut adjoints: Vec<Option<Adjoint<S>>> = Vec::new();
+        for (id, value) in seeds {
             if adjoints.len() <= id.index() {
                 adjoints.resize(id.index() + 1, None);
             }
-            Adjoint { value: seed, when: None }.add_to(&mut adjoints[id.index()]);
+            branches.accumulate(&mut adjoints[id.index()], Adjoint { value, branch: EVERYWHERE, within: None });
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
-            let Some(adjoint) = adjoints[id.index()] else { continue };
+            let Some(Adjoint { value, branch, within }) = adjoints[id.index()] else { continue };
             let node = self.graph.node(id);
             located.at(node.location());
-            let wild = self.wild.get(id.index()).copied().unwrap_or(false);
-            for &(operand, edge) in self.edges(id) {
-                let Some(mut value) = edge.transpose().apply(adjoint.value) else { continue };
-                let mut when = adjoint.when;
-                if let (Some(when), true) = (when, wild) {
-                    value = select(when, value, lit(0.0));
-                }
-                if let (Some(Op::Select), EdgeMap::Where(taken), false) = (node.op(), edge, self.wild.is_empty()) {
-                    when = Some(when.map_or(taken, |when| when & taken));
-                }
-                Adjoint { value, when }.add_to(&mut adjoints[operand.index()]);
+            for (k, (operand, map)) in self.edges(id).iter().enumerate() {
+                let operand = *operand;
+                let term = match (node.op(), map) {
+                    (_, Map::Chain(chain)) => {
+                        // Masks have the shape of this node, not of the operand.
+                        let value = branches.leave(Adjoint { value, branch, within }, EVERYWHERE).value;
+                        let Some(value) = apply_chain(&transposed(chain), value) else { continue };
+                        Adjoint { value, branch: EVERYWHERE, within: None }
+                    }
+                    (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
+                        let choice: Args = self.graph.operands(id).collect();
+                        let taken = k == 0 && operand == choice[1];
+                        Adjoint { value, branch: branches.enter(branch, choice[0], taken, mask), within }
+                    }
+                    (_, Map::Each(edge)) => {
+                        let edge = edge.transpose();
+                        let Some(mut value) = edge.apply(value) else { continue };
+                        if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
+                            value = select(within, value, lit(0.0));
+                        }
+                        let within = match edge {
+                            EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _) => Some(within.map_or(m, |within| within & m)),
+                            _ => within,
+                        };
+                        Adjoint { value, branch, within }
+                    }
+                };
+                branches.accumulate(&mut adjoints[operand.index()], term);
             }
         }
-        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| adjoint.value)).collect()
+        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint, EVERYWHERE).value)).collect()
     }
 }
 
-impl Adjoint {
-    fn add_to(self, sum: &mut Option<Adjoint>) {
-        *sum = Some(match *sum {
-            None => self,
-            Some(sum) => Adjoint { value: sum.value + self.value, when: either(sum.when, self.when) },
-        });
-    }
+/// The linear map of an edge.
+#[derive(Clone)]
+pub(super) enum Map<S: Real> {
+    /// Of an elementwise operation.
+    Each(EdgeMap<S>),
+    /// Of an array operation: links, one after the other.
+    Chain(Chain<S>),
 }
 
-/// Where one of two adjoints counts; `None` is everywhere.
-fn either(a: Option<Cond>, b: Option<Cond>) -> Option<Cond> {
-    let same = |a: Cond, b: Cond| matches!((a, b), (Cond::Node { id: a, .. }, Cond::Node { id: b, .. }) if a == b);
-    let (a, b) = (a?, b?);
-    if same(a, b) {
-        return Some(a);
-    }
-    // Of both branches one is taken.
-    if same(a, !b) || same(!a, b) { None } else { Some(a | b) }
-}
-
-/// Which nodes have a partial that may not be finite.
-fn wild(graph: &Graph) -> Vec<bool> {
-    let mut wild = vec![false; graph.len()];
-    let (mut select, mut any) = (false, false);
-    for id in graph.ids() {
-        if let Some(op) = graph.node(id).op() {
-            wild[id.index()] = !op.is_tame() || graph.operands(id).any(|operand| wild[operand.index()]);
-            select |= op == Op::Select;
-            any |= wild[id.index()];
+impl<S: Real> Map<S> {
+    fn apply(&self, t: S) -> Option<S> {
+        match self {
+            Map::Each(edge) => edge.apply(t),
+            Map::Chain(chain) => apply_chain(chain, t),
         }
     }
-    if select && any { wild } else { vec![] }
 }
 
-fn accumulate(sum: &mut Option<Expr>, term: Option<Expr>) {
+fn apply_chain<S: Real>(chain: &Chain<S>, t: S) -> Option<S> {
+    chain.iter().try_fold(t, |t, link| link.apply(t))
+}
+
+/// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).
+fn tame(graph: &Graph) -> Vec<bool> {
+    let mut tame: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        tame.push(match graph.node(id).kind() {
+            Kind::Const(bits) => f64::from_bits(bits).is_finite(),
+            Kind::Input(_) | Kind::Flag(_) => true,
+            Kind::Array(_) => graph.operands(id).all(|operand| tame[operand.index()]),
+            Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
+        });
+    }
+    tame
+}
+
+fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
     if let Some(term) = term {
         *sum = Some(sum.map_or(term, |sum| sum + term));
+    }
+}
+
+/// An adjoint within a branch: where the branch is not taken it is 0, whatever `value` is there.
+#[derive(Copy, Clone)]
+struct Adjoint<S: Real> {
+    value: S,
+    branch: u32,
+    /// Where this does not hold, `value` itself is 0.
+    within: Option<S::Mask>,
+}
+
+/// The branch of what flows through no `select`.
+const EVERYWHERE: u32 = 0;
+
+/// Branches of `select`s, nested ones included.
+struct Branches<S: Real> {
+    /// By number, from 1: the branch around it, which has a smaller number, and the mask that says where it is taken.
+    all: Vec<(u32, S::Mask)>,
+    /// The number of a branch, by the one around it, the condition, and whether it is the one where the condition holds.
+    known: FxHashMap<(u32, NodeId, bool), u32>,
+}
+
+impl<S: Real> Default for Branches<S> {
+    fn default() -> Self {
+        Branches { all: Vec::new(), known: FxHashMap::default() }
+    }
+}
+
+impl<S: Real> Branches<S> {
+    fn enter(&mut self, outer: u32, condition: NodeId, taken: bool, mask: S::Mask) -> u32 {
+        let all = &mut self.all;
+        *self.known.entry((outer, condition, taken)).or_insert_with(|| {
+            let mask = if outer == EVERYWHERE { mask } else { all[outer as usize - 1].1 & mask };
+            all.push((outer, mask));
+            all.len() as u32
+        })
+    }
+
+    /// The adjoint as it is in a branch around its own.
+    fn leave(&self, Adjoint { value, branch, within }: Adjoint<S>, to: u32) -> Adjoint<S> {
+        if branch == to {
+            return Adjoint { value, branch, within };
+        }
+        let mask = self.all[branch as usize - 1].1;
+        let within = Some(within.map_or(mask, |within| within & mask));
+        Adjoint { value: S::select(mask, value, lit(0.0)), branch: to, within }
+    }
+
+    /// The innermost branch around both.
+    fn around(&self, mut x: u32, mut y: u32) -> u32 {
+        while x != y {
+            let inner = if x > y { &mut x } else { &mut y };
+            *inner = self.all[*inner as usize - 1].0;
+        }
+        x
+    }
+
+    fn accumulate(&self, sum: &mut Option<Adjoint<S>>, term: Adjoint<S>) {
+        *sum = Some(match *sum {
+            None => term,
+            Some(sum) => {
+                let branch = self.around(sum.branch, term.branch);
+                let (sum, term) = (self.leave(sum, branch), self.leave(term, branch));
+                let within = sum.within.zip(term.within).map(|(a, b)| a | b);
+                Adjoint { value: sum.value + term.value, branch, within }
+            }
+        });
     }
 }

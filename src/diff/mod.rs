@@ -4,11 +4,13 @@
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
 mod linear;
+mod point;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Expr, Function, NewOutput, NodeId, OutputGroup};
-use crate::op::lit;
+use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
+use crate::op::{DType, Shape, lit};
 use linear::Linear;
+pub use point::Linearization;
 use std::panic::Location;
 
 /// Which way a Jacobian is swept.
@@ -41,7 +43,7 @@ impl Function {
         self.transform(Extra::Tangents, |linear, x, extra| {
             let tangents = linear.forward(&seeds(self, x.len(), extra));
             let mut outputs = primal(self, linear);
-            outputs.extend(self.differentiable().map(|y| named("t_", y.name(), at(&tangents, y.nodes()))));
+            outputs.extend(self.differentiable().map(|y| named("t_", y.name(), self.tangents_of(y, &tangents))));
             outputs
         })
     }
@@ -121,6 +123,7 @@ impl Function {
     /// As [`Function::jacobian`].
     #[track_caller]
     pub fn jacobian_in(&self, mode: Mode) -> Result<Function> {
+        self.check_scalar("jacobian")?;
         self.transform(Extra::None, |linear, x, _| {
             let rows: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
             let columns = self.active_slots();
@@ -136,14 +139,14 @@ impl Function {
                     seed[slot] = Some(lit(1.0));
                     let tangents = linear.forward(&seed);
                     for (i, &row) in rows.iter().enumerate() {
-                        entries[i * columns.len() + j] = or_zero(tangents[row.index()]);
+                        entries[i * columns.len() + j] = tangents[row.index()].unwrap_or(lit(0.0));
                     }
                 }
             } else {
                 for (i, &row) in rows.iter().enumerate() {
                     let adjoints = linear.reverse([(row, lit(1.0))]);
                     for (j, &slot) in columns.iter().enumerate() {
-                        entries[i * columns.len() + j] = adjoints.get(slot).map_or(lit(0.0), |&a| or_zero(a));
+                        entries[i * columns.len() + j] = adjoints.get(slot).copied().flatten().unwrap_or(lit(0.0));
                     }
                 }
             }
@@ -174,7 +177,7 @@ impl Function {
         grad.transform(Extra::Directions, |linear, x, extra| {
             let tangents = linear.forward(&seeds(&grad, x.len(), extra));
             let names = self.inputs().iter().filter(|group| group.is_active()).map(|group| group.name());
-            names.zip(grad.outputs()).map(|(name, y)| named("hv_", name, at(&tangents, y.nodes()))).collect()
+            names.zip(grad.outputs()).map(|(name, y)| named("hv_", name, grad.tangents_of(y, &tangents))).collect()
         })
     }
 
@@ -186,7 +189,7 @@ impl Function {
 
     /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
     #[track_caller]
-    fn transform(&self, extra: Extra, body: impl FnOnce(&Linear, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
+    fn transform(&self, extra: Extra, body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
         if self.active_slots().is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
         }
@@ -194,23 +197,27 @@ impl Function {
             return Err(Error::new(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
         }
         let n = self.input_len();
-        let mut inputs: Vec<(String, usize, bool)> =
-            self.inputs().iter().map(|group| (group.name().to_owned(), group.len(), group.is_active())).collect();
-        let groups: Vec<(String, usize)> = match extra {
+        let mut inputs = self.inputs().to_vec();
+        let like_output = |y: &OutputGroup| match y.nodes() {
+            &[node] => InputGroup::value(format!("c_{}", y.name()), self.graph().node(node).shape(), DType::Float),
+            nodes => InputGroup::numbers(format!("c_{}", y.name()), nodes.len()),
+        };
+        let groups: Vec<InputGroup> = match extra {
             Extra::None => vec![],
-            Extra::Cotangents => self.differentiable().map(|y| (format!("c_{}", y.name()), y.nodes().len())).collect(),
+            Extra::Cotangents => self.differentiable().map(like_output).collect(),
             Extra::Tangents | Extra::Directions => {
                 let prefix = if extra == Extra::Tangents { "t_" } else { "v_" };
                 let active = self.inputs().iter().filter(|group| group.is_active());
-                active.map(|group| (format!("{prefix}{}", group.name()), group.len())).collect()
+                active.map(|group| group.renamed(format!("{prefix}{}", group.name()))).collect()
             }
         };
-        for (mut name, len) in groups {
-            while inputs.iter().any(|(taken, ..)| *taken == name) {
+        for group in groups {
+            let mut name = group.name().to_owned();
+            while inputs.iter().any(|taken| taken.name() == name) {
                 name.push('\'');
             }
             // A further derivative is taken with respect to the original inputs.
-            inputs.push((name, len, false));
+            inputs.push(group.renamed(name).with_active(false));
         }
         Function::build(self.width(), inputs, Location::caller(), |args| {
             let (x, extra) = args.split_at(n);
@@ -236,15 +243,28 @@ impl Function {
 
     fn adjoint_outputs<'a>(&'a self, adjoints: &'a [Option<Expr>]) -> impl Iterator<Item = NewOutput> + 'a {
         self.inputs().iter().filter(|group| group.is_active()).map(|group| {
-            let values = group.range().map(|slot| adjoints.get(slot).map_or(lit(0.0), |&a| or_zero(a)));
+            let adjoint = |slot: usize| adjoints.get(slot).copied().flatten();
+            let values = group.range().map(|slot| adjoint(slot).unwrap_or_else(|| Expr::full(0.0, group.shape())));
             named("d_", group.name(), values.collect())
         })
+    }
+
+    fn tangents_of(&self, y: &OutputGroup, tangents: &[Option<Expr>]) -> Vec<Expr> {
+        let zero = |id: &NodeId| Expr::full(0.0, self.graph().node(*id).shape());
+        y.nodes().iter().map(|id| tangents[id.index()].unwrap_or_else(|| zero(id))).collect()
     }
 
     fn the_output(&self, what: &str) -> Result<NodeId> {
         let mut nodes = self.differentiable().flat_map(|y| y.nodes());
         match (nodes.next(), nodes.count()) {
-            (Some(&node), 0) => Ok(node),
+            (Some(&node), 0) if self.graph().node(node).shape() == Shape::SCALAR => Ok(node),
+            (Some(&node), 0) => Err(Error::new(
+                ErrorKind::Shape,
+                format!(
+                    "{what} needs a function of one output number, not an array {}: use vjp",
+                    self.graph().node(node).shape()
+                ),
+            )),
             (first, more) => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!(
@@ -264,20 +284,12 @@ enum Extra {
     Cotangents,
 }
 
-fn or_zero(x: Option<Expr>) -> Expr {
-    x.unwrap_or(lit(0.0))
-}
-
-fn at(values: &[Option<Expr>], nodes: &[NodeId]) -> Vec<Expr> {
-    nodes.iter().map(|id| or_zero(values[id.index()])).collect()
-}
-
 fn named(prefix: &str, name: &str, values: Vec<Expr>) -> NewOutput {
     NewOutput { name: format!("{prefix}{name}"), values, aux: false }
 }
 
 /// The outputs themselves.
-fn primal(f: &Function, linear: &Linear) -> Vec<NewOutput> {
+fn primal(f: &Function, linear: &Linear<Expr>) -> Vec<NewOutput> {
     let value = |id: &NodeId| linear.values[id.index()].num();
     let outputs = f.outputs().iter();
     outputs.map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(value).collect(), aux: y.is_aux() }).collect()

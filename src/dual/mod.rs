@@ -4,8 +4,14 @@
 //! Duals nest for higher orders, and `Dual<Expr>` differentiates while it traces.
 
 mod drivers;
+#[cfg(feature = "nalgebra")]
+mod field;
+mod num;
+mod operators;
+mod order;
 
 pub use drivers::*;
+pub use order::{Nested, Order, nth_derivative};
 
 use crate::op::{EdgeMap, Real, derived_operators, lit, op_table, rule};
 use std::ops;
@@ -102,7 +108,7 @@ macro_rules! dual_arithmetic {
     ) => {
         $(impl<T: Real, const N: usize> ops::$Oper for DualVec<T, N> {
             type Output = Self;
-            #[inline(always)]
+            #[inline]
             #[track_caller]
             fn $oper(self $(, $oy: Self)*) -> Self {
                 let z = ops::$Oper::$oper(self.re $(, $oy.re)*);
@@ -113,7 +119,7 @@ macro_rules! dual_arithmetic {
         /// The op table's methods, without a trait to import.
         impl<T: Real, const N: usize> DualVec<T, N> {
             $($(#[$md])*
-            #[inline(always)]
+            #[inline]
             #[track_caller]
             pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
                 let z = T::$meth(self.re $(, $my.re)* $(, $mp)?);
@@ -123,6 +129,7 @@ macro_rules! dual_arithmetic {
 
         impl<T: Real, const N: usize> Real for DualVec<T, N> {
             type Mask = T::Mask;
+            const SYMBOLIC: bool = T::SYMBOLIC;
             #[inline(always)]
             fn lit(v: f64) -> Self {
                 DualVec::constant(lit(v))
@@ -151,41 +158,34 @@ op_table! { dual_arithmetic }
 
 derived_operators! { [T: Real, const N: usize] DualVec<T, N> }
 
-/// Operators with a plain number on either side: the literal has no tangent, so only the dual's edge is taken.
+/// Operators with a plain `f64` on either side: the literal has no tangent, so only the dual's edge is taken.
+///
+/// There are none with `f32`: with a choice of two, the type of `x * 2.0` would be open until the literal's is, and
+/// `(x * 2.0).sin()` in a closure would need annotations.
 macro_rules! literal_operators {
-    ($([$($generics:tt)*] $T:ty, $L:ty;)*) => { $(
-        literal_operators! { @ [$($generics)*] $T, $L, Add add }
-        literal_operators! { @ [$($generics)*] $T, $L, Sub sub }
-        literal_operators! { @ [$($generics)*] $T, $L, Mul mul }
-        literal_operators! { @ [$($generics)*] $T, $L, Div div }
-        literal_operators! { @ [$($generics)*] $T, $L, Rem rem }
-    )* };
-    (@ [$($generics:tt)*] $T:ty, $L:ty, $Oper:ident $oper:ident) => {
-        impl<$($generics)* const N: usize> ops::$Oper<$L> for DualVec<$T, N> {
+    ($($Oper:ident $oper:ident)*) => { $(
+        impl<T: Real, const N: usize> ops::$Oper<f64> for DualVec<T, N> {
             type Output = Self;
             #[inline(always)]
             #[track_caller]
-            fn $oper(self, y: $L) -> Self {
-                let y = <$T>::lit(y as f64);
+            fn $oper(self, y: f64) -> Self {
+                let y = T::lit(y);
                 let z = ops::$Oper::$oper(self.re, y);
                 let [edge, _] = rule::$oper(self.re, y, z);
                 DualVec::push(z, [edge], [self.eps])
             }
         }
-        impl<$($generics)* const N: usize> ops::$Oper<DualVec<$T, N>> for $L {
-            type Output = DualVec<$T, N>;
+        impl<T: Real, const N: usize> ops::$Oper<DualVec<T, N>> for f64 {
+            type Output = DualVec<T, N>;
             #[inline(always)]
             #[track_caller]
-            fn $oper(self, y: DualVec<$T, N>) -> DualVec<$T, N> {
-                let x = <$T>::lit(self as f64);
+            fn $oper(self, y: DualVec<T, N>) -> DualVec<T, N> {
+                let x = T::lit(self);
                 let z = ops::$Oper::$oper(x, y.re);
                 let [_, edge] = rule::$oper(x, y.re, z);
                 DualVec::push(z, [edge], [y.eps])
             }
         }
-    };
+    )* };
 }
-literal_operators! {
-    [T: Real,] T, f64;
-    [] f32, f32;
-}
+literal_operators! { Add add Sub sub Mul mul Div div Rem rem }

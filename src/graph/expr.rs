@@ -1,7 +1,7 @@
 //! Handles of a graph under construction.
 
 use super::{node::NodeId, trace};
-use crate::op::{Op, Real, Value, derived_operators, op_table};
+use crate::op::{ArrayOp, Op, Real, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
 use std::{fmt, ops, panic::Location};
 
@@ -76,9 +76,19 @@ macro_rules! expr_arithmetic {
             fn select(mask: Cond, a: Self, b: Self) -> Self {
                 number(Op::Select, &[Value::Mask(mask), Value::Num(a), Value::Num(b)], Location::caller())
             }
+            const ARRAYS: bool = true;
+            #[track_caller]
+            fn array(op: &'static ArrayOp, args: &[Value<Self, Cond>]) -> Value<Self, Cond> {
+                trace::array(op, args, Location::caller())
+            }
+            #[track_caller]
+            fn array_transpose(self) -> Self {
+                self.t()
+            }
             fn is_absent(&self) -> bool {
                 self.is_zero()
             }
+            const SYMBOLIC: bool = true;
             $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[track_caller] fn $cmp(self, y: Self) -> Cond { self.$cmp(y) })*
         }

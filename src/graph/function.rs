@@ -6,7 +6,7 @@ use super::signature::{Binder, Collector, Inputs, Outputs};
 use super::storage::{Args, Builder, Graph};
 use super::trace::Session;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::Real;
+use crate::op::{DType, Real, Shape};
 use std::{collections::HashSet, panic::Location, sync::Arc};
 
 /// A function as a graph: named inputs, named outputs, one float width. Cheap to clone, `Send + Sync`.
@@ -26,19 +26,48 @@ pub struct InputGroup {
     pub(super) name: String,
     pub(super) first: usize,
     pub(super) len: usize,
+    pub(super) shape: Shape,
+    pub(super) dtype: DType,
     pub(super) active: bool,
 }
 
 impl InputGroup {
+    /// An input of `len` numbers, each a scalar of its own.
+    pub(crate) fn numbers(name: impl Into<String>, len: usize) -> Self {
+        InputGroup { name: name.into(), first: 0, len, shape: Shape::SCALAR, dtype: DType::Float, active: true }
+    }
+
+    /// An input that is one value of a shape.
+    pub(crate) fn value(name: impl Into<String>, shape: Shape, dtype: DType) -> Self {
+        InputGroup { name: name.into(), first: 0, len: 1, shape, dtype, active: dtype == DType::Float }
+    }
+
+    pub(crate) fn with_active(mut self, active: bool) -> Self {
+        self.active = active;
+        self
+    }
+
+    pub(crate) fn renamed(&self, name: String) -> Self {
+        InputGroup { name, ..self.clone() }
+    }
+
+    /// The shape of its value; of each of its values, where it has several.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+    /// What its values are.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
     /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
-    /// How many numbers it has.
+    /// How many values it has, each with the input's shape.
     pub fn len(&self) -> usize {
         self.len
     }
-    /// Whether it has no number at all.
+    /// Whether it has no value at all.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -46,7 +75,7 @@ impl InputGroup {
     pub fn is_active(&self) -> bool {
         self.active
     }
-    /// Where its numbers stand among all inputs.
+    /// Where its values stand among those of all inputs.
     pub fn range(&self) -> std::ops::Range<usize> {
         self.first..self.first + self.len
     }
@@ -110,7 +139,7 @@ impl Function {
         let session = Session::open(width, at);
         let mut binder = Binder::new(&session);
         let args = inputs.bind(&mut binder);
-        let groups = binder.groups.into_iter().map(|(name, len)| (name, len, true)).collect();
+        let groups = binder.finish()?;
         let mut collector = Collector::default();
         f(args).collect(&mut collector);
         let unnamed = collector.groups.iter().filter(|group| group.name.is_none()).count();
@@ -122,15 +151,18 @@ impl Function {
         Function::close(session, width, groups, outputs.collect(), at)
     }
 
-    /// A function made by a transformation: its inputs are those of `inputs`, as (name, length, active).
+    /// A function made by a transformation.
     pub(crate) fn build(
         width: Width,
-        inputs: Vec<(String, usize, bool)>,
+        inputs: Vec<InputGroup>,
         at: &'static Location<'static>,
         body: impl FnOnce(&[Expr]) -> Vec<NewOutput>,
     ) -> Result<Function> {
         let session = Session::open(width, at);
-        let args: Vec<Expr> = (0..inputs.iter().map(|(_, len, _)| len).sum()).map(|_| session.input()).collect();
+        let mut args: Vec<Expr> = Vec::new();
+        for input in &inputs {
+            args.extend((0..input.len).map(|_| session.input(input.shape, input.dtype)));
+        }
         let outputs = body(&args);
         Function::close(session, width, inputs, outputs, at)
     }
@@ -138,7 +170,7 @@ impl Function {
     fn close(
         session: Session,
         width: Width,
-        inputs: Vec<(String, usize, bool)>,
+        inputs: Vec<InputGroup>,
         outputs: Vec<NewOutput>,
         at: &'static Location<'static>,
     ) -> Result<Function> {
@@ -150,21 +182,16 @@ impl Function {
     }
 
     /// Puts a function together; nodes that no output needs are left out.
-    pub(crate) fn assemble(
-        graph: Graph,
-        width: Width,
-        inputs: Vec<(String, usize, bool)>,
-        outputs: Vec<OutputGroup>,
-    ) -> Result<Function> {
-        check_names("input", inputs.iter().map(|(name, ..)| name))?;
+    pub(crate) fn assemble(graph: Graph, width: Width, inputs: Vec<InputGroup>, outputs: Vec<OutputGroup>) -> Result<Function> {
+        check_names("input", inputs.iter().map(|input| &input.name))?;
         check_names("output", outputs.iter().map(|output| &output.name))?;
         if outputs.iter().all(|output| output.nodes.is_empty()) {
             return Err(Error::new(ErrorKind::Unsupported, "the function has no output"));
         }
         let mut first = 0;
-        let inputs = inputs.into_iter().map(|(name, len, active)| {
-            first += len;
-            InputGroup { name, first: first - len, len, active }
+        let inputs = inputs.into_iter().map(|input| {
+            first += input.len;
+            InputGroup { first: first - input.len, ..input }
         });
         let f = Function { inputs: inputs.collect(), graph: Arc::new(graph), width, outputs }.pruned();
         debug_assert!(f.graph.verify().is_ok(), "{:?}", f.graph.verify());
@@ -177,10 +204,17 @@ impl Function {
         if live.iter().skip(self.input_len()).all(|&live| live) {
             return self;
         }
-        self.rebuild(|graph, new, id, args| {
-            let node = graph.node(id);
-            new.intern(node.kind(), args, node.location())
-        })
+        let (graph, map) = self.graph.retain(&live);
+        self.moved(graph, &map)
+    }
+
+    /// The function on another graph; `map` says where its nodes have gone.
+    fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
+        let mut outputs = self.outputs.clone();
+        for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
+            *node = map[node.index()];
+        }
+        Function { graph: Arc::new(graph), width: self.width, inputs: self.inputs.clone(), outputs }
     }
 
     /// Rebuilds the live part of the graph, node by node in order: `make` says which new node stands for an old one,
@@ -188,11 +222,11 @@ impl Function {
     pub(crate) fn rebuild(&self, mut make: impl FnMut(&Graph, &mut Builder, NodeId, &[NodeId]) -> NodeId) -> Function {
         let graph = &*self.graph;
         let live = graph.reachable(self.output_nodes());
-        let mut new = Builder::default();
+        let mut new = Builder::like(graph);
         let mut map = vec![NodeId(0); graph.len()];
         for id in graph.ids() {
             map[id.index()] = if let Kind::Input(_) = graph.node(id).kind() {
-                new.intern(graph.node(id).kind(), &[], None)
+                new.input(graph.node(id).shape(), graph.node(id).dtype())
             } else if live[id.index()] {
                 let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
                 make(graph, &mut new, id, &args)
@@ -200,11 +234,7 @@ impl Function {
                 continue;
             };
         }
-        let mut outputs = self.outputs.clone();
-        for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
-            *node = map[node.index()];
-        }
-        Function { graph: Arc::new(new.finish()), width: self.width, inputs: self.inputs.clone(), outputs }
+        self.moved(new.finish(), &map)
     }
 
     /// The graph.
@@ -289,6 +319,9 @@ impl Function {
     #[track_caller]
     pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
         self.check_len("inputs", self.input_len(), x.len())?;
+        if !T::ARRAYS {
+            self.check_scalar("eval")?;
+        }
         let values = crate::eval::eval(&self.graph, x);
         Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
     }
@@ -304,6 +337,21 @@ impl Function {
         self.outputs[at].name = name.into();
     }
 
+    /// Whether a value in it has axes.
+    pub fn has_arrays(&self) -> bool {
+        self.graph
+            .ids()
+            .any(|id| self.graph.node(id).shape() != Shape::SCALAR || matches!(self.graph.node(id).kind(), Kind::Array(_)))
+    }
+
+    pub(crate) fn check_scalar(&self, what: &str) -> Result<()> {
+        if self.has_arrays() {
+            let message = format!("{what} takes functions of single numbers, and this one has arrays");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        Ok(())
+    }
+
     pub(crate) fn check_len(&self, what: &str, wanted: usize, got: usize) -> Result<()> {
         if wanted == got {
             return Ok(());
@@ -312,12 +360,14 @@ impl Function {
     }
 }
 
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || "_'.".contains(c))
+}
+
 fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
     let mut seen = HashSet::new();
     for name in names {
-        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            || !name.chars().all(|c| c.is_alphanumeric() || "_'.".contains(c))
-        {
+        if !is_name(name) {
             let rule = "a name starts with a letter and goes on with letters, digits, `_`, `.` or `'`";
             return Err(Error::new(ErrorKind::Name, format!("`{name}` does not name an {what}: {rule}")));
         }

@@ -2,18 +2,22 @@
 //!
 //! In: the user's closure. Out: a [`Function`], which owns its [`Graph`] and knows nothing of threads, code or machines.
 
+mod arrays;
 mod expr;
 mod function;
 mod node;
+mod parse;
 mod signature;
 mod storage;
 mod structure;
+mod text;
 mod trace;
 
+pub use arrays::Axes;
 pub use expr::{Cond, Expr};
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};
-pub use node::{Kind, Node, NodeId, Shape, Width};
+pub use node::{Kind, Node, NodeId, Width};
 pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
 pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};

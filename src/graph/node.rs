@@ -1,6 +1,6 @@
 //! What a node is.
 
-use crate::op::{DType, Op};
+use crate::op::{ArrayOp, DType, Op, Shape};
 use std::{fmt, panic::Location};
 
 /// A node's number in its graph; operands have smaller numbers than their users. Printed as `%3`.
@@ -52,22 +52,6 @@ impl Width {
     }
 }
 
-/// The shape of a node's value: the lengths of its axes. A scalar has none.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Shape {
-    rank: u8,
-}
-
-impl Shape {
-    /// The shape of a single number.
-    pub const SCALAR: Shape = Shape { rank: 0 };
-
-    /// The number of axes.
-    pub fn rank(self) -> usize {
-        self.rank as usize
-    }
-}
-
 /// What a node does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -77,8 +61,10 @@ pub enum Kind {
     Const(u64),
     /// A truth value that is known.
     Flag(bool),
-    /// An operation on the operands.
+    /// A scalar operation on the operands, element by element.
     Apply(Op),
+    /// An operation on whole arrays.
+    Array(&'static ArrayOp),
 }
 
 impl Kind {
@@ -86,13 +72,10 @@ impl Kind {
         Kind::Const(v.to_bits())
     }
 
-    /// What the node holds.
-    pub fn dtype(self) -> DType {
-        match self {
-            Kind::Input(_) | Kind::Const(_) => DType::Float,
-            Kind::Flag(_) => DType::Mask,
-            Kind::Apply(op) => op.result(),
-        }
+    /// Whether this is a number or truth value that is known. It has the shape of a scalar, and fits every shape in
+    /// an elementwise operation.
+    pub fn is_known(self) -> bool {
+        matches!(self, Kind::Const(_) | Kind::Flag(_))
     }
 }
 
@@ -100,8 +83,9 @@ impl Kind {
 #[derive(Copy, Clone, Debug)]
 pub struct Node {
     pub(super) kind: Kind,
+    pub(super) dtype: DType,
     pub(super) shape: Shape,
-    pub(super) arity: u8,
+    pub(super) arity: u32,
     pub(super) first: u32,
     pub(super) at: Option<&'static Location<'static>>,
 }
@@ -117,13 +101,13 @@ impl Node {
     }
     /// What its value is.
     pub fn dtype(&self) -> DType {
-        self.kind.dtype()
+        self.dtype
     }
     /// The line of the user's source that made it, where one did.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.at
     }
-    /// The operation, for a node that applies one.
+    /// The scalar operation, for a node that applies one.
     pub fn op(&self) -> Option<Op> {
         match self.kind {
             Kind::Apply(op) => Some(op),

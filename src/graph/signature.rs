@@ -1,14 +1,19 @@
 //! What a traced closure takes and gives.
 
 use super::expr::Expr;
+use super::function::InputGroup;
 use super::structure::Structure;
 use super::trace::Session;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::{Axis, DType, Shape};
 
 /// Declares a function's inputs; what it is decides what the closure gets.
 ///
 /// | inputs | the closure's argument |
 /// |---|---|
-/// | `"x"` | one `Expr` |
+/// | `"x"` | one `Expr`, a number |
+/// | `"x[n,64]"` | one `Expr`, an array; an axis with a name is open: its length is known when the function is called |
+/// | `"i[n]: index"` | one `Expr`, an array of whole numbers for `gather` and its like |
 /// | `["a", "b"]` | `[Expr; 2]`, two inputs |
 /// | `vec!["a", "b"]` | `Vec<Expr>`, two inputs |
 /// | `("x", 10)` | `Vec<Expr>`, one input of ten numbers |
@@ -24,52 +29,84 @@ pub trait Inputs {
 /// Collects the declarations of [`Inputs`].
 pub struct Binder<'a> {
     session: &'a Session,
-    pub(super) groups: Vec<(String, usize)>,
+    groups: Vec<InputGroup>,
+    error: Option<Error>,
 }
 
 impl<'a> Binder<'a> {
     pub(super) fn new(session: &'a Session) -> Self {
-        Binder { session, groups: Vec::new() }
+        Binder { session, groups: Vec::new(), error: None }
+    }
+
+    /// The declared inputs.
+    pub(super) fn finish(self) -> Result<Vec<InputGroup>> {
+        self.error.map_or(Ok(self.groups), Err)
     }
 
     /// An input of `len` numbers.
-    pub fn input(&mut self, name: &str, len: usize) -> Vec<Expr> {
-        self.groups.push((name.to_owned(), len));
-        (0..len).map(|_| self.session.input()).collect()
+    pub fn numbers(&mut self, name: &str, len: usize) -> Vec<Expr> {
+        self.groups.push(InputGroup::numbers(name, len));
+        (0..len).map(|_| self.session.input(Shape::SCALAR, DType::Float)).collect()
     }
 
-    /// An input of one number.
-    pub fn scalar(&mut self, name: &str) -> Expr {
-        self.groups.push((name.to_owned(), 1));
-        self.session.input()
+    /// An input of one value, a number or an array, declared as `"x"`, `"x[n,64]"` or `"i[n]: index"`.
+    pub fn value(&mut self, declaration: &str) -> Expr {
+        let (name, shape, dtype) = match parse(declaration) {
+            Ok(parsed) => parsed,
+            Err(reason) => {
+                let message = format!("`{declaration}` does not declare an input: {reason}");
+                self.error.get_or_insert_with(|| Error::new(ErrorKind::Name, message));
+                (declaration, Shape::SCALAR, DType::Float)
+            }
+        };
+        self.groups.push(InputGroup::value(name, shape, dtype));
+        self.session.input(shape, dtype)
     }
+}
+
+/// Reads `name`, `name[n,64]`, either with `: index`.
+fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DType), String> {
+    let (rest, dtype) = match declaration.split_once(':') {
+        None => (declaration, DType::Float),
+        Some((rest, kind)) if kind.trim() == "index" => (rest, DType::Index),
+        Some((_, kind)) => return Err(format!("`{}` is not `index`", kind.trim())),
+    };
+    let Some((name, axes)) = rest.trim().split_once('[') else { return Ok((rest.trim(), Shape::SCALAR, dtype)) };
+    let Some(axes) = axes.strip_suffix(']') else { return Err("the shape has no closing `]`".into()) };
+    let axis = |text: &str| match text.trim() {
+        n if n.starts_with(|c: char| c.is_ascii_digit()) => n.parse().map(Axis::Fixed).map_err(|_| format!("`{n}` is no length")),
+        name if super::function::is_name(name) => Ok(Axis::from(name)),
+        other => Err(format!("`{other}` is neither a length nor a name")),
+    };
+    let axes = axes.split(',').filter(|text| !text.trim().is_empty()).map(axis).collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok((name.trim(), Shape::new(&axes), dtype))
 }
 
 impl Inputs for &str {
     type Args = Expr;
     fn bind(self, binder: &mut Binder) -> Expr {
-        binder.scalar(self)
+        binder.value(self)
     }
 }
 
 impl<const N: usize> Inputs for [&str; N] {
     type Args = [Expr; N];
     fn bind(self, binder: &mut Binder) -> [Expr; N] {
-        self.map(|name| binder.scalar(name))
+        self.map(|name| binder.value(name))
     }
 }
 
 impl<S: AsRef<str>> Inputs for Vec<S> {
     type Args = Vec<Expr>;
     fn bind(self, binder: &mut Binder) -> Vec<Expr> {
-        self.iter().map(|name| binder.scalar(name.as_ref())).collect()
+        self.iter().map(|name| binder.value(name.as_ref())).collect()
     }
 }
 
 impl Inputs for (&str, usize) {
     type Args = Vec<Expr>;
     fn bind(self, binder: &mut Binder) -> Vec<Expr> {
-        binder.input(self.0, self.1)
+        binder.numbers(self.0, self.1)
     }
 }
 
@@ -85,14 +122,14 @@ impl<S: Structure<f64>> Inputs for (&str, Like<S>) {
     type Args = S::With<Expr>;
     fn bind(self, binder: &mut Binder) -> S::With<Expr> {
         let at = binder.groups.len();
-        binder.groups.push((self.0.to_owned(), 0));
+        binder.groups.push(InputGroup::numbers(self.0, 0));
         let session = binder.session;
         let mut len = 0;
         let args = self.1.0.map(&mut |_| {
             len += 1;
-            session.input()
+            session.input(Shape::SCALAR, DType::Float)
         });
-        binder.groups[at].1 = len;
+        binder.groups[at].len = len;
         args
     }
 }

@@ -1,8 +1,8 @@
 //! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
 
-use super::node::{Kind, Node, NodeId, Shape};
+use super::node::{Kind, Node, NodeId};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::DType;
+use crate::op::{DType, Shape};
 use hashbrown::{HashTable, hash_table::Entry};
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHasher;
@@ -19,8 +19,8 @@ pub struct Graph {
     dag: DiGraph<Node, ()>,
 }
 
-/// Up to three operands.
-pub(crate) type Args = arrayvec::ArrayVec<NodeId, 3>;
+/// A node's operands.
+pub(crate) type Args = smallvec::SmallVec<[NodeId; 4]>;
 
 impl Graph {
     /// The number of nodes.
@@ -72,20 +72,32 @@ impl Graph {
                 Kind::Input(_) => {}
                 _ => inputs_done = true,
             }
-            let wanted: &[DType] = node.op().map_or(&[], |op| op.operands());
-            if wanted.len() != node.arity as usize {
-                return fail(id, "a wrong number of operands");
+            if self.operands(id).any(|operand| operand >= id) {
+                return fail(id, "an operand that comes after its user");
             }
-            for (operand, &dtype) in self.operands(id).zip(wanted) {
-                if operand >= id {
-                    return fail(id, "an operand that comes after its user");
+            let operands: Args = self.operands(id).collect();
+            match node.kind {
+                Kind::Apply(op) => {
+                    if op.arity() != operands.len() {
+                        return fail(id, "a wrong number of operands");
+                    }
+                    for (&operand, &dtype) in operands.iter().zip(op.operands()) {
+                        let operand = self.node(operand);
+                        if operand.dtype != dtype {
+                            return fail(id, "an operand of the wrong kind");
+                        }
+                        if operand.shape != node.shape && !operand.kind.is_known() {
+                            return fail(id, "operands of different shapes");
+                        }
+                    }
                 }
-                if self.node(operand).dtype() != dtype {
-                    return fail(id, "an operand of the wrong kind");
+                Kind::Array(op) => {
+                    if op.infer(&self.types(&operands)) != Ok((node.shape, node.dtype)) {
+                        return fail(id, "operands that do not fit the operation");
+                    }
                 }
-                if self.node(operand).shape != node.shape {
-                    return fail(id, "operands of different shapes");
-                }
+                _ if !operands.is_empty() => return fail(id, "an operand too many"),
+                _ => {}
             }
         }
         Ok(())
@@ -107,9 +119,40 @@ impl Graph {
         live
     }
 
-    fn push(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+    /// The shapes and kinds of nodes.
+    pub(crate) fn types(&self, ids: &[NodeId]) -> smallvec::SmallVec<[(Shape, DType); 4]> {
+        ids.iter().map(|&id| (self.node(id).shape, self.node(id).dtype)).collect()
+    }
+
+    /// An empty graph with room for as much as another has.
+    fn like(other: &Graph) -> Graph {
+        Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()) }
+    }
+
+    /// The nodes that are marked and the inputs, with what became of every old node. Different nodes stay different, so
+    /// nothing is looked up.
+    pub(crate) fn retain(&self, live: &[bool]) -> (Graph, Vec<NodeId>) {
+        let mut new = Graph::like(self);
+        let mut map = vec![NodeId(0); self.len()];
+        for id in self.ids() {
+            let node = self.node(id);
+            if live[id.index()] || matches!(node.kind, Kind::Input(_)) {
+                let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+                map[id.index()] = new.push(node.kind, (node.shape, node.dtype), &args, node.at);
+            }
+        }
+        (new, map)
+    }
+
+    fn push(
+        &mut self,
+        kind: Kind,
+        (shape, dtype): (Shape, DType),
+        args: &[NodeId],
+        at: Option<&'static Location<'static>>,
+    ) -> NodeId {
         let first = self.dag.edge_count() as u32;
-        let id = self.dag.add_node(Node { kind, shape: Shape::SCALAR, arity: args.len() as u8, first, at });
+        let id = self.dag.add_node(Node { kind, dtype, shape, arity: args.len() as u32, first, at });
         for operand in args {
             self.dag.add_edge(id, NodeIndex::new(operand.index()), ());
         }
@@ -121,10 +164,16 @@ impl Graph {
 #[derive(Default)]
 pub(crate) struct Builder {
     graph: Graph,
-    seen: HashTable<NodeId>,
+    /// With each node a part of its hash: to grow, the table need not look at the nodes.
+    seen: HashTable<(u32, NodeId)>,
 }
 
 impl Builder {
+    /// With room for as many nodes and edges as a graph has.
+    pub(crate) fn like(graph: &Graph) -> Self {
+        Builder { graph: Graph::like(graph), seen: HashTable::with_capacity(graph.len()) }
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -140,24 +189,50 @@ impl Builder {
             args.swap(0, 1);
         }
         let graph = &self.graph;
-        let same = |&id: &NodeId| graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied());
-        let rehash = |&id: &NodeId| hash(graph.node(id).kind, graph.operands(id));
-        match self.seen.entry(hash(kind, args.iter().copied()), same, rehash) {
-            Entry::Occupied(entry) => *entry.get(),
+        let part = hash(kind, &args);
+        let same = |&(other, id): &(u32, NodeId)| {
+            other == part && graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied())
+        };
+        match self.seen.entry(spread(part), same, |&(part, _)| spread(part)) {
+            Entry::Occupied(entry) => entry.get().1,
             Entry::Vacant(entry) => {
                 let id = NodeId::new(graph.len());
-                entry.insert(id);
-                self.graph.push(kind, &args, at)
+                entry.insert((part, id));
+                let ty = type_of(&self.graph, kind, &args);
+                self.graph.push(kind, ty, &args, at)
             }
         }
     }
+
+    /// The next input, before any other node.
+    pub(crate) fn input(&mut self, shape: Shape, dtype: DType) -> NodeId {
+        let slot = self.graph.len() as u32;
+        self.graph.push(Kind::Input(slot), (shape, dtype), &[], None)
+    }
 }
 
-fn hash(kind: Kind, args: impl Iterator<Item = NodeId>) -> u64 {
+fn hash(kind: Kind, args: &[NodeId]) -> u32 {
     let mut hasher = FxHasher::default();
     kind.hash(&mut hasher);
-    for id in args {
-        id.hash(&mut hasher);
+    args.iter().for_each(|id| id.hash(&mut hasher));
+    hasher.finish() as u32
+}
+
+/// A hash with all bits in use, as the table wants it.
+fn spread(part: u32) -> u64 {
+    u64::from(part).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// What a node will hold; its operands were checked.
+fn type_of(graph: &Graph, kind: Kind, args: &[NodeId]) -> (Shape, DType) {
+    match kind {
+        Kind::Input(_) => unreachable!("inputs are made by Builder::input"),
+        Kind::Const(_) => (Shape::SCALAR, DType::Float),
+        Kind::Flag(_) => (Shape::SCALAR, DType::Mask),
+        Kind::Apply(op) => {
+            let shaped = args.iter().map(|&id| graph.node(id)).find(|node| !node.kind.is_known());
+            (shaped.map_or(Shape::SCALAR, |node| node.shape), op.result())
+        }
+        Kind::Array(op) => op.infer(&graph.types(args)).unwrap_or_else(|e| panic!("{op}: {e}")),
     }
-    hasher.finish()
 }

@@ -6,7 +6,7 @@ use super::expr::{Cond, Expr};
 use super::node::{Kind, NodeId, Width};
 use super::storage::{Args, Builder, Graph};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{Op, Value};
+use crate::op::{ArrayOp, DType, Op, Shape, Value};
 use std::{
     cell::RefCell,
     collections::VecDeque,
@@ -50,12 +50,48 @@ impl Trace {
         }
     }
 
-    fn operand(&mut self, x: Value<Expr, Cond>, op: Op, at: Place) -> NodeId {
+    fn operand(&mut self, x: Value<Expr, Cond>, what: &str, at: Place) -> NodeId {
         match x {
-            Value::Num(x) => self.number(x, op.name(), at),
+            Value::Num(x) => self.number(x, what, at),
             Value::Mask(Cond::Const(b)) => self.builder.intern(Kind::Flag(b), &[], None),
-            Value::Mask(Cond::Node { trace, id }) => self.own(trace, id, op.name(), at),
+            Value::Mask(Cond::Node { trace, id }) => self.own(trace, id, what, at),
         }
+    }
+
+    fn handle(&self, id: NodeId) -> Value<Expr, Cond> {
+        match self.builder.graph().node(id).dtype() {
+            DType::Mask => Value::Mask(Cond::Node { trace: self.id, id }),
+            DType::Float | DType::Index => Value::Num(Expr::Node { trace: self.id, id }),
+        }
+    }
+
+    /// Broadcasts the operands of an elementwise operation to one shape; what is known fits as it is. `false` where
+    /// that cannot be.
+    fn conform(&mut self, op: Op, ids: &mut Args, at: Place) -> bool {
+        let mut shape = Shape::SCALAR;
+        for &id in ids.iter() {
+            let node = self.builder.graph().node(id);
+            if node.dtype() == DType::Index {
+                self.fail(ErrorKind::Shape, at, format!("{}: an operand is an index, not a number", op.name()));
+                return false;
+            }
+            let own = node.shape();
+            match shape.broadcast(own) {
+                Some(joint) => shape = joint,
+                None => {
+                    self.fail(ErrorKind::Shape, at, format!("{}: the shapes {shape} and {own} do not fit", op.name()));
+                    return false;
+                }
+            }
+        }
+        for id in ids {
+            let node = self.builder.graph().node(*id);
+            if node.shape() != shape && !node.kind().is_known() {
+                let op = ArrayOp::Broadcast(shape).intern();
+                *id = self.builder.intern(Kind::Array(op), &[*id], self.at.unwrap_or(Some(at)));
+            }
+        }
+        true
     }
 
     fn own(&mut self, trace: u32, id: NodeId, what: &str, at: Place) -> NodeId {
@@ -74,23 +110,64 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
             let width = stack.live.last().map_or(Width::F64, |trace| trace.width);
             return fold(op, &known, width);
         }
-        let Some(trace) = stack.live.last_mut() else {
-            let origin = args.iter().find_map(|x| match *x {
-                Value::Num(Expr::Node { trace, .. }) | Value::Mask(Cond::Node { trace, .. }) => Some(trace),
-                _ => None,
-            });
-            let past = stack.past.iter().find(|(id, _)| Some(*id) == origin);
-            let from = past.map_or("an earlier trace".into(), |(_, at)| format!("the trace at {}:{}", at.file(), at.line()));
-            panic!("{} at {}:{}: the operand is a handle of {from}, and no trace is live", op.name(), at.file(), at.line());
-        };
-        let ids: Args = args.iter().map(|&x| trace.operand(x, op, at)).collect();
-        let at = trace.at.unwrap_or(Some(at));
-        let (trace_id, id) = (trace.id, trace.builder.intern(Kind::Apply(op), &ids, at));
-        match op.result() {
-            crate::op::DType::Float => Value::Num(Expr::Node { trace: trace_id, id }),
-            crate::op::DType::Mask => Value::Mask(Cond::Node { trace: trace_id, id }),
+        let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
+        let mut ids: Args = args.iter().map(|&x| trace.operand(x, op.name(), at)).collect();
+        if !trace.conform(op, &mut ids, at) {
+            let nothing = (Value::Num(Expr::Const(f64::NAN)), Value::Mask(Cond::Const(false)));
+            return if op.result() == DType::Mask { nothing.1 } else { nothing.0 };
         }
+        let at = trace.at.unwrap_or(Some(at));
+        let id = trace.builder.intern(Kind::Apply(op), &ids, at);
+        trace.handle(id)
     })
+}
+
+/// Applies an array operation to handles, in the innermost trace of this thread.
+pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+    STACK.with_borrow_mut(|stack| {
+        let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
+        let ids: Args = args.iter().map(|&x| trace.operand(x, op.name(), at)).collect();
+        let types = trace.builder.graph().types(&ids);
+        if let Err(reason) = op.infer(&types) {
+            trace.fail(ErrorKind::Shape, at, format!("{}: {reason}", op.name()));
+            return match types.first() {
+                Some((_, DType::Mask)) => Value::Mask(Cond::Const(false)),
+                _ => Value::Num(Expr::Const(f64::NAN)),
+            };
+        }
+        let at = trace.at.unwrap_or(Some(at));
+        let id = trace.builder.intern(Kind::Array(op), &ids, at);
+        trace.handle(id)
+    })
+}
+
+/// The shape of a handle's value.
+pub(super) fn shape(x: Expr) -> Shape {
+    STACK.with_borrow(|stack| match (x, stack.live.last()) {
+        (Expr::Node { trace, id }, Some(live)) if trace == live.id => live.builder.graph().node(id).shape(),
+        _ => Shape::SCALAR,
+    })
+}
+
+/// Records that an array method was asked for something impossible.
+pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(trace) = stack.live.last_mut() {
+            trace.fail(kind, at, message);
+        }
+    });
+    Expr::Const(f64::NAN)
+}
+
+#[cold]
+fn no_trace(past: &VecDeque<(u32, Place)>, what: &str, args: &[Value<Expr, Cond>], at: Place) -> ! {
+    let origin = args.iter().find_map(|x| match *x {
+        Value::Num(Expr::Node { trace, .. }) | Value::Mask(Cond::Node { trace, .. }) => Some(trace),
+        _ => None,
+    });
+    let past = past.iter().find(|(id, _)| Some(*id) == origin);
+    let from = past.map_or("an earlier trace".into(), |(_, at)| format!("the trace at {}:{}", at.file(), at.line()));
+    panic!("{what} at {}:{}: the operand is a handle of {from}, and no trace is live", at.file(), at.line());
 }
 
 fn constants(args: &[Value<Expr, Cond>]) -> Option<arrayvec::ArrayVec<Value<f64, bool>, 3>> {
@@ -147,12 +224,8 @@ impl Session {
     }
 
     /// The next input, before any other node.
-    pub(crate) fn input(&self) -> Expr {
-        self.with(|trace| {
-            let slot = trace.builder.graph().len() as u32;
-            let id = trace.builder.intern(Kind::Input(slot), &[], None);
-            Expr::Node { trace: self.id, id }
-        })
+    pub(crate) fn input(&self, shape: Shape, dtype: DType) -> Expr {
+        self.with(|trace| Expr::Node { trace: self.id, id: trace.builder.input(shape, dtype) })
     }
 
     /// The nodes of the results.

@@ -13,12 +13,29 @@ use std::{fmt, sync::Arc, time::Duration};
 #[derive(Clone)]
 pub struct Compiled {
     // What a call reads comes first, on one cache line.
-    direct: Option<FlatFn>,
-    input_len: usize,
-    output_len: usize,
-    width: Width,
+    run: FlatFn,
+    inputs: Room,
+    outputs: Room,
     native: Arc<Native>,
+    width: Width,
     layout: Arc<Layout>,
+}
+
+/// How many numbers of which width: one word, so that a call checks both in one comparison.
+#[derive(Copy, Clone, PartialEq, Eq)]
+struct Room(usize);
+
+impl Room {
+    const NARROW: usize = 1 << (usize::BITS - 1);
+
+    #[inline(always)]
+    fn new(len: usize, width: Width) -> Room {
+        Room(if width == Width::F32 { len | Room::NARROW } else { len })
+    }
+
+    fn len(self) -> usize {
+        self.0 & !Room::NARROW
+    }
 }
 
 impl Function {
@@ -55,17 +72,17 @@ impl Program {
     /// If Cranelift does not support this processor.
     pub fn compile(&self) -> Result<Compiled> {
         let native = Native::new(self, None)?;
-        let direct = match native.functions[..] {
-            // SAFETY: `Lowering::flat` emitted this function with this signature.
-            [(address, _)] => Some(unsafe { std::mem::transmute::<*const u8, FlatFn>(address) }),
-            _ => None,
+        let run = match native.functions[..] {
+            // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory.
+            [(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
+            _ => run_segments,
         };
         Ok(Compiled {
-            direct,
-            input_len: self.layout.input_len,
-            output_len: self.layout.output_len,
-            width: self.width,
+            run,
+            inputs: Room::new(self.layout.input_len, self.width),
+            outputs: Room::new(self.layout.output_len, self.width),
             native: Arc::new(native),
+            width: self.width,
             layout: self.layout.clone(),
         })
     }
@@ -94,14 +111,12 @@ impl Compiled {
     /// If a length or the width does not fit.
     #[inline]
     pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        if x.len() != self.input_len || y.len() != self.output_len || T::WIDTH != self.width {
+        if Room::new(x.len(), T::WIDTH) != self.inputs || Room::new(y.len(), T::WIDTH) != self.outputs {
             return Err(self.misfit(x.len(), y.len(), T::WIDTH));
         }
-        match self.direct {
-            // SAFETY: the slices are as long as the code reads and writes, and of its width; one function needs no scratch.
-            Some(f) => unsafe { f(x.as_ptr().cast(), y.as_mut_ptr().cast(), std::ptr::NonNull::dangling().as_ptr()) },
-            None => self.call_segments(x.as_ptr().cast(), y.as_mut_ptr().cast()),
-        }
+        // SAFETY: the slices are as long as the code reads and writes, and of its width; the third argument is what
+        // `run_segments` wants, and one function alone does not read it.
+        unsafe { (self.run)(x.as_ptr().cast(), y.as_mut_ptr().cast(), Arc::as_ptr(&self.native).cast()) }
         Ok(())
     }
 
@@ -121,19 +136,9 @@ impl Compiled {
     /// # Errors
     /// If a length or the width does not fit.
     pub fn call_vec<T: Scalar>(&self, x: &[T]) -> Result<Vec<T>> {
-        let mut y = vec![T::default(); self.output_len];
+        let mut y = vec![T::default(); self.output_len()];
         self.call_into(x, &mut y)?;
         Ok(y)
-    }
-
-    #[inline(never)]
-    fn call_segments(&self, x: *const u8, y: *mut u8) {
-        native::with_scratch(self.native.scratch, |scratch| {
-            for &(address, _) in &self.native.functions {
-                // SAFETY: as in `call_into`; the scratch memory is as large as the segments need.
-                unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch) }
-            }
-        });
     }
 
     #[cold]
@@ -143,18 +148,33 @@ impl Compiled {
 
     /// How many numbers the inputs have together.
     pub fn input_len(&self) -> usize {
-        self.input_len
+        self.inputs.len()
     }
 
     /// How many numbers the outputs have together.
     pub fn output_len(&self) -> usize {
-        self.output_len
+        self.outputs.len()
     }
 
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
         Report::new(&self.native, &self.layout)
     }
+}
+
+/// Runs a program that was cut into several functions.
+///
+/// # Safety
+/// `x` and `y` as the functions want them; `native` points to the [`Native`] that has them.
+unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, native: *const ()) {
+    // SAFETY: as promised.
+    let native = unsafe { &*native.cast::<Native>() };
+    native::with_scratch(native.scratch, |scratch| {
+        for &(address, _) in &native.functions {
+            // SAFETY: `Lowering::flat` emitted these functions with this signature; the scratch memory is as large as they need.
+            unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch.cast()) }
+        }
+    });
 }
 
 /// What compiling took and gave.
@@ -208,5 +228,11 @@ impl fmt::Display for Report {
             write!(f, "; always zero: {}", self.structural_zeros.join(", "))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compiled({})", self.report())
     }
 }

@@ -6,13 +6,18 @@ use crate::op::Machine;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, condcodes::FloatCC, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use std::{cell::RefCell, ops};
+use std::{
+    cell::{Cell, RefCell},
+    ops,
+};
 
 /// The function that is being emitted.
 pub(super) struct Emitter<'f> {
     pub(super) builder: RefCell<FunctionBuilder<'f>>,
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
+    /// How many routines have been called.
+    pub(super) calls: Cell<usize>,
 }
 
 impl<'f> Emitter<'f> {
@@ -43,6 +48,7 @@ impl<'f> Emitter<'f> {
             Width::F32 => f32,
             Width::F64 => f64,
         };
+        self.calls.set(self.calls.get() + 1);
         let mut signature = Signature::new(self.call_conv);
         signature.params.extend(args.iter().map(|_| AbiParam::new(self.float())));
         signature.returns.push(AbiParam::new(self.float()));

@@ -3,7 +3,7 @@
 use super::emit::{Emit, EmitMask, Emitter};
 use super::segment::{NONE, Plan, Segment};
 use crate::graph::Kind;
-use crate::op::{DType, Value as Any};
+use crate::op::{DType, Op, Value as Any};
 use crate::schedule::{Program, Reduce, RowCall};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
 use rustc_hash::FxHashMap;
@@ -13,6 +13,9 @@ use std::ops::Range;
 const CARRIED: usize = 12;
 /// Up to this many shared inputs are loaded before the loop over rows; more are loaded where they are used.
 const HOISTED: usize = 8;
+/// A value that is in memory anyway (an input, or one that crosses segments) is read from there again when its register was
+/// filled this many steps ago, or before the last call: kept for longer, it would be spilled, which is a store more.
+const REACH: usize = 16;
 
 /// Where inputs are read and outputs written.
 #[derive(Copy, Clone)]
@@ -33,8 +36,16 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     frame: Frame<'p>,
     /// Results of the steps in range.
     local: Vec<Option<Value>>,
-    /// Values from elsewhere that this function has loaded.
-    loaded: FxHashMap<u32, Value>,
+    /// Values from elsewhere that this function has loaded, with the step before which it did.
+    loaded: FxHashMap<u32, (Value, usize)>,
+    /// Constants that it has made, and shared inputs loaded before a loop.
+    kept: FxHashMap<u32, Value>,
+    /// For the steps in range, the last step in range that reads them.
+    last: Vec<usize>,
+    /// The step at hand.
+    now: usize,
+    /// The last step that called a routine.
+    called: usize,
     /// Addresses of input and output groups that this function has computed.
     bases: FxHashMap<(bool, u32), Value>,
     /// Output numbers by the step that gives them.
@@ -62,8 +73,17 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         scratch: Value,
         frame: Frame<'p>,
     ) -> Self {
+        let mut last = vec![0; range.len()];
+        for k in range.clone() {
+            for &operand in program.steps[k].operands() {
+                if let Some(last) = (operand as usize).checked_sub(range.start).and_then(|at| last.get_mut(at)) {
+                    *last = k;
+                }
+            }
+        }
         Lowering {
             local: vec![None; range.len()],
+            last,
             emitter,
             program,
             plan,
@@ -71,6 +91,9 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             scratch,
             frame,
             loaded: FxHashMap::default(),
+            kept: FxHashMap::default(),
+            now: 0,
+            called: 0,
             bases: FxHashMap::default(),
             results,
             carried: FxHashMap::default(),
@@ -151,8 +174,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
 
         lowering.frame = Frame::Rows { inputs: params[0], outputs: params[1], row, call };
         lowering.carried = reduced.iter().copied().zip(sums.iter().copied()).collect();
-        lowering.compute(program.invariant..program.steps.len());
-        lowering.store(0..program.steps.len());
+        lowering.store(0..program.invariant);
+        lowering.steps(program.invariant..program.steps.len());
         let next: Vec<Value> = reduced.iter().map(|k| lowering.carried[k]).collect();
         lowering.with(|b| {
             let row = b.ins().iadd_imm_s(row, 1);
@@ -182,17 +205,25 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         for k in range {
             let step = self.program.steps[k];
             let Kind::Apply(op) = step.kind else { continue };
+            self.now = k;
             let mut operands = step.args;
             let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, Kind::Const(_));
             if op.is_commutative() && is_constant(operands[0]) {
                 // As a second operand a constant is read from memory by the instruction itself.
+                operands.swap(0, 1);
+            } else if op == Op::MulAdd && self.lives(operands[0]) && !self.lives(operands[1]) {
+                // The instruction overwrites its first operand: one that is needed again would be copied.
                 operands.swap(0, 1);
             }
             let mut args = [Any::Num(self.emitter.number(self.scratch)); 3];
             for (arg, &operand) in args.iter_mut().zip(&operands[..op.arity()]) {
                 *arg = self.value(operand);
             }
+            let calls = self.emitter.calls.get();
             let (Any::Num(Emit { v, .. }) | Any::Mask(EmitMask { v, .. })) = op.value::<Emit>(&args);
+            if self.emitter.calls.get() != calls {
+                self.called = k;
+            }
             self.local[k - self.range.start] = Some(v);
             if let Some(offset) = self.slot(k as u32) {
                 self.with(|b| b.ins().store(flags(), v, self.scratch, offset));
@@ -236,27 +267,57 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn value(&mut self, step: u32) -> Any<Emit<'e, 'f>, EmitMask<'e, 'f>> {
         let k = step as usize;
         let v = match self.program.steps[k].kind {
-            Kind::Const(bits) => self.emitter.constant(f64::from_bits(bits)),
+            // One value per function: where an instruction cannot read it from memory, it is made in a register once.
+            Kind::Const(bits) => match self.kept.get(&step) {
+                Some(&v) => v,
+                None => {
+                    let v = self.emitter.constant(f64::from_bits(bits));
+                    self.kept.insert(step, v);
+                    v
+                }
+            },
             Kind::Flag(b) => self.with(|builder| builder.ins().iconst(types::I8, b as i64)),
-            kind => {
-                let known = if self.range.contains(&k) { self.local[k - self.range.start] } else { None };
-                match known.or_else(|| self.loaded.get(&step).copied()) {
+            Kind::Input(slot) => match self.kept.get(&step).copied().or_else(|| self.recently_loaded(step)) {
+                Some(v) => v,
+                None => {
+                    let v = self.load_input(slot);
+                    self.loaded.insert(step, (v, self.now));
+                    v
+                }
+            },
+            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
+            Kind::Apply(_) => {
+                let local = if self.range.contains(&k) { self.local[k - self.range.start] } else { None };
+                let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());
+                match near.or_else(|| self.recently_loaded(step)) {
                     Some(v) => v,
                     None => {
-                        let v = match kind {
-                            Kind::Input(slot) => self.load_input(slot),
-                            _ => self.load_scratch(step),
-                        };
-                        self.loaded.insert(step, v);
+                        let v = self.load_scratch(step);
+                        self.loaded.insert(step, (v, self.now));
                         v
                     }
                 }
             }
         };
         match self.program.steps[k].dtype() {
-            DType::Float => Any::Num(self.emitter.number(v)),
+            DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
+    }
+
+    /// Whether a value that is computed here is needed after the step at hand.
+    fn lives(&self, step: u32) -> bool {
+        let k = step as usize;
+        self.range.contains(&k) && self.last[k - self.range.start] > self.now
+    }
+
+    /// Whether a register that was filled at a step can be expected to hold its value still.
+    fn is_near(&self, at: usize) -> bool {
+        at + REACH >= self.now && at >= self.called
+    }
+
+    fn recently_loaded(&self, step: u32) -> Option<Value> {
+        self.loaded.get(&step).filter(|(_, at)| self.is_near(*at)).map(|&(v, _)| v)
     }
 
     fn slot(&self, step: u32) -> Option<i32> {
@@ -266,7 +327,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn load_scratch(&self, step: u32) -> Value {
         let offset = self.slot(step).expect("a value that crosses segments has a slot");
         let ty = match self.program.steps[step as usize].dtype() {
-            DType::Float => self.emitter.float(),
+            DType::Float | DType::Index => self.emitter.float(),
             DType::Mask => types::I8,
         };
         self.load(ty, self.scratch, offset)
@@ -311,9 +372,14 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let base = match stride {
             None => start,
             Some(len) => {
-                let bytes = (len * self.program.width.bytes()) as i64;
+                let bytes = len * self.program.width.bytes();
                 self.with(|b| {
-                    let offset = b.ins().imul_imm_s(row, bytes);
+                    // A shift goes into the address of a load or store.
+                    let offset = if bytes.is_power_of_two() {
+                        b.ins().ishl_imm_u(row, bytes.ilog2() as i64)
+                    } else {
+                        b.ins().imul_imm_s(row, bytes as i64)
+                    };
                     b.ins().iadd(start, offset)
                 })
             }
@@ -346,7 +412,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         used.dedup();
         if used.len() <= HOISTED {
             for step in used {
-                self.value(step);
+                let (Any::Num(Emit { v, .. }) | Any::Mask(EmitMask { v, .. })) = self.value(step);
+                self.kept.insert(step, v);
             }
         }
     }

@@ -17,7 +17,7 @@ use std::{cell::RefCell, fmt::Write as _, sync::OnceLock, time::Duration, time::
 const BEST_UP_TO: usize = 400_000;
 
 /// `fn(x, y, scratch)` for one point; see [`Lowering::flat`].
-pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *mut u64);
+pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *const ());
 /// `fn(inputs, outputs, scratch, from, to)` over rows; see [`Lowering::row_loop`].
 pub(super) type RowsFn = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u64, i64, i64);
 
@@ -56,6 +56,7 @@ impl Drop for Native {
 
 impl Native {
     pub(super) fn new(program: &Program, rows: Option<&RowCall>) -> Result<Native> {
+        program.check_supported()?;
         let start = Instant::now();
         let operations = program.len();
         let tier = match program.options.tier {
@@ -84,6 +85,7 @@ impl Native {
 
 /// The Cranelift IR that the program becomes.
 pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    program.check_supported()?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
     let mut text = String::new();
     emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |_, context, _| {
@@ -95,6 +97,7 @@ pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> 
 
 /// The machine code that the program becomes, as assembly.
 pub(super) fn assembly(program: &Program, rows: Option<&RowCall>) -> Result<String> {
+    program.check_supported()?;
     let mut module = JITModule::new(JITBuilder::with_isa(isa(Tier::Best)?, cranelift_module::default_libcall_names()));
     let mut text = String::new();
     emit(program, &Plan::new(program, rows.is_some()), rows, &mut module, |module, context, _| {
@@ -127,7 +130,7 @@ fn emit(
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
-        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv };
+        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv, calls: Default::default() };
         match rows {
             None => Lowering::flat(&emitter, program, plan, segment, &results, &params),
             Some(call) if plan.segments.len() == 1 => Lowering::row_loop(&emitter, program, plan, call, &results, &params),

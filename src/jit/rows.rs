@@ -68,7 +68,7 @@ impl CompiledRows {
     /// If a length or the width does not fit, or a mean is asked for over no rows.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
         let call: &RowCall = &self.program.call;
-        self.program.program.check_width(T::WIDTH)?;
+        self.program.program.check_sound(T::WIDTH)?;
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
@@ -110,4 +110,10 @@ fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl Exa
         *place = pointer;
     }
     stack.as_ptr()
+}
+
+impl std::fmt::Debug for CompiledRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CompiledRows({})", self.report())
+    }
 }

@@ -152,6 +152,13 @@ pub(crate) fn tie<S: Real>(x: S, y: S) -> S {
     S::select(x.eq(y), lit(0.5), lit(1.0))
 }
 
+/// x − y, and 0 for equal infinities. At a finite tie it is the difference, so that the next order of derivatives sees it.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn gap<S: Real>(x: S, y: S) -> S {
+    S::select(x.eq(y) & (x - y).ne(x - y), lit(0.0), x - y)
+}
+
 /// NaN stays NaN; where the bounds cross, the upper one wins.
 #[inline(always)]
 pub(crate) fn clamp<M: Machine>(x: M, lo: M, hi: M) -> M {

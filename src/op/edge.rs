@@ -21,10 +21,13 @@ pub enum EdgeMap<S: Real> {
     Where(S::Mask),
     /// t ↦ p·t where the mask holds, 0 elsewhere (p may be NaN there)
     ScaleWhere(S::Mask, S),
-    /// t ↦ p·t, but 0 for t = 0 where p is infinite or NaN: for operands that are constants in most uses, such as the exponent of
-    /// a power with a negative base. Where p is finite it is the plain product, so that a t that happens to be 0 keeps its own
-    /// derivative.
+    /// t ↦ p·t, but 0 for t = 0 where p is infinite or NaN: for operands that are constants in most uses, such as the
+    /// exponent of a power with a negative base.
     Strong(S),
+    /// t ↦ p·t, where p is infinite at points where the value is not, as √ at 0. Among numbers as [`EdgeMap::Strong`], since
+    /// there a tangent of 0 may be that of another input; among graph handles, where what is absent is not multiplied at
+    /// all, the plain product.
+    Singular(S),
 }
 
 impl<S: Real> EdgeMap<S> {
@@ -39,10 +42,9 @@ impl<S: Real> EdgeMap<S> {
             EdgeMap::Scale(p) => Some(p * t),
             EdgeMap::Where(m) => Some(select(m, t, lit(0.0))),
             EdgeMap::ScaleWhere(m, p) => Some(select(m, p * t, lit(0.0))),
-            EdgeMap::Strong(p) => {
-                let product = p * t;
-                Some(select(t.eq(lit(0.0)) & product.ne(product), lit(0.0), product))
-            }
+            EdgeMap::Strong(p) => Some(strong_product(p, t)),
+            EdgeMap::Singular(p) if S::SYMBOLIC => Some(p * t),
+            EdgeMap::Singular(p) => Some(strong_product(p, t)),
         }
     }
 
@@ -55,6 +57,14 @@ impl<S: Real> EdgeMap<S> {
     pub fn partial(self) -> S {
         self.apply(lit(1.0)).unwrap_or(lit(0.0))
     }
+}
+
+/// Only where p − p is not 0 is the product replaced: t may be zero and yet vary, which the next order of derivatives sees.
+#[inline(always)]
+#[track_caller]
+#[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
+fn strong_product<S: Real>(p: S, t: S) -> S {
+    select(t.eq(lit(0.0)) & (p - p).ne(lit(0.0)), lit(0.0), p * t)
 }
 
 impl<S: Real> From<S> for EdgeMap<S> {

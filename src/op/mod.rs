@@ -3,16 +3,21 @@
 //! In: nothing. Out: [`Op`], the arithmetic traits [`Real`] (what users write over) and [`Machine`] (what hardware does),
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
+mod array;
 mod edge;
 mod machine;
 mod operators;
 mod real;
+mod shape;
 mod table;
 
+pub use array::{ArrayOp, Cut};
+pub(crate) use array::{Chain, transposed};
 pub use edge::EdgeMap;
 pub use machine::Machine;
 pub(crate) use operators::derived_operators;
 pub use real::{Mask, Real, lit, select};
+pub use shape::{Axis, Shape};
 pub(crate) use table::op_table;
 pub(crate) use table::rule;
 pub use table::{DType, Op, Value};

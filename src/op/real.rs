@@ -1,6 +1,9 @@
 //! The arithmetic that users write over.
 
-use super::table::{op_table, value};
+use super::{
+    ArrayOp, Value,
+    table::{op_table, value},
+};
 use std::{fmt, iter, ops};
 
 /// A truth value of some arithmetic: `bool` for numbers, a node for graph handles. Combine with `&`, `|`, `!`.
@@ -75,6 +78,25 @@ macro_rules! define_real {
             #[inline(always)]
             fn is_absent(&self) -> bool {
                 false
+            }
+            /// Whether values are handles of a graph, in which what is absent is not multiplied at all.
+            #[doc(hidden)]
+            const SYMBOLIC: bool = false;
+            /// Whether values have axes.
+            #[doc(hidden)]
+            const ARRAYS: bool = false;
+            /// An array operation on values that have axes.
+            #[doc(hidden)]
+            #[track_caller]
+            fn array(op: &'static ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
+                let _ = args;
+                unreachable!("{op}: numbers have no axes")
+            }
+            /// The value with its last two axes exchanged.
+            #[doc(hidden)]
+            #[track_caller]
+            fn array_transpose(self) -> Self {
+                unreachable!("numbers have no axes")
             }
             $($(#[$md])* #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self;)*
             $($(#[$cd])* #[track_caller] fn $cmp(self, $cy: Self) -> Self::Mask;)*

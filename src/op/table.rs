@@ -22,7 +22,7 @@ macro_rules! op_table {
             /// x / y
             Div div(x, y) = x / y, |z| [y.recip(), -(z * y.recip())];
             /// The remainder x − y·trunc(x/y), with the sign of x.
-            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, -(x / y).trunc()];
+            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, -((x - z) / y).round()];
             /// −x
             Neg neg(x) = -x, |z| [EdgeMap::Flip];
         }
@@ -41,9 +41,9 @@ macro_rules! op_table {
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
-            Sqrt sqrt(x) = x.sqrt(), |z| [lit::<S>(0.5) / z];
+            Sqrt sqrt(x) = x.sqrt(), |z| [EdgeMap::Singular(lit::<S>(0.5) / z)];
             /// ∛x, with the derivative ∞ at 0.
-            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [(lit::<S>(3.0) * z * z).recip()];
+            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
             Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), x / z),
@@ -56,13 +56,13 @@ macro_rules! op_table {
             /// eˣ − 1, accurate near 0.
             ExpM1 exp_m1(x) = x.call1(&kernels::EXP_M1), |z| [x.exp()];
             /// The natural logarithm.
-            Ln ln(x) = x.call1(&kernels::LN), |z| [x.recip()];
+            Ln ln(x) = x.call1(&kernels::LN), |z| [EdgeMap::Singular(x.recip())];
             /// ln(1 + x), accurate near 0.
-            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [(lit::<S>(1.0) + x).recip()];
+            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
             /// The logarithm to base 2.
-            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [(x * lit(LN_2)).recip()];
+            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
             /// The logarithm to base 10.
-            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [(x * lit(LN_10)).recip()];
+            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
             /// The logarithm of x to base b, ln x / ln b.
             Log log(x, b) = x.call1(&kernels::LN) / b.call1(&kernels::LN), |z| [
                 (x * b.ln()).recip(),
@@ -75,9 +75,9 @@ macro_rules! op_table {
             /// tan x
             Tan tan(x) = x.call1(&kernels::TAN), |z| [lit::<S>(1.0) + z * z];
             /// arcsin x
-            Asin asin(x) = x.call1(&kernels::ASIN), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip()];
+            Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arccos x
-            Acos acos(x) = x.call1(&kernels::ACOS), |z| [-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip()];
+            Acos acos(x) = x.call1(&kernels::ACOS), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arctan x
             Atan atan(x) = x.call1(&kernels::ATAN), |z| [(lit::<S>(1.0) + x * x).recip()];
             /// The angle of the point (x, y), as `y.atan2(x)`; both derivatives are 0 at the origin.
@@ -94,7 +94,7 @@ macro_rules! op_table {
             /// arsinh x
             Asinh asinh(x) = x.call1(&kernels::ASINH), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
-            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip()];
+            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
             /// artanh x
             Atanh atanh(x) = x.call1(&kernels::ATANH), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
@@ -142,8 +142,8 @@ macro_rules! op_table {
             ];
             /// ln(eˣ + eʸ), without overflow.
             LogAddExp log_add_exp(x, y) = kernels::log_add_exp(x, y), |z| [
-                S::select(x.eq(y), lit(0.0), x - y).sigmoid(),
-                S::select(x.eq(y), lit(0.0), y - x).sigmoid()
+                kernels::gap(x, y).sigmoid(),
+                kernels::gap(y, x).sigmoid()
             ];
             /// x·ln y, and 0 for x = 0 whatever y.
             Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y)];
@@ -158,7 +158,7 @@ macro_rules! op_table {
             /// ψ(x) = d ln Γ(x)/dx
             Digamma digamma(x) = x.call1(&kernels::DIGAMMA), |z| [x.polygamma(1)];
             /// ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
-            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n + 1)];
+            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n.saturating_add(1))];
         }
         comparisons {
             /// x < y
@@ -185,6 +185,8 @@ pub enum DType {
     Float,
     /// A truth value, from a comparison.
     Mask,
+    /// A whole number that says where, in [`ArrayOp::Gather`](super::ArrayOp::Gather) and its like.
+    Index,
 }
 
 /// A number or a mask, in one arithmetic.
@@ -363,19 +365,32 @@ impl Op {
         self.operands().len()
     }
 
+    /// Whether value and partial derivatives are finite at every finite point, overflow of sums, products and powers aside.
+    pub(crate) fn is_tame(self) -> bool {
+        use Op::*;
+        match self {
+            Powi(n) => n >= 0,
+            Add | Sub | Mul | Neg | MulAdd | Detach | Sin | Cos | Atan | Tanh | Asinh | Sigmoid | Softplus | Relu | LeakyRelu => {
+                true
+            }
+            Abs | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Min | Max | Clamp | Hypot | Atan2 => true,
+            LogAddExp | Erf | Erfc | NormCdf | Select => true,
+            Lt | Le | Gt | Ge | Eq | Ne | And | Or | Not => true,
+            _ => false,
+        }
+    }
+
     /// Whether the operands may change places without changing a bit of the result (all NaNs counting as equal).
     pub fn is_commutative(self) -> bool {
         matches!(self, Op::Add | Op::Mul | Op::MulAdd | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Hypot)
     }
 }
 
-impl Op {
-    /// Whether value and partials are finite wherever the operands are, overflow of sums and products aside.
-    pub(crate) fn is_tame(self) -> bool {
-        use Op::*;
-        let flat = matches!(self, Detach | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Abs | Neg);
-        let smooth = matches!(self, Sin | Cos | Atan | Tanh | Sigmoid | Softplus | Asinh | Erf | Erfc | NormCdf);
-        flat || smooth || matches!(self, Add | Sub | Mul | MulAdd | Relu | LeakyRelu | Min | Max | Clamp | Select)
+/// As in the text form: the name, and the parameter of an operation that has one, as `powi[3]`.
+impl std::fmt::Display for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())?;
+        self.parameter().map_or(Ok(()), |n| write!(f, "[{n}]"))
     }
 }
 

@@ -20,6 +20,7 @@ impl<T: Scalar> Registers<T> {
         self.values[step as usize].num()
     }
 
+    #[allow(unsafe_code, reason = "the one dispatch on the processor's features")]
     /// Runs steps of the program; `input` gives the number of an input slot.
     pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
         #[cfg(target_arch = "x86_64")]
@@ -46,6 +47,7 @@ fn run<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [V
             Kind::Input(slot) => Value::Num(input(slot as usize)),
             Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
             Kind::Flag(b) => Value::Mask(b),
+            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
             Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
         };
     }
@@ -57,7 +59,7 @@ impl Program {
     /// # Errors
     /// If a length or the width does not fit.
     pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        self.check_width(T::WIDTH)?;
+        self.check_sound(T::WIDTH)?;
         self.layout.check(x.len(), y.len())?;
         let mut registers = Registers::new(self);
         registers.run(self, 0..self.steps.len(), |slot| x[slot]);

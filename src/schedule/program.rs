@@ -1,6 +1,6 @@
 //! The lowered program.
 
-use super::contract::{contract, undetached};
+use super::contract::{contract, opened, undetached};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -43,7 +43,8 @@ impl Options {
         self
     }
     /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
-    /// but not to the bit what the unfused operations give. On by default.
+    /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
+    /// On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
         self
@@ -59,6 +60,7 @@ impl Options {
 #[derive(Copy, Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) kind: Kind,
+    pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
 }
 
@@ -73,7 +75,7 @@ impl Step {
         &self.args[..self.op().map_or(0, Op::arity)]
     }
     pub(crate) fn dtype(&self) -> DType {
-        self.kind.dtype()
+        self.dtype
     }
 }
 
@@ -126,6 +128,8 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
+    /// Why it cannot run, if it cannot.
+    refused: Option<Error>,
 }
 
 impl Function {
@@ -146,7 +150,7 @@ impl Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let mut f = undetached(f);
         if options.simplify {
-            f = f.simplify();
+            f = opened(&f.simplify());
         }
         if options.fuse {
             f = contract(&f);
@@ -170,7 +174,7 @@ impl Program {
                 for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
                     *arg = place[operand.index()];
                 }
-                steps.push(Step { kind: graph.node(id).kind(), args });
+                steps.push(Step { kind: graph.node(id).kind(), dtype: graph.node(id).dtype(), args });
             }
             if !part {
                 invariant = steps.len();
@@ -190,6 +194,7 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
+            refused: f.check_scalar("the lowered form").err(),
         }
     }
 
@@ -208,8 +213,16 @@ impl Program {
         self.width
     }
 
-    pub(crate) fn check_width(&self, width: Width) -> Result<()> {
+    /// Whether the program can run at all, in this width.
+    pub(crate) fn check_sound(&self, width: Width) -> Result<()> {
+        self.check_supported()?;
         if self.width == width { Ok(()) } else { Err(wrong_width(self.width, width)) }
+    }
+}
+
+impl Program {
+    pub(crate) fn check_supported(&self) -> Result<()> {
+        self.refused.clone().map_or(Ok(()), Err)
     }
 }
 

@@ -236,7 +236,7 @@ impl RowProgram {
     /// If a length or the width does not fit, or a mean is asked for over no rows.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
         let (program, call) = (&self.program, &*self.call);
-        program.check_width(T::WIDTH)?;
+        program.check_sound(T::WIDTH)?;
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let mut registers = Registers::new(program);

@@ -10,7 +10,7 @@ mod rules;
 pub use rules::{Licence, Rule};
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
-use crate::op::{Op, Value};
+use crate::op::{ArrayOp, Op, Shape, Value};
 use pattern::{Match, Pattern, Prepared};
 use std::panic::Location;
 
@@ -69,8 +69,10 @@ impl Function {
             match node.kind() {
                 Kind::Apply(op) => {
                     let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
-                    rewriter.make(op, args, FUEL)
+                    let simple = rewriter.make(op, args, FUEL);
+                    rewriter.shaped(simple, node.shape())
                 }
+                Kind::Array(_) => new.intern(node.kind(), args, node.location()),
                 kind => new.intern(kind, &[], node.location()),
             }
         });
@@ -112,6 +114,14 @@ impl Rewriter<'_> {
             }
         }
         self.new.intern(Kind::Apply(op), args, self.at)
+    }
+
+    /// What has become a known number has lost its shape, and gets it back.
+    fn shaped(&mut self, id: NodeId, shape: Shape) -> NodeId {
+        if self.new.graph().node(id).shape() == shape {
+            return id;
+        }
+        self.new.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[id], self.at)
     }
 
     fn constant(&mut self, v: f64) -> NodeId {

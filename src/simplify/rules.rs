@@ -87,6 +87,7 @@ impl Rule {
             rule("select-not", Exact, "(select (not m) x y)", "(select m y x)"),
             rule("select-select-left", Exact, "(select m (select m x y) z)", "(select m x z)"),
             rule("select-select-right", Exact, "(select m x (select m y z))", "(select m x z)"),
+            rule("select-mul-select", Exact, "(select m (mul x (select m y z)) c)", "(select m (mul x y) c)"),
             rule("not-not", Exact, "(not (not m))", "m"),
             rule("not-eq", Exact, "(not (eq x y))", "(ne x y)"),
             rule("not-ne", Exact, "(not (ne x y))", "(eq x y)"),

@@ -207,7 +207,7 @@ impl Random {
         impl wengert::Inputs for Groups<'_> {
             type Args = Vec<Expr>;
             fn bind(self, binder: &mut wengert::Binder) -> Vec<Expr> {
-                self.0.iter().enumerate().flat_map(|(g, &len)| binder.input(&format!("x{g}"), len)).collect()
+                self.0.iter().enumerate().flat_map(|(g, &len)| binder.numbers(&format!("x{g}"), len)).collect()
             }
         }
         let outputs = |x: Vec<Expr>| {
@@ -292,7 +292,7 @@ impl Maker {
             for (k, dtype) in op.operands().iter().enumerate() {
                 let want_active = self.rng.chance(0.8);
                 args[k] = match dtype {
-                    DType::Float => self.any_float(want_active),
+                    DType::Float | DType::Index => self.any_float(want_active),
                     DType::Mask => self.rng.pick(&self.masks),
                 };
             }

@@ -2,6 +2,10 @@
 //!
 //! Numbers interpret, duals differentiate forward, handles of a trace rebuild the graph there.
 
+mod arrays;
+
+pub use arrays::Array;
+
 use crate::graph::{Args, Graph, Kind, Located, Width};
 use crate::op::{Op, Real, Value};
 
@@ -21,6 +25,11 @@ pub(crate) fn eval<S: Real>(graph: &Graph, inputs: &[S]) -> Vec<Value<S, S::Mask
                 let args: Args = graph.operands(id).collect();
                 let args: arrayvec::ArrayVec<_, 3> = args.iter().map(|operand| values[operand.index()]).collect();
                 op.apply(&args)
+            }
+            Kind::Array(op) => {
+                located.at(node.location());
+                let args: smallvec::SmallVec<[_; 4]> = graph.operands(id).map(|operand| values[operand.index()]).collect();
+                S::array(op, &args)
             }
         };
         values.push(value);

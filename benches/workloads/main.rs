@@ -1,0 +1,18 @@
+//! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
+
+#[path = "../common/mod.rs"]
+mod bench;
+mod calls;
+mod formulas;
+mod hand;
+mod rows;
+mod sizes;
+mod tapes;
+
+fn main() {
+    let mut bench = bench::Bench::from_args();
+    calls::run(&mut bench);
+    tapes::run(&mut bench);
+    rows::run(&mut bench);
+    sizes::run(&mut bench);
+}

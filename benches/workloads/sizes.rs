@@ -1,0 +1,116 @@
+//! W10: straight-line functions of growing size: time to the first result, and what a later call takes. And memory.
+
+use super::{bench::*, formulas::*};
+use std::hint::black_box;
+use wengert::{Compiled, Function, Options, Tier};
+
+pub fn run(bench: &mut Bench) {
+    first_results(bench);
+    later_calls(bench);
+    memory(bench);
+}
+
+fn point() -> [f64; 8] {
+    std::array::from_fn(|i| 0.1 * (i as f64 + 1.0))
+}
+
+fn trace(n: usize) -> Function {
+    Function::trace(("v", 8), |v| network(v.try_into().expect("eight numbers"), n)).unwrap()
+}
+
+fn compiled(n: usize) -> Compiled {
+    trace(n).value_and_grad().unwrap().compile().unwrap()
+}
+
+fn first_results(bench: &mut Bench) {
+    bench.section("W10: from a finished Rust closure to the first value and gradient");
+    for (name, n, runs, most) in [
+        ("w10.first.100", 100, 31, 2.0),
+        ("w10.first.1k", 1_000, 31, 20.0),
+        ("w10.first.10k", 10_000, 7, 200.0),
+        ("w10.first.100k", 100_000, 5, 2000.0),
+    ] {
+        for tier in [Tier::Auto, Tier::Fast, Tier::Best] {
+            let (label, target) = match tier {
+                Tier::Auto => (name.to_owned(), Target::Below(most)),
+                tier => (format!("{name}.{}", format!("{tier:?}").to_lowercase()), Target::None),
+            };
+            if !bench.wants(&label) {
+                continue;
+            }
+            let mut parts = [const { Vec::new() }; 6];
+            for _ in 0..runs {
+                let (f, tracing) = timed(|| trace(n));
+                let (g, differentiating) = timed(|| f.value_and_grad().unwrap());
+                let (program, lowering) = timed(|| g.lower_with(Options::new().tier(tier)));
+                let (compiled, compiling) = timed(|| program.compile().unwrap());
+                let (_, calling) = timed(|| compiled.call_vec(black_box(&point())).unwrap());
+                let all = [tracing, differentiating, lowering, compiling, calling];
+                let all = all.map(|time| time.as_secs_f64() * 1e3);
+                all.iter().zip(&mut parts).for_each(|(time, part)| part.push(*time));
+                parts[5].push(all.iter().sum());
+            }
+            bench.absolute(&label, "trace, differentiate, lower, compile, call", &parts[5], "ms", target);
+            let median = |part: &mut Vec<f64>| {
+                part.sort_by(f64::total_cmp);
+                part[part.len() / 2]
+            };
+            let [a, b, c, d, e, _] = parts.each_mut().map(median);
+            bench.note(&format!("trace {a:.3}, differentiate {b:.3}, lower {c:.3}, compile {d:.3}, first call {e:.3} ms"));
+        }
+    }
+}
+
+fn later_calls(bench: &mut Bench) {
+    bench.section("W10: later values and gradients");
+    for (name, n, least) in [("w10.exec.1k", 1_000, 5.0), ("w10.exec.10k", 10_000, 7.0), ("w10.exec.100k", 100_000, 5.0)] {
+        if !bench.wants(name) {
+            continue;
+        }
+        let compiled = compiled(n);
+        bench.note(&compiled.report().to_string());
+        let (mut tape, value) = echidna::record(|v| network(v.try_into().expect("eight numbers"), n), &point());
+        let (mut y, mut buffer) = (vec![0.0; 9], Vec::new());
+        let mut x = point();
+        compiled.call_into(&x, &mut y).unwrap();
+        agree(name, &y, &[&[value][..], &tape.gradient_with_buf(&x, &mut buffer)].concat(), 1e-12);
+        let mut z = x;
+        bench.pair(
+            name,
+            "native code / echidna, bytecode recorded once",
+            (US, 1.0),
+            Target::Faster(least),
+            |_| {
+                compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
+                x[0] += 1e-12;
+            },
+            |_| {
+                black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
+                z[0] += 1e-12;
+            },
+        );
+    }
+}
+
+/// Bytes of this process in memory.
+fn resident() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: f64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(f64::NAN);
+    // SAFETY: no arguments, no memory.
+    pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as f64
+}
+
+fn memory(bench: &mut Bench) {
+    const FUNCTIONS: usize = 1000;
+    bench.section("Memory");
+    if !bench.wants("memory.1k") {
+        return;
+    }
+    let g = trace(400).value_and_grad().unwrap();
+    bench.note(&format!("the gradient has {} nodes; {}", g.graph().len(), g.compile().unwrap().report()));
+    // So many that what the allocator had free before does not count.
+    let before = resident();
+    let kept: Vec<Compiled> = (0..FUNCTIONS).map(|_| g.compile().unwrap()).collect();
+    let each = (resident() - before) / kept.len() as f64 / 1024.0;
+    bench.absolute("memory.1k", "resident memory of a compiled function of 1,000 nodes", &[each], "KiB", Target::Below(100.0));
+}

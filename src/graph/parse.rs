@@ -1,0 +1,313 @@
+//! The reader of the text form. In: text, any text. Out: a [`Function`], or an error with line and column; it never panics.
+//!
+//! Nodes are interned as they come, so the graph is as sound as a traced one: operands exist, fit, and precede their user.
+
+use super::function::{Function, InputGroup, OutputGroup};
+use super::node::{Kind, NodeId, Width};
+use super::storage::{Args, Builder};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::{DType, Op, Shape};
+use std::collections::{HashMap, HashSet};
+
+/// Reads a whole text.
+pub(super) fn function(text: &str) -> Result<Function> {
+    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 } };
+    scan.keyword("function")?;
+    let width = match scan.name("a width, `f64` or `f32`")? {
+        ("f64", _) => Width::F64,
+        ("f32", _) => Width::F32,
+        (other, at) => return Err(at.error(format!("`{other}` is no width; it is `f64` or `f32`"))),
+    };
+    let mut nodes = Nodes { width, builder: Builder::default(), known: HashMap::new() };
+    let mut inputs = Vec::new();
+    for group in scan.groups("inactive", "input")? {
+        for &(id, at) in &group.ids {
+            let node = nodes.builder.input(Shape::SCALAR, DType::Float);
+            nodes.define(id, at, node)?;
+        }
+        inputs.push(InputGroup::numbers(group.name, group.ids.len()).with_active(!group.marked));
+    }
+    scan.symbol("->")?;
+    let result_at = scan.here();
+    let results = scan.groups("aux", "output")?;
+    scan.symbol("{")?;
+    while !scan.eat("}") {
+        nodes.line(&mut scan)?;
+    }
+    let end = scan.here();
+    if !scan.rest.is_empty() {
+        return Err(end.error("more text after the function's closing `}`"));
+    }
+    let mut outputs = Vec::new();
+    for group in results {
+        let ids = group.ids.iter().map(|&(id, at)| nodes.operand(id, at, DType::Float, || format!("output `{}`", group.name)));
+        outputs.push(OutputGroup { name: group.name.to_owned(), nodes: ids.collect::<Result<_>>()?, aux: group.marked });
+    }
+    let graph = nodes.builder.finish();
+    Function::assemble(graph, width, inputs, outputs).map_err(|error| result_at.error(error.to_string()))
+}
+
+/// The nodes so far, by their ids in the text.
+struct Nodes {
+    width: Width,
+    builder: Builder,
+    known: HashMap<u32, NodeId>,
+}
+
+impl Nodes {
+    fn define(&mut self, id: u32, at: Place, node: NodeId) -> Result<()> {
+        match self.known.insert(id, node) {
+            None => Ok(()),
+            Some(_) => Err(at.error(format!("%{id} is defined twice"))),
+        }
+    }
+
+    fn operand(&self, id: u32, at: Place, wanted: DType, user: impl Fn() -> String) -> Result<NodeId> {
+        let Some(&node) = self.known.get(&id) else {
+            return Err(at.error(format!("{}: %{id} is not defined so far", user())));
+        };
+        let what = |dtype| if dtype == DType::Float { "a number" } else { "a mask" };
+        let got = self.builder.graph().node(node).dtype();
+        if got != wanted {
+            return Err(at.error(format!("{}: %{id} is {}, not {}", user(), what(got), what(wanted))));
+        }
+        Ok(node)
+    }
+
+    /// `%5 = …`
+    fn line(&mut self, scan: &mut Scan) -> Result<()> {
+        let (id, at) = scan.id()?;
+        scan.symbol("=")?;
+        let (kind, args) = match scan.name("an operation")? {
+            ("const", _) => (scan.number(self.width)?, Args::new()),
+            ("flag", _) => match scan.name("`true` or `false`")? {
+                ("true", _) => (Kind::Flag(true), Args::new()),
+                ("false", _) => (Kind::Flag(false), Args::new()),
+                (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
+            },
+            (name, at) => {
+                let op = scan.op(name, at)?;
+                (Kind::Apply(op), self.operands(scan, op, at)?)
+            }
+        };
+        let node = self.builder.intern(kind, &args, None);
+        self.define(id, at, node)
+    }
+
+    fn operands(&self, scan: &mut Scan, op: Op, at: Place) -> Result<Args> {
+        let mut ids = Vec::new();
+        if scan.peek() == Some('%') {
+            ids.push(scan.id()?);
+            while scan.eat(",") {
+                ids.push(scan.id()?);
+            }
+        }
+        if ids.len() != op.arity() {
+            let s = if op.arity() == 1 { "" } else { "s" };
+            return Err(at.error(format!("{op} takes {} operand{s}, not {}", op.arity(), ids.len())));
+        }
+        ids.iter().zip(op.operands()).map(|(&(id, at), &dtype)| self.operand(id, at, dtype, || op.to_string())).collect()
+    }
+}
+
+/// A line and a column, both from 1.
+#[derive(Copy, Clone)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    fn error(self, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Parse, message).in_text(self.line, self.column)
+    }
+}
+
+/// A named input or output.
+struct Group<'t> {
+    marked: bool,
+    name: &'t str,
+    ids: Vec<(u32, Place)>,
+}
+
+/// What is left of the text.
+struct Scan<'t> {
+    rest: &'t str,
+    at: Place,
+}
+
+impl<'t> Scan<'t> {
+    /// Goes over the next `len` bytes.
+    fn advance(&mut self, len: usize) -> &'t str {
+        let (taken, rest) = self.rest.split_at(len);
+        for c in taken.chars() {
+            match c {
+                '\n' => self.at = Place { line: self.at.line + 1, column: 1 },
+                _ => self.at.column += 1,
+            }
+        }
+        self.rest = rest;
+        taken
+    }
+
+    fn take(&mut self, wanted: impl Fn(char) -> bool) -> &'t str {
+        self.advance(self.rest.find(|c| !wanted(c)).unwrap_or(self.rest.len()))
+    }
+
+    /// The place of what comes next, after white space and comments.
+    fn here(&mut self) -> Place {
+        self.take(char::is_whitespace);
+        while self.rest.starts_with(';') {
+            self.take(|c| c != '\n');
+            self.take(char::is_whitespace);
+        }
+        self.at
+    }
+
+    fn peek(&mut self) -> Option<char> {
+        self.here();
+        self.rest.chars().next()
+    }
+
+    fn eat(&mut self, symbol: &str) -> bool {
+        self.here();
+        let there = self.rest.starts_with(symbol);
+        if there {
+            self.advance(symbol.len());
+        }
+        there
+    }
+
+    fn expected(&mut self, what: &str) -> Error {
+        let at = self.here();
+        match self.rest.chars().next() {
+            Some(c) => at.error(format!("expected {what}, found `{}`", c.escape_debug())),
+            None => at.error(format!("expected {what}, found the end of the text")),
+        }
+    }
+
+    fn symbol(&mut self, symbol: &str) -> Result<()> {
+        if self.eat(symbol) { Ok(()) } else { Err(self.expected(&format!("`{symbol}`"))) }
+    }
+
+    fn keyword(&mut self, keyword: &str) -> Result<()> {
+        let what = format!("`{keyword}`");
+        match self.name(&what)? {
+            (name, _) if name == keyword => Ok(()),
+            (name, at) => Err(at.error(format!("expected {what}, found `{name}`"))),
+        }
+    }
+
+    /// A name, by the rule for names of inputs and outputs.
+    fn name(&mut self, what: &str) -> Result<(&'t str, Place)> {
+        match self.peek() {
+            Some(c) if c.is_alphabetic() || c == '_' => {
+                let at = self.at;
+                Ok((self.take(|c| c.is_alphanumeric() || "_'.".contains(c)), at))
+            }
+            _ => Err(self.expected(what)),
+        }
+    }
+
+    /// `%5`
+    fn id(&mut self) -> Result<(u32, Place)> {
+        let at = self.here();
+        if !self.eat("%") {
+            return Err(self.expected("a node as `%5`"));
+        }
+        let digits = self.take(|c| c.is_ascii_digit());
+        let id = digits.parse().map_err(|_| at.error(format!("`%{digits}` is no node id: `%` and a number below 2³²")))?;
+        Ok((id, at))
+    }
+
+    /// `[-3]`, where it is there.
+    fn bracketed<N: std::str::FromStr>(&mut self, what: &str) -> Result<Option<(N, Place)>> {
+        if !self.eat("[") {
+            return Ok(None);
+        }
+        let at = self.here();
+        let digits = self.take(|c| c.is_ascii_digit() || "+-".contains(c));
+        if digits.is_empty() {
+            return Err(self.expected(what));
+        }
+        let n = digits.parse().map_err(|_| at.error(format!("`{digits}` is out of range for {what}")))?;
+        self.symbol("]")?;
+        Ok(Some((n, at)))
+    }
+
+    fn op(&mut self, name: &str, at: Place) -> Result<Op> {
+        let parameter = self.bracketed("an integer parameter")?.map(|(n, _)| n);
+        Op::parse(name, parameter).ok_or_else(|| match Op::ALL.iter().find(|op| op.name() == name) {
+            None => at.error(format!("there is no operation `{name}`")),
+            Some(op) if op.parameter().is_some() => at.error(format!("{name} needs a parameter, as `{op}`")),
+            Some(_) => at.error(format!("{name} has no parameter")),
+        })
+    }
+
+    fn number(&mut self, width: Width) -> Result<Kind> {
+        let at = self.here();
+        let word = self.take(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
+        let v = match word {
+            "" => return Err(self.expected("a number")),
+            "inf" => f64::INFINITY,
+            "-inf" => f64::NEG_INFINITY,
+            "nan" => f64::NAN,
+            _ => {
+                let fail = || at.error(format!("`{word}` is not a number"));
+                if let Some(bits) = word.strip_prefix("nan:") {
+                    let v = u64::from_str_radix(bits, 16).map(f64::from_bits).map_err(|_| fail())?;
+                    return if v.is_nan() { Ok(Kind::constant(v)) } else { Err(fail()) };
+                }
+                if !word.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                    return Err(fail());
+                }
+                // Straight to the width: over f64 it would be rounded twice.
+                let v = match width {
+                    Width::F64 => word.parse::<f64>().map_err(|_| fail())?,
+                    Width::F32 => word.parse::<f32>().map_err(|_| fail())?.into(),
+                };
+                if v.is_infinite() {
+                    return Err(at.error(format!("`{word}` is out of range for {width}; infinity is written `inf`")));
+                }
+                v
+            }
+        };
+        Ok(Kind::constant(v))
+    }
+
+    /// `(a: %0, marker x[2]: %1 %2)`
+    fn groups(&mut self, marker: &str, what: &str) -> Result<Vec<Group<'t>>> {
+        let mut groups = Vec::new();
+        let mut names = HashSet::new();
+        self.symbol("(")?;
+        if self.eat(")") {
+            return Ok(groups);
+        }
+        loop {
+            let (mut name, mut at) = self.name(&format!("the name of an {what}"))?;
+            // The marker may also be a name: `aux: %3`.
+            let marked = name == marker && self.peek().is_some_and(|c| c.is_alphabetic() || c == '_');
+            if marked {
+                (name, at) = self.name("a name")?;
+            }
+            if !names.insert(name) {
+                return Err(at.error(format!("two {what}s are named `{name}`")));
+            }
+            let len = self.bracketed::<usize>("a length")?;
+            self.symbol(":")?;
+            let mut ids = Vec::new();
+            while self.peek() == Some('%') {
+                ids.push(self.id()?);
+            }
+            let (wanted, at) = len.unwrap_or((1, at));
+            if ids.len() != wanted {
+                return Err(at.error(format!("{what} `{name}` has length {wanted} but {} nodes", ids.len())));
+            }
+            groups.push(Group { marked, name, ids });
+            if !self.eat(",") {
+                self.symbol(")")?;
+                return Ok(groups);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The text form. In: a [`Function`]. Out: its text, one node a line, which the private module `parse` reads back to the
+//! same nodes and the same bits. Source locations are not part of it.
+
+use super::function::Function;
+use super::node::{Kind, NodeId, Width};
+use super::parse;
+use crate::error::{Error, Result};
+use std::{fmt, str::FromStr};
+
+impl Function {
+    /// Reads a function from its text, which is what its `Display` prints.
+    ///
+    /// ```text
+    /// function ::= "function" width "(" inputs ")" "->" "(" outputs ")" "{" node* "}"
+    /// width    ::= "f64" | "f32"
+    /// input    ::= ["inactive"] group         inputs that are not differentiated with respect to are marked
+    /// output   ::= ["aux"] group              outputs that are not differentiated are marked
+    /// group    ::= name ":" id | name "[" length "]" ":" id*
+    /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op ["[" integer "]"] id, …
+    /// ```
+    ///
+    /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
+    /// `nan:` with the 16 hexadecimal digits of another NaN; it is rounded to the width. `;` starts a comment. White space
+    /// and line breaks only separate. Equal nodes are merged and unused ones dropped, so ids may change.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let text = "\
+    /// function f64 (a: %0, b: %1) -> (y: %5) {
+    ///   %2 = add %0, %1
+    ///   %3 = const 1.0
+    ///   %4 = add %1, %3
+    ///   %5 = mul %2, %4
+    /// }";
+    /// let f = Function::parse(text)?;
+    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0]);
+    /// assert_eq!(f.to_string(), text);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line and column; see [`Error::line_column`].
+    pub fn parse(text: &str) -> Result<Function> {
+        parse::function(text)
+    }
+}
+
+impl FromStr for Function {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Function> {
+        Function::parse(text)
+    }
+}
+
+/// The text that [`Function::parse`] reads.
+impl fmt::Display for Function {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "function {} (", self.width)?;
+        for (k, input) in self.inputs.iter().enumerate() {
+            let marker = if input.active { "" } else { "inactive " };
+            group(out, k, marker, &input.name, input.range().map(NodeId::new))?;
+        }
+        out.write_str(") -> (")?;
+        for (k, output) in self.outputs.iter().enumerate() {
+            group(out, k, if output.aux { "aux " } else { "" }, &output.name, output.nodes.iter().copied())?;
+        }
+        out.write_str(") {\n")?;
+        for id in self.graph.ids().skip(self.input_len()) {
+            writeln!(out, "  {}", Line(self, id))?;
+        }
+        out.write_str("}")
+    }
+}
+
+/// The text, as by `Display`.
+impl fmt::Debug for Function {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+fn group(
+    out: &mut fmt::Formatter<'_>,
+    at: usize,
+    marker: &str,
+    name: &str,
+    ids: impl ExactSizeIterator<Item = NodeId>,
+) -> fmt::Result {
+    let comma = if at == 0 { "" } else { ", " };
+    write!(out, "{comma}{marker}{name}")?;
+    if ids.len() != 1 {
+        write!(out, "[{}]", ids.len())?;
+    }
+    out.write_str(":")?;
+    for id in ids {
+        write!(out, " {id}")?;
+    }
+    Ok(())
+}
+
+/// A node as its line.
+struct Line<'f>(&'f Function, NodeId);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line(f, id) = *self;
+        write!(out, "{id} = ")?;
+        match f.graph.node(id).kind() {
+            Kind::Input(slot) => write!(out, "input {slot}"),
+            Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), f.width)),
+            Kind::Flag(b) => write!(out, "flag {b}"),
+            Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
+            Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
+        }
+    }
+}
+
+struct Operands<'f>(&'f Function, NodeId);
+
+impl fmt::Display for Operands<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (k, operand) in self.0.graph.operands(self.1).enumerate() {
+            write!(out, "{} {operand}", if k == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+/// A constant: the shortest digits that give the same bits in its width.
+struct Number(f64, Width);
+
+impl fmt::Display for Number {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Number(v, width) = *self;
+        match width {
+            _ if v.to_bits() == f64::NAN.to_bits() => out.write_str("nan"),
+            _ if v.is_nan() => write!(out, "nan:{:016x}", v.to_bits()),
+            Width::F64 => write!(out, "{v:?}"),
+            Width::F32 => write!(out, "{:?}", v as f32),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Shapes: the lengths of a value's axes. An axis may be open: a named length that is only known when the function is called.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    hash::Hash,
+    sync::{LazyLock, Mutex},
+};
+
+/// The length of an axis.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Axis {
+    /// A number.
+    Fixed(usize),
+    /// A name, for a number that a call brings; equal names are equal numbers.
+    Open(&'static str),
+}
+
+impl fmt::Display for Axis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Axis::Fixed(n) => write!(f, "{n}"),
+            Axis::Open(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<usize> for Axis {
+    fn from(n: usize) -> Self {
+        Axis::Fixed(n)
+    }
+}
+
+/// An open axis in a list of lengths; anything that is a valid name.
+impl From<&str> for Axis {
+    fn from(name: &str) -> Self {
+        static NAMES: LazyLock<Interner<str>> = LazyLock::new(Interner::default);
+        Axis::Open(NAMES.get(name, |name| Box::leak(name.to_owned().into_boxed_str())))
+    }
+}
+
+/// The lengths of a value's axes, the last one running fastest; a scalar has none. Small and `Copy`: equal shapes are stored once
+/// per process.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shape(&'static [Axis]);
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape::SCALAR
+    }
+}
+
+impl Shape {
+    /// The shape of a single number.
+    pub const SCALAR: Shape = Shape(&[]);
+
+    /// The shape with these axes.
+    pub fn new(axes: &[Axis]) -> Shape {
+        static SHAPES: LazyLock<Interner<[Axis]>> = LazyLock::new(Interner::default);
+        if axes.is_empty() { Shape::SCALAR } else { Shape(SHAPES.get(axes, |axes| Box::leak(axes.into()))) }
+    }
+
+    /// The axes.
+    pub fn axes(self) -> &'static [Axis] {
+        self.0
+    }
+
+    /// The number of axes.
+    pub fn rank(self) -> usize {
+        self.0.len()
+    }
+
+    /// How many numbers a value has, if no axis is open.
+    pub fn len(self) -> Option<usize> {
+        self.0.iter().map(|axis| if let Axis::Fixed(n) = axis { Some(*n) } else { None }).product()
+    }
+
+    /// Whether an axis is known to have the length 0.
+    pub fn is_empty(self) -> bool {
+        self.0.contains(&Axis::Fixed(0))
+    }
+
+    /// The shape that both broadcast to by NumPy's rules: axes are matched from the last one, an axis of length 1 stretches.
+    pub fn broadcast(self, other: Shape) -> Option<Shape> {
+        if self == other {
+            return Some(self);
+        }
+        let rank = self.rank().max(other.rank());
+        let axis = |shape: Shape, k: usize| (k + shape.rank()).checked_sub(rank).map_or(Axis::Fixed(1), |k| shape.0[k]);
+        let axes: Option<Vec<Axis>> = (0..rank)
+            .map(|k| match (axis(self, k), axis(other, k)) {
+                (a, b) if a == b => Some(a),
+                (Axis::Fixed(1), b) => Some(b),
+                (a, Axis::Fixed(1)) => Some(a),
+                _ => None,
+            })
+            .collect();
+        axes.map(|axes| Shape::new(&axes))
+    }
+
+    /// The shape without the given axes.
+    pub(crate) fn without(self, axes: &[usize]) -> Shape {
+        let kept: Vec<Axis> = (0..self.rank()).filter(|k| !axes.contains(k)).map(|k| self.0[k]).collect();
+        Shape::new(&kept)
+    }
+
+    /// The shape with one axis replaced.
+    pub(crate) fn with_axis(self, k: usize, axis: Axis) -> Shape {
+        let mut axes = self.0.to_vec();
+        axes[k] = axis;
+        Shape::new(&axes)
+    }
+
+    /// The fixed lengths multiplied, and the names of the open axes in order: equal for shapes of as many numbers.
+    pub(crate) fn volume(self) -> (usize, Vec<&'static str>) {
+        let mut fixed = 1;
+        let mut open = Vec::new();
+        for axis in self.0 {
+            match axis {
+                Axis::Fixed(n) => fixed *= n,
+                Axis::Open(name) => open.push(*name),
+            }
+        }
+        open.sort_unstable();
+        (fixed, open)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (k, axis) in self.0.iter().enumerate() {
+            write!(f, "{}{axis}", if k == 0 { "" } else { "," })?;
+        }
+        f.write_str("]")
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Values that live as long as the process, each stored once.
+pub(crate) struct Interner<T: ?Sized + 'static>(Mutex<HashSet<&'static T>>);
+
+impl<T: ?Sized + Eq + Hash> Default for Interner<T> {
+    fn default() -> Self {
+        Interner(Mutex::default())
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Interner<T> {
+    pub(crate) fn get(&self, value: &T, leak: impl FnOnce(&T) -> &'static T) -> &'static T {
+        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(&known) = known.get(value) {
+            return known;
+        }
+        let leaked = leak(value);
+        known.insert(leaked);
+        leaked
+    }
+}

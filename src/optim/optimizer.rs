@@ -1,0 +1,79 @@
+//! A rule and its state for a slice of parameters.
+
+use super::Rule;
+use crate::error::{Error, Kind, Result};
+use crate::op::{Real, lit};
+
+/// Takes gradient steps on a slice of parameters, holding what the [`Rule`] keeps for each.
+///
+/// ```
+/// use wengert::{Function, optim::{Optimizer, Sgd}};
+/// let grad = Function::trace(["x", "y"], |[x, y]| x * x + y * y)?.grad()?;
+/// let mut p = [1.0f64, 3.0];
+/// let mut optimizer = Optimizer::new(Sgd { rate: 0.02 }, p.len());
+/// for _ in 0..100 {
+///     let g = grad.eval(&p)?;
+///     optimizer.step(&mut p, &g)?;
+/// }
+/// assert!((p[0] - 0.0168703193588).abs() < 1e-12 && (p[1] - 0.050610958076549).abs() < 1e-12);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Optimizer<R: Rule, T: Real = f64> {
+    /// The rule; its constants, such as the learning rate, may change between steps.
+    pub rule: R,
+    state: Vec<R::State<T>>,
+    steps: u64,
+}
+
+impl<R: Rule, T: Real> Optimizer<R, T> {
+    /// An optimiser of `len` parameters, before its first step.
+    pub fn new(rule: R, len: usize) -> Self {
+        let state = vec![rule.start(); len];
+        Optimizer { rule, state, steps: 0 }
+    }
+
+    /// One step, in place.
+    ///
+    /// # Errors
+    /// If there are not as many parameters, or gradients, as the optimiser was made for.
+    #[track_caller]
+    pub fn step(&mut self, params: &mut [T], grads: &[T]) -> Result<()> {
+        for (what, len) in [("parameters", params.len()), ("gradients", grads.len())] {
+            if len != self.state.len() {
+                let message = format!("the optimizer is for {} parameters, not for {len} {what}", self.state.len());
+                return Err(Error::new(Kind::Length, message));
+            }
+        }
+        self.steps += 1;
+        let t = lit(self.steps as f64);
+        for ((p, &g), state) in params.iter_mut().zip(grads).zip(&mut self.state) {
+            (*p, *state) = self.rule.update(*p, g, *state, t);
+        }
+        Ok(())
+    }
+
+    /// How many steps were taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// What the rule keeps for each parameter.
+    pub fn state(&self) -> &[R::State<T>] {
+        &self.state
+    }
+
+    /// Goes on from a state saved after some steps.
+    ///
+    /// # Errors
+    /// If the state is not for as many parameters as the optimiser was made for.
+    pub fn resume(&mut self, state: &[R::State<T>], steps: u64) -> Result<()> {
+        if state.len() != self.state.len() {
+            let message = format!("the optimizer is for {} parameters, not for {}", self.state.len(), state.len());
+            return Err(Error::new(Kind::Length, message));
+        }
+        self.state.copy_from_slice(state);
+        self.steps = steps;
+        Ok(())
+    }
+}

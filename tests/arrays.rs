@@ -1,0 +1,286 @@
+//! Arrays: values against plain loops, and derivatives against finite differences and against each other.
+
+use wengert::{Array, Axis, Expr, Function, Inputs, Outputs, lit};
+
+/// Reproducible numbers in (−1, 1).
+fn noise(shape: &[usize], seed: u64) -> Array {
+    let mut s = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |_| {
+        s ^= s << 13;
+        s ^= s >> 7;
+        s ^= s << 17;
+        (s >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    };
+    Array::new(shape, (0..shape.iter().product()).map(next).collect()).unwrap()
+}
+
+fn dot(a: &Array, b: &Array) -> f64 {
+    assert_eq!(a.shape(), b.shape());
+    a.data().iter().zip(b.data()).map(|(x, y)| x * y).sum()
+}
+
+/// ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩ = the finite difference along v, for the function and, over its gradient's directional derivative, for
+/// second derivatives.
+fn check(name: &str, f: &Function, x: &[Array]) {
+    check_first(name, f, x);
+    let (n, y) = (x.len(), f.eval_arrays(x).unwrap());
+    let cotangents: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 700 + k as u64)).collect();
+    let mut extended = x.to_vec();
+    extended.extend(cotangents);
+    // The adjoints, as a function of x and the cotangent, differentiated again.
+    let adjoint = f.vjp().unwrap();
+    assert_eq!(adjoint.inputs().len(), n + y.len());
+    check_first(&format!("{name}, second order"), &adjoint, &extended);
+}
+
+fn check_first(name: &str, f: &Function, x: &[Array]) {
+    let active: Vec<usize> = f.inputs().iter().enumerate().filter(|(_, input)| input.is_active()).map(|(k, _)| k).collect();
+    let v: Vec<Array> = active.iter().map(|&k| noise(x[k].shape(), 100 + k as u64)).collect();
+    let y = f.eval_arrays(x).unwrap();
+    let u: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 200 + k as u64)).collect();
+    let with = |more: &[Array]| x.iter().chain(more).cloned().collect::<Vec<_>>();
+    for f in [f.clone(), f.simplify()] {
+        let jv = f.jvp().unwrap().eval_arrays(&with(&v)).unwrap().split_off(y.len());
+        let ju = f.vjp().unwrap().eval_arrays(&with(&u)).unwrap().split_off(y.len());
+        let forward: f64 = u.iter().zip(&jv).map(|(u, jv)| dot(u, jv)).sum();
+        let reverse: f64 = v.iter().zip(&ju).map(|(v, ju)| dot(v, ju)).sum();
+        let along = |h: f64| -> f64 {
+            let mut moved = x.to_vec();
+            for (&k, v) in active.iter().zip(&v) {
+                moved[k].data_mut().iter_mut().zip(v.data()).for_each(|(x, v)| *x += h * v);
+            }
+            f.eval_arrays(&moved).unwrap().iter().zip(&u).map(|(y, u)| dot(y, u)).sum()
+        };
+        let h = 1e-3;
+        // Fourth order.
+        let difference = (8.0 * (along(h) - along(-h)) - (along(2.0 * h) - along(-2.0 * h))) / (12.0 * h);
+        let scale = 1.0 + forward.abs();
+        assert!((forward - reverse).abs() <= 1e-12 * scale, "{name}: forward {forward}, reverse {reverse}");
+        assert!((forward - difference).abs() <= 1e-7 * scale, "{name}: forward {forward}, difference {difference}");
+    }
+}
+
+fn traced<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Function {
+    Function::trace(inputs, f).unwrap()
+}
+
+#[test]
+fn every_operation_in_both_modes_and_orders() {
+    type Case = (&'static str, fn(Expr, Expr) -> Expr);
+    let cases: &[Case] = &[
+        ("elementwise", |a, b| (a * b).sin() + a / (b * b + 1.0)),
+        ("sum over one axis", |a, b| a.sum(1) * b.sum(-1)),
+        ("sum over both", |a, b| a.sum(..) * b.sum([0, 1]).exp()),
+        ("mean", |a, b| a.mean(0) * b.mean(..)),
+        ("prod", |a, b| a.prod(0) + b.prod(..)),
+        ("max_of and min_of", |a, b| a.max_of(1) * b.min_of(..)),
+        ("broadcast", |a, b| a.sum(0) * b),
+        ("reshape", |a, b| a.reshape([12.into()]) * b.reshape([12.into()]).tanh()),
+        ("permute", |a, b| a.permute([1, 0]).matmul(b)),
+        ("matmul", |a, b| a.matmul(b.t()).matmul(a)),
+        ("matrix times vector", |a, b| a.matmul(b.at(0, 1)) * 2.0),
+        ("vector times matrix", |a, b| a.at(-1, 0).matmul(b)),
+        ("inner product", |a, b| a.at(0, 0).matmul(b.at(0, 2))),
+        ("slice", |a, b| a.slice(1, 1..3) * b.slice_by(1, 3, 2, -2)),
+        ("pad", |a, b| a.pad(0, 1, 2).sum(1) + b.pad(1, 0, 2).sum(..)),
+        ("concat", |a, b| Expr::concat(&[a, b * a, a], 0).sin()),
+        ("stack", |a, b| Expr::stack(&[a, b], 1) * a.reshape([Axis::Fixed(3), Axis::Fixed(1), Axis::Fixed(4)])),
+        ("split", |a, b| a.split(1, &[1, 3])[1] * b.split(1, &[3, 1])[0]),
+        ("log_sum_exp", |a, b| (a * 3.0).log_sum_exp(1) * b.log_sum_exp(..)),
+        ("softmax", |a, b| a.softmax(0) * b.softmax(1)),
+        ("log_softmax", |a, b| a.log_softmax(-1) * b),
+        ("cross_entropy", |a, b| a.cross_entropy(b.softmax(1))),
+        ("cumsum", |a, b| a.cumsum(1) * b.cumsum(0)),
+        ("outer", |a, b| a.at(0, 0).outer(b.at(1, 2))),
+        ("dot, norm, cosine", |a, b| a.at(0, 0).cosine(b.at(0, 1)) + a.at(0, 2).norm()),
+        ("diag, trace", |a, b| a.diag() * b.matmul(a.t()).trace()),
+        ("triangles", |a, b| a.tril(0) + b.triu(1) * a),
+        ("select", |a, b| wengert::select(a.gt(b), a * b, b.exp())),
+        ("scalar with array", |a, b| (a.sum(..) * b + a.at(0, 0)).tanh()),
+        ("identity", |a, b| Expr::eye(3).matmul(a) * b),
+    ];
+    for (name, f) in cases {
+        let function = traced(["a[3,4]", "b[3,4]"], |[a, b]| f(a, b));
+        check(name, &function, &[noise(&[3, 4], 1), noise(&[3, 4], 2)]);
+    }
+}
+
+#[test]
+fn stacks_of_matrices() {
+    let f = traced(["a[2,3,4]", "b[4,2]", "c[5,1,2,3]"], |[a, b, c]| c.matmul(a.matmul(b).sin()));
+    check("batched matmul", &f, &[noise(&[2, 3, 4], 1), noise(&[4, 2], 2), noise(&[5, 1, 2, 3], 3)]);
+}
+
+#[test]
+fn gather_and_scatter() {
+    let f = traced(["x[5,2]", "i[3]: index", "u[3,2]"], |[x, i, u]| {
+        x.gather(i, 0) * (x * 2.0 + u.scatter_add(i, x.shape().axes(), 0)).sum(..)
+    });
+    let index = Array::vector(vec![4.0, 0.0, 4.0]);
+    check("gather", &f, &[noise(&[5, 2], 1), index, noise(&[3, 2], 2)]);
+}
+
+#[test]
+fn empty_and_single_axes() {
+    for shape in [[0, 3], [1, 3], [2, 1], [1, 1], [2, 0]] {
+        let text = [format!("a[{},{}]", shape[0], shape[1]), format!("b[{}]", shape[1])];
+        let f = traced(text.to_vec(), |x| {
+            let [a, b] = x[..] else { unreachable!() };
+            let s = (a * b).sum(0) + a.prod(0) * b;
+            (s.sum(..), a.matmul(b), Expr::concat(&[a, a * 2.0], 0), a.softmax(0), (a + b).cumsum(1))
+        });
+        check(&format!("{shape:?}"), &f, &[noise(&shape, 3), noise(&shape[1..], 4)]);
+    }
+    let f = traced("a[0,3]", |a| (a.sum(0), a.prod(0), a.max_of(0), a.mean(0)));
+    let y = f.eval_arrays(&[noise(&[0, 3], 1)]).unwrap();
+    assert_eq!(y[0].data(), [0.0; 3]);
+    assert_eq!(y[1].data(), [1.0; 3]);
+    assert_eq!(y[2].data(), [f64::NEG_INFINITY; 3]);
+    assert!(y[3].data().iter().all(|v| v.is_nan()));
+}
+
+#[test]
+fn open_axes_take_any_number_of_rows() {
+    let f = traced(["w[3,2]", "b[2]", "x[n,3]", "y[n,2]"], |[w, b, x, y]| {
+        let e = x.matmul(w) + b - y;
+        (e * e).sum(..) / x.count(0)
+    });
+    let g = f.wrt(["w", "b"]).unwrap().value_and_grad().unwrap();
+    for n in [1, 2, 7, 40] {
+        let x = [noise(&[3, 2], 1), noise(&[2], 2), noise(&[n, 3], 3), noise(&[n, 2], 4)];
+        let [loss, dw, db] = g.eval_arrays(&x).unwrap().try_into().unwrap();
+        // by hand
+        let (mut want, mut want_w, mut want_b) = (0.0, vec![0.0; 6], vec![0.0; 2]);
+        for row in 0..n {
+            for k in 0..2 {
+                let e: f64 = (0..3).map(|j| x[2].data()[row * 3 + j] * x[0].data()[j * 2 + k]).sum::<f64>() + x[1].data()[k]
+                    - x[3].data()[row * 2 + k];
+                want += e * e / n as f64;
+                want_b[k] += 2.0 * e / n as f64;
+                (0..3).for_each(|j| want_w[j * 2 + k] += 2.0 * e * x[2].data()[row * 3 + j] / n as f64);
+            }
+        }
+        let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        assert!(close(loss.data(), &[want]) && close(dw.data(), &want_w) && close(db.data(), &want_b), "{n} rows");
+    }
+    let misfit = g.eval_arrays(&[noise(&[3, 2], 1), noise(&[2], 2), noise(&[4, 3], 3), noise(&[5, 2], 4)]).unwrap_err();
+    assert!(misfit.is_shape() && misfit.to_string().contains("where `n` is 4"), "{misfit}");
+}
+
+#[test]
+fn the_adjoint_of_a_matrix_product() {
+    // For C = A·B: adj A = adj C·Bᵀ, adj B = Aᵀ·adj C (SOURCES B3), for a cotangent of ones the gradient of the sum (B6).
+    let f = traced(["a[2,3]", "b[3,4]"], |[a, b]| a.matmul(b)).vjp().unwrap();
+    let (a, b, ones) = (noise(&[2, 3], 1), noise(&[3, 4], 2), Array::new([2, 4], vec![1.0; 8]).unwrap());
+    let y = f.eval_arrays(&[a.clone(), b.clone(), ones]).unwrap();
+    for row in 0..2 {
+        for k in 0..3 {
+            let want: f64 = (0..4).map(|j| b.data()[k * 4 + j]).sum();
+            assert!((y[1].data()[row * 3 + k] - want).abs() < 1e-15);
+        }
+    }
+    for k in 0..3 {
+        for column in 0..4 {
+            let want: f64 = (0..2).map(|i| a.data()[i * 3 + k]).sum();
+            assert!((y[2].data()[k * 4 + column] - want).abs() < 1e-15);
+        }
+    }
+}
+
+#[test]
+fn cross_entropy_through_softmax_is_s_minus_y() {
+    // also for logits that would overflow (SOURCES B5)
+    for logits in [[1.0, -2.0, 0.5], [1e4, -1e4, 9990.0], [-1e4, -1e4, -1e4]] {
+        let f = traced(["z[3]", "k: index"], |[z, k]| z.cross_entropy(k.one_hot(3)));
+        let g = f.value_and_grad().unwrap().eval_arrays(&[Array::vector(logits.to_vec()), Array::scalar(2.0)]).unwrap();
+        let top = logits.iter().fold(f64::MIN, |a, &b| a.max(b));
+        let e = logits.map(|z| (z - top).exp());
+        let total: f64 = e.iter().sum();
+        for k in 0..3 {
+            let want = e[k] / total - (k == 2) as u8 as f64;
+            assert!((g[1].data()[k] - want).abs() <= 1e-15, "{logits:?}: {:?}", g[1]);
+        }
+        assert!(g[0].data()[0].is_finite());
+    }
+}
+
+#[test]
+fn products_with_zero_factors() {
+    let f = traced("x[4]", |x| x.prod(..));
+    let g = f.grad().unwrap();
+    assert_eq!(g.eval_arrays(&[Array::vector(vec![2.0, 0.0, 3.0, 4.0])]).unwrap()[0].data(), [0.0, 24.0, 0.0, 0.0]);
+    assert_eq!(g.eval_arrays(&[Array::vector(vec![2.0, 0.0, 0.0, 4.0])]).unwrap()[0].data(), [0.0; 4]);
+    let second = f.hvp().unwrap();
+    let along = |v: [f64; 4]| {
+        second.eval_arrays(&[Array::vector(vec![2.0, 0.0, 0.0, 4.0]), Array::vector(v.to_vec())]).unwrap()[0].data().to_vec()
+    };
+    // ∂²/∂x₁∂x₂ = x₀·x₃, though all first derivatives vanish
+    assert_eq!(along([0.0, 1.0, 0.0, 0.0]), [0.0, 0.0, 8.0, 0.0]);
+}
+
+#[test]
+fn ties_share() {
+    let g = traced("x[4]", |x| x.max_of(..)).grad().unwrap();
+    assert_eq!(g.eval_arrays(&[Array::vector(vec![1.0, 3.0, 3.0, 0.0])]).unwrap()[0].data(), [0.0, 0.5, 0.5, 0.0]);
+}
+
+#[test]
+fn shape_errors_name_the_operation_the_shapes_and_the_line() {
+    type Case = (fn(Expr, Expr) -> Expr, &'static [&'static str]);
+    let cases: &[Case] = &[
+        (|a, b| a + b, &["add", "[3,4]", "[5]"]),
+        (|a, b| a.matmul(b), &["matmul", "[3,4]", "[5]"]),
+        (|a, _| a.sum(2), &["sum", "[3,4]"]),
+        (|a, _| a.sum([0, -2]), &["sum", "[3,4]"]),
+        (|a, _| a.reshape([Axis::Fixed(11)]), &["reshape", "[3,4]", "[11]"]),
+        (|a, _| a.permute([0, 0]), &["permute", "[3,4]"]),
+        (|a, _| a.slice(1, 2..5), &["slice", "[3,4]"]),
+        (|a, b| Expr::concat(&[a, b], 0), &["concat", "[3,4]", "[5]"]),
+        (|a, b| Expr::stack(&[a, b], 0), &["concat", "[1,3,4]", "[1,5]"]),
+        (|a, b| a.gather(b, 0), &["gather", "indices"]),
+        (|_, b| b.t(), &["t:", "[5]"]),
+        (|_, b| b.tril(0), &["[5]"]),
+        (|_, b| b.diag(), &["diag", "[5]"]),
+        (|a, _| a.broadcast_to([Axis::Fixed(4), Axis::Fixed(3)]), &["broadcast", "[3,4]", "[4,3]"]),
+    ];
+    for (f, wanted) in cases {
+        let error = Function::trace(["a[3,4]", "b[5]"], |[a, b]| f(a, b)).unwrap_err();
+        let text = error.to_string();
+        assert!(error.is_shape(), "{text}");
+        assert!(wanted.iter().all(|part| text.contains(part)), "{text} lacks one of {wanted:?}");
+        assert!(error.location().is_some_and(|at| at.file().ends_with("arrays.rs") && !at.file().contains("src")), "{text}");
+    }
+}
+
+#[test]
+fn bad_calls() {
+    let f = traced(["x[3]", "i: index"], |[x, i]| x.gather(i, 0));
+    let at = |i: f64| f.eval_arrays(&[noise(&[3], 1), Array::scalar(i)]);
+    assert!(at(2.0).is_ok());
+    for bad in [3.0, -1.0, 0.5, f64::NAN, 1e300] {
+        let error = at(bad).unwrap_err();
+        assert!(error.is_value(), "{error}");
+    }
+    assert!(f.eval_arrays(&[noise(&[4], 1), Array::scalar(0.0)]).unwrap_err().is_shape());
+    assert!(f.eval_arrays(&[noise(&[3], 1)]).unwrap_err().is_length());
+    assert!(f.eval(&[1.0, 2.0]).unwrap_err().is_unsupported());
+    assert!(f.compile().unwrap_err().is_unsupported());
+    assert!(f.grad().is_ok());
+    let vector = traced("x[3]", |x| x * 2.0);
+    assert!(vector.grad().unwrap_err().is_shape());
+    assert!(Function::trace("x[3", |x| x).unwrap_err().is_name());
+    assert!(Function::trace("x[3,!]", |x| x).unwrap_err().is_name());
+    assert!(Array::new([2, 2], vec![1.0]).unwrap_err().is_shape());
+}
+
+#[test]
+fn inlined_and_nested() {
+    let layer = traced(["x[n,3]", "w[3,2]"], |[x, w]| x.matmul(w).tanh());
+    let f = traced(["x[n,3]", "w[3,2]", "v[2]"], |[x, w, v]| {
+        let h = layer.eval(&[x, w]).unwrap()[0];
+        (h.matmul(v) * lit::<Expr>(0.5)).sum(..)
+    });
+    check("inlined", &f, &[noise(&[4, 3], 1), noise(&[3, 2], 2), noise(&[2], 3)]);
+    let text = f.to_string();
+    assert!(text.contains("matmul"), "{text}");
+}

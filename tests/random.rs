@@ -1,0 +1,69 @@
+//! Properties that hold for whatever function, on random graphs of all operations.
+
+#[path = "common/text.rs"]
+mod texts;
+
+use proptest::prelude::*;
+use texts::text;
+use wengert::{Expr, Function, Mode, Options, Width, lit, select};
+
+/// Any number, and those at which things go wrong.
+fn number() -> impl Strategy<Value = f64> {
+    let special = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-310, f64::MAX];
+    prop_oneof![any::<f64>(), -3.0..3.0f64, prop::sample::select(special.to_vec())]
+}
+
+/// All NaNs count as equal.
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|v| if v.is_nan() { f64::NAN } else { *v }.to_bits()).collect()
+}
+
+/// The function as it is, simplified, and as native code, in its own width.
+fn assert_engines_agree(f: &Function, x: &[f64]) {
+    // The one way in which the sign of a NaN, which no engine promises, shows in a number.
+    if f.cost().of("copysign") > 0 {
+        return;
+    }
+    let (simple, native) = (f.simplify(), f.compile_with(Options::new().fuse(false)).unwrap());
+    let [want, simple, native] = match f.width() {
+        Width::F64 => [f.eval(x).unwrap(), simple.eval(x).unwrap(), native.call_vec(x).unwrap()],
+        Width::F32 => {
+            let x: Vec<f32> = x.iter().map(|&v| v as f32).collect();
+            let all: [Vec<f32>; 3] = [f.eval(&x).unwrap(), simple.eval(&x).unwrap(), native.call_vec(&x).unwrap()];
+            all.map(|values| values.into_iter().map(f64::from).collect())
+        }
+    };
+    assert_eq!(bits(&simple), bits(&want), "simplified: {f}");
+    assert_eq!(bits(&native), bits(&want), "native code: {f}");
+}
+
+proptest! {
+    #[test]
+    fn all_engines_give_the_same_bits(text in text(), x in prop::array::uniform3(number())) {
+        assert_engines_agree(&Function::parse(&text).unwrap(), &x);
+    }
+
+    #[test]
+    fn all_engines_give_the_same_bits_for_derivatives(text in text(), x in prop::collection::vec(number(), 6)) {
+        let f = Function::parse(&text).unwrap();
+        for g in [f.jvp().unwrap(), f.vjp().unwrap()] {
+            assert_engines_agree(&g, &x[..g.input_len()]);
+        }
+    }
+
+    /// Whatever is in a branch that is not taken, no derivative of it shows, in either mode.
+    #[test]
+    fn a_branch_not_taken_does_not_leak(text in text(), x in prop::array::uniform3(number()), flip in any::<bool>()) {
+        let inner = Function::parse(&text).unwrap();
+        let f = Function::trace(["a", "b", "c"], |x: [Expr; 3]| {
+            let inside = inner.eval(&x).unwrap()[0];
+            let never = x[0].gt(lit(f64::INFINITY));
+            let outside = x[1] + x[1];
+            if flip { select(!never, outside, inside) } else { select(never, inside, outside) }
+        });
+        for mode in [Mode::Forward, Mode::Reverse] {
+            let gradient: Vec<f64> = f.as_ref().unwrap().jacobian_in(mode).unwrap().eval(&x).unwrap();
+            prop_assert_eq!(&gradient, &[0.0, 2.0, 0.0], "{:?} of {}", mode, f.as_ref().unwrap());
+        }
+    }
+}

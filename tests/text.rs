@@ -1,0 +1,223 @@
+//! The text form: what is printed reads back as the same function, and no text makes the reader panic.
+
+#[path = "common/text.rs"]
+mod texts;
+
+use proptest::prelude::*;
+use texts::text;
+use wengert::{DType, Function, Kind, Op, Width, aux, lit, select};
+
+const EXAMPLE: &str = "\
+function f64 (a: %0, inactive x[2]: %1 %2, none[0]:) -> (y: %9, aux count: %3, both[2]: %0 %9) {
+  %3 = add %0, %1
+  %4 = const -0.0
+  %5 = powi[-3] %3
+  %6 = lt %0, %2
+  %7 = flag true
+  %8 = and %6, %7
+  %9 = select %8, %4, %5
+}";
+
+/// Same signature, same nodes with the same bits, same operands.
+fn assert_same(f: &Function, g: &Function) {
+    assert_eq!((f.width(), f.inputs(), f.outputs()), (g.width(), g.inputs(), g.outputs()));
+    let kinds = |f: &Function| f.graph().ids().map(|id| f.graph().node(id).kind()).collect::<Vec<Kind>>();
+    assert_eq!(kinds(f), kinds(g));
+    let operands = |f: &Function| f.graph().ids().map(|id| f.graph().operands(id).collect()).collect::<Vec<Vec<_>>>();
+    assert_eq!(operands(f), operands(g));
+}
+
+fn assert_round_trip(f: &Function) {
+    f.graph().verify().unwrap();
+    let text = f.to_string();
+    let again = Function::parse(&text).unwrap();
+    again.graph().verify().unwrap();
+    assert_same(f, &again);
+    assert_eq!(again.to_string(), text);
+    assert_eq!(format!("{again:?}"), text);
+}
+
+#[test]
+fn everything_a_function_has_is_in_its_text() {
+    let f: Function = EXAMPLE.parse().unwrap();
+    assert_eq!(f.to_string(), EXAMPLE);
+    assert_eq!(
+        f.inputs().iter().map(|x| (x.name(), x.len(), x.is_active())).collect::<Vec<_>>(),
+        [("a", 1, true), ("x", 2, false), ("none", 0, true)]
+    );
+    assert_eq!(
+        f.outputs().iter().map(|y| (y.name(), y.nodes().len(), y.is_aux())).collect::<Vec<_>>(),
+        [("y", 1, false), ("count", 1, true), ("both", 2, false)]
+    );
+    let y: Vec<f64> = f.eval(&[1.0, 1.0, 5.0]).unwrap();
+    assert_eq!(y[0].to_bits(), (-0.0f64).to_bits());
+    assert_eq!(f.eval(&[1.0, 1.0, -5.0]).unwrap()[0], 0.125);
+}
+
+#[test]
+fn traced_and_differentiated_functions_round_trip() {
+    let f = Function::trace((["a", "b"], ("x", 3)), |([a, b], x)| {
+        let r = x.iter().map(|&x| (x - a).powi(2)).sum::<wengert::Expr>().sqrt();
+        let y = select(a.lt(b) | !x[0].ge(lit(0.5)), r.sin() * b, r / (b + 1.5e-9));
+        (("y", y), aux(("residual", r)))
+    })
+    .unwrap();
+    for g in [f.clone(), f.grad().unwrap(), f.wrt(["x"]).unwrap().vjp().unwrap(), f.jvp().unwrap(), f.hessian().unwrap()] {
+        assert_round_trip(&g);
+    }
+}
+
+#[test]
+fn every_operation_round_trips() {
+    for &op in Op::ALL {
+        let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
+        let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
+        let result = match op.result() {
+            DType::Float | DType::Index => "%5 = neg %4",
+            DType::Mask => "%5 = select %4, %0, %1",
+        };
+        let text = format!(
+            "function f32 (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {} {result} }}",
+            operands.join(", ")
+        );
+        let f = Function::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(f.to_string().contains(&format!("= {op} ")), "{op} is missing in {f}");
+        assert_round_trip(&f);
+    }
+}
+
+#[test]
+fn numbers_keep_their_bits() {
+    let numbers = [0.0, -0.0, 1.0, 0.1, f64::MAX, f64::MIN_POSITIVE, 5e-324, -2.2e-310, f64::INFINITY, f64::NEG_INFINITY];
+    let strange = [f64::NAN.to_bits(), 0xfff8_0000_0000_0000, 0x7ff0_0000_0000_0001, 0x7ff8_dead_beef_0000];
+    for bits in numbers.map(f64::to_bits).into_iter().chain(strange) {
+        let f = Function::trace("x", |x| x + f64::from_bits(bits)).unwrap();
+        let kept = f.graph().ids().any(|id| f.graph().node(id).kind() == Kind::Const(bits));
+        assert!(kept, "{f}");
+        assert_round_trip(&f);
+    }
+    for v in [0.1f32, f32::MAX, f32::from_bits(1), -0.0, 16_777_217.0] {
+        let f = Function::trace_in(Width::F32, "x", |x| x + v as f64).unwrap();
+        assert!(f.to_string().contains(&format!("const {v:?}\n")), "{f}");
+        assert_round_trip(&f);
+    }
+    // Just above the middle of two f32: through f64 it would fall on the middle and go down to the even one.
+    let f: Function = "function f32 () -> (y: %0) { %0 = const 1.00000005960464477540 }".parse().unwrap();
+    assert_eq!(f.graph().node(f.outputs()[0].nodes()[0]).kind(), Kind::Const((1.0 + f32::EPSILON as f64).to_bits()));
+}
+
+#[test]
+fn ids_equal_nodes_and_order_of_commuting_operands_are_free() {
+    let text = "
+        function f64 (a: %70, b: %7) -> (y: %3) { ; a comment
+          %1 = add %7, %70  %2 = add %70, %7 ; equal
+          %9 = sin %1                        ; not used
+          %3 = mul %1, %2 }
+        ; done";
+    let f = Function::parse(text).unwrap();
+    assert_eq!(f.to_string(), "function f64 (a: %0, b: %1) -> (y: %3) {\n  %2 = add %0, %1\n  %3 = mul %2, %2\n}");
+    assert_eq!(f.eval(&[2.0, 1.0]).unwrap(), [9.0]);
+}
+
+#[test]
+fn markers_may_be_names() {
+    let f = Function::parse("function f64 (inactive: %0, inactive inactive': %1) -> (aux: %0, aux aux.2: %1) {}").unwrap();
+    assert_round_trip(&f);
+    assert_eq!(f.inputs().iter().map(|x| x.is_active()).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn errors_say_where() {
+    let body = |line: &str| format!("function f64 (a: %0, b: %1) -> (y: %2) {{\n  {line}\n}}");
+    let cases = [
+        (String::new(), (1, 1), "expected `function`, found the end of the text"),
+        ("graph f64".into(), (1, 1), "expected `function`, found `graph`"),
+        ("function f16 ()".into(), (1, 10), "`f16` is no width"),
+        ("function f64 (a %0)".into(), (1, 17), "expected `:`, found `%`"),
+        ("function f64 (2: %0)".into(), (1, 15), "expected the name of an input, found `2`"),
+        ("function f64 (a: %0, a: %1)".into(), (1, 22), "two inputs are named `a`"),
+        ("function f64 (a: %0, b: %0)".into(), (1, 25), "%0 is defined twice"),
+        ("function f64 (a[2]: %0)".into(), (1, 17), "input `a` has length 2 but 1 nodes"),
+        ("function f64 (a: %0 %1)".into(), (1, 15), "input `a` has length 1 but 2 nodes"),
+        ("function f64 (a[99999999999999999999]: %0)".into(), (1, 17), "out of range for a length"),
+        ("function f64 (a[18446744073709551615]: %0)".into(), (1, 17), "has length 18446744073709551615 but 1 nodes"),
+        ("function f64 (a: %0) -> () {}".into(), (1, 25), "no output"),
+        ("function f64 (a: %0) -> (y[0]:) {}".into(), (1, 25), "no output"),
+        ("function f64 (a: %0) -> (y: %1) {}".into(), (1, 29), "output `y`: %1 is not defined so far"),
+        ("function f64 (a: %0) -> (y: %1) {\n%1 = lt %0, %0 }".into(), (1, 29), "output `y`: %1 is a mask, not a number"),
+        ("function f64 (a: %0) -> (y: %0) {\n".into(), (2, 1), "expected a node as `%5`, found the end of the text"),
+        ("function f64 (a: %0) -> (y: %0) {}\n\n x".into(), (3, 2), "more text"),
+        (body("%2 = frob %0, %1"), (2, 8), "there is no operation `frob`"),
+        (body("%2 = add %0"), (2, 8), "add takes 2 operands, not 1"),
+        (body("%2 = sin"), (2, 8), "sin takes 1 operand, not 0"),
+        (body("%2 = sin %0, %1, %1, %0, %1"), (2, 8), "sin takes 1 operand, not 5"),
+        (body("%2 = powi %0"), (2, 8), "powi needs a parameter, as `powi[3]`"),
+        (body("%2 = sin[3] %0"), (2, 8), "sin has no parameter"),
+        (body("%2 = powi[3.5] %0"), (2, 14), "expected `]`, found `.`"),
+        (body("%2 = powi[2147483648] %0"), (2, 13), "`2147483648` is out of range"),
+        (body("%2 = add %0, %3"), (2, 16), "add: %3 is not defined so far"),
+        (body("%2 = add %0, %2"), (2, 16), "add: %2 is not defined so far"),
+        (body("%3 = lt %0, %1 %2 = add %3, %0"), (2, 27), "add: %3 is a mask, not a number"),
+        (body("%2 = select %0, %0, %1"), (2, 15), "select: %0 is a number, not a mask"),
+        (body("%1 = neg %0"), (2, 3), "%1 is defined twice"),
+        (body("%4294967296 = neg %0"), (2, 3), "`%4294967296` is no node id"),
+        (body("%2 = const 1e999"), (2, 14), "`1e999` is out of range for f64"),
+        (body("%2 = const infinity"), (2, 14), "`infinity` is not a number"),
+        (body("%2 = const nan:3ff0000000000000"), (2, 14), "not a number"),
+        (body("%2 = const %0"), (2, 14), "expected a number, found `%`"),
+        (body("%2 = flag maybe"), (2, 13), "`true` or `false`, not `maybe`"),
+        ("; é\nfunction f64 (é: %0, ö x".into(), (2, 24), "expected `:`, found `x`"),
+    ];
+    for (text, place, message) in cases {
+        let error = Function::parse(&text).unwrap_err();
+        assert!(error.is_parse());
+        assert_eq!((error.line_column(), error.to_string().contains(message)), (Some(place), true), "{text}\n{error}");
+    }
+    let error = Function::parse("function f32 () -> (y: %0) { %0 = const 1e39 }").unwrap_err();
+    assert!(error.to_string().contains("`1e39` is out of range for f32"));
+}
+
+proptest! {
+    #[test]
+    fn printing_and_reading_are_inverse(text in text()) {
+        assert_round_trip(&Function::parse(&text).unwrap());
+    }
+
+    #[test]
+    fn the_meaning_survives(text in text(), x in any::<[f64; 3]>()) {
+        let f = Function::parse(&text).unwrap();
+        let g = Function::parse(&f.to_string()).unwrap();
+        let bits = |f: &Function| f.eval(&x).unwrap().iter().map(|y: &f64| y.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&f), bits(&g));
+    }
+
+    #[test]
+    fn a_changed_text_is_read_or_refused(
+        text in text(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4, any::<prop::sample::Index>(), any::<char>()), 1..6),
+    ) {
+        let mut chars: Vec<char> = text.chars().collect();
+        let alphabet: Vec<char> = "0123456789%[](){}:,;=-+.> \nabcxyzfné\u{0}".chars().collect();
+        for (at, edit, other, c) in edits {
+            let k = at.index(chars.len() + 1);
+            match edit {
+                0 if k < chars.len() => { chars.remove(k); }
+                1 => chars.insert(k, alphabet[other.index(alphabet.len())]),
+                2 => chars.insert(k, c),
+                _ => {
+                    let from = other.index(chars.len() + 1);
+                    let piece = chars[from.min(k)..from.max(k)].to_vec();
+                    chars.splice(k..k, piece);
+                }
+            }
+        }
+        let text: String = chars.into_iter().collect();
+        match Function::parse(&text) {
+            Ok(f) => assert_round_trip(&f),
+            Err(error) => {
+                let (line, column) = error.line_column().expect("an error of the reader has a place");
+                prop_assert!(line <= text.split('\n').count() && column > 0);
+            }
+        }
+    }
+}
