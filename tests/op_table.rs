@@ -351,6 +351,9 @@ fn kinks_have_the_documented_derivative() {
     assert_eq!(gradient(|[x]| x.abs(), [-0.0]), (0.0, [0.0]));
     assert_eq!(gradient(|[x, a]| x.leaky_relu(a), [0.0, 0.1]), (0.0, [0.1, 0.0]));
     assert_eq!(gradient(|[x, a]| x.leaky_relu(a), [-2.0, 0.1]), (-0.2, [0.1, -2.0]));
+    // NaN is not above 0: both partials are those of α·x.
+    let (_, [dx, da]) = gradient(|[x, a]| x.leaky_relu(a), [NAN, 0.1]);
+    assert!(dx == 0.1 && da.is_nan());
     assert_eq!(gradient(|[x, y]| x.min(y), [2.0, 2.0]), (2.0, [0.5, 0.5]));
     assert_eq!(gradient(|[x, y]| x.max(y), [2.0, 2.0]), (2.0, [0.5, 0.5]));
     assert_eq!(gradient(|[x, y]| x.max(y), [3.0, 2.0]), (3.0, [1.0, 0.0]));
