@@ -194,7 +194,7 @@ fn rows() {
     let mut two = [0.0; 2];
     assert_eq!(each.call_into(&[&w, &x, &y], &mut [&mut two]).unwrap(), 2);
     assert_eq!(two, [9.0, 64.0]);
-    let mut call = |inputs: &[&[f64]], room: usize| {
+    let call = |inputs: &[&[f64]], room: usize| {
         let mut out = vec![0.0; room];
         let (native, program) = (each.call_into(inputs, &mut [&mut out[..]]), map.lower());
         let interpreted = program.call_into(inputs, &mut [&mut vec![0.0; room][..]]);

@@ -236,7 +236,8 @@ fn constant_partial(op: Op, k: usize) -> Option<f64> {
 /// Every partial of the table is perturbed in turn, and the checker above must notice each perturbation, and where it is.
 #[test]
 fn every_perturbed_partial_is_noticed() {
-    let perturbations: [(&str, fn(EdgeMap<f64>) -> EdgeMap<f64>); 6] = [
+    type Perturb = fn(EdgeMap<f64>) -> EdgeMap<f64>;
+    let perturbations: [(&str, Perturb); 6] = [
         ("scaled by 1.001", |edge| scaled(edge, 1.001)),
         ("scaled by 1 + 1e-9", |edge| scaled(edge, 1.0 + 1e-9)),
         ("of the other sign", |edge| scaled(edge, -1.0)),
@@ -350,6 +351,9 @@ fn kinks_have_the_documented_derivative() {
     assert_eq!(gradient(|[x]| x.abs(), [-0.0]), (0.0, [0.0]));
     assert_eq!(gradient(|[x, a]| x.leaky_relu(a), [0.0, 0.1]), (0.0, [0.1, 0.0]));
     assert_eq!(gradient(|[x, a]| x.leaky_relu(a), [-2.0, 0.1]), (-0.2, [0.1, -2.0]));
+    // NaN is not above 0: both partials are those of α·x.
+    let (_, [dx, da]) = gradient(|[x, a]| x.leaky_relu(a), [NAN, 0.1]);
+    assert!(dx == 0.1 && da.is_nan());
     assert_eq!(gradient(|[x, y]| x.min(y), [2.0, 2.0]), (2.0, [0.5, 0.5]));
     assert_eq!(gradient(|[x, y]| x.max(y), [2.0, 2.0]), (2.0, [0.5, 0.5]));
     assert_eq!(gradient(|[x, y]| x.max(y), [3.0, 2.0]), (3.0, [1.0, 0.0]));
@@ -413,6 +417,11 @@ fn zero_tangents_have_derivatives() {
     let f = Function::trace(["a", "x"], |[a, x]| a * x.xlogy(lit(3.0))).unwrap();
     let h = f.hessian().unwrap().eval(&[0.0, 2.0]).unwrap();
     assert_eq!(h, [0.0, 3f64.ln(), 3f64.ln(), 0.0]);
+    // ∂²(x ln y)/∂x∂y = 1/y at x = 0, and ∂²(xʸ)/∂x∂y = 1/x at y = 0: in both orders.
+    let f = Function::trace(["x", "y"], |[x, y]| x.xlogy(y)).unwrap();
+    assert_eq!(f.hessian().unwrap().eval(&[0.0, 4.0]).unwrap(), [0.0, 0.25, 0.25, 0.0]);
+    let f = Function::trace(["x", "y"], |[x, y]| x.powf(y)).unwrap();
+    assert_eq!(f.hessian().unwrap().eval(&[4.0, 0.0]).unwrap(), [0.0, 0.25, 0.25, 4f64.ln().powi(2)]);
     // d²(u² ln 3)/du² = 2 ln 3, also at u = 0, by nested duals.
     let xlogy = |u: wengert::Dual<wengert::Dual<f64>>| (u * u).xlogy(lit(3.0));
     let (_, d) = dual::derivative(|u| dual::derivative(xlogy, u).1, 0.0);

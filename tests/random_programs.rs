@@ -247,7 +247,7 @@ fn path_sums(program: &Random, x: &[f64], seeds: &[f64]) -> Vec<f64> {
 
 /// Whether rounding explains the difference. Where the paths' sum is not finite nothing can be said; the tally counts that.
 fn near(got: f64, expected: f64, paths: f64) -> bool {
-    same(got, expected) || !paths.is_finite() || (got - expected).abs() <= 1e-13 * paths
+    same(got, expected) || !paths.is_finite() || (got - expected).abs() <= 1e-13 * paths + f64::MIN_POSITIVE
 }
 
 /// jvp(αu + βv) = α·jvp(u) + β·jvp(v), as graphs and as duals.
@@ -297,6 +297,10 @@ fn chain_rule_by_inlining() {
             for i in 0..2 {
                 let expected = dot(&second[i * m..(i + 1) * m], &column);
                 let got = whole[i * n + j];
+                // 0·∞ in the product of the matrices, where the graph has no path.
+                if expected.is_nan() {
+                    continue;
+                }
                 prop_assert!(near(got, expected, scale[i]), "{got} for {expected}, paths {}", scale[i]);
                 tally.borrow_mut().count(expected);
             }

@@ -1,7 +1,7 @@
 //! Runs a function in every mode.
 
 use super::report::{Found, Report};
-use super::rounding::rounding;
+use super::rounding::{Slack, of_forward, of_reverse, of_second, rounding, unit};
 use super::{Body, difference};
 use crate::diff::Mode;
 use crate::dual::{Dual, DualVec};
@@ -25,9 +25,9 @@ pub(super) fn run(body: &impl Body, x: &[f64], report: &mut Report) -> Result<()
 
     let forward = f.jacobian_in(Mode::Forward)?;
     let reverse = f.jacobian_in(Mode::Reverse)?;
-    let symbolic = Found { mode: "forward", values: forward.eval(x)?, slack: rounding(&forward, x) };
+    let symbolic = Found { mode: "forward", values: forward.eval(x)?, slack: of_forward(&f, x)? };
     engines(&forward, x, "jacobian", n, &symbolic, report)?;
-    let adjoint = Found { mode: "reverse", values: reverse.eval(x)?, slack: rounding(&reverse, x) };
+    let adjoint = Found { mode: "reverse", values: reverse.eval(x)?, slack: of_reverse(&f, x)? };
     engines(&reverse, x, "jacobian", n, &adjoint, report)?;
     report.close("jacobian", n, &symbolic, &adjoint);
 
@@ -36,14 +36,13 @@ pub(super) fn run(body: &impl Body, x: &[f64], report: &mut Report) -> Result<()
     let lanes = Found { mode: "vector duals", values: dual_vectors(body, x), slack: dual.slack.clone() };
     report.same_bits("jacobian", n, &lanes, &dual);
     let traced = traced_duals(body, n)?;
-    let traced =
-        Found { mode: "duals traced", values: transposed(&traced.eval(x)?, n), slack: transposed(&rounding(&traced, x), n) };
+    let traced = Found { mode: "duals traced", values: transposed(&traced.eval(x)?, n), slack: symbolic.slack.clone() };
     report.close("jacobian", n, &traced, &symbolic);
     if report.check().finite_differences {
         differences(body, x, &plain, &dual, report);
     }
     identity(&f, x, report)?;
-    if report.check().second_order { second(body, x, m, report) } else { Ok(()) }
+    if report.check().second_order { second(body, &f, x, report) } else { Ok(()) }
 }
 
 /// A function's numbers by every engine: to the bit those of the graph, except that the fused program may round less.
@@ -64,11 +63,12 @@ fn engines(f: &Function, x: &[f64], what: &'static str, columns: usize, expected
 }
 
 /// The Jacobian with one dual sweep per input.
-fn duals(body: &impl Body, x: &[f64], plain: &Found, slack: &[f64], report: &mut Report) -> Found {
+fn duals(body: &impl Body, x: &[f64], plain: &Found, slack: &[Slack], report: &mut Report) -> Found {
     let n = x.len();
     let mut jacobian = vec![0.0; plain.values.len() * n];
     for j in 0..n {
-        let point: Vec<Dual<f64>> = x.iter().enumerate().map(|(k, &v)| Dual::new(v, (k == j) as u8 as f64)).collect();
+        let seed = unit(n, j);
+        let point: Vec<Dual<f64>> = x.iter().enumerate().map(|(k, &v)| Dual::new(v, seed[k])).collect();
         let y = body.call(&point);
         let values = Found { mode: "duals", values: y.iter().map(|y| y.re).collect(), slack: plain.slack.clone() };
         report.same_bits("value", 1, &values, plain);
@@ -107,7 +107,7 @@ fn traced_duals(body: &impl Body, n: usize) -> Result<Function> {
 }
 
 /// Rows from columns of a matrix that has `n` columns.
-fn transposed(columns: &[f64], n: usize) -> Vec<f64> {
+fn transposed<T: Copy>(columns: &[T], n: usize) -> Vec<T> {
     let m = columns.len() / n;
     (0..m * n).map(|k| columns[k % n * m + k / n]).collect()
 }
@@ -119,7 +119,7 @@ fn differences(body: &impl Body, x: &[f64], plain: &Found, dual: &Found, report:
         for (i, (d, error)) in difference::derivatives(|x| body.call(x), x, j).into_iter().enumerate() {
             let exact = dual.values[i * n + j];
             let scale = d.abs().max(exact.abs()) + 1e-3 * plain.values[i].abs() / x[j].abs().max(1.0);
-            let allowed = 10.0 * error + 1e-7 * scale;
+            let allowed = 10.0 * error + 1e-7 * scale + dual.slack[i * n + j].at(report.check().rounding);
             if exact.is_finite() && allowed <= 1e-3 * scale {
                 report.within("jacobian", (i * n + j, n), ("finite differences", d), (dual.mode, exact), allowed);
             } else {
@@ -144,32 +144,29 @@ fn identity(f: &Function, x: &[f64], report: &mut Report) -> Result<()> {
         let point = [x, tail].concat();
         let (y, slack) = (g.eval(&point)?, rounding(g, &point));
         let value = y[m..].iter().zip(weights).map(|(v, w)| v * w).sum();
-        Ok(Found { mode, values: vec![value], slack: vec![absolute_dot(&slack[m..], weights)] })
+        Ok(Found { mode, values: vec![value], slack: vec![Slack::weighted(slack[m..].iter().copied(), weights)] })
     };
     let (left, right) = (end("c · jvp(t)", &jvp, &t, &c)?, end("vjp(c) · t", &vjp, &c, &t)?);
     report.close("inner product", 1, &left, &right);
     Ok(())
 }
 
-fn absolute_dot(slack: &[f64], weights: &[f64]) -> f64 {
-    slack.iter().zip(weights).map(|(s, w)| s * w.abs()).sum()
-}
-
 /// Second derivatives of a weighted sum of the outputs.
-fn second(body: &impl Body, x: &[f64], m: usize, report: &mut Report) -> Result<()> {
-    let n = x.len();
+fn second(body: &impl Body, whole: &Function, x: &[f64], report: &mut Report) -> Result<()> {
+    let (n, m) = (x.len(), whole.output_len());
     let weights = direction(m);
     let weighted = Weighted { body, weights: &weights };
     let f = Function::trace(("x", n), |x| weighted.call(&x))?;
     let hessian = f.hessian()?;
-    let symbolic = Found { mode: "forward over reverse", values: hessian.eval(x)?, slack: rounding(&hessian, x) };
+    let [over_reverse, over_forward] = of_second(whole, x, &weights)?;
+    let symbolic = Found { mode: "forward over reverse", values: hessian.eval(x)?, slack: over_reverse };
     engines(&hessian, x, "hessian", n, &symbolic, report)?;
     let mirrored =
         Found { mode: "its transpose", values: transposed(&symbolic.values, n), slack: transposed(&symbolic.slack, n) };
     report.close("hessian", n, &symbolic, &mirrored);
 
     let traced = Function::trace(("x", n), |x| nested(&weighted, &x))?;
-    let traced = Found { mode: "nested duals traced", values: traced.eval(x)?, slack: rounding(&traced, x) };
+    let traced = Found { mode: "nested duals traced", values: traced.eval(x)?, slack: over_forward };
     let nested = Found { mode: "nested duals", values: nested(&weighted, x), slack: traced.slack.clone() };
     report.close("hessian", n, &nested, &symbolic);
     report.close("hessian", n, &nested, &traced);
@@ -179,7 +176,7 @@ fn second(body: &impl Body, x: &[f64], m: usize, report: &mut Report) -> Result<
     let point = [x, &v].concat();
     let product = Found { mode: "hvp", values: hvp.eval(&point)?, slack: rounding(&hvp, &point) };
     let rows = symbolic.values.chunks(n).map(|row| row.iter().zip(&v).map(|(h, v)| h * v).sum());
-    let slack = symbolic.slack.chunks(n).map(|row| absolute_dot(row, &v)).collect();
+    let slack = symbolic.slack.chunks(n).map(|row| Slack::weighted(row.iter().copied(), &v)).collect();
     report.close("hessian · v", 1, &product, &Found { mode: "hessian times v", values: rows.collect(), slack });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What was compared, and what disagrees.
 
-use super::Check;
+use super::{Check, rounding::Slack};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use std::fmt;
 
@@ -31,8 +31,8 @@ struct Disagreement {
 pub(super) struct Found {
     pub(super) mode: &'static str,
     pub(super) values: Vec<f64>,
-    /// How far rounding may have led each number astray, in units of the error of one operation.
-    pub(super) slack: Vec<f64>,
+    /// How far rounding may have led each number astray.
+    pub(super) slack: Vec<Slack>,
 }
 
 impl Report {
@@ -91,7 +91,8 @@ impl Report {
     pub(super) fn close(&mut self, what: &'static str, columns: usize, left: &Found, right: &Found) {
         debug_assert_eq!(left.values.len(), right.values.len());
         for entry in 0..left.values.len() {
-            let allowed = self.check.rounding * (left.slack[entry] + right.slack[entry]) + self.check.absolute;
+            let u = self.check.rounding;
+            let allowed = left.slack[entry].at(u) + right.slack[entry].at(u) + self.check.absolute;
             let (left, right) = ((left.mode, left.values[entry]), (right.mode, right.values[entry]));
             self.within(what, (entry, columns), left, right, allowed);
         }
@@ -195,7 +196,7 @@ mod tests {
     }
 
     fn found(mode: &'static str, values: &[f64]) -> Found {
-        Found { mode, values: values.to_vec(), slack: vec![1.0; values.len()] }
+        Found { mode, values: values.to_vec(), slack: vec![Slack { first: 1.0, second: 0.0 }; values.len()] }
     }
 
     #[test]

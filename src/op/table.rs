@@ -105,7 +105,7 @@ macro_rules! op_table {
             Relu relu(x) = kernels::relu(x), |z| [EdgeMap::Where(!x.le(lit(0.0)))];
             /// x for x > 0, α·x elsewhere; the derivative at 0 is α. α is an operand, so it can be learned (pReLU).
             LeakyRelu leaky_relu(x, alpha) = kernels::leaky_relu(x, alpha), |z| [
-                S::select(x.le(lit(0.0)), alpha, lit(1.0)),
+                S::select(x.gt(lit(0.0)), lit(1.0), alpha),
                 EdgeMap::ScaleWhere(!x.gt(lit(0.0)), x)
             ];
             /// |x|, with the derivative 0 at 0.
