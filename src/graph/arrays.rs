@@ -219,7 +219,7 @@ impl Expr {
     #[track_caller]
     fn shift(self, axes: &[usize]) -> Expr {
         let max = run(ArrayOp::MaxOf(axes.to_vec()), &[self], Location::caller()).detach();
-        select((max - max).eq(lit(0.0)), max, lit(0.0))
+        select(max.abs().lt(lit(f64::INFINITY)), max, lit(0.0))
     }
 
     /// exp(x) / Σ exp(x) along an axis, without overflow.
