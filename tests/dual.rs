@@ -85,9 +85,9 @@ fn hessian_of_rosenbrock() {
 #[test]
 fn hessian_is_symmetric_to_the_last_bit() {
     let (_, _, h) = dual::hessian(|[x, y, z]| (x / y).sin() * z.exp() + (x * z).tanh() / (y + z.cos()), [0.3, 1.7, -0.9_f64]);
-    for i in 0..3 {
-        for j in 0..3 {
-            assert_eq!(h[i][j].to_bits(), h[j][i].to_bits());
+    for (i, row) in h.iter().enumerate() {
+        for (entry, mirrored) in row.iter().zip(&h) {
+            assert_eq!(entry.to_bits(), mirrored[i].to_bits());
         }
     }
 }
@@ -293,7 +293,8 @@ proptest! {
 
     #[test]
     fn inverse_functions_have_reciprocal_derivatives(x in 0.1..0.9) {
-        let pairs: [[fn(Dual<f64>) -> Dual<f64>; 2]; 6] = [
+        type Map = fn(Dual<f64>) -> Dual<f64>;
+        let pairs: [[Map; 2]; 6] = [
             [Dual::sin, Dual::asin], [Dual::tan, Dual::atan], [Dual::exp, Dual::ln],
             [Dual::sinh, Dual::asinh], [Dual::tanh, Dual::atanh], [Dual::exp_m1, Dual::ln_1p],
         ];

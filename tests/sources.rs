@@ -154,7 +154,9 @@ fn b1_to_b7_arrays() {
 
 #[test]
 fn c1_rectifiers() {
-    let grad = |f: fn(Expr, Expr) -> Expr, x: f64| Function::trace(["x", "a"], |[x, a]| f(x, a)).unwrap().grad().unwrap().eval(&[x, 0.1]).unwrap();
+    let grad = |f: fn(Expr, Expr) -> Expr, x: f64| {
+        Function::trace(["x", "a"], |[x, a]| f(x, a)).unwrap().grad().unwrap().eval(&[x, 0.1]).unwrap()
+    };
     assert_eq!([-1.0, 0.0, 2.0].map(|x| grad(|x, _| x.relu(), x)[0]), [0.0, 0.0, 1.0]);
     assert_eq!([-1.0, 0.0, 2.0].map(|x| grad(|x, a| x.leaky_relu(a), x)), [[0.1, -1.0], [0.1, 0.0], [1.0, 0.0]]);
 }
@@ -185,7 +187,14 @@ fn c3_layers_are_piecewise_linear_and_collapse_without_activations() {
     let at = |x: [f64; 2]| {
         let shape = |shape: [usize; 2], v| Array::new(shape, v).unwrap();
         let b = |n, s| Array::vector(wave(n, s));
-        f.eval_arrays(&[Array::vector(x.to_vec()), shape([2, 3], wave(6, 0.3)), b(3, 1.0), shape([3, 2], wave(6, 2.0)), b(2, 0.5)]).unwrap()
+        f.eval_arrays(&[
+            Array::vector(x.to_vec()),
+            shape([2, 3], wave(6, 0.3)),
+            b(3, 1.0),
+            shape([3, 2], wave(6, 2.0)),
+            b(2, 0.5),
+        ])
+        .unwrap()
     };
     let mut kinks = 0;
     for k in 0..200 {
@@ -296,7 +305,8 @@ fn d4_momentum_escapes() {
         }
         x[0]
     };
-    let (mut plain, mut heavy) = (Optimizer::new(Sgd { rate: 0.01 }, 1), Optimizer::new(Momentum { rate: 0.01, momentum: 0.9 }, 1));
+    let (mut plain, mut heavy) =
+        (Optimizer::new(Sgd { rate: 0.01 }, 1), Optimizer::new(Momentum { rate: 0.01, momentum: 0.9 }, 1));
     assert!(run(&mut |x, g| plain.step(x, g).unwrap()) > 1.0);
     assert!(run(&mut |x, g| heavy.step(x, g).unwrap()) < -1.0);
 }
