@@ -1,6 +1,6 @@
 //! Arrays: values against plain loops, and derivatives against finite differences and against each other.
 
-use wengert::{Array, Axis, Expr, Function, Inputs, Outputs, lit};
+use wengert::{Array, Axis, Expr, Function, Inputs, Options, Outputs, lit};
 
 /// Reproducible numbers in (−1, 1).
 fn noise(shape: &[usize], seed: u64) -> Array {
@@ -17,6 +17,31 @@ fn noise(shape: &[usize], seed: u64) -> Array {
 fn dot(a: &Array, b: &Array) -> f64 {
     assert_eq!(a.shape(), b.shape());
     a.data().iter().zip(b.data()).map(|(x, y)| x * y).sum()
+}
+
+/// Evaluates by interpretation and as native code; they agree to the bit but for products of matrices.
+fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
+    let y = f.eval_arrays(x).unwrap();
+    for fuse in [false, true] {
+        let native = f.compile_arrays_with(Options::new().fuse(fuse)).unwrap();
+        let inputs: Vec<&[f64]> = x.iter().map(|x| x.data()).collect();
+        let mut results: Vec<Vec<f64>> = y.iter().map(|y| vec![f64::NAN; y.data().len()]).collect();
+        for _ in 0..2 {
+            let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+            native.call_into(&inputs, &mut outputs).unwrap();
+        }
+        let exact = !fuse && f.cost().of("matmul") == 0;
+        for (got, want) in results.iter().zip(&y) {
+            for (&a, &b) in got.iter().zip(want.data()) {
+                let same = a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+                assert!(
+                    same || !exact && (a - b).abs() <= 1e-12 * (1.0 + b.abs()),
+                    "{name}: native {got:?}, interpreted {want:?}\n{f}"
+                );
+            }
+        }
+    }
+    y
 }
 
 /// ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩ = the finite difference along v, for the function and, over its gradient's directional derivative, for
@@ -40,8 +65,8 @@ fn check_first(name: &str, f: &Function, x: &[Array]) {
     let u: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 200 + k as u64)).collect();
     let with = |more: &[Array]| x.iter().chain(more).cloned().collect::<Vec<_>>();
     for f in [f.clone(), f.simplify()] {
-        let jv = f.jvp().unwrap().eval_arrays(&with(&v)).unwrap().split_off(y.len());
-        let ju = f.vjp().unwrap().eval_arrays(&with(&u)).unwrap().split_off(y.len());
+        let jv = evaluate(name, &f.jvp().unwrap(), &with(&v)).split_off(y.len());
+        let ju = evaluate(name, &f.vjp().unwrap(), &with(&u)).split_off(y.len());
         let forward: f64 = u.iter().zip(&jv).map(|(u, jv)| dot(u, jv)).sum();
         let reverse: f64 = v.iter().zip(&ju).map(|(v, ju)| dot(v, ju)).sum();
         let along = |h: f64| -> f64 {
@@ -148,7 +173,7 @@ fn open_axes_take_any_number_of_rows() {
     let g = f.wrt(["w", "b"]).unwrap().value_and_grad().unwrap();
     for n in [1, 2, 7, 40] {
         let x = [noise(&[3, 2], 1), noise(&[2], 2), noise(&[n, 3], 3), noise(&[n, 2], 4)];
-        let [loss, dw, db] = g.eval_arrays(&x).unwrap().try_into().unwrap();
+        let [loss, dw, db] = evaluate("open rows", &g, &x).try_into().unwrap();
         // by hand
         let (mut want, mut want_w, mut want_b) = (0.0, vec![0.0; 6], vec![0.0; 2]);
         for row in 0..n {

@@ -198,6 +198,26 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of several natives that make one function.
+    pub(super) fn of_arrays<'a>(natives: impl Iterator<Item = &'a Native>, compile_time: Duration) -> Report {
+        let mut report = Report {
+            tier: Tier::Best,
+            operations: 0,
+            functions: 0,
+            code_bytes: 0,
+            scratch_bytes: 0,
+            compile_time,
+            structural_zeros: vec![],
+        };
+        for native in natives {
+            report.operations += native.stats.operations;
+            report.functions += native.functions.len();
+            report.code_bytes += native.stats.code_bytes;
+            report.scratch_bytes = report.scratch_bytes.max(native.scratch * 8);
+        }
+        report
+    }
+
     pub(super) fn new(native: &Native, layout: &Layout) -> Report {
         Report {
             tier: native.stats.tier,

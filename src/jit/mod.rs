@@ -3,6 +3,7 @@
 //! In: a [`Program`](crate::Program). Out: a [`Compiled`] that owns its code and frees it. Nothing here knows of handles or of rules; every value
 //! comes from the op table through the emitter, so interpreter and native code give the same bits.
 
+mod arrays;
 mod compiled;
 mod emit;
 mod lower;
@@ -10,5 +11,6 @@ mod native;
 mod rows;
 mod segment;
 
+pub use arrays::CompiledArrays;
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;

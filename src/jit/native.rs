@@ -11,6 +11,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module};
+use std::thread::LocalKey;
 use std::{cell::RefCell, fmt::Write as _, sync::OnceLock, time::Duration, time::Instant};
 
 /// Up to this many operations the better register allocator is worth its time.
@@ -176,18 +177,28 @@ fn failed(reason: impl std::fmt::Display) -> Error {
 
 thread_local! {
     static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
 pub(super) fn with_scratch<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&WORKSPACE, words, f)
+}
+
+/// As [`with_scratch`], of the arrays of a call during which functions are called that need scratch memory themselves.
+pub(super) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&ARRAYS, words, f)
+}
+
+fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     if words == 0 {
         return f(std::ptr::NonNull::dangling().as_ptr());
     }
-    let mut workspace = WORKSPACE.take();
+    let mut workspace = from.take();
     if workspace.len() < words {
         workspace.resize(words, 0);
     }
     let result = f(workspace.as_mut_ptr());
-    WORKSPACE.set(workspace);
+    from.set(workspace);
     result
 }

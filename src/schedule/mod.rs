@@ -13,5 +13,5 @@ pub use program::{Options, Program, Tier};
 pub use rows::{Reduce, RowMap, RowProgram};
 pub use scalar::Scalar;
 
-pub(crate) use program::{Layout, wrong_width};
-pub(crate) use rows::RowCall;
+pub(crate) use program::{Layout, prepared, wrong_width};
+pub(crate) use rows::{RowCall, RowShape};

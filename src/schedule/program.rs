@@ -144,17 +144,23 @@ impl Function {
     }
 }
 
+/// The function as it is going to be computed.
+pub(crate) fn prepared(f: &Function, options: Options) -> Function {
+    let mut f = undetached(f);
+    if options.simplify {
+        f = opened(&f.simplify());
+    }
+    if options.fuse {
+        f = contract(&f);
+    }
+    f
+}
+
 impl Program {
     /// `varying` says which inputs differ from row to row.
-    pub(super) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
+    pub(crate) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
-        let mut f = undetached(f);
-        if options.simplify {
-            f = opened(&f.simplify());
-        }
-        if options.fuse {
-            f = contract(&f);
-        }
+        let f = prepared(f, options);
         let graph = f.graph();
         let mut varies = vec![false; graph.len()];
         for id in graph.ids() {

@@ -130,7 +130,7 @@ pub(crate) struct RowCall {
 }
 
 impl RowCall {
-    fn new(program: &Program, shape: &RowShape) -> Self {
+    pub(crate) fn new(program: &Program, shape: &RowShape) -> Self {
         let places = |groups: &[(String, usize)]| {
             let groups = groups.iter().enumerate();
             groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()

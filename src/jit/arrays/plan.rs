@@ -1,0 +1,430 @@
+//! For the lengths of a call: where every value is, and what runs over how much.
+
+use super::moves::{Along, MatMul, Strided, strides};
+use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
+use crate::graph::{Function, Kind, NodeId};
+use crate::op::{ArrayOp, Axis, DType, Shape};
+use rustc_hash::FxHashMap;
+
+/// A place in memory, by elements.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) space: Space,
+    pub(super) offset: usize,
+    pub(super) len: usize,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// The slice of an input.
+    Input(usize),
+    /// The slice of an output.
+    Output(usize),
+    /// The workspace.
+    Scratch,
+}
+
+/// What happens, in order.
+pub(super) enum Action {
+    /// A number in every place.
+    Fill(Place, f64),
+    Copy {
+        from: Place,
+        to: Place,
+    },
+    Loop(RunLoop),
+    Read {
+        from: Place,
+        places: Strided,
+        to: Place,
+    },
+    Write {
+        from: Place,
+        to: Place,
+        places: Strided,
+        clear: bool,
+    },
+    MatMul {
+        a: Place,
+        b: Place,
+        c: Place,
+        each: MatMul,
+        count: usize,
+    },
+    /// Whether indices are in range.
+    Check {
+        index: Place,
+        len: usize,
+        node: NodeId,
+    },
+    Gather {
+        x: Place,
+        index: Place,
+        to: Place,
+        along: Along,
+    },
+    ScatterAdd {
+        x: Place,
+        index: Place,
+        to: Place,
+        along: Along,
+    },
+    CumSum {
+        x: Place,
+        to: Place,
+        along: Along,
+        reverse: bool,
+    },
+    Iota {
+        to: Place,
+        along: Along,
+    },
+    ArgMax {
+        x: Place,
+        to: Place,
+        along: Along,
+        node: NodeId,
+    },
+    Extreme {
+        x: Place,
+        to: Place,
+        lengths: Vec<usize>,
+        places: Strided,
+        largest: bool,
+    },
+}
+
+/// A native loop with its surroundings.
+pub(super) struct RunLoop {
+    pub(super) stage: usize,
+    pub(super) places: Vec<Place>,
+    /// How many of the places are inputs.
+    pub(super) inputs: usize,
+    /// The length of the native loop.
+    pub(super) inner: usize,
+    /// The axes around it, from the outside: lengths, and every place's stride.
+    pub(super) outer: Vec<(usize, Vec<usize>)>,
+}
+
+/// The actions for some lengths of the open axes.
+pub(super) struct Plan {
+    pub(super) actions: Vec<Action>,
+    /// Elements of the workspace.
+    pub(super) scratch: usize,
+}
+
+/// Lengths of open axes.
+pub(super) type Lengths = FxHashMap<&'static str, usize>;
+
+pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
+    let length = |axis: &Axis| match axis {
+        Axis::Fixed(n) => *n,
+        Axis::Open(name) => open[name],
+    };
+    shape.axes().iter().map(length).collect()
+}
+
+struct Planner<'a> {
+    f: &'a Function,
+    open: &'a Lengths,
+    places: FxHashMap<NodeId, Place>,
+    /// The last stage that reads a node.
+    last: FxHashMap<NodeId, usize>,
+    free: Vec<(usize, usize)>,
+    scratch: usize,
+    actions: Vec<Action>,
+}
+
+impl Plan {
+    pub(super) fn new(stages: &Stages, open: &Lengths) -> Plan {
+        let f = &stages.f;
+        let mut planner = Planner {
+            f,
+            open,
+            places: FxHashMap::default(),
+            last: FxHashMap::default(),
+            free: Vec::new(),
+            scratch: 0,
+            actions: Vec::new(),
+        };
+        planner.inputs();
+        let pending = planner.outputs();
+        for (k, stage) in stages.stages.iter().enumerate() {
+            for node in reads(f, stage) {
+                planner.last.insert(node, k);
+            }
+        }
+        // What is copied to an output at the end is read to the end.
+        for &(node, _) in &pending {
+            planner.last.insert(owner(f, node), stages.stages.len());
+        }
+        for (k, stage) in stages.stages.iter().enumerate() {
+            match stage {
+                Stage::Loop(looped) => planner.run_loop(k, looped),
+                Stage::Library(node) => planner.library(*node),
+            }
+            planner.release(k, stage);
+        }
+        for (node, to) in pending {
+            match f.graph().node(node).kind() {
+                Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
+                _ => {
+                    let from = planner.places[&owner(f, node)];
+                    planner.actions.push(Action::Copy { from, to });
+                }
+            }
+        }
+        Plan { actions: planner.actions, scratch: planner.scratch }
+    }
+}
+
+/// The nodes whose memory a stage reads.
+fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
+    match stage {
+        Stage::Loop(looped) => looped
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                LoopInput::Source(source) => Some(source.node),
+                LoopInput::Partial(_) => None,
+            })
+            .collect(),
+        Stage::Library(node) => f.graph().operands(*node).map(|operand| owner(f, matrix(f, operand).0)).collect(),
+    }
+}
+
+impl Planner<'_> {
+    fn size(&self, id: NodeId) -> usize {
+        lengths(self.f.graph().node(id).shape(), self.open).iter().product()
+    }
+
+    fn inputs(&mut self) {
+        for (g, group) in self.f.inputs().iter().enumerate() {
+            for (k, slot) in group.range().enumerate() {
+                let id = NodeId::new(slot);
+                let len = self.size(id);
+                self.places.insert(id, Place { space: Space::Input(g), offset: k * len, len });
+            }
+        }
+    }
+
+    /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
+    fn outputs(&mut self) -> Vec<(NodeId, Place)> {
+        let mut pending = Vec::new();
+        for (g, group) in self.f.outputs().iter().enumerate() {
+            let mut offset = 0;
+            for &id in group.nodes() {
+                let len = self.size(id);
+                let place = Place { space: Space::Output(g), offset, len };
+                offset += len;
+                let known = self.f.graph().node(id).kind().is_known();
+                if known || owner(self.f, id) != id || self.places.contains_key(&id) {
+                    pending.push((id, place));
+                } else {
+                    self.places.insert(id, place);
+                }
+            }
+        }
+        pending
+    }
+
+    /// The node's memory, which is taken from the workspace if it is no output.
+    fn claim(&mut self, id: NodeId) -> Place {
+        if let Some(&place) = self.places.get(&id) {
+            return place;
+        }
+        let len = self.size(id);
+        // Whole cache lines, so that neighbours do not share one.
+        let room = len.next_multiple_of(16);
+        let fit = self.free.iter().position(|&(_, free)| free >= room);
+        let offset = match fit {
+            Some(k) => {
+                let (offset, free) = self.free.swap_remove(k);
+                if free > room {
+                    self.free.push((offset + room, free - room));
+                }
+                offset
+            }
+            None => {
+                self.scratch += room;
+                self.scratch - room
+            }
+        };
+        let place = Place { space: Space::Scratch, offset, len };
+        self.places.insert(id, place);
+        place
+    }
+
+    /// Takes back what no later stage reads.
+    fn release(&mut self, k: usize, stage: &Stage) {
+        let mut done: Vec<NodeId> = reads(self.f, stage);
+        match stage {
+            Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
+            Stage::Library(node) => done.push(*node),
+        }
+        done.sort_unstable();
+        done.dedup();
+        for node in done {
+            if self.last.get(&node).is_none_or(|&last| last <= k)
+                && let Some(&Place { space: Space::Scratch, offset, len }) = self.places.get(&node)
+            {
+                self.places.remove(&node);
+                self.free.push((offset, len.next_multiple_of(16)));
+            }
+        }
+    }
+
+    /// A source's stride along each axis of a loop over a shape.
+    fn strides(&self, source: Source, shape: Shape) -> Vec<usize> {
+        let own = lengths(source.shape, self.open);
+        let all = lengths(shape, self.open);
+        let dense = strides(&own);
+        let new = all.len() - own.len();
+        let stride = |k: usize| match k.checked_sub(new) {
+            Some(j) if source.shape.axes()[j] != Axis::Fixed(1) || shape.axes()[k] == Axis::Fixed(1) => dense[j],
+            _ => 0,
+        };
+        (0..all.len()).map(stride).collect()
+    }
+
+    fn run_loop(&mut self, stage: usize, looped: &Loop) {
+        let all = lengths(looped.shape, self.open);
+        let rank = all.len();
+        let total: usize = all.iter().product();
+        let mut places = Vec::new();
+        let mut along: Vec<Vec<usize>> = Vec::new();
+        let mut outputs = Vec::new();
+        for output in &looped.outputs {
+            let place = self.claim(output.node);
+            let kept: Vec<usize> = (0..rank).filter(|k| !output.summed.contains(k)).collect();
+            let dense = strides(&kept.iter().map(|&k| all[k]).collect::<Vec<_>>());
+            let mut own = vec![0; rank];
+            kept.iter().zip(dense).for_each(|(&k, stride)| own[k] = stride);
+            if !output.summed.is_empty() {
+                // −0 leaves the first summand as it is.
+                self.actions.push(Action::Fill(place, if total == 0 { 0.0 } else { -0.0 }));
+            }
+            outputs.push((place, own));
+        }
+        for input in &looped.inputs {
+            let (place, own) = match input {
+                LoopInput::Source(source) => (self.places[&source.node], self.strides(*source, looped.shape)),
+                LoopInput::Partial(k) => outputs[*k].clone(),
+            };
+            places.push(place);
+            along.push(own);
+        }
+        for (place, own) in outputs {
+            places.push(place);
+            along.push(own);
+        }
+        if total == 0 {
+            return;
+        }
+        // Axes that are dense in every operand run as one.
+        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank).map(|k| (all[k], along.iter().map(|own| own[k]).collect())).collect();
+        let mut k = axes.len().saturating_sub(1);
+        while k > 0 {
+            let (len, inner) = (axes[k].0, axes[k].1.clone());
+            let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
+            if joins || axes[k - 1].0 == 1 {
+                let outer = axes.remove(k - 1).0;
+                axes[k - 1].0 *= outer;
+            }
+            k -= 1;
+        }
+        let inner = axes.pop().map_or(1, |(len, _)| len);
+        self.actions.push(Action::Loop(RunLoop { stage, places, inputs: looped.inputs.len(), inner, outer: axes }));
+    }
+
+    fn library(&mut self, id: NodeId) {
+        let graph = self.f.graph();
+        let Kind::Array(op) = graph.node(id).kind() else { unreachable!("a library stage is an array operation") };
+        let operands: Vec<NodeId> = graph.operands(id).collect();
+        let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
+        let own = shape(id);
+        let first = operands.first().copied();
+        let x_shape = first.map(&shape).unwrap_or_default();
+        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
+        let sources: Vec<Place> = match op {
+            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+        };
+        let index_len = |axis: usize, of: &[usize]| of[axis];
+        let to = self.claim(id);
+        let action = match op {
+            ArrayOp::Permute(order) => {
+                let dense = strides(&x_shape);
+                let strides = order.iter().map(|&k| dense[k] as isize).collect();
+                Action::Read { from: sources[0], places: Strided { lengths: own, strides, offset: 0 }, to }
+            }
+            ArrayOp::Slice(cuts) => Action::Read { from: sources[0], places: cut(&x_shape, cuts, &own), to },
+            ArrayOp::Place(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
+            ArrayOp::Concat(axis) => {
+                let mut start = 0;
+                for (&operand, from) in operands.iter().zip(sources) {
+                    let part = shape(operand);
+                    let mut places = Strided::contiguous(&own);
+                    places.offset = start * places.strides[*axis] as usize;
+                    start += part[*axis];
+                    places.lengths = part;
+                    self.actions.push(Action::Write { from, to, places, clear: false });
+                }
+                return;
+            }
+            ArrayOp::MatMul => {
+                let rank = own.len();
+                let (m, n) = (own[rank - 2], own[rank - 1]);
+                let k = x_shape[rank - 1];
+                let factor = |operand: NodeId, rows: usize, columns: usize| match matrix(self.f, operand).1 {
+                    true => (1, rows as isize),
+                    false => (columns as isize, 1),
+                };
+                let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
+                Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
+            }
+            ArrayOp::Gather(axis) => {
+                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
+            }
+            ArrayOp::ScatterAdd(_, axis) => {
+                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
+            }
+            ArrayOp::CumSum { axis, reverse } => {
+                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
+            }
+            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
+            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
+            ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
+                let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
+                let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
+                let dense = strides(&own);
+                kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
+                let largest = matches!(op, ArrayOp::MaxOf(_));
+                Action::Extreme { x: sources[0], to, lengths: x_shape, places, largest }
+            }
+            ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
+        };
+        debug_assert!(
+            graph.node(id).dtype() != DType::Mask
+                || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
+        );
+        self.actions.push(action);
+    }
+}
+
+/// The places that cuts leave of a shape.
+fn cut(of: &[usize], cuts: &[crate::op::Cut], left: &[usize]) -> Strided {
+    let dense = strides(of);
+    let mut places = Strided { lengths: left.to_vec(), ..Strided::default() };
+    for (cut, &stride) in cuts.iter().zip(&dense) {
+        let step = match cut {
+            crate::op::Cut::All => 1,
+            crate::op::Cut::Range { step, .. } => *step,
+        };
+        places.offset += cut.at(0) * stride;
+        places.strides.push(step * stride as isize);
+    }
+    places
+}

@@ -1,0 +1,291 @@
+//! Running a function of arrays.
+
+use super::moves;
+use super::plan::{Action, Lengths, Place, Plan, RunLoop, Space};
+use super::stages::{Stage, Stages};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Function, Width};
+use crate::jit::native::{self, RowsFn};
+use crate::op::{Axis, DType, Shape};
+use crate::schedule::{Options, Scalar};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A function of arrays, compiled.
+pub(in crate::jit) struct ArrayCode {
+    stages: Stages,
+    /// Plans for the lengths of late, the last one first.
+    plans: Mutex<Vec<(Vec<usize>, Arc<Plan>)>>,
+    pub(in crate::jit) time: Duration,
+}
+
+/// How many plans are kept.
+const PLANS: usize = 8;
+
+/// The slices of a call.
+struct Call<'a, 'b, T> {
+    inputs: &'a [&'a [T]],
+    outputs: &'a mut [&'b mut [T]],
+    scratch: *mut T,
+}
+
+impl ArrayCode {
+    pub(in crate::jit) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
+        let start = Instant::now();
+        let stages = Stages::new(crate::schedule::prepared(f, options), options)?;
+        Ok(ArrayCode { stages, plans: Mutex::default(), time: start.elapsed() })
+    }
+
+    pub(in crate::jit) fn natives(&self) -> impl Iterator<Item = &native::Native> {
+        self.stages.stages.iter().filter_map(|stage| match stage {
+            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Library(_) => None,
+        })
+    }
+
+    pub(in crate::jit) fn call<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        let f = &self.stages.f;
+        if T::WIDTH != f.width() {
+            return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
+        }
+        let names = |names: Vec<&str>| names.join(", ");
+        if inputs.len() != f.inputs().len() || outputs.len() != f.outputs().len() {
+            let message = format!(
+                "{} input and {} output slices for ({}) -> ({})",
+                inputs.len(),
+                outputs.len(),
+                names(f.inputs().iter().map(|group| group.name()).collect()),
+                names(f.outputs().iter().map(|group| group.name()).collect()),
+            );
+            return Err(Error::new(ErrorKind::Length, message));
+        }
+        let open = self.open_lengths(inputs)?;
+        let plan = self.plan(&open);
+        for (group, slice) in f.outputs().iter().zip(outputs.iter()) {
+            let len =
+                |id: &crate::graph::NodeId| super::plan::lengths(f.graph().node(*id).shape(), &open).iter().product::<usize>();
+            let wanted: usize = group.nodes().iter().map(len).sum();
+            if slice.len() != wanted {
+                let message = format!("the output `{}` needs room for {wanted} numbers, not {}", group.name(), slice.len());
+                return Err(Error::new(ErrorKind::Length, message));
+            }
+        }
+        for (group, slice) in f.inputs().iter().zip(inputs) {
+            let bad = |v: &&T| !(v.to_f64() >= 0.0 && v.to_f64().fract() == 0.0 && v.to_f64() < 9e15);
+            if group.dtype() == DType::Index
+                && let Some(bad) = slice.iter().find(bad)
+            {
+                return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
+            }
+        }
+        let words = match T::WIDTH {
+            Width::F64 => plan.scratch,
+            Width::F32 => plan.scratch.div_ceil(2),
+        };
+        native::with_arrays(words, |scratch| {
+            let mut call = Call { inputs, outputs, scratch: scratch.cast() };
+            plan.actions.iter().try_for_each(|action| self.act(action, &mut call))
+        })
+    }
+
+    /// The lengths of the open axes, from those of the slices.
+    fn open_lengths<T>(&self, inputs: &[&[T]]) -> Result<Lengths> {
+        let f = &self.stages.f;
+        let mut open = Lengths::default();
+        let fail = |name: &str, shape: Shape, len: usize, why: String| {
+            let message = format!("the input `{name}` is declared as {shape} and has {len} numbers{why}");
+            Err(Error::new(ErrorKind::Shape, message))
+        };
+        // A slice with one unknown axis tells its length; that may leave one unknown in another.
+        let mut waiting: Vec<usize> = (0..inputs.len()).collect();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            let mut stuck = Vec::new();
+            for &g in &waiting {
+                let (group, len) = (&f.inputs()[g], inputs[g].len());
+                let (mut known, mut unknown) = (group.len(), Vec::new());
+                for axis in group.shape().axes() {
+                    match axis {
+                        Axis::Fixed(n) => known *= n,
+                        Axis::Open(name) => match open.get(name) {
+                            Some(n) => known *= n,
+                            None => unknown.push(*name),
+                        },
+                    }
+                }
+                match unknown[..] {
+                    [] if known == len => {}
+                    [] => return fail(group.name(), group.shape(), len, format!(", not {known}")),
+                    [name] if known > 0 && len.is_multiple_of(known) => {
+                        open.insert(name, len / known);
+                    }
+                    [name] if known > 0 => {
+                        return fail(group.name(), group.shape(), len, format!(": no whole `{name}`, at {known} each"));
+                    }
+                    _ => stuck.push(g),
+                }
+            }
+            if stuck.len() == before {
+                let group = &f.inputs()[stuck[0]];
+                return fail(
+                    group.name(),
+                    group.shape(),
+                    inputs[stuck[0]].len(),
+                    ", which leaves its open axes undecided".into(),
+                );
+            }
+            waiting = stuck;
+        }
+        Ok(open)
+    }
+
+    fn plan(&self, open: &Lengths) -> Arc<Plan> {
+        let mut key: Vec<(&str, usize)> = open.iter().map(|(&name, &n)| (name, n)).collect();
+        key.sort_unstable();
+        let key: Vec<usize> = key.into_iter().map(|(_, n)| n).collect();
+        let mut plans = self.plans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(at) = plans.iter().position(|(known, _)| *known == key) {
+            plans[..=at].rotate_right(1);
+            return plans[0].1.clone();
+        }
+        let plan = Arc::new(Plan::new(&self.stages, open));
+        plans.truncate(PLANS - 1);
+        plans.insert(0, (key, plan.clone()));
+        plan
+    }
+
+    fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
+        match action {
+            Action::Fill(to, v) => call.write(*to).fill(crate::op::lit(*v)),
+            Action::Copy { from, to } => {
+                let (from, to) = call.pair(*from, *to);
+                to.copy_from_slice(from);
+            }
+            Action::Loop(run) => self.run_loop(run, call),
+            Action::Read { from, places, to } => {
+                let (from, to) = call.pair(*from, *to);
+                moves::read(from, places, to);
+            }
+            Action::Write { from, to, places, clear } => {
+                let (from, to) = call.pair(*from, *to);
+                if *clear {
+                    to.fill(T::default());
+                }
+                moves::write(from, to, places);
+            }
+            Action::MatMul { a, b, c, each, count } => {
+                for k in 0..*count {
+                    let part = |place: &Place, size: usize| Place { offset: place.offset + k * size, len: size, ..*place };
+                    let (x, z) = call.pair(part(a, each.m * each.k), part(c, each.m * each.n));
+                    let y = call.read(part(b, each.k * each.n));
+                    each.run(x, y, z);
+                }
+            }
+            Action::Check { index, len, node } => {
+                if let Some(bad) = call.read(*index).iter().find(|v| v.to_f64() >= *len as f64) {
+                    let message = format!("an index is {bad:?}, and the axis has the length {len}");
+                    return Err(Error::new(ErrorKind::Value, message).at(self.stages.f.graph().node(*node).location()));
+                }
+            }
+            Action::Gather { x, index, to, along } => {
+                let (x, to) = call.pair(*x, *to);
+                moves::gather(x, call.read(*index), *along, to);
+            }
+            Action::ScatterAdd { x, index, to, along } => {
+                let (x, to) = call.pair(*x, *to);
+                moves::scatter_add(x, call.read(*index), *along, to);
+            }
+            Action::CumSum { x, to, along, reverse } => {
+                let (x, to) = call.pair(*x, *to);
+                moves::cumsum(x, *along, *reverse, to);
+            }
+            Action::Iota { to, along } => moves::iota(*along, call.write(*to)),
+            Action::ArgMax { x, to, along, node } => {
+                let (x, to) = call.pair(*x, *to);
+                if along.len == 0 {
+                    let at = self.stages.f.graph().node(*node).location();
+                    return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(at));
+                }
+                moves::argmax(x, *along, to);
+            }
+            Action::Extreme { x, to, lengths, places, largest } => {
+                let (x, to) = call.pair(*x, *to);
+                moves::extreme(x, lengths, places, *largest, to);
+            }
+        }
+        Ok(())
+    }
+
+    fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
+        let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
+        let mut pointers: smallvec::SmallVec<[*mut T; 32]> = run.places.iter().map(|&place| call.address(place)).collect();
+        let mut index = [0usize; 16];
+        let segments = &looped.native.functions;
+        native::with_scratch(looped.native.scratch, |scratch| {
+            loop {
+                let x = pointers.as_ptr().cast::<*const u8>();
+                // SAFETY: there are as many places as inputs and outputs, and the outputs come last.
+                let y = unsafe { pointers.as_ptr().add(run.inputs) }.cast::<*mut u8>();
+                // SAFETY: the code was made with this signature, and the plan keeps every place within its slice for `inner` rows.
+                let go = |address: *const u8, from: usize, to: usize| unsafe {
+                    std::mem::transmute::<*const u8, RowsFn>(address)(x, y, scratch, from as i64, to as i64);
+                };
+                match segments[..] {
+                    [(address, _)] => go(address, 0, run.inner),
+                    ref segments => {
+                        segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| go(address, 0, 1));
+                        for row in 0..run.inner {
+                            segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| go(address, row, row + 1));
+                        }
+                    }
+                }
+                let mut k = run.outer.len();
+                loop {
+                    if k == 0 {
+                        return;
+                    }
+                    k -= 1;
+                    let (len, strides) = &run.outer[k];
+                    index[k] += 1;
+                    let wrapped = index[k] == *len;
+                    for (pointer, &stride) in pointers.iter_mut().zip(strides) {
+                        let back = if wrapped { stride * (len - 1) } else { 0 };
+                        *pointer = if wrapped { pointer.wrapping_sub(back) } else { pointer.wrapping_add(stride) };
+                    }
+                    if !wrapped {
+                        break;
+                    }
+                    index[k] = 0;
+                }
+            }
+        });
+    }
+}
+
+impl<T: Scalar> Call<'_, '_, T> {
+    fn address(&mut self, place: Place) -> *mut T {
+        let base = match place.space {
+            Space::Input(k) => self.inputs[k].as_ptr().cast_mut(),
+            Space::Output(k) => self.outputs[k].as_mut_ptr(),
+            Space::Scratch => self.scratch,
+        };
+        base.wrapping_add(place.offset)
+    }
+
+    fn read(&mut self, place: Place) -> &'static [T] {
+        let address = self.address(place);
+        // SAFETY: the plan keeps places within their slices, and live values in the workspace apart; the slice does not outlive
+        // the action that it is for.
+        unsafe { std::slice::from_raw_parts(address, place.len) }
+    }
+
+    fn write(&mut self, place: Place) -> &'static mut [T] {
+        let address = self.address(place);
+        // SAFETY: as for `read`; inputs are never written to.
+        unsafe { std::slice::from_raw_parts_mut(address, place.len) }
+    }
+
+    fn pair(&mut self, from: Place, to: Place) -> (&'static [T], &'static mut [T]) {
+        (self.read(from), self.write(to))
+    }
+}
