@@ -336,7 +336,7 @@ fn each<T: Scalar>(op: Op, operands: &[&Computed<T>], shape: Vec<usize>) -> Comp
         op.value::<T>(&args)
     };
     match op.result() {
-        DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).mask()).collect(), shape }),
+        DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).truth()).collect(), shape }),
         _ => Either::Num(Array { data: (0..places).map(|at| element(at).num()).collect(), shape }),
     }
 }
