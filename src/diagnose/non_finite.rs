@@ -40,6 +40,7 @@ impl Function {
     ///
     /// # Errors
     /// If `x` is not as long as the inputs together.
+    #[track_caller]
     pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
         self.check_len("inputs", self.input_len(), x.len())?;
         self.check_scalar("first_non_finite")?;

@@ -67,6 +67,7 @@ pub fn gradient<T: Real, const N: usize>(f: impl FnOnce([DualVec<T, N>; N]) -> D
 /// assert!(x.iter().zip(&g).all(|(x, g)| *g == 2.0 * x));
 /// # wengert::Result::Ok(())
 /// ```
+#[track_caller]
 pub fn gradient_into<T: Real>(mut f: impl FnMut(&[DualVec<T, CHUNK>]) -> DualVec<T, CHUNK>, x: &[T], g: &mut [T]) -> Result<T> {
     same_length("gradient", g.len(), "point", x.len())?;
     let mut duals: Vec<_> = x.iter().copied().map(DualVec::constant).collect();
@@ -135,6 +136,7 @@ pub fn directional<T: Real, const N: usize, const M: usize>(
 /// assert_eq!((y, jv), (vec![6.0, 5.0], vec![-1.0, 0.0]));
 /// # wengert::Result::Ok(())
 /// ```
+#[track_caller]
 pub fn directional_slice<T: Real>(f: impl FnOnce(&[Dual<T>]) -> Vec<Dual<T>>, x: &[T], v: &[T]) -> Result<(Vec<T>, Vec<T>)> {
     same_length("direction", v.len(), "point", x.len())?;
     let duals: Vec<_> = x.iter().zip(v).map(|(&x, &v)| Dual::new(x, v)).collect();
@@ -168,9 +170,10 @@ fn variables<T: Real, const N: usize>(x: [T; N]) -> [DualVec<T, N>; N] {
     array::from_fn(|k| DualVec::variable(x[k], k))
 }
 
+#[track_caller]
 fn same_length(what: &str, length: usize, of: &str, expected: usize) -> Result<()> {
     if length == expected {
         return Ok(());
     }
-    Err(Error::new(Kind::Length, format!("the {what} has length {length}, but the {of} has length {expected}")))
+    Err(Error::here(Kind::Length, format!("the {what} has length {length}, but the {of} has length {expected}")))
 }

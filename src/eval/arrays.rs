@@ -92,6 +92,7 @@ impl Function {
     ///
     /// # Errors
     /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
+    #[track_caller]
     pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
         if T::WIDTH != self.width() {
             return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
