@@ -152,18 +152,14 @@ fn heading(text: &str) {
 fn name(f: &Function, id: NodeId) -> String {
     let output = f.outputs().iter().find(|y| y.nodes().contains(&id)).map(|y| y.name().to_owned());
     match f.graph().node(id).kind() {
-        Kind::Input(slot) => f.inputs()[slot as usize].name().to_owned(),
-        Kind::Const(bits) => f64::from_bits(bits).to_string(),
+        Kind::Input(_) | Kind::Const(_) => f.name_of(id),
         _ => output.unwrap_or_else(|| id.to_string()),
     }
 }
 
 /// A node holds a number or, after a comparison, a truth value; here all are numbers.
 fn number(value: Value<f64, bool>) -> f64 {
-    match value {
-        Value::Num(v) => v,
-        Value::Mask(m) => f64::from(u8::from(m)),
-    }
+    value.number().expect("the example compares nothing")
 }
 
 /// The graph in layers: a node stands above all its operands. (For larger graphs take the DOT text and Graphviz.)

@@ -45,6 +45,12 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), at: None }))
     }
 
+    /// An error of the line that called.
+    #[track_caller]
+    pub(crate) fn here(kind: Kind, message: impl Into<String>) -> Self {
+        Error::new(kind, message).at(Some(Location::caller()))
+    }
+
     pub(crate) fn at(mut self, at: Option<&'static Location<'static>>) -> Self {
         self.0.at = at.map(Place::Source);
         self
@@ -133,3 +139,31 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// `1 number`, `2 numbers`.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// That a name is none of those known, which it may be meant to be.
+#[track_caller]
+pub(crate) fn unknown_name(what: &str, name: &str, known: &[&str]) -> Error {
+    let close = known.iter().map(|other| (distance(name, other), other)).min().filter(|(d, _)| d * 2 < name.chars().count());
+    let hint = close.map_or(String::new(), |(_, other)| format!(" (did you mean `{other}`?)"));
+    let known = if known.is_empty() { "there is none".into() } else { format!("the {what}s are {}", known.join(", ")) };
+    Error::here(Kind::Name, format!("no {what} is named `{name}`{hint}; {known}"))
+}
+
+/// How many letters to insert, remove or replace to make one text of another (V. Levenshtein, 1965).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.chars().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.chars().count()]
+}

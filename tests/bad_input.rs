@@ -39,12 +39,61 @@ fn lengths() {
     fails(f.eval(&[1.0]), Error::is_length, "2 numbers together, not 1");
     fails(f.eval(&[1.0; 3]), Error::is_length, "not 3");
     let (program, native) = (f.lower(), f.compile().unwrap());
-    fails(program.call_vec(&[1.0]), Error::is_length, "1 numbers for the inputs a, b");
-    fails(native.call_vec(&[1.0; 3]), Error::is_length, "3 numbers for the inputs a, b");
-    fails(program.call::<f64, 2>([1.0, 2.0]), Error::is_length, "outputs y");
-    fails(native.call::<f64, 2>([1.0, 2.0]), Error::is_length, "room for 2 numbers for the outputs y, which have 1");
+    fails(program.call_vec(&[1.0]), Error::is_length, "the inputs (a, b) have 2 numbers together, not 1");
+    fails(native.call_vec(&[1.0; 3]), Error::is_length, "the inputs (a, b) have 2 numbers together, not 3");
+    fails(program.call::<f64, 2>([1.0, 2.0]), Error::is_length, "outputs (y)");
+    fails(native.call::<f64, 2>([1.0, 2.0]), Error::is_length, "the outputs (y) have 1 number together; there is room for 2");
     fails(native.call_into(&[1.0, 2.0], &mut [0.0; 0]), Error::is_length, "room for 0");
     assert_eq!(native.call([3.0, 4.0]).unwrap(), [12.0]);
+}
+
+#[test]
+fn the_closest_name_and_the_callers_line() {
+    let f = Function::trace((("weights", 2), "bias"), |(w, b)| ("loss", w[0] * w[1] + b)).unwrap();
+    let line = line!() + 1;
+    let error = fails(f.wrt(["wieghts"]), Error::is_name, "did you mean `weights`?); the inputs are weights, bias");
+    assert_eq!(error.location().unwrap().line(), line);
+    fails(f.wrt(["bais"]), Error::is_name, "no input is named `bais`; the inputs");
+    fails(f.output("los"), Error::is_name, "no output is named `los` (did you mean `loss`?)");
+    fails(f.input("q"), Error::is_name, "`q`; the inputs");
+    let line = line!() + 2;
+    for error in [
+        f.eval(&[1.0]).unwrap_err(),
+        f.map_rows(["b"]).err().unwrap(),
+        f.map_rows(["bias"]).unwrap().sum(["y"]).err().unwrap(),
+        f.first_non_finite(&[]).unwrap_err(),
+        f.linearize_at(&[0.0; 4]).err().unwrap(),
+        product().wrt([""; 0]).unwrap().grad().err().unwrap(),
+    ]
+    .into_iter()
+    .zip(line..)
+    {
+        assert_eq!(error.0.location().map(|at| at.line()), Some(error.1), "{}", error.0);
+        assert!(error.0.location().unwrap().file().ends_with("bad_input.rs"));
+    }
+}
+
+#[test]
+fn closures_may_fail() {
+    let f = product();
+    let g = Function::trace(["a", "b"], |[a, b]| {
+        let y = f.eval(&[a + b, b])?;
+        Ok((y[0], aux(("beside", a * b))))
+    });
+    assert_eq!(g.unwrap().eval(&[1.0, 2.0]).unwrap(), [6.0, 2.0]);
+    let line = line!() + 1;
+    let error = fails(Function::trace("a", |a| Ok(f.eval(&[a])?[0])), Error::is_length, "2 numbers together, not 1");
+    assert_eq!(error.location().unwrap().line(), line);
+    // What went wrong first is told.
+    let old = stale();
+    let both = Function::trace("a", |a| {
+        let sum = a + old;
+        Ok((sum, f.eval(&[a])?[0]))
+    });
+    fails(both, Error::is_trace, "another trace");
+    // As a part of the results, and with the next trace unharmed.
+    fails(Function::trace("a", |a| (a, f.output("z").map(|_| a))), Error::is_name, "`z`");
+    assert_eq!(Function::trace("a", |a| Ok(a + 1.0)).unwrap().eval(&[1.0]).unwrap(), [2.0]);
 }
 
 #[test]
@@ -203,9 +252,9 @@ fn rows() {
     };
     fails(call(&[&w, &x, &y[..1]], 2), Error::is_length, "`x` has 2 rows and `y` has 1");
     fails(call(&[&w, &x[..3], &y], 2), Error::is_length, "2 numbers a row");
-    fails(call(&[&x, &x, &y], 2), Error::is_length, "the shared input `w` has 1 numbers, not 4");
+    fails(call(&[&x, &x, &y], 2), Error::is_length, "the shared input `w` has 1 number, not 4");
     fails(call(&[&w, &x, &y], 3), Error::is_length, "room for 2 numbers, not 3");
-    fails(call(&[&w, &x], 2), Error::is_length, "2 input and 1 output slices");
+    fails(call(&[&w, &x], 2), Error::is_length, "2 input slices and 1 output slice, where (w, x[2], y) -> (y) takes 3 and 1");
     assert_eq!(call(&[&w, &[], &[]], 0).unwrap(), 0);
     let mut one = [7.0];
     fails(mean.call_into(&[&w, &[], &[]], &mut [&mut one]), Error::is_value, "the mean of the output `y` over no rows");

@@ -1,7 +1,7 @@
 //! Duals against closed forms and facts about derivatives; nothing here is computed by a rule and compared to itself.
 
 use proptest::prelude::*;
-use wengert::{Dual, Real, dual, lit};
+use wengert::{Dual, DualVec, Real, dual, lit};
 
 /// Within a few roundings of each other.
 #[track_caller]
@@ -127,10 +127,47 @@ fn gradient_of_no_inputs_is_the_value() {
 fn lengths_that_do_not_fit_are_errors_before_the_function_runs() {
     let error = dual::gradient_into(|_| unreachable!("f must not run"), &[1.0, 2.0], &mut [0.0; 3]).unwrap_err();
     assert!(error.is_length());
-    assert_eq!(error.to_string(), "the gradient has length 3, but the point has length 2");
+    assert!(error.to_string().starts_with("the gradient has length 3, but the point has length 2 (at tests/dual.rs:"));
     let error = dual::directional_slice(|_| unreachable!("f must not run"), &[1.0, 2.0], &[1.0]).unwrap_err();
     assert!(error.is_length());
-    assert_eq!(error.to_string(), "the direction has length 1, but the point has length 2");
+    assert!(error.to_string().starts_with("the direction has length 1, but the point has length 2 (at tests/dual.rs:"));
+}
+
+/// fᵢ(x) = xᵢ²·xᵢ₊₁, for points shorter than a chunk, as long as one, and of several with a rest.
+#[test]
+fn jacobian_in_chunks() {
+    for n in [1, 7, 8, 9, 20] {
+        let x: Vec<f64> = (0..n).map(|k| 1.0 + 0.3 * k as f64).collect();
+        let mut j = vec![f64::NAN; (n - 1) * n];
+        let f = |x: &[DualVec<f64, 8>]| x.windows(2).map(|p| p[0] * p[0] * p[1]).collect::<Vec<_>>();
+        let y = dual::jacobian_into(f, &x, &mut j).unwrap();
+        for (i, row) in j.chunks(n).enumerate() {
+            assert_eq!(y[i], x[i] * x[i] * x[i + 1]);
+            for (k, &entry) in row.iter().enumerate() {
+                let want = if k == i {
+                    2.0 * x[i] * x[i + 1]
+                } else if k == i + 1 {
+                    x[i] * x[i]
+                } else {
+                    0.0
+                };
+                assert!((entry - want).abs() <= 1e-15 * want.abs(), "∂f{i}/∂x{k} of {n}: {entry} for {want}");
+            }
+        }
+    }
+    let two = |_: &[DualVec<f64, 8>]| vec![DualVec::constant(1.0), DualVec::constant(2.0)];
+    assert_eq!(dual::jacobian_into(two, &[], &mut []).unwrap(), [1.0, 2.0]);
+    let error = dual::jacobian_into(two, &[0.0; 3], &mut [0.0; 5]).unwrap_err();
+    assert!(
+        error.is_length() && error.to_string().starts_with("the Jacobian has 5 numbers for 2 results of 3 inputs (at"),
+        "{error}"
+    );
+    let mut calls = 0;
+    let growing = |_: &[DualVec<f64, 8>]| {
+        calls += 1;
+        vec![DualVec::constant(1.0); calls]
+    };
+    assert!(dual::jacobian_into(growing, &[0.0; 9], &mut [0.0; 9]).unwrap_err().is_length());
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! The drivers of fixed size never touch the heap; the chunked gradient does once.
+//! What is called often does not touch the heap: drivers of fixed size never do, the chunked ones once, native code not after a
+//! thread's first call.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     hint::black_box,
 };
-use wengert::{Real, dual, lit};
+use wengert::{Expr, Function, Real, dual, lit};
 
 thread_local! {
     // Per thread: the test harness allocates on others.
@@ -68,4 +69,32 @@ fn the_chunked_gradient_allocates_its_one_buffer() {
     let x = [0.7_f64; 100];
     let mut g = [0.0; 100];
     assert_eq!(allocations(|| dual::gradient_into(f, &x, &mut g).is_ok()), 1);
+}
+
+/// The sum of f over windows of `n` numbers, several times: small, or more than one native function.
+fn traced(n: usize, times: usize) -> Function {
+    let body =
+        |x: Vec<Expr>| (0..times).fold(lit(0.0), |sum: Expr, k| sum * 0.5 + f(&x) * (1.0 + k as f64) + (sum * x[k % n]).sin());
+    Function::trace(("x", n), body).unwrap().value_and_grad().unwrap()
+}
+
+#[test]
+fn native_code_does_not_allocate_after_a_threads_first_call() {
+    for (times, large) in [(1, false), (300, true)] {
+        let function = traced(3, times);
+        let native = function.compile().unwrap();
+        assert_eq!(native.report().operations > 500, large, "{}", native.report());
+        assert_eq!(native.report().functions > 1, large);
+        let (x, mut y) = (black_box([0.3, 1.2, 0.8]), [0.0; 4]);
+        native.call_into(&x, &mut y).unwrap();
+        assert_eq!(allocations(|| (0..100).for_each(|_| native.call_into(&x, &mut y).unwrap())), 0);
+        assert_eq!(allocations(|| (0..100).for_each(|_| y = native.call(x).unwrap())), 0);
+
+        let rows = function.map_rows(["x"]).unwrap().mean(["d_x"]).unwrap().compile().unwrap();
+        assert_eq!(rows.report().functions > 1, large);
+        let (x, mut values, mut mean) = (black_box([0.3, 1.2, 0.8, 0.4, 1.1, 0.9, 0.5, 1.0, 0.7]), [0.0; 3], [0.0; 3]);
+        rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap();
+        let again = || (0..100).for_each(|_| assert_eq!(rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap(), 3));
+        assert_eq!(allocations(again), 0);
+    }
 }

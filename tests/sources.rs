@@ -18,10 +18,7 @@ fn a1_a2_the_worked_example_and_its_edges() {
     assert_eq!(at.outputs(), [6.0]);
     let root = f.outputs()[0].nodes()[0];
     let operands: Vec<_> = f.graph().operands(root).collect();
-    let value = |id| match at.value(id) {
-        wengert::Value::Num(v) => v,
-        wengert::Value::Mask(_) => unreachable!(),
-    };
+    let value = |id| at.value(id).number().unwrap();
     assert_eq!((value(operands[0]), value(operands[1])), (3.0, 2.0)); // c and d
     let partials = |id| at.partials(id).map(|(_, p)| p).collect::<Vec<_>>();
     assert_eq!(partials(root), [2.0, 3.0]);

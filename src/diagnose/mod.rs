@@ -17,8 +17,19 @@ impl Function {
         if group.len() == 1 { group.name().into() } else { format!("{}[{}]", group.name(), slot - group.range().start) }
     }
 
-    /// What a node is called: the input's name, the constant, or the operation.
-    fn node_name(&self, id: NodeId) -> String {
+    /// What a node is called: the input's name (`x[2]` in an input of several numbers), the constant, or the operation.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("a", ("x", 2)), |(a, x)| (a + 2.0).sin() * x[1])?;
+    /// let names: Vec<String> = f.graph().ids().map(|id| f.name_of(id)).collect();
+    /// assert_eq!(names, ["a", "x[0]", "x[1]", "2", "add", "sin", "mul"]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the id is of another, larger graph.
+    pub fn name_of(&self, id: NodeId) -> String {
         match self.graph().node(id).kind() {
             Kind::Input(slot) => self.slot_name(slot as usize),
             Kind::Const(bits) => plain(f64::from_bits(bits)),

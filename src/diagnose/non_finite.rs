@@ -40,6 +40,7 @@ impl Function {
     ///
     /// # Errors
     /// If `x` is not as long as the inputs together.
+    #[track_caller]
     pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
         self.check_len("inputs", self.input_len(), x.len())?;
         self.check_scalar("first_non_finite")?;
@@ -64,7 +65,7 @@ impl Function {
         };
         Ok(graph.ids().find(non_finite).map(|id| NonFinite {
             node: id,
-            name: self.node_name(id),
+            name: self.name_of(id),
             op: graph.node(id).op(),
             operands: operands(&values, id).to_vec(),
             value: values[id.index()].num(),
@@ -85,7 +86,7 @@ impl Function {
             }
             let operands: Args = graph.operands(id).collect();
             let skipped =
-                (graph.node(id).op() == Some(Op::Select)).then(|| if values[operands[0].index()].mask() { 2 } else { 1 });
+                (graph.node(id).op() == Some(Op::Select)).then(|| if values[operands[0].index()].truth() { 2 } else { 1 });
             for (k, operand) in operands.iter().enumerate() {
                 live[operand.index()] |= skipped != Some(k);
             }

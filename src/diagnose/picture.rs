@@ -71,7 +71,7 @@ struct Picture<'f> {
 
 impl<'f> Picture<'f> {
     fn new(f: &'f Function) -> Self {
-        let mut nodes: Vec<Vec<String>> = f.graph().ids().map(|id| vec![f.node_name(id)]).collect();
+        let mut nodes: Vec<Vec<String>> = f.graph().ids().map(|id| vec![f.name_of(id)]).collect();
         for output in f.outputs() {
             for (k, id) in output.nodes().iter().enumerate() {
                 let index = if output.nodes().len() == 1 { String::new() } else { format!("[{k}]") };

@@ -191,10 +191,10 @@ impl Function {
     #[track_caller]
     fn transform(&self, extra: Extra, body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
         if self.active_slots().is_empty() {
-            return Err(Error::new(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
+            return Err(Error::here(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
         }
         if self.differentiable().next().is_none() {
-            return Err(Error::new(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
+            return Err(Error::here(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
         }
         let n = self.input_len();
         let mut inputs = self.inputs().to_vec();
@@ -254,18 +254,19 @@ impl Function {
         y.nodes().iter().map(|id| tangents[id.index()].unwrap_or_else(|| zero(id))).collect()
     }
 
+    #[track_caller]
     fn the_output(&self, what: &str) -> Result<NodeId> {
         let mut nodes = self.differentiable().flat_map(|y| y.nodes());
         match (nodes.next(), nodes.count()) {
             (Some(&node), 0) if self.graph().node(node).shape() == Shape::SCALAR => Ok(node),
-            (Some(&node), 0) => Err(Error::new(
+            (Some(&node), 0) => Err(Error::here(
                 ErrorKind::Shape,
                 format!(
                     "{what} needs a function of one output number, not an array {}: use vjp",
                     self.graph().node(node).shape()
                 ),
             )),
-            (first, more) => Err(Error::new(
+            (first, more) => Err(Error::here(
                 ErrorKind::Unsupported,
                 format!(
                     "{what} needs a function of one output number, not {}: use vjp or jacobian",

@@ -4,11 +4,11 @@
 //! hold one buffer. Seeds are exact ones, so a derivative carries the rounding of the rules and nothing else.
 
 use super::{Dual, DualVec};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, count};
 use crate::op::{Real, lit};
 use std::array;
 
-/// The number of tangents that [`gradient_into`] carries at once.
+/// The number of tangents that [`gradient_into`] and [`jacobian_into`] carry at once.
 pub const CHUNK: usize = 8;
 
 /// f(x) and f′(x).
@@ -67,6 +67,7 @@ pub fn gradient<T: Real, const N: usize>(f: impl FnOnce([DualVec<T, N>; N]) -> D
 /// assert!(x.iter().zip(&g).all(|(x, g)| *g == 2.0 * x));
 /// # wengert::Result::Ok(())
 /// ```
+#[track_caller]
 pub fn gradient_into<T: Real>(mut f: impl FnMut(&[DualVec<T, CHUNK>]) -> DualVec<T, CHUNK>, x: &[T], g: &mut [T]) -> Result<T> {
     same_length("gradient", g.len(), "point", x.len())?;
     let mut duals: Vec<_> = x.iter().copied().map(DualVec::constant).collect();
@@ -106,6 +107,60 @@ pub fn jacobian<T: Real, const N: usize, const M: usize>(
     (y.map(|y| y.re), y.map(|y| y.eps))
 }
 
+/// f(x), with the Jacobian Jᵢⱼ = ∂fᵢ/∂xⱼ written to `j`, row by row, for f: ℝⁿ → ℝᵐ of any n and m.
+///
+/// f runs ⌈n/8⌉ times (once for n = 0), each time with [`CHUNK`] = 8 tangents.
+///
+/// # Errors
+/// `is_length()` if `j` has not m·n numbers, or f does not give the same number of results each time.
+///
+/// ```
+/// use wengert::dual;
+/// let mut j = [0.0; 6];
+/// let y = dual::jacobian_into(|x| vec![x[0] * x[1], x[0] + x[1], x[0] * x[0]], &[3.0, 2.0], &mut j)?;
+/// assert_eq!(y, [6.0, 5.0, 9.0]);
+/// assert_eq!(j, [2.0, 3.0, 1.0, 1.0, 6.0, 0.0]);
+/// # wengert::Result::Ok(())
+/// ```
+#[track_caller]
+pub fn jacobian_into<T: Real>(
+    mut f: impl FnMut(&[DualVec<T, CHUNK>]) -> Vec<DualVec<T, CHUNK>>,
+    x: &[T],
+    j: &mut [T],
+) -> Result<Vec<T>> {
+    let n = x.len();
+    let mut duals: Vec<_> = x.iter().copied().map(DualVec::constant).collect();
+    let mut values: Option<Vec<T>> = None;
+    for first in (0..n.max(1)).step_by(CHUNK) {
+        let chunk = first..n.min(first + CHUNK);
+        for (k, i) in chunk.clone().enumerate() {
+            duals[i] = DualVec::variable(x[i], k);
+        }
+        let y = f(&duals);
+        match &values {
+            Some(values) => same_length("result", y.len(), "result before", values.len())?,
+            None if j.len() != y.len() * n => {
+                let message = format!(
+                    "the Jacobian has {} for {} of {}",
+                    count(j.len(), "number"),
+                    count(y.len(), "result"),
+                    count(n, "input")
+                );
+                return Err(Error::here(Kind::Length, message));
+            }
+            None => {}
+        }
+        for (i, y) in y.iter().enumerate() {
+            j[i * n + chunk.start..i * n + chunk.end].copy_from_slice(&y.eps[..chunk.len()]);
+        }
+        values.get_or_insert_with(|| y.iter().map(|y| y.re).collect());
+        for i in chunk {
+            duals[i] = DualVec::constant(x[i]);
+        }
+    }
+    Ok(values.expect("f ran"))
+}
+
 /// f(x) and the directional derivative J·v (the jvp), for f: ℝᴺ → ℝᴹ; one run of f with one tangent.
 ///
 /// ```
@@ -135,6 +190,7 @@ pub fn directional<T: Real, const N: usize, const M: usize>(
 /// assert_eq!((y, jv), (vec![6.0, 5.0], vec![-1.0, 0.0]));
 /// # wengert::Result::Ok(())
 /// ```
+#[track_caller]
 pub fn directional_slice<T: Real>(f: impl FnOnce(&[Dual<T>]) -> Vec<Dual<T>>, x: &[T], v: &[T]) -> Result<(Vec<T>, Vec<T>)> {
     same_length("direction", v.len(), "point", x.len())?;
     let duals: Vec<_> = x.iter().zip(v).map(|(&x, &v)| Dual::new(x, v)).collect();
@@ -168,9 +224,10 @@ fn variables<T: Real, const N: usize>(x: [T; N]) -> [DualVec<T, N>; N] {
     array::from_fn(|k| DualVec::variable(x[k], k))
 }
 
+#[track_caller]
 fn same_length(what: &str, length: usize, of: &str, expected: usize) -> Result<()> {
     if length == expected {
         return Ok(());
     }
-    Err(Error::new(Kind::Length, format!("the {what} has length {length}, but the {of} has length {expected}")))
+    Err(Error::here(Kind::Length, format!("the {what} has length {length}, but the {of} has length {expected}")))
 }

@@ -92,6 +92,7 @@ impl Function {
     ///
     /// # Errors
     /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
+    #[track_caller]
     pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
         if T::WIDTH != self.width() {
             return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
@@ -336,7 +337,7 @@ fn each<T: Scalar>(op: Op, operands: &[&Computed<T>], shape: Vec<usize>) -> Comp
         op.value::<T>(&args)
     };
     match op.result() {
-        DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).mask()).collect(), shape }),
+        DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).truth()).collect(), shape }),
         _ => Either::Num(Array { data: (0..places).map(|at| element(at).num()).collect(), shape }),
     }
 }

@@ -35,7 +35,7 @@ fn number(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) ->
 
 #[inline]
 fn mask(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) -> Cond {
-    trace::apply(op, args, at).mask()
+    trace::apply(op, args, at).truth()
 }
 
 macro_rules! expr_arithmetic {

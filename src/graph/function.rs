@@ -5,7 +5,7 @@ use super::node::{Kind, NodeId, Width};
 use super::signature::{Binder, Collector, Inputs, Outputs};
 use super::storage::{Args, Builder, Graph};
 use super::trace::Session;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
 use crate::op::{DType, Real, Shape};
 use std::{collections::HashSet, panic::Location, sync::Arc};
 
@@ -123,7 +123,7 @@ impl Function {
     ///
     /// # Errors
     /// The first thing that went wrong while tracing, with the line it stands in: handles of another trace, `==` between
-    /// unknowns; an empty or duplicate name; no output.
+    /// unknowns; an empty or duplicate name; no output; an error that the closure gives.
     #[track_caller]
     pub fn trace<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
         Function::trace_in(Width::F64, inputs, f)
@@ -139,9 +139,12 @@ impl Function {
         let session = Session::open(width, at);
         let mut binder = Binder::new(&session);
         let args = inputs.bind(&mut binder);
-        let groups = binder.finish()?;
+        let groups = binder.finish().map_err(|error| error.at(Some(at)))?;
         let mut collector = Collector::default();
         f(args).collect(&mut collector);
+        if let Some(error) = collector.error {
+            session.fail(error);
+        }
         let unnamed = collector.groups.iter().filter(|group| group.name.is_none()).count();
         let outputs = collector.groups.into_iter().enumerate().map(|(k, group)| NewOutput {
             name: group.name.unwrap_or_else(|| if unnamed == 1 { "y".into() } else { format!("y{k}") }),
@@ -270,22 +273,24 @@ impl Function {
     ///
     /// # Errors
     /// If there is none.
+    #[track_caller]
     pub fn input(&self, name: &str) -> Result<&InputGroup> {
-        self.inputs.iter().find(|group| group.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.inputs.iter().map(InputGroup::name).collect();
-            Error::new(ErrorKind::Name, format!("no input is named `{name}`; the inputs are {}", known.join(", ")))
-        })
+        match self.inputs.iter().find(|group| group.name == name) {
+            Some(group) => Ok(group),
+            None => Err(unknown_name("input", name, &self.inputs.iter().map(InputGroup::name).collect::<Vec<_>>())),
+        }
     }
 
     /// The output of a name.
     ///
     /// # Errors
     /// If there is none.
+    #[track_caller]
     pub fn output(&self, name: &str) -> Result<&OutputGroup> {
-        self.outputs.iter().find(|group| group.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.outputs.iter().map(OutputGroup::name).collect();
-            Error::new(ErrorKind::Name, format!("no output is named `{name}`; the outputs are {}", known.join(", ")))
-        })
+        match self.outputs.iter().find(|group| group.name == name) {
+            Some(group) => Ok(group),
+            None => Err(unknown_name("output", name, &self.outputs.iter().map(OutputGroup::name).collect::<Vec<_>>())),
+        }
     }
 
     /// The same function, with derivatives taken with respect to the named inputs only.
@@ -299,14 +304,15 @@ impl Function {
     ///
     /// # Errors
     /// If a name is unknown or given twice.
+    #[track_caller]
     pub fn wrt<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let mut f = self.clone();
         f.inputs.iter_mut().for_each(|group| group.active = false);
         for name in names {
-            let at = self.inputs.iter().position(|group| group.name == name.as_ref());
-            let at = at.map_or_else(|| self.input(name.as_ref()).map(|_| 0), Ok)?;
+            self.input(name.as_ref())?;
+            let at = self.inputs.iter().position(|group| group.name == name.as_ref()).expect("it was found");
             if std::mem::replace(&mut f.inputs[at].active, true) {
-                return Err(Error::new(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
+                return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
             }
         }
         Ok(f)
@@ -344,19 +350,28 @@ impl Function {
             .any(|id| self.graph.node(id).shape() != Shape::SCALAR || matches!(self.graph.node(id).kind(), Kind::Array(_)))
     }
 
+    #[track_caller]
     pub(crate) fn check_scalar(&self, what: &str) -> Result<()> {
         if self.has_arrays() {
             let message = format!("{what} takes functions of single numbers, and this one has arrays");
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(Error::here(ErrorKind::Unsupported, message));
         }
         Ok(())
     }
 
+    /// `what` is `inputs`, `active inputs` or `outputs`.
+    #[track_caller]
     pub(crate) fn check_len(&self, what: &str, wanted: usize, got: usize) -> Result<()> {
         if wanted == got {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Length, format!("the function's {what} have {wanted} numbers together, not {got}")))
+        let names: Vec<&str> = match what {
+            "outputs" => self.outputs.iter().filter(|y| !y.aux).map(OutputGroup::name).collect(),
+            "active inputs" => self.inputs.iter().filter(|group| group.active).map(InputGroup::name).collect(),
+            _ => self.inputs.iter().map(InputGroup::name).collect(),
+        };
+        let message = format!("the {what} ({}) have {} together, not {got}", names.join(", "), count(wanted, "number"));
+        Err(Error::here(ErrorKind::Length, message))
     }
 }
 

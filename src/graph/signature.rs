@@ -134,8 +134,25 @@ impl<S: Structure<f64>> Inputs for (&str, Like<S>) {
     }
 }
 
-/// Results of a traced closure: an `Expr`, arrays, vectors and tuples of results, a named result as `("loss", y)`, and
-/// [`aux`] results.
+/// Results of a traced closure.
+///
+/// | result | outputs of the function |
+/// |---|---|
+/// | `Expr` | one, called `y`; of several without a name the k-th is called `yk`, counted from 0 |
+/// | `[Expr; N]`, `Vec<Expr>` | one of several numbers |
+/// | `("loss", result)` | the result's, with that name |
+/// | `aux(result)` | the result's, computed beside the others but not differentiated |
+/// | a tuple of these, nested at will | one after the other |
+/// | `Result` of these | as `Ok` says; an error is the trace's error, so that the closure can use `?` |
+///
+/// ```
+/// use wengert::Function;
+/// let square = Function::trace("x", |x| x * x)?;
+/// // a function is inlined by evaluating it on handles
+/// let f = Function::trace("x", |x| Ok(square.eval(&[x + 1.0])?[0].sin()))?;
+/// assert_eq!(f.eval(&[2.0])?, [9f64.sin()]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
 pub trait Outputs {
     /// Hands the results over, in order.
     fn collect(self, collector: &mut Collector);
@@ -145,6 +162,7 @@ pub trait Outputs {
 #[derive(Default)]
 pub struct Collector {
     pub(super) groups: Vec<Collected>,
+    pub(super) error: Option<Error>,
     name: Option<String>,
     aux: bool,
 }
@@ -177,6 +195,17 @@ impl Outputs for Vec<Expr> {
 impl<const N: usize> Outputs for [Expr; N] {
     fn collect(self, collector: &mut Collector) {
         collector.output(self.into());
+    }
+}
+
+impl<R: Outputs> Outputs for Result<R> {
+    fn collect(self, collector: &mut Collector) {
+        match self {
+            Ok(results) => results.collect(collector),
+            Err(error) => {
+                collector.error.get_or_insert(error);
+            }
+        }
     }
 }
 

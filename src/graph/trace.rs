@@ -233,6 +233,13 @@ impl Session {
         self.with(|trace| results.iter().map(|&x| trace.number(x, "the function's result", at)).collect())
     }
 
+    /// The trace cannot become a function. What went wrong first is what is told.
+    pub(crate) fn fail(&self, error: Error) {
+        self.with(|trace| {
+            trace.error.get_or_insert(error);
+        });
+    }
+
     pub(crate) fn finish(self) -> Result<Graph> {
         let trace = STACK.with_borrow_mut(|stack| stack.live.pop().expect("an open session has a trace"));
         std::mem::forget(self);

@@ -199,6 +199,31 @@ pub enum Value<N, M> {
 }
 
 impl<N: Copy, M: Copy> Value<N, M> {
+    /// The number, `None` of a truth value.
+    ///
+    /// ```
+    /// use wengert::{Function, Value};
+    /// let f = Function::trace("x", |x| x * x)?;
+    /// let at = f.linearize_at(&[3.0])?;
+    /// assert_eq!(at.value(f.outputs()[0].nodes()[0]).number(), Some(9.0));
+    /// assert_eq!(Value::<f64, bool>::Mask(true).number(), None);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    #[inline]
+    pub fn number(self) -> Option<N> {
+        match self {
+            Value::Num(v) => Some(v),
+            Value::Mask(_) => None,
+        }
+    }
+    /// The truth value, `None` of a number.
+    #[inline]
+    pub fn mask(self) -> Option<M> {
+        match self {
+            Value::Mask(m) => Some(m),
+            Value::Num(_) => None,
+        }
+    }
     /// The number. Graphs are verified, so a mask here is a broken invariant.
     #[inline(always)]
     pub(crate) fn num(self) -> N {
@@ -209,7 +234,7 @@ impl<N: Copy, M: Copy> Value<N, M> {
     }
     /// The mask, likewise.
     #[inline(always)]
-    pub(crate) fn mask(self) -> M {
+    pub(crate) fn truth(self) -> M {
         match self {
             Value::Mask(m) => m,
             Value::Num(_) => unreachable!("a verified graph has a mask here"),
@@ -319,10 +344,10 @@ macro_rules! define_ops {
                     $(Op::$Oper => { let [$ox $(, $oy)*] = floats(args); Value::Num(value::$oper($ox $(, $oy)*)) })*
                     $(Op::$Meth $(($mp))? => { let [$mx $(, $my)*] = floats(args); Value::Num(value::$meth($mx $(, $my)* $(, $mp)?)) })*
                     $(Op::$Cmp => { let [$cx, $cy] = floats(args); Value::Mask(value::$cmp($cx, $cy)) })*
-                    Op::And => Value::Mask(args[0].mask() & args[1].mask()),
-                    Op::Or => Value::Mask(args[0].mask() | args[1].mask()),
-                    Op::Not => Value::Mask(!args[0].mask()),
-                    Op::Select => Value::Num(M::select(args[0].mask(), args[1].num(), args[2].num())),
+                    Op::And => Value::Mask(args[0].truth() & args[1].truth()),
+                    Op::Or => Value::Mask(args[0].truth() | args[1].truth()),
+                    Op::Not => Value::Mask(!args[0].truth()),
+                    Op::Select => Value::Num(M::select(args[0].truth(), args[1].num(), args[2].num())),
                 }
             }
 
@@ -336,10 +361,10 @@ macro_rules! define_ops {
                     $(Op::$Oper => { let [$ox $(, $oy)*] = floats(args); Value::Num(std::ops::$Oper::$oper($ox $(, $oy)*)) })*
                     $(Op::$Meth $(($mp))? => { let [$mx $(, $my)*] = floats(args); Value::Num(S::$meth($mx $(, $my)* $(, $mp)?)) })*
                     $(Op::$Cmp => { let [$cx, $cy] = floats(args); Value::Mask(S::$cmp($cx, $cy)) })*
-                    Op::And => Value::Mask(args[0].mask() & args[1].mask()),
-                    Op::Or => Value::Mask(args[0].mask() | args[1].mask()),
-                    Op::Not => Value::Mask(!args[0].mask()),
-                    Op::Select => Value::Num(S::select(args[0].mask(), args[1].num(), args[2].num())),
+                    Op::And => Value::Mask(args[0].truth() & args[1].truth()),
+                    Op::Or => Value::Mask(args[0].truth() | args[1].truth()),
+                    Op::Not => Value::Mask(!args[0].truth()),
+                    Op::Select => Value::Num(S::select(args[0].truth(), args[1].num(), args[2].num())),
                 }
             }
 
@@ -351,7 +376,7 @@ macro_rules! define_ops {
                     $(Op::$Meth $(($mp))? => { let [$mx $(, $my)*] = floats(args); pad(rule::$meth($mx $(, $my)* $(, $mp)?, z.num())) })*
                     $(Op::$Cmp => [EdgeMap::Zero; 3],)*
                     Op::And | Op::Or | Op::Not => [EdgeMap::Zero; 3],
-                    Op::Select => [EdgeMap::Zero, EdgeMap::Where(args[0].mask()), EdgeMap::Where(!args[0].mask())],
+                    Op::Select => [EdgeMap::Zero, EdgeMap::Where(args[0].truth()), EdgeMap::Where(!args[0].truth())],
                 }
             }
         }

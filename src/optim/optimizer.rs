@@ -1,7 +1,7 @@
 //! A rule and its state for a slice of parameters.
 
 use super::Rule;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, count};
 use crate::op::{Real, lit};
 
 /// Takes gradient steps on a slice of parameters, holding what the [`Rule`] keeps for each.
@@ -41,8 +41,8 @@ impl<R: Rule, T: Real> Optimizer<R, T> {
     pub fn step(&mut self, params: &mut [T], grads: &[T]) -> Result<()> {
         for (what, len) in [("parameters", params.len()), ("gradients", grads.len())] {
             if len != self.state.len() {
-                let message = format!("the optimizer is for {} parameters, not for {len} {what}", self.state.len());
-                return Err(Error::new(Kind::Length, message));
+                let message = format!("the optimizer is for {}, not for {len} {what}", count(self.state.len(), "parameter"));
+                return Err(Error::here(Kind::Length, message));
             }
         }
         self.steps += 1;
@@ -67,10 +67,11 @@ impl<R: Rule, T: Real> Optimizer<R, T> {
     ///
     /// # Errors
     /// If the state is not for as many parameters as the optimiser was made for.
+    #[track_caller]
     pub fn resume(&mut self, state: &[R::State<T>], steps: u64) -> Result<()> {
         if state.len() != self.state.len() {
-            let message = format!("the optimizer is for {} parameters, not for {}", self.state.len(), state.len());
-            return Err(Error::new(Kind::Length, message));
+            let message = format!("the optimizer is for {}, not for {}", count(self.state.len(), "parameter"), state.len());
+            return Err(Error::here(Kind::Length, message));
         }
         self.state.copy_from_slice(state);
         self.steps = steps;

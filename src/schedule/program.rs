@@ -1,7 +1,7 @@
 //! The lowered program.
 
 use super::contract::{contract, opened, undetached};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
 use std::sync::Arc;
@@ -97,25 +97,21 @@ impl Layout {
 
     #[cold]
     fn mismatch(&self, inputs: usize, outputs: usize) -> Error {
-        let list = |groups: &[(String, usize)]| {
-            groups
-                .iter()
-                .map(|(name, len)| if *len == 1 { name.clone() } else { format!("{name}[{len}]") })
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         let message = if inputs != self.input_len {
-            format!("{} numbers for the inputs {}, which have {} together", inputs, list(&self.inputs), self.input_len)
+            let own = count(self.input_len, "number");
+            format!("the inputs ({}) have {own} together, not {inputs}", list(&self.inputs))
         } else {
-            format!(
-                "room for {} numbers for the outputs {}, which have {} together",
-                outputs,
-                list(&self.outputs),
-                self.output_len
-            )
+            let own = count(self.output_len, "number");
+            format!("the outputs ({}) have {own} together; there is room for {outputs}", list(&self.outputs))
         };
         Error::new(ErrorKind::Length, message)
     }
+}
+
+/// `x, w[3]`.
+pub(super) fn list(groups: &[(String, usize)]) -> String {
+    let group = |(name, len): &(String, usize)| if *len == 1 { name.clone() } else { format!("{name}[{len}]") };
+    groups.iter().map(group).collect::<Vec<_>>().join(", ")
 }
 
 /// A function lowered to a list of steps: the interpreter runs it, native code is made from it, with the same bits.

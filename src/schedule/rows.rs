@@ -1,9 +1,9 @@
 //! One function over many rows: per-row results, and sums or means over the rows.
 
 use super::interpret::Registers;
-use super::program::{Options, Program};
+use super::program::{Options, Program, list};
 use super::scalar::Scalar;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;
 use std::sync::Arc;
 
@@ -49,23 +49,25 @@ impl Function {
     ///
     /// # Errors
     /// If a name is unknown or given twice, or there is none.
+    #[track_caller]
     pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
         let mut varying = vec![false; self.inputs().len()];
         for name in names {
             let group = self.input(name.as_ref())?;
             let at = self.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
             if std::mem::replace(&mut varying[at], true) {
-                return Err(Error::new(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
+                return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
             }
         }
         if !varying.contains(&true) {
-            return Err(Error::new(ErrorKind::Name, "map_rows needs an input that varies from row to row"));
+            return Err(Error::here(ErrorKind::Name, "map_rows needs an input that varies from row to row"));
         }
         Ok(RowMap { f: self.clone(), shape: RowShape { varying, reduce: vec![Reduce::Each; self.outputs().len()] } })
     }
 }
 
 impl RowMap {
+    #[track_caller]
     fn reduce<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>, reduce: Reduce) -> Result<RowMap> {
         for name in names {
             let output = self.f.output(name.as_ref())?;
@@ -79,6 +81,7 @@ impl RowMap {
     ///
     /// # Errors
     /// If a name is unknown.
+    #[track_caller]
     pub fn sum<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
         self.reduce(names, Reduce::Sum)
     }
@@ -87,6 +90,7 @@ impl RowMap {
     ///
     /// # Errors
     /// If a name is unknown.
+    #[track_caller]
     pub fn mean<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
         self.reduce(names, Reduce::Mean)
     }
@@ -156,9 +160,11 @@ impl RowCall {
         let fail = |message: String| Err(Error::new(ErrorKind::Length, message));
         if inputs.len() != self.inputs.len() || outputs.len() != self.outputs.len() {
             return fail(format!(
-                "{} input and {} output slices, where the function has {} inputs and {} outputs",
-                inputs.len(),
-                outputs.len(),
+                "{} and {}, where ({}) -> ({}) takes {} and {}",
+                count(inputs.len(), "input slice"),
+                count(outputs.len(), "output slice"),
+                list(&self.inputs),
+                list(&self.outputs),
                 self.inputs.len(),
                 self.outputs.len()
             ));
@@ -167,7 +173,7 @@ impl RowCall {
         for ((slice, (name, len)), &varying) in inputs.iter().zip(&self.inputs).zip(&self.shape.varying) {
             if !varying {
                 if slice.len() != *len {
-                    return fail(format!("the shared input `{name}` has {len} numbers, not {}", slice.len()));
+                    return fail(format!("the shared input `{name}` has {}, not {}", count(*len, "number"), slice.len()));
                 }
                 continue;
             }
@@ -176,13 +182,16 @@ impl RowCall {
             }
             if !slice.len().is_multiple_of(*len) {
                 return fail(format!(
-                    "the input `{name}` has {len} numbers a row, and {} are no whole number of rows",
+                    "the input `{name}` has {} a row, and {} are no whole number of rows",
+                    count(*len, "number"),
                     slice.len()
                 ));
             }
             let n = slice.len() / len;
             match rows {
-                Some((rows, first)) if rows != n => return fail(format!("`{first}` has {rows} rows and `{name}` has {n}")),
+                Some((rows, first)) if rows != n => {
+                    return fail(format!("`{first}` has {} and `{name}` has {n}", count(rows, "row")));
+                }
                 Some(_) => {}
                 None => rows = Some((n, name)),
             }
@@ -191,7 +200,7 @@ impl RowCall {
         for ((slice, (name, len)), &reduce) in outputs.iter().zip(&self.outputs).zip(&self.shape.reduce) {
             let wanted = if reduce == Reduce::Each { rows * len } else { *len };
             if slice.len() != wanted {
-                return fail(format!("the output `{name}` needs room for {wanted} numbers, not {}", slice.len()));
+                return fail(format!("the output `{name}` needs room for {}, not {}", count(wanted, "number"), slice.len()));
             }
             if rows == 0 && reduce == Reduce::Mean {
                 return Err(Error::new(ErrorKind::Value, format!("the mean of the output `{name}` over no rows")));

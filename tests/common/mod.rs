@@ -231,10 +231,7 @@ impl Body for Random {
     #[track_caller]
     fn call<T: Real>(&self, x: &[T]) -> Vec<T> {
         let values = self.values(x);
-        let number = |&k: &usize| match values[k] {
-            Value::Num(v) => v,
-            Value::Mask(_) => unreachable!("outputs are numbers"),
-        };
+        let number = |&k: &usize| values[k].number().expect("outputs are numbers");
         self.outputs.iter().map(number).collect()
     }
 
