@@ -122,6 +122,7 @@ fn every_operation_in_both_modes_and_orders() {
         ("triangles", |a, b| a.tril(0) + b.triu(1) * a),
         ("select", |a, b| wengert::select(a.gt(b), a * b, b.exp())),
         ("scalar with array", |a, b| (a.sum(..) * b + a.at(0, 0)).tanh()),
+        ("an update", |a, b| a - 0.05 * (0.9 * b + a) - (b * 2.0 - 3.0 * a)),
         ("identity", |a, b| Expr::eye(3).matmul(a) * b),
     ];
     for (name, f) in cases {

@@ -192,6 +192,15 @@ impl Outputs for Vec<Expr> {
     }
 }
 
+/// Several results with names that are made up as one goes.
+impl<R: Outputs> Outputs for Vec<(String, R)> {
+    fn collect(self, collector: &mut Collector) {
+        for (name, result) in self {
+            (name.as_str(), result).collect(collector);
+        }
+    }
+}
+
 impl<const N: usize> Outputs for [Expr; N] {
     fn collect(self, collector: &mut Collector) {
         collector.output(self.into());

@@ -1,7 +1,8 @@
 //! Fusing: x·y + z as one operation with one rounding, where the product has no other use.
 
-use crate::graph::{Args, Function, Kind, NodeId};
+use crate::graph::{Args, Builder, Function, Kind, NodeId};
 use crate::op::Op;
+use std::panic::Location;
 
 /// From this many products on, a sum is left as products and additions: each term waits for the one before, and an addition
 /// takes less time than a fused multiply-add, whose product waits with it.
@@ -20,13 +21,21 @@ pub(super) fn contract(f: &Function) -> Function {
         let factors: Args = new.graph().operands(args[fused]).collect();
         let (mut x, y, mut z) = (factors[0], factors[1], args[1 - fused]);
         if node.op() == Some(Op::Sub) && fused == 0 {
-            z = new.intern(Kind::Apply(Op::Neg), &[z], at);
+            z = negated(new, z, at);
         } else if node.op() == Some(Op::Sub) {
-            x = new.intern(Kind::Apply(Op::Neg), &[x], at);
+            x = negated(new, x, at);
         }
         new.intern(Kind::Apply(Op::MulAdd), &[x, y, z], at)
     });
     fused.pruned()
+}
+
+/// −x; of a known number the number, which has no shape to pass on.
+fn negated(new: &mut Builder, x: NodeId, at: Option<&'static Location<'static>>) -> NodeId {
+    match new.graph().node(x).kind() {
+        Kind::Const(bits) => new.intern(Kind::constant(-f64::from_bits(bits)), &[], None),
+        _ => new.intern(Kind::Apply(Op::Neg), &[x], at),
+    }
 }
 
 /// The sums of products in a graph.

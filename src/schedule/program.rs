@@ -149,6 +149,7 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     if options.fuse {
         f = contract(&f);
     }
+    debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Source {
 /// Something that runs at once.
 pub(super) enum Stage {
     /// A native loop.
-    Loop(Loop),
+    Loop(Box<Loop>),
     /// An operation of a library, or a copy, into the node's memory.
     Library(NodeId),
 }
@@ -86,7 +86,7 @@ impl Stages {
         let mut stages = Vec::new();
         for (level, shape, node) in order {
             stages.push(match (shape, node) {
-                (Some(shape), _) => Stage::Loop(analysis.make_loop(shape, &groups[&(level, shape)], options)?),
+                (Some(shape), _) => Stage::Loop(Box::new(analysis.make_loop(shape, &groups[&(level, shape)], options)?)),
                 (None, Some(id)) => Stage::Library(id),
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             });
