@@ -1,6 +1,6 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
 use crate::schedule::Scalar;
@@ -26,14 +26,13 @@ impl<T> Array<T> {
     ///
     /// # Errors
     /// If there are not as many as the shape has places.
+    #[track_caller]
     pub fn new(shape: impl AsRef<[usize]>, data: Vec<T>) -> Result<Self> {
         let shape = shape.as_ref().to_vec();
         let places: usize = shape.iter().product();
         if places != data.len() {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!("{} numbers for the shape {shape:?}, which has {places} places", data.len()),
-            ));
+            let (given, places) = (count(data.len(), "number"), count(places, "place"));
+            return Err(Error::here(ErrorKind::Shape, format!("{given} for the shape {shape:?}, which has {places}")));
         }
         Ok(Array { shape, data })
     }

@@ -18,7 +18,12 @@ use crate::op::{Axis, DType, Shape};
 /// | `vec!["a", "b"]` | `Vec<Expr>`, two inputs |
 /// | `("x", 10)` | `Vec<Expr>`, one input of ten numbers |
 /// | `("model", like(&model))` | the user's [`Structure`] of `Expr`s, one input |
-/// | a tuple of these, nested at will | the tuple of their arguments |
+/// | `("p", like(&[0.0; 4]))` | `[Expr; 4]`, one input: an array is a structure, too |
+/// | a tuple of two to six of these, nested at will | the tuple of their arguments |
+///
+/// Inputs of numbers are given as numbers, one after the other, to [`Function::eval`](super::Function::eval) and
+/// [`Compiled::call`](crate::Compiled::call); an array counts as one value there, and is given to
+/// [`Function::eval_arrays`](super::Function::eval_arrays).
 pub trait Inputs {
     /// What the closure gets.
     type Args;
@@ -113,7 +118,15 @@ impl Inputs for (&str, usize) {
 /// See [`like`].
 pub struct Like<S>(S);
 
-/// Declares an input with the structure of a sample, as in `("model", like(&model))`.
+/// Declares an input with the structure of a sample, as in `("model", like(&model))`. Only the sample's structure counts, not its
+/// numbers.
+///
+/// ```
+/// use wengert::{Function, like};
+/// let f = Function::trace(("p", like(&[0.0; 4])), |[a, b, c, d]| a * d - b * c)?;
+/// assert_eq!(f.eval(&[1.0, 2.0, 3.0, 4.0])?, [-2.0]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
 pub fn like<S: Clone>(sample: &S) -> Like<S> {
     Like(sample.clone())
 }
@@ -142,7 +155,7 @@ impl<S: Structure<f64>> Inputs for (&str, Like<S>) {
 /// | `[Expr; N]`, `Vec<Expr>` | one of several numbers |
 /// | `("loss", result)` | the result's, with that name |
 /// | `aux(result)` | the result's, computed beside the others but not differentiated |
-/// | a tuple of these, nested at will | one after the other |
+/// | a tuple of two to six of these, nested at will | one after the other |
 /// | `Result` of these | as `Ok` says; an error is the trace's error, so that the closure can use `?` |
 ///
 /// ```

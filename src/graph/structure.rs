@@ -22,6 +22,35 @@
 /// assert_eq!(start.flatten(), [2.0, 1.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
+///
+/// Structures nest: a field that is a structure is mapped by its own `map`, with the same `f`.
+///
+/// ```
+/// use wengert::Structure;
+/// # struct Line<T> { slope: T, offset: T }
+/// # impl<T> Structure<T> for Line<T> {
+/// #     type With<U> = Line<U>;
+/// #     fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Line<U> {
+/// #         Line { slope: f(self.slope), offset: f(self.offset) }
+/// #     }
+/// # }
+/// struct Model<T> { lines: Vec<Line<T>>, weights: [T; 2], scale: T }
+///
+/// impl<T> Structure<T> for Model<T> {
+///     type With<U> = Model<U>;
+///     fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Model<U> {
+///         Model {
+///             lines: self.lines.into_iter().map(|line| line.map(f)).collect(),
+///             weights: Structure::map(self.weights, f),
+///             scale: f(self.scale),
+///         }
+///     }
+/// }
+///
+/// let model = || Model { lines: vec![Line { slope: 1.0, offset: 2.0 }], weights: [3.0, 4.0], scale: 5.0 };
+/// assert_eq!(model().flatten(), [1.0, 2.0, 3.0, 4.0, 5.0]);
+/// assert_eq!(model().refill(&[9.0f32, 8.0, 7.0, 6.0, 5.0]).lines[0].offset, 8.0);
+/// ```
 pub trait Structure<T>: Sized {
     /// The same structure of other numbers.
     type With<U>;

@@ -6,7 +6,7 @@
 mod gamma;
 
 use crate::op::{EdgeMap, Machine, Real, lit};
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
@@ -176,7 +176,19 @@ pub(crate) fn xlogy<M: Machine>(x: M, y: M) -> M {
     M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.call1(&LN))
 }
 
+/// ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding left: with −x/√2 = a + b it is
+/// erfc(a)·(1 − b·h), where h = −erfc′(a)/erfc(a) lies between a + √(a² + 4/π) and a + √(a² + 2) for a ≥ 0
+/// (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 1964, 7.1.13).
 #[inline(always)]
 pub(crate) fn norm_cdf<M: Machine>(x: M) -> M {
-    x.k(0.5) * (x * x.k(-FRAC_1_SQRT_2)).call1(&ERFC)
+    /// 1/√2 in the precision of an f32, and the rest of it.
+    const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
+    const LOW: f64 = 1.210161710447897e-8;
+    let a = x * x.k(-FRAC_1_SQRT_2);
+    let e = a.call1(&ERFC);
+    let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
+    let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
+    // Where erfc is 0, b and h may be infinite.
+    let left = x.lt(x.k(0.0)) & x.k(0.0).lt(e);
+    x.k(0.5) * M::select(left, e.fma(-(b * h), e), e)
 }

@@ -12,10 +12,15 @@ impl<M: Copy + ops::BitAnd<Output = M> + ops::BitOr<Output = M> + ops::Not<Outpu
 
 /// The number `v` in the arithmetic that the context asks for.
 ///
+/// As a right-hand operand or an argument it needs no more than that. Where a literal stands first, or a method is called on
+/// it, nothing says yet which arithmetic is meant: write `lit::<T>`. (With a type that is known there is no need of `lit`: handles
+/// and duals of `f64` take plain numbers on the other side of an operator, as in `2.0 * x`.)
+///
 /// ```
 /// use wengert::{lit, Real};
 /// fn half<T: Real>(x: T) -> T { x * lit(0.5) }
-/// assert_eq!(half(3.0), 1.5);
+/// fn logistic<T: Real>(x: T) -> T { lit::<T>(1.0) / (lit::<T>(1.0) + (-x).exp()) }
+/// assert_eq!((half(3.0), logistic(0.0)), (1.5, 0.5));
 /// ```
 #[inline(always)]
 pub fn lit<T: Real>(v: f64) -> T {

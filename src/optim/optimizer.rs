@@ -6,6 +6,29 @@ use crate::op::{Real, lit};
 
 /// Takes gradient steps on a slice of parameters, holding what the [`Rule`] keeps for each.
 ///
+/// A step of training is two lines: the gradient first, then the step. Declare the parameters as one input, so that their
+/// gradient is one slice:
+///
+/// ```
+/// use wengert::{Function, Structure, like, optim::{Adam, Optimizer}};
+/// // a line through points: the parameters are slope and offset
+/// let start = [0.0, 0.0];
+/// let error = Function::trace((("line", like(&start)), ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
+/// let gradient = error.wrt(["line"])?.grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
+///
+/// let (x, y) = ([0.0, 1.0, 2.0, 3.0], [1.0, 3.0, 5.0, 7.0]);
+/// let (mut line, mut d_line) = (start.flatten(), vec![0.0; 2]);
+/// let mut optimizer = Optimizer::new(Adam::new(0.1), line.len());
+/// for _ in 0..1000 {
+///     gradient.call_into(&[&line, &x, &y], &mut [&mut d_line])?;
+///     optimizer.step(&mut line, &d_line)?;
+/// }
+/// assert!((line[0] - 2.0).abs() < 1e-3 && (line[1] - 1.0).abs() < 1e-3);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// With any other source of gradients it is the same:
+///
 /// ```
 /// use wengert::{Function, optim::{Optimizer, Sgd}};
 /// let grad = Function::trace(["x", "y"], |[x, y]| x * x + y * y)?.grad()?;

@@ -31,6 +31,9 @@ pub enum Reduce {
 /// assert_eq!((loss[0], da[0], db[0]), (2.0, -4.0, -2.0));
 /// # Ok::<(), wengert::Error>(())
 /// ```
+///
+/// For an [`Optimizer`](crate::optim::Optimizer), make the parameters one input, as `("p", 2)` or `("model", like(&model))`: their
+/// gradient then is one slice.
 #[derive(Clone)]
 pub struct RowMap {
     f: Function,
