@@ -33,6 +33,8 @@ pub use simplify::{Licence, Rule, Simplify};
 /// The documentation's examples, compiled and run as tests.
 #[cfg(doctest)]
 mod documentation {
+    #[doc = include_str!("../docs/arrays.md")]
+    mod arrays {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }
