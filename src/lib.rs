@@ -17,6 +17,7 @@ mod op;
 pub mod optim;
 mod schedule;
 mod simplify;
+mod vmap;
 
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};

@@ -310,3 +310,49 @@ fn inlined_and_nested() {
     let text = f.to_string();
     assert!(text.contains("matmul"), "{text}");
 }
+
+/// Random programs over arrays of one shape: whatever is fused, shared, kept or overwritten, native code agrees with the interpreter.
+#[test]
+fn random_programs() {
+    type Step = fn(Expr, Expr) -> Expr;
+    let steps: &[Step] = &[
+        |a, b| a * b,
+        |a, b| a - b * 0.5,
+        |a, _| a.tanh(),
+        |a, b| wengert::select(a.gt(b), a, b * b),
+        |a, b| a.matmul(b.t().matmul(a).sin()).tanh(),
+        |a, b| b.t().t() + a,
+        |a, b| (a.sum(0) * 0.1) + b,
+        |a, b| a * b.mean(..),
+        |a, b| a.softmax(1) - b.softmax(0),
+        |a, b| Expr::concat(&[a.slice(0, 1..3), b.slice(0, 0..1)], 0),
+        |a, _| a.reshape([4.into(), 3.into()]).t().cumsum(0) * 0.3,
+        |a, b| a.t().reshape([3.into(), 4.into()]) * b.max_of(1).reshape([3.into(), 1.into()]).broadcast_to([3.into(), 4.into()]),
+        |a, b| a.pad(1, 1, 0).slice(1, 0..4) + b.sum(1).reshape([3.into(), 1.into()]).relu(),
+        |a, b| (a.sum(..) * 0.05).sin() * b + a.sum(1).sum(0) * 0.01,
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut pick = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % n
+    };
+    for case in 0..250 {
+        let plan: Vec<[usize; 3]> = (0..2 + pick(10)).map(|k| [pick(steps.len()), pick(k + 2), pick(k + 2)]).collect();
+        let outputs = [pick(plan.len() + 2), pick(plan.len() + 2)];
+        let f = traced(["a[3,4]", "b[3,4]"], |[a, b]| {
+            let mut pool = vec![a, b];
+            for [step, x, y] in &plan {
+                pool.push(steps[*step](pool[*x], pool[*y]));
+            }
+            let last = pool[pool.len() - 1];
+            (last.sum(..), last, pool[outputs[0]], pool[outputs[1]].sum(1))
+        });
+        let x = [noise(&[3, 4], case + 1), noise(&[3, 4], case + 1000)];
+        evaluate("random program", &f, &x);
+        let y = f.eval_arrays(&x).unwrap();
+        let seeds = y.iter().map(|y| noise(y.shape(), 7));
+        evaluate("random program's adjoints", &f.vjp().unwrap(), &x.iter().cloned().chain(seeds).collect::<Vec<_>>());
+    }
+}

@@ -47,6 +47,10 @@ impl InputGroup {
         self
     }
 
+    pub(crate) fn with_shape(&self, shape: Shape) -> Self {
+        InputGroup { shape, ..self.clone() }
+    }
+
     pub(crate) fn renamed(&self, name: String) -> Self {
         InputGroup { name, ..self.clone() }
     }

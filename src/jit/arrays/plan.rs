@@ -189,7 +189,11 @@ fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
                 LoopInput::Partial(_) => None,
             })
             .collect(),
-        Stage::Library(node) => f.graph().operands(*node).map(|operand| owner(f, matrix(f, operand).0)).collect(),
+        Stage::Library(node) => {
+            let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
+            let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
+            f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+        }
     }
 }
 

@@ -1,0 +1,191 @@
+//! Mapping over a new leading axis: a function of one sample becomes a function of a batch.
+//!
+//! In: a [`Function`]. Out: a `Function` whose chosen inputs, and whose outputs, have one axis more. Elementwise operations stay as
+//! they are, by broadcasting; every array operation says here what an axis in front makes of it.
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput};
+use crate::op::{ArrayOp, Axis, Cut, DType, Real, Shape, Value};
+use std::panic::Location;
+
+type Handle = Value<Expr, Cond>;
+
+/// A value, and whether it has the new axis.
+#[derive(Copy, Clone)]
+struct Mapped {
+    value: Handle,
+    batched: bool,
+    /// Without the new axis.
+    shape: Shape,
+}
+
+impl Function {
+    /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
+    /// axis. A name makes the axis open: its length comes with each call.
+    ///
+    /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// let f = Function::trace(["w[2]", "x[2]"], |[w, x]| w.dot(x).tanh())?;
+    /// let batch = f.vmap("n", ["x"])?;
+    /// let x = Array::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+    /// let y = batch.eval_arrays(&[Array::vector(vec![0.5, -1.0]), x])?;
+    /// assert_eq!(y[0].data(), [0.5f64.tanh(), (-1f64).tanh(), (-0.5f64).tanh()]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or there is none, if the axis is open by a name that the function uses already, or where both operands
+    /// of a gather or scatter would have the axis.
+    #[track_caller]
+    pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        let (axis, at) = (axis.into(), Location::caller());
+        let mut mapped = vec![false; self.inputs().len()];
+        for name in names {
+            self.input(name.as_ref())?;
+            self.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
+        }
+        let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
+        if !mapped.contains(&true) {
+            return fail(ErrorKind::Name, "vmap needs an input to map over".into());
+        }
+        let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
+        if self.graph().ids().any(|id| taken(self.graph().node(id).shape())) {
+            return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
+        }
+        let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+        let inputs = self.inputs().iter().zip(&mapped);
+        let inputs =
+            inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
+        let is_mapped: Vec<bool> =
+            self.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
+        let mut refused = None;
+        let f = Function::build(self.width(), inputs.collect(), at, |args| {
+            let values = walk(self, args, &is_mapped, axis, &mut refused);
+            let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
+            let outputs = self.outputs().iter();
+            outputs
+                .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
+                .collect()
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => f,
+        }
+    }
+}
+
+fn run(op: ArrayOp, args: &[Handle]) -> Handle {
+    Expr::array(op.intern(), args)
+}
+
+/// The value with the new axis, repeated along it if it had none.
+fn spread(x: Mapped, axis: Axis) -> Handle {
+    if x.batched {
+        return x.value;
+    }
+    run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
+}
+
+fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut Option<Error>) -> Vec<Mapped> {
+    let graph = f.graph();
+    let located = Located::new();
+    let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let operands: Args = graph.operands(id).collect();
+        let operands: smallvec::SmallVec<[Mapped; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
+        let handles: smallvec::SmallVec<[Handle; 4]> = operands.iter().map(|x| x.value).collect();
+        let batched = operands.iter().any(|x| x.batched);
+        located.at(node.location());
+        let value = match node.kind() {
+            Kind::Input(slot) => {
+                values.push(Mapped {
+                    value: Value::Num(args[slot as usize]),
+                    batched: mapped[slot as usize],
+                    shape: node.shape(),
+                });
+                continue;
+            }
+            Kind::Const(bits) => Value::Num(Expr::Const(f64::from_bits(bits))),
+            Kind::Flag(b) => Value::Mask(Cond::Const(b)),
+            Kind::Apply(op) => {
+                // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
+                op.apply(&handles)
+            }
+            Kind::Array(op) if !batched => Expr::array(op, &handles),
+            Kind::Array(op) => match array(op, &operands, axis, node.shape()) {
+                Ok(value) => value,
+                Err(reason) => {
+                    refused.get_or_insert_with(|| {
+                        Error::new(ErrorKind::Unsupported, format!("vmap of {}: {reason}", op.name())).at(node.location())
+                    });
+                    match node.dtype() {
+                        DType::Mask => Value::Mask(Cond::Const(false)),
+                        _ => Value::Num(Expr::full(f64::NAN, Shape::new(&[&[axis], node.shape().axes()].concat()))),
+                    }
+                }
+            },
+        };
+        values.push(Mapped { value, batched, shape: node.shape() });
+    }
+    values
+}
+
+/// An array operation with the axis in front.
+fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> std::result::Result<Handle, &'static str> {
+    let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+    let shift = |axes: &[usize]| axes.iter().map(|k| k + 1).collect::<Vec<_>>();
+    let cuts = |cuts: &[Cut]| [&[Cut::All], cuts].concat();
+    let x = operands[0];
+    Ok(match op {
+        ArrayOp::Broadcast(to) => {
+            // Axes of length 1 between the new one and the old ones, so that these stay the last.
+            let mut axes = vec![axis];
+            axes.extend(std::iter::repeat_n(Axis::Fixed(1), to.rank() - x.shape.rank()));
+            axes.extend(x.shape.axes());
+            let aligned =
+                if axes.len() == x.shape.rank() + 1 { x.value } else { run(ArrayOp::Reshape(Shape::new(&axes)), &[x.value]) };
+            run(ArrayOp::Broadcast(with_axis(*to)), &[aligned])
+        }
+        ArrayOp::Reshape(to) => run(ArrayOp::Reshape(with_axis(*to)), &[x.value]),
+        ArrayOp::Permute(order) => run(ArrayOp::Permute([&[0], &shift(order)[..]].concat()), &[x.value]),
+        ArrayOp::Sum(axes) => run(ArrayOp::Sum(shift(axes)), &[x.value]),
+        ArrayOp::MaxOf(axes) => run(ArrayOp::MaxOf(shift(axes)), &[x.value]),
+        ArrayOp::MinOf(axes) => run(ArrayOp::MinOf(shift(axes)), &[x.value]),
+        ArrayOp::ArgMax(k) => run(ArrayOp::ArgMax(k + 1), &[x.value]),
+        ArrayOp::Slice(c) => run(ArrayOp::Slice(cuts(c)), &[x.value]),
+        ArrayOp::Place(shape, c) => run(ArrayOp::Place(with_axis(*shape), cuts(c)), &[x.value]),
+        ArrayOp::CumSum { axis: k, reverse } => run(ArrayOp::CumSum { axis: k + 1, reverse: *reverse }, &[x.value]),
+        ArrayOp::Concat(k) => {
+            let all: Vec<Handle> = operands.iter().map(|&x| spread(x, axis)).collect();
+            run(ArrayOp::Concat(k + 1), &all)
+        }
+        ArrayOp::MatMul => match operands {
+            // A row per sample and one matrix for all: one product of matrices.
+            [x, y] if x.batched && !y.batched && x.shape.rank() == 2 && x.shape.axes()[0] == Axis::Fixed(1) => {
+                let rows = run(ArrayOp::Reshape(Shape::new(&[axis, x.shape.axes()[1]])), &[x.value]);
+                run(ArrayOp::Reshape(with_axis(to)), &[run(ArrayOp::MatMul, &[rows, y.value])])
+            }
+            _ => run(ArrayOp::MatMul, &[spread(x, axis), spread(operands[1], axis)]),
+        },
+        ArrayOp::Gather(k) => match (x.batched, operands[1].batched) {
+            (true, false) => run(ArrayOp::Gather(k + 1), &[x.value, operands[1].value]),
+            (false, true) => {
+                // The axis comes out where the indices are, and goes to the front.
+                let gathered = run(ArrayOp::Gather(*k), &[x.value, operands[1].value]);
+                let order: Vec<usize> = std::iter::once(*k).chain((0..to.rank() + 1).filter(|axis| axis != k)).collect();
+                if *k == 0 { gathered } else { run(ArrayOp::Permute(order), &[gathered]) }
+            }
+            _ => return Err("both the array and its indices differ from sample to sample"),
+        },
+        ArrayOp::ScatterAdd(shape, k) => {
+            if operands[1].batched {
+                return Err("the indices differ from sample to sample");
+            }
+            run(ArrayOp::ScatterAdd(with_axis(*shape), k + 1), &[x.value, operands[1].value])
+        }
+        ArrayOp::Iota(..) => unreachable!("it has no operand"),
+    })
+}
