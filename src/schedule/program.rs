@@ -1,6 +1,7 @@
 //! The lowered program.
 
-use super::contract::{contract, opened, undetached};
+use super::contract::{contract, undetached};
+use super::open::opened;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -146,10 +147,14 @@ impl Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let mut f = undetached(f);
         if options.simplify {
-            f = opened(&f.simplify());
+            f = f.simplify();
         }
         if options.fuse {
             f = contract(&f);
+        }
+        // Last, so that nothing inside a kernel is fused: opened or not, it gives the same bits.
+        if options.simplify {
+            f = opened(&f);
         }
         let graph = f.graph();
         let mut varies = vec![false; graph.len()];
