@@ -5,60 +5,64 @@
 
 mod gamma;
 
-use crate::op::{EdgeMap, Machine, Real, lit};
+use crate::op::{EdgeMap, Machine, Op, Real, lit};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
+    /// The operation that is nothing but a call of it.
+    pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64) -> f64,
     pub(crate) f32: extern "C" fn(f32) -> f32,
 }
 
 /// A routine of two arguments, in both widths.
 pub struct Library2 {
+    /// The operation that is nothing but a call of it.
+    pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64, f64) -> f64,
     pub(crate) f32: extern "C" fn(f32, f32) -> f32,
 }
 
 macro_rules! library {
-    ($($NAME:ident: $Library:ident($($x:ident),*) = $f64:expr, $f32:expr;)*) => { $(
+    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => { $(
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
             extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
-            $Library { f64: wide, f32: narrow }
+            $Library { op: $op, f64: wide, f32: narrow }
         };
     )* };
 }
 library! {
-    CBRT: Library1(x) = f64::cbrt, f32::cbrt;
-    EXP: Library1(x) = f64::exp, f32::exp;
-    EXP2: Library1(x) = f64::exp2, f32::exp2;
-    EXP_M1: Library1(x) = f64::exp_m1, f32::exp_m1;
-    LN: Library1(x) = f64::ln, f32::ln;
-    LN_1P: Library1(x) = f64::ln_1p, f32::ln_1p;
-    LOG2: Library1(x) = f64::log2, f32::log2;
-    LOG10: Library1(x) = f64::log10, f32::log10;
-    SIN: Library1(x) = f64::sin, f32::sin;
-    COS: Library1(x) = f64::cos, f32::cos;
-    TAN: Library1(x) = f64::tan, f32::tan;
-    ASIN: Library1(x) = f64::asin, f32::asin;
-    ACOS: Library1(x) = f64::acos, f32::acos;
-    ATAN: Library1(x) = f64::atan, f32::atan;
-    SINH: Library1(x) = f64::sinh, f32::sinh;
-    COSH: Library1(x) = f64::cosh, f32::cosh;
-    TANH: Library1(x) = f64::tanh, f32::tanh;
-    ASINH: Library1(x) = libm::asinh, libm::asinhf;
-    ACOSH: Library1(x) = libm::acosh, libm::acoshf;
-    ATANH: Library1(x) = libm::atanh, libm::atanhf;
-    ERF: Library1(x) = libm::erf, libm::erff;
-    ERFC: Library1(x) = libm::erfc, libm::erfcf;
-    LGAMMA: Library1(x) = libm::lgamma, libm::lgammaf;
-    DIGAMMA: Library1(x) = gamma::digamma, |x| gamma::digamma(x as f64) as f32;
-    POWF: Library2(x, y) = f64::powf, f32::powf;
-    HYPOT: Library2(x, y) = f64::hypot, f32::hypot;
-    ATAN2: Library2(y, x) = f64::atan2, f32::atan2;
-    REM: Library2(x, y) = |x: f64, y: f64| x % y, |x: f32, y: f32| x % y;
-    POLYGAMMA: Library2(n, x) = gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
+    CBRT: Library1(x) = Some(Op::Cbrt), f64::cbrt, f32::cbrt;
+    EXP: Library1(x) = Some(Op::Exp), f64::exp, f32::exp;
+    EXP2: Library1(x) = Some(Op::Exp2), f64::exp2, f32::exp2;
+    EXP_M1: Library1(x) = Some(Op::ExpM1), f64::exp_m1, f32::exp_m1;
+    LN: Library1(x) = Some(Op::Ln), f64::ln, f32::ln;
+    LN_1P: Library1(x) = Some(Op::Ln1p), f64::ln_1p, f32::ln_1p;
+    LOG2: Library1(x) = Some(Op::Log2), f64::log2, f32::log2;
+    LOG10: Library1(x) = Some(Op::Log10), f64::log10, f32::log10;
+    SIN: Library1(x) = Some(Op::Sin), f64::sin, f32::sin;
+    COS: Library1(x) = Some(Op::Cos), f64::cos, f32::cos;
+    TAN: Library1(x) = Some(Op::Tan), f64::tan, f32::tan;
+    ASIN: Library1(x) = Some(Op::Asin), f64::asin, f32::asin;
+    ACOS: Library1(x) = Some(Op::Acos), f64::acos, f32::acos;
+    ATAN: Library1(x) = Some(Op::Atan), f64::atan, f32::atan;
+    SINH: Library1(x) = Some(Op::Sinh), f64::sinh, f32::sinh;
+    COSH: Library1(x) = Some(Op::Cosh), f64::cosh, f32::cosh;
+    TANH: Library1(x) = Some(Op::Tanh), f64::tanh, f32::tanh;
+    ASINH: Library1(x) = Some(Op::Asinh), libm::asinh, libm::asinhf;
+    ACOSH: Library1(x) = Some(Op::Acosh), libm::acosh, libm::acoshf;
+    ATANH: Library1(x) = Some(Op::Atanh), libm::atanh, libm::atanhf;
+    ERF: Library1(x) = Some(Op::Erf), libm::erf, libm::erff;
+    ERFC: Library1(x) = Some(Op::Erfc), libm::erfc, libm::erfcf;
+    LGAMMA: Library1(x) = Some(Op::Lgamma), libm::lgamma, libm::lgammaf;
+    DIGAMMA: Library1(x) = Some(Op::Digamma), gamma::digamma, |x| gamma::digamma(x as f64) as f32;
+    POWF: Library2(x, y) = Some(Op::Powf), f64::powf, f32::powf;
+    HYPOT: Library2(x, y) = Some(Op::Hypot), f64::hypot, f32::hypot;
+    ATAN2: Library2(y, x) = Some(Op::Atan2), f64::atan2, f32::atan2;
+    REM: Library2(x, y) = Some(Op::Rem), |x: f64, y: f64| x % y, |x: f32, y: f32| x % y;
+    POLYGAMMA: Library2(n, x) = None, gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
 }
 
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect

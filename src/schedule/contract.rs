@@ -76,45 +76,6 @@ impl Sums {
     }
 }
 
-/// Lays open softplus and sigmoid of the same number, as their kernels are written, so that they share the exponential: a
-/// logistic loss and its gradient have both.
-pub(super) fn opened(f: &Function) -> Function {
-    const BOTH: u8 = 3;
-    let graph = f.graph();
-    let mut applied = vec![0u8; graph.len()];
-    for id in graph.ids() {
-        let bit = match graph.node(id).kind() {
-            Kind::Apply(Op::Softplus) => 1,
-            Kind::Apply(Op::Sigmoid) => 2,
-            _ => continue,
-        };
-        graph.operands(id).for_each(|operand| applied[operand.index()] |= bit);
-    }
-    if !applied.contains(&BOTH) {
-        return f.clone();
-    }
-    f.rebuild(|graph, new, id, args| {
-        let node = graph.node(id);
-        let mut make = |kind: Kind, args: &[NodeId]| new.intern(kind, args, node.location());
-        let (Kind::Apply(op @ (Op::Softplus | Op::Sigmoid)), &[x]) = (node.kind(), args) else { return make(node.kind(), args) };
-        if graph.operands(id).any(|operand| applied[operand.index()] != BOTH) {
-            return make(node.kind(), args);
-        }
-        let size = make(Kind::Apply(Op::Abs), &[x]);
-        let minus = make(Kind::Apply(Op::Neg), &[size]);
-        let e = make(Kind::Apply(Op::Exp), &[minus]);
-        if op == Op::Softplus {
-            let (relu, ln) = (make(Kind::Apply(Op::Relu), &[x]), make(Kind::Apply(Op::Ln1p), &[e]));
-            return make(Kind::Apply(Op::Add), &[relu, ln]);
-        }
-        let (zero, one) = (make(Kind::constant(0.0), &[]), make(Kind::constant(1.0), &[]));
-        let negative = make(Kind::Apply(Op::Lt), &[x, zero]);
-        let above = make(Kind::Apply(Op::Select), &[negative, e, one]);
-        let below = make(Kind::Apply(Op::Add), &[one, e]);
-        make(Kind::Apply(Op::Div), &[above, below])
-    })
-}
-
 /// Drops what only matters to derivatives.
 pub(super) fn undetached(f: &Function) -> Function {
     let is_detach = |id: NodeId| f.graph().node(id).kind() == Kind::Apply(Op::Detach);

@@ -5,6 +5,7 @@
 
 mod contract;
 mod interpret;
+mod open;
 mod program;
 mod rows;
 mod scalar;

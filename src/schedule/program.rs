@@ -1,6 +1,7 @@
 //! The lowered program.
 
-use super::contract::{contract, opened, undetached};
+use super::contract::{contract, undetached};
+use super::open::opened;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -144,10 +145,14 @@ impl Function {
 pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     let mut f = undetached(f);
     if options.simplify {
-        f = opened(&f.simplify());
+        f = f.simplify();
     }
     if options.fuse {
         f = contract(&f);
+    }
+    // Last, so that nothing inside a kernel is fused: opened or not, it gives the same bits.
+    if options.simplify {
+        f = opened(&f);
     }
     debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f

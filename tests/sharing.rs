@@ -1,0 +1,48 @@
+//! Kernels that share a call of a library routine are laid open in the lowered program: fewer calls, and the same bits.
+
+use wengert::{Expr, Function, Options, Scalar, Width, lit};
+
+/// Calls of routines in the native code.
+fn calls(f: &Function) -> usize {
+    f.lower_with(Options::new().fuse(false)).clif().unwrap().matches("call_indirect").count()
+}
+
+#[test]
+fn kernels_share_their_calls() {
+    type Body = fn(Expr, Expr) -> Vec<Expr>;
+    let bodies: [(Body, usize); 9] = [
+        (|x, _| vec![x.softplus(), x.sigmoid()], 2),
+        (|x, _| vec![x.softplus(), x.sin()], 3),
+        (|x, y| vec![x.softplus(), y.sigmoid()], 3),
+        (|x, y| vec![x.xlogy(y), (x + 1.0).xlogy(y), y.ln()], 1),
+        (|x, y| vec![x.log(y), (x * x).log(y)], 3),
+        (|x, y| vec![x.log_add_exp(y), y.log_add_exp(x), x.log_add_exp(y).sigmoid()], 5),
+        (|x, _| vec![x.norm_cdf(), (x * -std::f64::consts::FRAC_1_SQRT_2).erfc()], 2),
+        (|x, _| vec![x.powi(20), x.powf(lit(20.0))], 1),
+        (|x, y| vec![x.polygamma(2), y.polygamma(2), x.copysign(y), x.round()], 2),
+    ];
+    for (k, (body, expected)) in bodies.into_iter().enumerate() {
+        for width in [Width::F64, Width::F32] {
+            let f = Function::trace_in(width, ["x", "y"], |[x, y]| body(x, y)).unwrap();
+            assert_eq!(calls(&f), expected, "body {k}: {f}");
+            let f = Function::trace_in(width, ["x", "y"], |[x, y]| (body(x, y), x * y)).unwrap();
+            match width {
+                Width::F64 => same::<f64>(&f, f64::to_bits),
+                Width::F32 => same::<f32>(&f, |v| v.to_bits() as u64),
+            }
+        }
+    }
+}
+
+/// Simplified or not, interpreted or native: the same bits, all NaNs being equal.
+fn same<T: Scalar>(f: &Function, bits: fn(T) -> u64) {
+    let bits = |y: Vec<T>| y.into_iter().map(|v| if v.to_f64().is_nan() { u64::MAX } else { bits(v) }).collect::<Vec<_>>();
+    let (plain, shared) = (f.lower_with(Options::new().simplify(false)), f.lower());
+    let native = shared.compile().unwrap();
+    let special = [-3.5, -0.0, 0.0, 0.25, 1.0, 40.0, -800.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(lit::<T>);
+    for x in special.iter().flat_map(|&x| special.map(|y| [x, y])) {
+        let expected = bits(plain.call_vec(&x).unwrap());
+        assert_eq!(bits(shared.call_vec(&x).unwrap()), expected, "{f} at {x:?}");
+        assert_eq!(bits(native.call_vec(&x).unwrap()), expected, "{f} at {x:?}");
+    }
+}
