@@ -1,4 +1,18 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | writing functions | [`Real`], [`lit`], [`select`] |
+//! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
+//! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
+//! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
+//! | training | [`optim::Optimizer`], [`optim::Rule`] |
+//! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
+//! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
+//! | the operations, and how they differentiate | [`Op`], [`ArrayOp`], [`EdgeMap`] |
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]

@@ -21,7 +21,7 @@ mod rounding;
 
 pub use report::Report;
 
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;
 use crate::op::Real;
 
@@ -80,6 +80,7 @@ impl<B: Body> Body for &B {
 ///
 /// # Errors
 /// If two modes disagree ([`Error::is_disagreement`]); if the function cannot be traced or compiled.
+#[track_caller]
 pub fn gradients(body: &impl Body, x: &[f64]) -> Result<Report> {
     Check::new().run(body, x)
 }
@@ -159,10 +160,11 @@ impl Check {
     ///
     /// # Errors
     /// As [`gradients`].
+    #[track_caller]
     pub fn run(&self, body: &impl Body, x: &[f64]) -> Result<Report> {
         if let Some(n) = body.input_len().filter(|&n| n != x.len()) {
-            let message = format!("the function takes {n} numbers, and the point has {}", x.len());
-            return Err(Error::new(ErrorKind::Length, message));
+            let message = format!("the function takes {}, and the point has {}", count(n, "number"), x.len());
+            return Err(Error::here(ErrorKind::Length, message));
         }
         let mut report = Report::new(*self);
         modes::run(body, x, &mut report)?;

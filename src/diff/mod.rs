@@ -110,6 +110,13 @@ impl Function {
 
     /// The Jacobian ∂yᵢ/∂xⱼ, row by row (m×n numbers in one output `jacobian`), swept in the cheaper mode.
     ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| [x * y, x + y, x * x])?;
+    /// assert_eq!(f.jacobian()?.eval(&[3.0, 2.0])?, [2.0, 3.0, 1.0, 1.0, 6.0, 0.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If no input is active, or all outputs are auxiliary.
     #[track_caller]
@@ -156,6 +163,15 @@ impl Function {
 
     /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
     /// over reverse.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * x * y)?;
+    /// assert_eq!(f.hessian()?.eval(&[3.0, 2.0])?, [4.0, 6.0, 6.0, 0.0]);
+    /// // times the vector (1, 2): inputs, then the direction
+    /// assert_eq!(f.hvp()?.eval(&[3.0, 2.0, 1.0, 2.0])?, [16.0, 6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Function::grad`].

@@ -323,6 +323,17 @@ impl Function {
     }
 
     /// The outputs at a point, in any arithmetic: numbers, duals, or handles of a trace, which inlines the function there.
+    /// For many points, [`Function::compile`] is the faster way.
+    ///
+    /// ```
+    /// use wengert::{Dual, Function};
+    /// let f = Function::trace(["a", "b"], |[a, b]| a * b)?;
+    /// assert_eq!(f.eval(&[2.0, 3.0])?, [6.0]);
+    /// assert_eq!(f.eval(&[Dual::new(2.0, 1.0), 3.0.into()])?[0].eps(), 3.0);
+    /// let g = Function::trace("x", |x| Ok(f.eval(&[x, x.sin()])?[0] + 1.0))?; // x·sin x + 1
+    /// assert_eq!(g.eval(&[0.0])?, [1.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If `x` is not as long as the inputs together.
