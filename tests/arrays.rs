@@ -356,3 +356,12 @@ fn random_programs() {
         evaluate("random program's adjoints", &f.vjp().unwrap(), &x.iter().cloned().chain(seeds).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn many_axes_have_a_limit() {
+    let axes = |n: usize| format!("x[{}]", vec!["1"; n].join(","));
+    let f = traced(axes(16).as_str(), |x| x * 2.0);
+    assert_eq!(evaluate("sixteen axes", &f, &[Array::new([1; 16], vec![3.0]).unwrap()])[0].data(), [6.0]);
+    let refused = traced(axes(17).as_str(), |x| x * 2.0).compile_arrays().unwrap_err();
+    assert!(refused.is_limit(), "{refused}");
+}

@@ -5,6 +5,7 @@ use super::function::Function;
 use super::node::{Kind, NodeId, Width};
 use super::parse;
 use crate::error::{Error, Result};
+use crate::op::Shape;
 use std::{fmt, str::FromStr};
 
 impl Function {
@@ -21,7 +22,8 @@ impl Function {
     ///
     /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
     /// `nan:` with the 16 hexadecimal digits of another NaN; it is rounded to the width. `;` starts a comment. White space
-    /// and line breaks only separate. Equal nodes are merged and unused ones dropped, so ids may change.
+    /// and line breaks only separate. Functions of arrays are printed, with the shapes of their inputs and the attributes of array
+    /// operations in brackets, but not read. Equal nodes are merged and unused ones dropped, so ids may change.
     ///
     /// ```
     /// use wengert::Function;
@@ -58,7 +60,11 @@ impl fmt::Display for Function {
         write!(out, "function {} (", self.width)?;
         for (k, input) in self.inputs.iter().enumerate() {
             let marker = if input.active { "" } else { "inactive " };
-            group(out, k, marker, &input.name, input.range().map(NodeId::new))?;
+            let declared = match input.shape {
+                Shape::SCALAR => input.name.clone(),
+                shape => format!("{}{shape}", input.name),
+            };
+            group(out, k, marker, &declared, input.range().map(NodeId::new))?;
         }
         out.write_str(") -> (")?;
         for (k, output) in self.outputs.iter().enumerate() {

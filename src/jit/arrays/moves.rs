@@ -1,5 +1,6 @@
 //! What is not a loop over numbers: copies along strides, gathers, partial sums, extremes, matrix products.
 
+use super::stages::MAX_RANK;
 use crate::schedule::Scalar;
 
 /// A box of places in memory: lengths, and the distance between neighbours along each axis.
@@ -27,7 +28,7 @@ impl Strided {
         if self.len() == 0 {
             return;
         }
-        let mut index = [0usize; 16];
+        let mut index = [0usize; MAX_RANK];
         let mut at = self.offset;
         loop {
             f(at);
@@ -164,7 +165,7 @@ pub(super) fn extreme<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, large
     if x.is_empty() {
         return y.fill(crate::op::lit(empty));
     }
-    let mut index = [0usize; 16];
+    let mut index = [0usize; MAX_RANK];
     let mut at = 0isize;
     for &v in x {
         let first = index[..lengths.len()].iter().zip(&to.strides).all(|(&i, &stride)| stride != 0 || i == 0);

@@ -2,7 +2,7 @@
 
 use super::moves;
 use super::plan::{Action, Lengths, Place, Plan, RunLoop, Space};
-use super::stages::{Stage, Stages};
+use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Width};
 use crate::jit::native::{self, RowsFn};
@@ -219,7 +219,7 @@ impl ArrayCode {
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         let mut pointers: smallvec::SmallVec<[*mut T; 32]> = run.places.iter().map(|&place| call.address(place)).collect();
-        let mut index = [0usize; 16];
+        let mut index = [0usize; MAX_RANK];
         let segments = &looped.native.functions;
         native::with_scratch(looped.native.scratch, |scratch| {
             loop {

@@ -1,6 +1,6 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Builder, Function, Graph, InputGroup, Kind, NodeId, OutputGroup};
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
@@ -50,6 +50,9 @@ pub(super) struct Stages {
     pub(super) stages: Vec<Stage>,
 }
 
+/// Walks over places keep an index per axis on the stack.
+pub(super) const MAX_RANK: usize = 16;
+
 /// What is decided about the nodes before the loops are made.
 struct Analysis<'f> {
     f: &'f Function,
@@ -64,8 +67,12 @@ struct Analysis<'f> {
 
 impl Stages {
     pub(super) fn new(f: Function, options: Options) -> Result<Stages> {
-        let analysis = Analysis::new(&f);
         let graph = f.graph();
+        if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
+            let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
+            return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
+        }
+        let analysis = Analysis::new(&f);
         let mut groups: FxHashMap<(u32, Shape), Vec<NodeId>> = FxHashMap::default();
         let mut order: Vec<(u32, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
