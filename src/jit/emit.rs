@@ -3,7 +3,7 @@
 use crate::graph::Width;
 use crate::kernels::{Library1, Library2};
 use crate::op::Machine;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Type, Value, condcodes::FloatCC, types};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use std::{
@@ -26,6 +26,36 @@ impl<'f> Emitter<'f> {
             Width::F32 => types::F32,
             Width::F64 => types::F64,
         }
+    }
+
+    /// The vector whose first lane a number is in.
+    pub(super) fn lanes(&self) -> Type {
+        match self.width {
+            Width::F32 => types::F32X4,
+            Width::F64 => types::F64X2,
+        }
+    }
+
+    /// A known truth value.
+    pub(super) fn flag(&self, holds: bool) -> Value {
+        let lanes = self.lanes().as_int();
+        let mut builder = self.builder.borrow_mut();
+        let lane = builder.ins().iconst(lanes.lane_type(), if holds { -1 } else { 0 });
+        builder.ins().splat(lanes, lane)
+    }
+
+    /// A truth value as bits of a number, to be stored.
+    pub(super) fn mask_to_number(&self, mask: Value) -> Value {
+        let mut builder = self.builder.borrow_mut();
+        let v = builder.ins().bitcast(self.lanes(), MemFlagsData::new(), mask);
+        builder.ins().extractlane(v, 0)
+    }
+
+    /// And back.
+    pub(super) fn number_to_mask(&self, v: Value) -> Value {
+        let mut builder = self.builder.borrow_mut();
+        let v = builder.ins().splat(self.lanes(), v);
+        builder.ins().bitcast(self.lanes().as_int(), MemFlagsData::new(), v)
     }
 
     pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
@@ -67,7 +97,8 @@ pub(super) struct Emit<'e, 'f> {
     pub(super) v: Value,
 }
 
-/// A truth value in native code: 0 or 1 in a byte.
+/// A truth value in native code: all bits of the first lane of a vector, or none. A selection is then arithmetic on bits, where
+/// one by a flag would be a branch, and a mispredicted one half of the time on data.
 #[derive(Copy, Clone)]
 pub(super) struct EmitMask<'e, 'f> {
     emitter: &'e Emitter<'f>,
@@ -80,7 +111,11 @@ impl<'e, 'f> Emit<'e, 'f> {
     }
 
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
-        self.emitter.mask(self.emitter.builder.borrow_mut().ins().fcmp(condition, self.v, y.v))
+        let lanes = self.emitter.lanes();
+        let mut builder = self.emitter.builder.borrow_mut();
+        let x = builder.ins().splat(lanes, self.v);
+        let y = builder.ins().splat(lanes, y.v);
+        self.emitter.mask(builder.ins().fcmp(condition, x, y))
     }
 }
 
@@ -109,8 +144,7 @@ impl ops::Not for EmitMask<'_, '_> {
     type Output = Self;
     fn not(self) -> Self {
         let mut builder = self.emitter.builder.borrow_mut();
-        let one = builder.ins().iconst(types::I8, 1);
-        let v = builder.ins().bxor(self.v, one);
+        let v = builder.ins().bnot(self.v);
         EmitMask { v, ..self }
     }
 }
@@ -151,7 +185,14 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         self.compare(FloatCC::Equal, y)
     }
     fn select(m: Self::Mask, a: Self, b: Self) -> Self {
-        a.with(|builder| builder.ins().select(m.v, a.v, b.v))
+        let lanes = a.emitter.lanes();
+        a.with(|builder| {
+            let mask = builder.ins().bitcast(lanes, MemFlagsData::new(), m.v);
+            let a = builder.ins().splat(lanes, a.v);
+            let b = builder.ins().splat(lanes, b.v);
+            let chosen = builder.ins().bitselect(mask, a, b);
+            builder.ins().extractlane(chosen, 0)
+        })
     }
     fn call1(self, f: &'static Library1) -> Self {
         Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v]), ..self }

@@ -226,7 +226,11 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             }
             self.local[k - self.range.start] = Some(v);
             if let Some(offset) = self.slot(k as u32) {
-                self.with(|b| b.ins().store(flags(), v, self.scratch, offset));
+                let number = match step.dtype() {
+                    DType::Mask => self.emitter.mask_to_number(v),
+                    DType::Float | DType::Index => v,
+                };
+                self.with(|b| b.ins().store(flags(), number, self.scratch, offset));
             }
         }
     }
@@ -276,7 +280,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
                     v
                 }
             },
-            Kind::Flag(b) => self.with(|builder| builder.ins().iconst(types::I8, b as i64)),
+            Kind::Flag(b) => self.emitter.flag(b),
             Kind::Input(slot) => match self.kept.get(&step).copied().or_else(|| self.recently_loaded(step)) {
                 Some(v) => v,
                 None => {
@@ -326,11 +330,11 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
 
     fn load_scratch(&self, step: u32) -> Value {
         let offset = self.slot(step).expect("a value that crosses segments has a slot");
-        let ty = match self.program.steps[step as usize].dtype() {
-            DType::Float | DType::Index => self.emitter.float(),
-            DType::Mask => types::I8,
-        };
-        self.load(ty, self.scratch, offset)
+        let v = self.load(self.emitter.float(), self.scratch, offset);
+        match self.program.steps[step as usize].dtype() {
+            DType::Float | DType::Index => v,
+            DType::Mask => self.emitter.number_to_mask(v),
+        }
     }
 
     fn load(&self, ty: Type, base: Value, offset: i32) -> Value {
