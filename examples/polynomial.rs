@@ -63,12 +63,8 @@ fn main() -> Outcome {
     assert!((predict(w, 2.0) - 34.0).abs() < 0.01, "the prediction at 2 is about 34");
 
     let function = Function::trace((["bias", "w1", "w2", "w3"], "x"), |(w, x)| ("prediction", predict(w, x)))?;
-    Saved {
-        about: format!("y = x + 2x² + 3x³ fitted on {POINTS} points from −π to π: RMSProp, {STEPS} steps"),
-        function: function.to_string(),
-        parameters: w.to_vec(),
-    }
-    .save("polynomial.json")?;
+    let about = format!("y = x + 2x² + 3x³ fitted on {POINTS} points from −π to π: RMSProp, {STEPS} steps");
+    Saved::new(about, &function, w.to_vec()).save("polynomial.json")?;
     let line = losses.iter().enumerate().step_by(10).map(|(k, &loss)| (k as f64, loss));
     Chart::new("RMSProp at a fixed rate ends in a cycle around the minimum", "step", "mean squared error")
         .log(false, true)

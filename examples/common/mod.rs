@@ -1,9 +1,12 @@
-//! What the examples share: reproducible random numbers, reading data, timing, line charts.
+//! What the examples share: reproducible random numbers, reading data, timing, line charts, training.
 
 #![allow(dead_code, reason = "every example uses a part of it")]
 
 pub mod chart;
+pub mod classifier;
+pub mod images;
 pub mod saved;
+pub mod training;
 
 use std::{
     error::Error,
