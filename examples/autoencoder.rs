@@ -1,11 +1,11 @@
 //! An autoencoder squeezes images of digits through a few numbers, and learns to get the images back.
 //!
 //! 64 → 32 → 2 → 32 → 64 units with ReLU between, a sigmoid at the end, trained with Adam on the 1,797 digits that ship with
-//! the repository; nobody tells it which digit is which. With two numbers the images can be laid out on a plane; eight
-//! keep more of them.
+//! the repository (with 128 hidden units on MNIST); nobody tells it which digit is which. With two numbers the images can be
+//! laid out on a plane; eight keep more of them.
 //!
 //!     cargo run --release --example autoencoder
-//!     cargo run --release --example autoencoder -- --mnist      # on MNIST, if tools/fetch-mnist was run
+//!     cargo run --release --example autoencoder -- --mnist      # on MNIST, if tools/fetch-mnist was run; about a minute
 
 mod common;
 
