@@ -43,7 +43,7 @@ pub use graph::{Axes, Graph, InputGroup, Kind, Node, NodeId, OutputGroup};
 pub use jit::{Compiled, CompiledArrays, CompiledRows, Report};
 pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
-pub use simplify::{Licence, Rule, Simplify};
+pub use simplify::{Licence, Rewrite, Simplify};
 
 /// The documentation's examples, compiled and run as tests.
 #[cfg(doctest)]

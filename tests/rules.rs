@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, SPECIAL, same, same32};
 use std::collections::BTreeMap;
-use wengert::{Expr, Function, Licence, Op, Options, Real, Rule, Scalar, Simplify, Value, Width, lit};
+use wengert::{Expr, Function, Licence, Op, Options, Real, Rewrite, Scalar, Simplify, Value, Width, lit};
 
 /// One side of a rule.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ fn fits(licence: Licence, v: f64) -> bool {
 }
 
 /// Both sides at one assignment; `None` where the licence says nothing.
-fn holds<T: Scalar>(rule: &Rule, sides: &[Side; 2], bound: &BTreeMap<String, Value<T, bool>>) -> Option<bool> {
+fn holds<T: Scalar>(rule: &Rewrite, sides: &[Side; 2], bound: &BTreeMap<String, Value<T, bool>>) -> Option<bool> {
     let mut largest = 0.0f64;
     let mut ordinary = true;
     let [left, right] = [0, 1].map(|k| {
@@ -101,7 +101,7 @@ fn holds<T: Scalar>(rule: &Rule, sides: &[Side; 2], bound: &BTreeMap<String, Val
     }
 }
 
-fn rule_holds<T: Scalar>(rule: &Rule, rng: &mut Rng) {
+fn rule_holds<T: Scalar>(rule: &Rewrite, rng: &mut Rng) {
     let sides = [rule.left, rule.right].map(Side::parse);
     let mut names = Vec::new();
     sides.iter().for_each(|side| side.variables(&mut names));
@@ -142,7 +142,7 @@ fn rule_holds<T: Scalar>(rule: &Rule, rng: &mut Rng) {
 
 #[test]
 fn every_rule_holds_as_licensed() {
-    for (k, rule) in Rule::ALL.iter().enumerate() {
+    for (k, rule) in Rewrite::ALL.iter().enumerate() {
         rule_holds::<f64>(rule, &mut Rng(k as u64));
         rule_holds::<f32>(rule, &mut Rng(k as u64 + 1000));
     }
@@ -150,18 +150,18 @@ fn every_rule_holds_as_licensed() {
 
 #[test]
 fn names_are_unique() {
-    let names: std::collections::HashSet<_> = Rule::ALL.iter().map(|rule| rule.name).collect();
-    assert_eq!(names.len(), Rule::ALL.len());
+    let names: std::collections::HashSet<_> = Rewrite::ALL.iter().map(|rule| rule.name).collect();
+    assert_eq!(names.len(), Rewrite::ALL.len());
 }
 
 /// Where a rule is wrong outside its licence, the licence is not wider than need be: some float tells.
 #[test]
 fn no_licence_is_too_narrow() {
-    for rule in Rule::ALL.iter().filter(|rule| rule.licence != Licence::Exact) {
+    for rule in Rewrite::ALL.iter().filter(|rule| rule.licence != Licence::Exact) {
         let sides = [rule.left, rule.right].map(Side::parse);
         let mut names = Vec::new();
         sides.iter().for_each(|side| side.variables(&mut names));
-        let exact = Rule { licence: Licence::Exact, ..*rule };
+        let exact = Rewrite { licence: Licence::Exact, ..*rule };
         let mut rng = Rng(9);
         let told = (0..200_000).any(|_| {
             let bound = names.iter().map(|name| (name.clone(), Value::Num(rng.any()))).collect();
@@ -171,7 +171,7 @@ fn no_licence_is_too_narrow() {
     }
 }
 
-fn left_side(rule: &Rule) -> Function {
+fn left_side(rule: &Rewrite) -> Function {
     let side = Side::parse(rule.left);
     let mut names = Vec::new();
     side.variables(&mut names);
@@ -200,7 +200,7 @@ fn operations(f: &Function) -> Vec<Op> {
 /// Where a rule's left side occurs, it is rewritten when its licence is given, and only then.
 #[test]
 fn every_rule_fires_when_allowed() {
-    for rule in Rule::ALL {
+    for rule in Rewrite::ALL {
         let f = left_side(rule);
         let (rounding, finite) = match rule.licence {
             Licence::Exact => (false, false),

@@ -7,7 +7,7 @@
 mod pattern;
 mod rules;
 
-pub use rules::{Licence, Rule};
+pub use rules::{Licence, Rewrite};
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
 use crate::op::{ArrayOp, Op, Shape, Value};

@@ -1,6 +1,6 @@
 //! The rules' patterns: parsed once, matched against nodes that are about to be made.
 
-use super::rules::{Licence, Rule};
+use super::rules::{Licence, Rewrite};
 use crate::graph::{Args, Graph, Kind, NodeId};
 use crate::op::Op;
 use rustc_hash::FxHashMap;
@@ -117,7 +117,7 @@ pub(super) fn prepared() -> &'static Prepared {
     static PREPARED: OnceLock<Prepared> = OnceLock::new();
     PREPARED.get_or_init(|| {
         let mut by_op: FxHashMap<Op, Vec<PreparedRule>> = FxHashMap::default();
-        for rule in Rule::ALL {
+        for rule in Rewrite::ALL {
             let (left, right) = (Pattern::parse(rule.left), Pattern::parse(rule.right));
             let Pattern::Node(op, _) = left else { panic!("the rule `{}` matches everything", rule.name) };
             by_op.entry(op).or_default().push(PreparedRule { licence: rule.licence, left, right });

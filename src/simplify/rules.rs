@@ -18,7 +18,7 @@ pub enum Licence {
 
 /// A rewrite, from left to right.
 #[derive(Copy, Clone, Debug)]
-pub struct Rule {
+pub struct Rewrite {
     /// What it is called.
     pub name: &'static str,
     /// When it holds.
@@ -29,14 +29,14 @@ pub struct Rule {
     pub right: &'static str,
 }
 
-const fn rule(name: &'static str, licence: Licence, left: &'static str, right: &'static str) -> Rule {
-    Rule { name, licence, left, right }
+const fn rule(name: &'static str, licence: Licence, left: &'static str, right: &'static str) -> Rewrite {
+    Rewrite { name, licence, left, right }
 }
 
-impl Rule {
+impl Rewrite {
     /// Every rule that is a line of text. (Constant folding, integer powers and division by powers of two compute with
     /// numbers, and are code.)
-    pub const ALL: &'static [Rule] = &{
+    pub const ALL: &'static [Rewrite] = &{
         use Licence::{Exact, Finite, Real, Rounding};
         [
             rule("neg-neg", Exact, "(neg (neg x))", "x"),
