@@ -50,6 +50,8 @@ pub use simplify::{Licence, Rewrite, Simplify};
 mod documentation {
     #[doc = include_str!("../docs/arrays.md")]
     mod arrays {}
+    #[doc = include_str!("../docs/from-pytorch.md")]
+    mod from_pytorch {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }
