@@ -20,8 +20,8 @@ use std::{fmt, sync::Arc};
 
 /// A function of arrays as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
 ///
-/// A call takes a slice per input and per output, each in row-major order. Open axes get their lengths from the slices. A call
-/// allocates nothing after a thread's first one of these lengths.
+/// A call takes a slice per input and per output, each in row-major order. Open axes get their lengths from the slices. Values
+/// between are kept in a workspace of the thread, which is allocated once; a call otherwise allocates only a little for its lengths.
 #[derive(Clone)]
 pub struct CompiledArrays {
     code: Arc<ArrayCode>,

@@ -156,61 +156,48 @@ impl ArrayCode {
 
     fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
         match action {
-            Action::Fill(to, v) => call.write(*to).fill(crate::op::lit(*v)),
-            Action::Copy { from, to } => {
-                let (from, to) = call.pair(*from, *to);
-                to.copy_from_slice(from);
-            }
+            Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
+            Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
-            Action::Read { from, places, to } => {
-                let (from, to) = call.pair(*from, *to);
-                moves::read(from, places, to);
-            }
-            Action::Write { from, to, places, clear } => {
-                let (from, to) = call.pair(*from, *to);
+            Action::Read { from, places, to } => call.with([*from], *to, |[from], to| moves::read(from, places, to)),
+            Action::Write { from, to, places, clear } => call.with([*from], *to, |[from], to| {
                 if *clear {
                     to.fill(T::default());
                 }
                 moves::write(from, to, places);
-            }
+            }),
             Action::MatMul { a, b, c, each, count } => {
                 for k in 0..*count {
                     let part = |place: &Place, size: usize| Place { offset: place.offset + k * size, len: size, ..*place };
-                    let (x, z) = call.pair(part(a, each.m * each.k), part(c, each.m * each.n));
-                    let y = call.read(part(b, each.k * each.n));
-                    each.run(x, y, z);
+                    let factors = [part(a, each.m * each.k), part(b, each.k * each.n)];
+                    call.with(factors, part(c, each.m * each.n), |[x, y], z| each.run(x, y, z));
                 }
             }
             Action::Check { index, len, node } => {
-                if let Some(bad) = call.read(*index).iter().find(|v| v.to_f64() >= *len as f64) {
+                let nowhere = Place { len: 0, ..*index };
+                let outside = |v: &&T| !(0.0..*len as f64).contains(&v.to_f64());
+                if let Some(bad) = call.with([*index], nowhere, |[index], _| index.iter().find(outside).copied()) {
                     let message = format!("an index is {bad:?}, and the axis has the length {len}");
                     return Err(Error::new(ErrorKind::Value, message).at(self.stages.f.graph().node(*node).location()));
                 }
             }
             Action::Gather { x, index, to, along } => {
-                let (x, to) = call.pair(*x, *to);
-                moves::gather(x, call.read(*index), *along, to);
+                call.with([*x, *index], *to, |[x, index], to| moves::gather(x, index, *along, to))
             }
             Action::ScatterAdd { x, index, to, along } => {
-                let (x, to) = call.pair(*x, *to);
-                moves::scatter_add(x, call.read(*index), *along, to);
+                call.with([*x, *index], *to, |[x, index], to| moves::scatter_add(x, index, *along, to))
             }
-            Action::CumSum { x, to, along, reverse } => {
-                let (x, to) = call.pair(*x, *to);
-                moves::cumsum(x, *along, *reverse, to);
-            }
-            Action::Iota { to, along } => moves::iota(*along, call.write(*to)),
+            Action::CumSum { x, to, along, reverse } => call.with([*x], *to, |[x], to| moves::cumsum(x, *along, *reverse, to)),
+            Action::Iota { to, along } => call.with([], *to, |[], to| moves::iota(*along, to)),
             Action::ArgMax { x, to, along, node } => {
-                let (x, to) = call.pair(*x, *to);
                 if along.len == 0 {
                     let at = self.stages.f.graph().node(*node).location();
                     return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(at));
                 }
-                moves::argmax(x, *along, to);
+                call.with([*x], *to, |[x], to| moves::argmax(x, *along, to));
             }
             Action::Extreme { x, to, lengths, places, largest } => {
-                let (x, to) = call.pair(*x, *to);
-                moves::extreme(x, lengths, places, *largest, to);
+                call.with([*x], *to, |[x], to| moves::extreme(x, lengths, places, *largest, to));
             }
         }
         Ok(())
@@ -272,20 +259,14 @@ impl<T: Scalar> Call<'_, '_, T> {
         base.wrapping_add(place.offset)
     }
 
-    fn read(&mut self, place: Place) -> &'static [T] {
-        let address = self.address(place);
-        // SAFETY: the plan keeps places within their slices, and live values in the workspace apart; the slice does not outlive
-        // the action that it is for.
-        unsafe { std::slice::from_raw_parts(address, place.len) }
-    }
-
-    fn write(&mut self, place: Place) -> &'static mut [T] {
-        let address = self.address(place);
-        // SAFETY: as for `read`; inputs are never written to.
-        unsafe { std::slice::from_raw_parts_mut(address, place.len) }
-    }
-
-    fn pair(&mut self, from: Place, to: Place) -> (&'static [T], &'static mut [T]) {
-        (self.read(from), self.write(to))
+    /// Lends the numbers at some places to be read, and those at another to be written.
+    fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
+        let sources = from.map(|place| (self.address(place), place.len));
+        let target = self.address(to);
+        // SAFETY: the plan keeps places within their slices, and what an action reads apart from what it writes: live values of
+        // the workspace do not overlap, and inputs are never written to.
+        let sources = sources.map(|(address, len)| unsafe { std::slice::from_raw_parts(address.cast_const(), len) });
+        // SAFETY: as above.
+        f(sources, unsafe { std::slice::from_raw_parts_mut(target, to.len) })
     }
 }
