@@ -19,7 +19,7 @@ use std::panic::Location;
 /// // √a by Newton's method (Heron)
 /// let f = Function::trace("a", |a| while_loop(a, |x| (x * x - a).abs().gt(a * 1e-12), |x| (x + a / x) * 0.5))?;
 /// let y = f.jvp()?.eval_arrays(&[Array::scalar(9.0), Array::scalar(1.0)])?;
-/// assert!((y[0].data()[0] - 3.0).abs() < 1e-12 && (y[1].data()[0] - 1.0 / 6.0).abs() < 1e-9);
+/// assert!((y[0].data()[0] - 3.0f64).abs() < 1e-12 && (y[1].data()[0] - 1.0f64 / 6.0).abs() < 1e-9);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///

@@ -20,7 +20,7 @@ use std::panic::Location;
 /// use wengert::{Array, Function, scan};
 /// // an exponential moving average
 /// let f = Function::trace(["a", "x[n]"], |[a, x]| {
-///     let (last, all) = scan(wengert::lit(0.0), x, |c, x| {
+///     let (last, all) = scan(wengert::lit(0.0), x, |c: wengert::Expr, x| {
 ///         let c = a * x + (1.0 - a) * c;
 ///         (c, c)
 ///     });
@@ -44,7 +44,7 @@ pub fn scan<C: Values, X: Values, Y: Values>(init: C, xs: X, body: impl FnOnce(C
 /// use wengert::{Array, Function, Scan};
 /// // xⁿ for an n that comes with the call
 /// let f = Function::trace(["x", "steps[n]"], |[x, steps]| {
-///     let (power, ()) = Scan::default().run(wengert::lit(1.0), steps, |p, _| (p * x, ()));
+///     let (power, ()) = Scan::default().run(wengert::lit(1.0), steps, |p: wengert::Expr, _| (p * x, ()));
 ///     power
 /// })?;
 /// let g = f.wrt(["x"])?.value_and_grad()?;
