@@ -392,3 +392,16 @@ proptest! {
         prop_assert!((forward - reverse).abs() < 1e-12 * (1.0 + forward.abs()), "{forward} {reverse}");
     }
 }
+
+#[test]
+fn known_numbers_are_operands_like_others() -> Result {
+    let reshaped = Function::trace(["x"], |[x]| (x, Expr::from(4.0).reshape([Axis::Fixed(1)])))?;
+    assert_eq!(run(&reshaped, &[5.0.into()])[1], [4.0]);
+    let f = Function::trace(["x"], |[x]| {
+        let known = Expr::stack(&[lit(2.0), lit(3.0), x], 0);
+        (known.permute([0]).slice_by(0, 2, 3, -1), Expr::concat(&[known, known], 0).cumsum(0))
+    })?;
+    let y = run(&f, &[5.0.into()]);
+    assert_eq!((&y[0][..], &y[1][..]), (&[5.0, 3.0, 2.0][..], &[2.0, 5.0, 10.0, 12.0, 15.0, 20.0][..]));
+    Ok(())
+}

@@ -172,7 +172,7 @@ impl Plan {
             match f.graph().node(node).kind() {
                 Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
                 _ => {
-                    let from = planner.places[&owner(f, node)];
+                    let from = planner.memory(node);
                     planner.actions.push(Action::Copy { from, to });
                 }
             }
@@ -243,6 +243,22 @@ impl Planner<'_> {
         }
         let place = self.borrow(self.size(id));
         self.places.insert(id, place);
+        place
+    }
+
+    /// Where a value is that is not read in a loop; what is known is put there first.
+    pub(super) fn memory(&mut self, id: NodeId) -> Place {
+        let owner = owner(self.f, id);
+        if let Some(&place) = self.places.get(&owner) {
+            return place;
+        }
+        let known = match self.f.graph().node(owner).kind() {
+            Kind::Const(bits) => f64::from_bits(bits),
+            Kind::Flag(holds) => f64::from(u8::from(holds)),
+            kind => unreachable!("{kind:?} is computed before it is read"),
+        };
+        let place = self.claim(owner);
+        self.actions.push(Action::Fill(place, known));
         place
     }
 
@@ -363,10 +379,9 @@ impl Planner<'_> {
         let own = shape(id);
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
         let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
