@@ -3,6 +3,7 @@
 use super::interpret::Registers;
 use super::program::{Options, Program, list};
 use super::scalar::Scalar;
+use super::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub enum Reduce {
     /// One result per row.
     Each,
-    /// The sum over the rows, added up in the order of the rows; 0 for no rows.
+    /// The sum over the rows, added up in an order that depends on nothing but the rows (see `docs/numerics.md`); 0 for no rows.
     Sum,
     /// That sum divided by the number of rows; no rows are an error.
     Mean,
@@ -151,6 +152,21 @@ impl RowCall {
         }
     }
 
+    /// Whether an output group is a sum or a mean.
+    pub(crate) fn is_reduced(&self, group: usize) -> bool {
+        self.shape.reduce[group] != Reduce::Each
+    }
+
+    /// How far apart the rows of an input group are; nothing for a shared one.
+    pub(crate) fn input_stride(&self, group: usize) -> Option<usize> {
+        self.shape.varying[group].then(|| self.input_len(group))
+    }
+
+    /// How far apart the rows of an output group are; nothing for one that is reduced.
+    pub(crate) fn output_stride(&self, group: usize) -> Option<usize> {
+        (!self.is_reduced(group)).then(|| self.output_len(group))
+    }
+
     pub(crate) fn input_len(&self, group: usize) -> usize {
         self.inputs[group].1
     }
@@ -252,21 +268,24 @@ impl RowProgram {
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let mut registers = Registers::new(program);
+        let mut sums = vec![Sum::new(); call.places.len()];
         let read = |row: usize, slot: usize| {
             let (group, k) = call.slots[slot];
-            let stride = if call.shape.varying[group as usize] { call.input_len(group as usize) } else { 0 };
-            inputs[group as usize][row * stride + k as usize]
+            inputs[group as usize][row * call.input_stride(group as usize).unwrap_or(0) + k as usize]
         };
         registers.run(program, 0..program.invariant, |slot| read(0, slot));
         for row in 0..rows {
             registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
-            for (&(group, k), &step) in call.places.iter().zip(&*program.outputs) {
+            for ((&(group, k), &step), sum) in call.places.iter().zip(&*program.outputs).zip(&mut sums) {
                 let (group, k, value) = (group as usize, k as usize, registers.number(step));
                 match call.shape.reduce[group] {
                     Reduce::Each => outputs[group][row * call.output_len(group) + k] = value,
-                    _ => outputs[group][k] += value,
+                    _ => sum.add(row, value),
                 }
             }
+        }
+        for (&(group, k), sum) in call.places.iter().zip(sums).filter(|((group, _), _)| call.is_reduced(*group as usize)) {
+            outputs[group as usize][k as usize] += sum.total();
         }
         call.finish(outputs, rows);
         Ok(rows)
