@@ -11,8 +11,8 @@ pub type Rosenbrock = unsafe extern "C" fn(i64, *const f64, *mut f64) -> f64;
 pub type Logistic = unsafe extern "C" fn(i64, i64, *const f64, *const f64, *const f64, *mut f64, *mut f64, *mut f64) -> f64;
 /// Steps, p, the rate: the loss.
 pub type ExclusiveOr = unsafe extern "C" fn(i64, *mut f64, f64) -> f64;
-/// Steps, n, x, y, p, the rate.
-pub type Cubic = unsafe extern "C" fn(i64, i64, *const f64, *const f64, *mut f64, f64);
+/// Steps, n, x, y, p, the rate: the loss.
+pub type Cubic = unsafe extern "C" fn(i64, i64, *const f64, *const f64, *mut f64, f64) -> f64;
 /// n, five columns of inputs, six of results.
 pub type OptionRows = unsafe extern "C" fn(i64, *const *const f64, *const *mut f64);
 

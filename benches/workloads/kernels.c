@@ -94,16 +94,19 @@ double exclusive_or(long steps, double *restrict p, double rate) {
     return f / 4;
 }
 
-/* W6: steps of gradient descent of a cubic on n points. */
-void cubic(long steps, long n, const double *restrict x, const double *restrict y, double *restrict p, double rate) {
+/* W6: steps of gradient descent of a cubic on n points; the loss before the last one. */
+double cubic(long steps, long n, const double *restrict x, const double *restrict y, double *restrict p, double rate) {
+    double f = 0;
     for (long step = 0; step < steps; step++) {
-        double g0 = 0, g1 = 0, g2 = 0, g3 = 0, f = 0, a = p[0], b = p[1], c = p[2], d = p[3];
+        double g0 = 0, g1 = 0, g2 = 0, g3 = 0, a = p[0], b = p[1], c = p[2], d = p[3];
+        f = 0;
         for (long i = 0; i < n; i++) {
             double t = x[i], t2 = t * t, t3 = t2 * t, e = a + b * t + c * t2 + d * t3 - y[i];
             f += e * e; g0 += e; g1 += e * t; g2 += e * t2; g3 += e * t3;
         }
         p[0] -= 2 * rate * g0; p[1] -= 2 * rate * g1; p[2] -= 2 * rate * g2; p[3] -= 2 * rate * g3;
     }
+    return f;
 }
 
 /* W9: an option's price and its five partial derivatives for n rows, given Phi and its density at both arguments. */

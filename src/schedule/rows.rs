@@ -1,11 +1,12 @@
 //! One function over many rows: per-row results, and sums or means over the rows.
 
 use super::interpret::Registers;
-use super::program::{Options, Program, list};
+use super::program::{Options, Program, Step, list};
 use super::scalar::Scalar;
 use super::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Function;
+use crate::graph::{Function, Kind};
+use crate::op::Op;
 use std::sync::Arc;
 
 /// What becomes of an output over the rows.
@@ -121,7 +122,7 @@ impl RowMap {
         let groups = self.f.inputs().iter().zip(&self.shape.varying);
         let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
         let program = Program::new(&self.f, options, &varying);
-        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape)), program }
+        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape, options.fuse)), program }
     }
 }
 
@@ -133,20 +134,32 @@ pub(crate) struct RowCall {
     pub(crate) slots: Vec<(u32, u32)>,
     /// Per output number: its group, and its place in the group.
     pub(crate) places: Vec<(u32, u32)>,
+    /// Per output number: the factors of a product that is nothing but summed, and is added with one rounding.
+    pub(crate) products: Vec<Option<[u32; 2]>>,
     inputs: Vec<(String, usize)>,
     outputs: Vec<(String, usize)>,
 }
 
 impl RowCall {
-    pub(crate) fn new(program: &Program, shape: &RowShape) -> Self {
+    /// `fuse` says whether products may be added with one rounding.
+    pub(crate) fn new(program: &Program, shape: &RowShape, fuse: bool) -> Self {
         let places = |groups: &[(String, usize)]| {
             let groups = groups.iter().enumerate();
             groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
         };
+        let mut uses = vec![0u32; program.steps.len()];
+        program.steps.iter().flat_map(|step| step.operands()).chain(&*program.outputs).for_each(|&step| uses[step as usize] += 1);
+        let places_out = places(&program.layout.outputs);
+        let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
+            let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
+            let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
+            (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
+        };
         RowCall {
             shape: shape.clone(),
             slots: places(&program.layout.inputs),
-            places: places(&program.layout.outputs),
+            products: places_out.iter().zip(&*program.outputs).map(product).collect(),
+            places: places_out,
             inputs: program.layout.inputs.clone(),
             outputs: program.layout.outputs.clone(),
         }
@@ -276,11 +289,12 @@ impl RowProgram {
         registers.run(program, 0..program.invariant, |slot| read(0, slot));
         for row in 0..rows {
             registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
-            for ((&(group, k), &step), sum) in call.places.iter().zip(&*program.outputs).zip(&mut sums) {
-                let (group, k, value) = (group as usize, k as usize, registers.number(step));
-                match call.shape.reduce[group] {
-                    Reduce::Each => outputs[group][row * call.output_len(group) + k] = value,
-                    _ => sum.add(row, value),
+            for (output, (&(group, k), &step)) in call.places.iter().zip(&*program.outputs).enumerate() {
+                let (group, k) = (group as usize, k as usize);
+                match call.products[output] {
+                    Some([x, y]) => sums[output].add_product(row, registers.number(x), registers.number(y)),
+                    None if call.is_reduced(group) => sums[output].add(row, registers.number(step)),
+                    None => outputs[group][row * call.output_len(group) + k] = registers.number(step),
                 }
             }
         }

@@ -54,6 +54,12 @@ impl<T: Scalar> Sum<T> {
         *part += v;
     }
 
+    /// Adds x·y with one rounding.
+    pub(crate) fn add_product(&mut self, row: usize, x: T, y: T) {
+        let part = &mut self.parts[row % partials(T::WIDTH)];
+        *part = x.fma(y, *part);
+    }
+
     pub(crate) fn total(mut self) -> T {
         halve(&mut self.parts[..partials(T::WIDTH)], |a, b| a + b)
     }

@@ -430,7 +430,7 @@ impl<'f> Analysis<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying);
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call)))?;
+        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
         Ok(Loop { shape, rows, inputs, outputs, native })
     }
 }

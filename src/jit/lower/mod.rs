@@ -196,11 +196,12 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn store_step(&mut self, step: u32) {
         let results = self.results;
         for &k in results.get(&step).map_or(&[][..], Vec::as_slice) {
-            let v = bare(self.value(step));
-            if self.is_reduced(k) {
-                self.add_to_sum(k, v);
-            } else {
-                self.store_output(k, v);
+            match self.frame {
+                Frame::Rows { call, .. } if call.is_reduced(call.places[k as usize].0 as usize) => self.add_to_sum(k, step),
+                _ => {
+                    let v = bare(self.value(step));
+                    self.store_output(k, v);
+                }
             }
         }
     }

@@ -137,13 +137,6 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    pub(super) fn is_reduced(&self, output: u32) -> bool {
-        match self.frame {
-            Frame::Flat { .. } => false,
-            Frame::Rows { call, .. } => call.is_reduced(call.places[output as usize].0 as usize),
-        }
-    }
-
     /// The address of an input or output group, at the row if it has rows.
     fn base(&mut self, output: bool, group: u32, table: Value, row: Value, stride: Option<usize>) -> Value {
         if let Some(&base) = self.bases.get(&(output, group)) {

@@ -242,10 +242,21 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.sums.at_row = Some(self.displaced(self.scratch, part, size));
     }
 
-    /// Adds to a sum over the rows.
-    pub(super) fn add_to_sum(&mut self, output: u32, v: Value) {
+    /// Adds a step's value to a sum over the rows.
+    pub(super) fn add_to_sum(&mut self, output: u32, step: u32) {
+        let Frame::Rows { call, .. } = self.frame else { unreachable!("there are rows") };
+        let (v, factor) = match call.products[output as usize] {
+            Some([x, y]) => (bare(self.value(x)), Some(bare(self.value(y)))),
+            None => (bare(self.value(step)), None),
+        };
+        let add = |this: &Self, part: Value| {
+            this.with(|b| match factor {
+                Some(factor) => b.ins().fma(v, factor, part),
+                None => b.ins().fadd(part, v),
+            })
+        };
         if let Some(totals) = self.sums.carried.get(&output) {
-            let total = self.with(|b| b.ins().fadd(totals[self.copy], v));
+            let total = add(self, totals[self.copy]);
             self.sums.carried.entry(output).and_modify(|totals| totals[self.copy] = total);
             return;
         }
@@ -254,9 +265,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             Some(base) => (base, offset),
             None => (self.scratch, offset + self.first() as i32 * self.size()),
         };
-        let ty = self.with(|b| b.func.dfg.value_type(v));
-        let part = self.load(ty, base, offset);
-        let part = self.with(|b| b.ins().fadd(part, v));
+        let ty = if self.lanes > 1 { self.emitter.lanes() } else { self.emitter.float() };
+        let part = add(self, self.load(ty, base, offset));
         self.store_at(part, base, offset);
     }
 
