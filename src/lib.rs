@@ -39,7 +39,7 @@ pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
-pub use graph::{Axes, Graph, InputGroup, Kind, Node, NodeId, OutputGroup};
+pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Node, NodeId, OutputGroup, keep};
 pub use jit::{Compiled, CompiledArrays, CompiledRows, Report};
 pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};

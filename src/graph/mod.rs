@@ -13,7 +13,7 @@ mod structure;
 mod text;
 mod trace;
 
-pub use arrays::Axes;
+pub use arrays::{Axes, Keep, keep};
 pub use expr::{Cond, Expr};
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};

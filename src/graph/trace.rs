@@ -3,7 +3,7 @@
 //! A thread has a stack of them (a trace may be taken inside another), and handles say which one they belong to.
 
 use super::expr::{Cond, Expr};
-use super::node::{Kind, NodeId, Width};
+use super::node::{Kind, Node, NodeId, Width};
 use super::storage::{Args, Builder, Graph};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::{ArrayOp, DType, Op, Shape, Value};
@@ -143,9 +143,19 @@ pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place)
 
 /// The shape of a handle's value.
 pub(super) fn shape(x: Expr) -> Shape {
+    node(x).map_or(Shape::SCALAR, |node| node.shape())
+}
+
+/// What a handle's value is.
+pub(super) fn dtype(x: Expr) -> DType {
+    node(x).map_or(DType::Float, |node| node.dtype())
+}
+
+/// The node of a handle of the innermost trace.
+fn node(x: Expr) -> Option<Node> {
     STACK.with_borrow(|stack| match (x, stack.live.last()) {
-        (Expr::Node { trace, id }, Some(live)) if trace == live.id => live.builder.graph().node(id).shape(),
-        _ => Shape::SCALAR,
+        (Expr::Node { trace, id }, Some(live)) if trace == live.id => Some(*live.builder.graph().node(id)),
+        _ => None,
     })
 }
 

@@ -1,7 +1,9 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
-use super::moves::{Along, MatMul, Strided, strides};
+use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Shape};
 use rustc_hash::FxHashMap;
@@ -62,12 +64,41 @@ pub(super) enum Action {
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
     ScatterAdd {
         x: Place,
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
+    },
+    Prod {
+        x: Place,
+        to: Place,
+        along: Along,
+    },
+    Shift {
+        x: Place,
+        to: Place,
+        along: Along,
+        reverse: bool,
+    },
+    Recur {
+        a: Place,
+        b: Place,
+        to: Place,
+        along: Along,
+        reverse: bool,
+    },
+    /// Of one operand or two; the node says which operation.
+    Linalg {
+        a: Place,
+        b: Option<Place>,
+        to: Place,
+        work: Place,
+        sizes: Sizes,
+        node: NodeId,
     },
     CumSum {
         x: Place,
@@ -237,26 +268,27 @@ impl Planner<'_> {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let len = self.size(id);
+        let place = self.room(self.size(id));
+        self.places.insert(id, place);
+        place
+    }
+
+    /// Room in the workspace.
+    fn room(&mut self, len: usize) -> Place {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
-        let offset = match fit {
-            Some(k) => {
-                let (offset, free) = self.free.swap_remove(k);
-                if free > room {
-                    self.free.push((offset + room, free - room));
-                }
-                offset
-            }
+        let (offset, free) = match fit {
+            Some(k) => self.free.swap_remove(k),
             None => {
                 self.scratch += room;
-                self.scratch - room
+                (self.scratch - room, room)
             }
         };
-        let place = Place { space: Space::Scratch, offset, len };
-        self.places.insert(id, place);
-        place
+        if free > room {
+            self.free.push((offset + room, free - room));
+        }
+        Place { space: Space::Scratch, offset, len }
     }
 
     /// Takes back what no later stage reads.
@@ -354,7 +386,6 @@ impl Planner<'_> {
             ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
             _ => operands.iter().map(|&operand| read(self, operand)).collect(),
         };
-        let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
         let action = match op {
             ArrayOp::Permute(order) => {
@@ -387,13 +418,33 @@ impl Planner<'_> {
                 let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
-            ArrayOp::Gather(axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
+            ArrayOp::Gather { axis, batch } => {
+                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
+                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
             }
-            ArrayOp::ScatterAdd(_, axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
+                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
+            }
+            ArrayOp::Prod(axis) => Action::Prod { x: sources[0], to, along: Along::new(&x_shape, *axis) },
+            ArrayOp::Shift { axis, reverse } => {
+                Action::Shift { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
+            }
+            ArrayOp::Recur { axis, reverse } => {
+                Action::Recur { a: sources[0], b: sources[1], to, along: Along::new(&own, *axis), reverse: *reverse }
+            }
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
+                let work = self.room(sizes.work());
+                self.free.push((work.offset, work.len.next_multiple_of(16)));
+                Action::Linalg { a: sources[0], b: sources.get(1).copied(), to, work, sizes, node: id }
             }
             ArrayOp::CumSum { axis, reverse } => {
                 Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
