@@ -1,5 +1,6 @@
 //! Sweeps along an axis: the routines that interpreter and native code both run.
 
+use crate::op::ArrayOp;
 use crate::schedule::Scalar;
 
 /// An axis: places before it, along it, and after it.
@@ -35,8 +36,24 @@ impl Along {
     }
 }
 
+/// Runs an operation along an axis; what it says is wrong is an error of the call.
+pub(crate) fn sweep<T: Scalar>(op: &ArrayOp, operands: [&[T]; 2], along: Along, y: &mut [T]) -> Result<(), &'static str> {
+    let [x, b] = operands;
+    match op {
+        ArrayOp::ArgMax(_) if along.len == 0 => return Err("argmax over no numbers"),
+        ArrayOp::ArgMax(_) => argmax(x, along, y),
+        ArrayOp::Prod(_) => prod(x, along, y),
+        ArrayOp::CumSum { reverse, .. } => cumsum(x, along, *reverse, y),
+        ArrayOp::Shift { reverse, .. } => shift(x, along, *reverse, y),
+        ArrayOp::Recur { reverse, .. } => recur(x, b, along, *reverse, y),
+        ArrayOp::Iota(..) => iota(along, y),
+        _ => unreachable!("{op} does not go along an axis"),
+    }
+    Ok(())
+}
+
 /// Partial sums.
-pub(crate) fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
+fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
     y.copy_from_slice(x);
     along.steps(reverse, |before, to| {
         if let Some(before) = before {
@@ -46,7 +63,7 @@ pub(crate) fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T
 }
 
 /// yᵢ = aᵢ·yᵢ₋₁ + bᵢ
-pub(crate) fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) {
+fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) {
     y.copy_from_slice(b);
     along.steps(reverse, |before, to| {
         if let Some(before) = before {
@@ -56,7 +73,7 @@ pub(crate) fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y:
 }
 
 /// yᵢ = xᵢ₋₁
-pub(crate) fn shift<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
+fn shift<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
     along.steps(reverse, |before, to| match before {
         Some(before) => y[to..to + along.inner].copy_from_slice(&x[before..before + along.inner]),
         None => y[to..to + along.inner].fill(T::default()),
@@ -64,7 +81,7 @@ pub(crate) fn shift<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]
 }
 
 /// Products.
-pub(crate) fn prod<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+fn prod<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
     for o in 0..along.outer {
         let y = &mut y[o * along.inner..(o + 1) * along.inner];
         if along.len == 0 {
@@ -120,14 +137,14 @@ pub(crate) fn outside<T: Scalar>(index: &[T], len: usize) -> Option<T> {
 }
 
 /// Each place's own index.
-pub(crate) fn iota<T: Scalar>(along: Along, y: &mut [T]) {
+fn iota<T: Scalar>(along: Along, y: &mut [T]) {
     for (at, y) in y.iter_mut().enumerate() {
         *y = crate::op::lit((at / along.inner % along.len) as f64);
     }
 }
 
 /// The index of the first largest value.
-pub(crate) fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
     for o in 0..along.outer {
         for i in 0..along.inner {
             let value = |k: usize| x[along.at(o, k, i)];

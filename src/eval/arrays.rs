@@ -247,17 +247,6 @@ impl<T: Scalar> Run<'_, T> {
                 let smaller = |a: T, b: T| if b < a || crate::op::Real::ne(b, b) { b } else { a };
                 reduce(first.expect("an operand"), axes, lengths, smaller, crate::op::lit(f64::INFINITY))
             }
-            ArrayOp::Prod(axis) => {
-                let x = first.expect("an operand");
-                filled(lengths, |y| along::prod(&x.data, Along::new(&x.shape, *axis), y))
-            }
-            ArrayOp::ArgMax(axis) => {
-                let x = first.expect("an operand");
-                if x.shape[*axis] == 0 {
-                    return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(self.f.graph().node(id).location()));
-                }
-                filled(lengths, |y| along::argmax(&x.data, Along::new(&x.shape, *axis), y))
-            }
             ArrayOp::MatMul => {
                 let (a, b) = (first.expect("two operands"), num(operands[1]));
                 let rank = lengths.len();
@@ -275,28 +264,27 @@ impl<T: Scalar> Run<'_, T> {
                 }
                 Array { data, shape: lengths }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                let (x, along) = (first.expect("an operand"), Along::new(&lengths, *axis));
-                filled(lengths, |y| along::cumsum(&x.data, along, *reverse, y))
-            }
-            ArrayOp::Shift { axis, reverse } => {
-                let (x, along) = (first.expect("an operand"), Along::new(&lengths, *axis));
-                filled(lengths, |y| along::shift(&x.data, along, *reverse, y))
-            }
-            ArrayOp::Recur { axis, reverse } => {
-                let (a, b, along) = (first.expect("two operands"), num(operands[1]), Along::new(&lengths, *axis));
-                filled(lengths, |y| along::recur(&a.data, &b.data, along, *reverse, y))
-            }
-            ArrayOp::Iota(_, axis) => {
-                let along = Along::new(&lengths, *axis);
-                filled(lengths, |y| along::iota(along, y))
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(first.map_or(&lengths, |x| &x.shape), *axis);
+                let x = [0, 1].map(|k| operands.get(k).map_or(&[][..], |x| &num(x).data));
+                let mut data = vec![zero; places];
+                along::sweep(op, x, along, &mut data)
+                    .map_err(|message| Error::new(ErrorKind::Value, message).at(self.f.graph().node(id).location()))?;
+                Array { data, shape: lengths }
             }
             ArrayOp::Gather { axis, batch } => self.gather(id, first.expect("two operands"), (*axis, *batch), lengths, zero)?,
             ArrayOp::ScatterAdd { axis, batch, .. } => {
                 let (x, along) = (first.expect("two operands"), Along::new(&lengths, *axis));
                 let index = self.index_of(id, along.len)?;
                 let indices = Indices::new(&lengths, *axis, *batch, &index.shape);
-                filled(lengths, |y| indices.scatter_add(&x.data, &index.data, along, y))
+                let mut data = vec![zero; places];
+                indices.scatter_add(&x.data, &index.data, along, &mut data);
+                Array { data, shape: lengths }
             }
             ArrayOp::Solve
             | ArrayOp::SolveTriangular { .. }
@@ -332,12 +320,6 @@ fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
         Either::Mask(x) => Some(x),
         Either::Num(_) => None,
     }
-}
-
-fn filled<T: Scalar>(shape: Vec<usize>, fill: impl FnOnce(&mut [T])) -> Array<T> {
-    let mut data = vec![T::default(); shape.iter().product()];
-    fill(&mut data);
-    Array { data, shape }
 }
 
 /// That an operation's index is out of range.

@@ -19,9 +19,17 @@ pub fn dot(a: &Array, b: &Array) -> f64 {
     a.data().iter().zip(b.data()).map(|(x, y)| x * y).sum()
 }
 
-/// Evaluates by interpretation and as native code; they agree to the bit but for products of matrices.
+/// Evaluates by interpretation and as native code; they agree to the bit but for products of matrices. So does the function that is
+/// read from the text.
 pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
     let y = f.eval_arrays(x).unwrap();
+    let text = f.to_string();
+    let read = Function::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+    assert_eq!(read.to_string(), text, "{name}");
+    let same = |a: &f64, b: &f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+    for (a, b) in read.eval_arrays(x).unwrap().iter().zip(&y) {
+        assert!(a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| same(a, b)), "{name}: {a:?} is not {b:?}");
+    }
     for fuse in [false, true] {
         let native = f.compile_arrays_with(Options::new().fuse(fuse)).unwrap();
         let inputs: Vec<&[f64]> = x.iter().map(|x| x.data()).collect();
@@ -33,9 +41,8 @@ pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
         let exact = !fuse && f.cost().of("matmul") == 0;
         for (got, want) in results.iter().zip(&y) {
             for (&a, &b) in got.iter().zip(want.data()) {
-                let same = a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
                 assert!(
-                    same || !exact && (a - b).abs() <= 1e-12 * (1.0 + b.abs()),
+                    same(&a, &b) || !exact && (a - b).abs() <= 1e-12 * (1.0 + b.abs()),
                     "{name}: native {got:?}, interpreted {want:?}\n{f}"
                 );
             }

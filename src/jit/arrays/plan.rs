@@ -73,47 +73,21 @@ pub(super) enum Action {
         along: Along,
         indices: Indices,
     },
-    Prod {
-        x: Place,
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
         along: Along,
+        node: NodeId,
     },
-    Shift {
-        x: Place,
-        to: Place,
-        along: Along,
-        reverse: bool,
-    },
-    Recur {
-        a: Place,
-        b: Place,
-        to: Place,
-        along: Along,
-        reverse: bool,
-    },
-    /// Of one operand or two; the node says which operation.
+    /// Linear algebra; a second operand that is not there has no length.
     Linalg {
-        a: Place,
-        b: Option<Place>,
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
         work: Place,
         sizes: Sizes,
-        node: NodeId,
-    },
-    CumSum {
-        x: Place,
-        to: Place,
-        along: Along,
-        reverse: bool,
-    },
-    Iota {
-        to: Place,
-        along: Along,
-    },
-    ArgMax {
-        x: Place,
-        to: Place,
-        along: Along,
         node: NodeId,
     },
     Extreme {
@@ -387,6 +361,8 @@ impl Planner<'_> {
             _ => operands.iter().map(|&operand| read(self, operand)).collect(),
         };
         let to = self.claim(id);
+        let nothing = Place { len: 0, ..to };
+        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
         let action = match op {
             ArrayOp::Permute(order) => {
                 let dense = strides(&x_shape);
@@ -428,12 +404,14 @@ impl Planner<'_> {
                 let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
                 Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
             }
-            ArrayOp::Prod(axis) => Action::Prod { x: sources[0], to, along: Along::new(&x_shape, *axis) },
-            ArrayOp::Shift { axis, reverse } => {
-                Action::Shift { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
-            }
-            ArrayOp::Recur { axis, reverse } => {
-                Action::Recur { a: sources[0], b: sources[1], to, along: Along::new(&own, *axis), reverse: *reverse }
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
+                Action::Sweep { op, operands: two(&sources), to, along, node: id }
             }
             ArrayOp::Solve
             | ArrayOp::SolveTriangular { .. }
@@ -444,13 +422,8 @@ impl Planner<'_> {
                 let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
                 let work = self.room(sizes.work());
                 self.free.push((work.offset, work.len.next_multiple_of(16)));
-                Action::Linalg { a: sources[0], b: sources.get(1).copied(), to, work, sizes, node: id }
+                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
-            }
-            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
-            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
                 let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();

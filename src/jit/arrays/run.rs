@@ -5,7 +5,7 @@ use super::plan::{Action, Lengths, Place, Plan, RunLoop, Space};
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
-use crate::graph::{Function, Kind, Width};
+use crate::graph::{Function, NodeId, Width};
 use crate::jit::native::{self, RowsFn};
 use crate::op::{Axis, DType, Shape};
 use crate::schedule::{Options, Scalar};
@@ -63,8 +63,7 @@ impl ArrayCode {
         let open = self.open_lengths(inputs)?;
         let plan = self.plan(&open);
         for (group, slice) in f.outputs().iter().zip(outputs.iter()) {
-            let len =
-                |id: &crate::graph::NodeId| super::plan::lengths(f.graph().node(*id).shape(), &open).iter().product::<usize>();
+            let len = |id: &NodeId| super::plan::lengths(f.graph().node(*id).shape(), &open).iter().product::<usize>();
             let wanted: usize = group.nodes().iter().map(len).sum();
             if slice.len() != wanted {
                 let message = format!("the output `{}` needs room for {wanted} numbers, not {}", group.name(), slice.len());
@@ -186,34 +185,22 @@ impl ArrayCode {
             Action::ScatterAdd { x, index, to, along, indices } => {
                 call.with([*x, *index], *to, |[x, index], to| indices.scatter_add(x, index, *along, to))
             }
-            Action::CumSum { x, to, along, reverse } => call.with([*x], *to, |[x], to| along::cumsum(x, *along, *reverse, to)),
-            Action::Shift { x, to, along, reverse } => call.with([*x], *to, |[x], to| along::shift(x, *along, *reverse, to)),
-            Action::Recur { a, b, to, along, reverse } => {
-                call.with([*a, *b], *to, |[a, b], to| along::recur(a, b, *along, *reverse, to))
-            }
-            Action::Prod { x, to, along } => call.with([*x], *to, |[x], to| along::prod(x, *along, to)),
-            Action::Iota { to, along } => call.with([], *to, |[], to| along::iota(*along, to)),
-            Action::Linalg { a, b, to, work, sizes, node } => {
-                let node = self.stages.f.graph().node(*node);
-                let Kind::Array(op) = node.kind() else { unreachable!("the node is an array operation") };
-                let nothing = Place { len: 0, ..*a };
-                call.with_work([*a, b.unwrap_or(nothing)], *to, *work, |[a, b], to, work| {
-                    linalg::run(op, *sizes, a, b, work, to)
-                })
-                .map_err(|message| Error::new(ErrorKind::Value, message).at(node.location()))?;
-            }
-            Action::ArgMax { x, to, along, node } => {
-                if along.len == 0 {
-                    let at = self.stages.f.graph().node(*node).location();
-                    return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(at));
-                }
-                call.with([*x], *to, |[x], to| along::argmax(x, *along, to));
-            }
+            Action::Sweep { op, operands, to, along, node } => call
+                .with(*operands, *to, |operands, to| along::sweep(op, operands, *along, to))
+                .map_err(|message| self.failure(*node, message))?,
+            Action::Linalg { op, operands, to, work, sizes, node } => call
+                .with_work(*operands, *to, *work, |[a, b], to, work| linalg::run(op, *sizes, a, b, work, to))
+                .map_err(|message| self.failure(*node, message))?,
             Action::Extreme { x, to, lengths, places, largest } => {
                 call.with([*x], *to, |[x], to| moves::extreme(x, lengths, places, *largest, to));
             }
         }
         Ok(())
+    }
+
+    /// That the numbers at hand do not suit a node's operation.
+    fn failure(&self, node: NodeId, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Value, message).at(self.stages.f.graph().node(node).location())
     }
 
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {

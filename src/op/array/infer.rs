@@ -55,6 +55,9 @@ impl ArrayOp {
             ArrayOp::Sum(axes) | ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 float()?;
                 axes_of(axes)?;
+                if axes.windows(2).any(|pair| pair[0] >= pair[1]) {
+                    return Err(format!("the axes {axes:?} do not ascend"));
+                }
                 Ok((x.without(axes), dtype))
             }
             ArrayOp::Prod(axis) => {
@@ -169,7 +172,8 @@ fn check_cuts(cuts: &[Cut], shape: Shape) -> Result<(), String> {
             (Cut::Range { .. }, Axis::Open(_)) => false,
             (Cut::Range { len: 0, .. }, _) => true,
             (Cut::Range { start, step, len }, Axis::Fixed(n)) => {
-                let last = step.checked_mul(*len as isize - 1).and_then(|way| start.checked_add_signed(way));
+                let steps = isize::try_from(len - 1).ok();
+                let last = steps.and_then(|steps| step.checked_mul(steps)).and_then(|way| start.checked_add_signed(way));
                 *step != 0 && start < n && last.is_some_and(|last| last < *n)
             }
         };
