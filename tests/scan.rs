@@ -405,3 +405,37 @@ fn known_numbers_are_operands_like_others() -> Result {
     assert_eq!((&y[0][..], &y[1][..]), (&[5.0, 3.0, 2.0][..], &[2.0, 5.0, 10.0, 12.0, 15.0, 20.0][..]));
     Ok(())
 }
+
+#[test]
+fn the_text_form_reads_back() -> Result {
+    let choice = Function::trace(["x[2]", "k"], |[x, k]| {
+        let c = cond(k.gt(lit(0.0)), || scan(k, x, |c: Expr, x| (c * x, c)).1, || x);
+        while_loop((c, k), |(_, k)| k.gt(lit(-3.0)), |(c, k): (Expr, Expr)| (c * 1.5, k - 1.0)).0
+    })?;
+    let mut functions = derivatives(&network(None, false, Scan::default())?)?;
+    functions.extend(derivatives(&network(Some(9), false, Scan::default().reverse().segments())?)?);
+    functions.extend([choice.jvp()?, choice]);
+    for f in functions {
+        let text = f.to_string();
+        let read = Function::parse(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        assert_eq!(read.to_string(), text);
+        let inputs = arrays(&f, 9, 0.2);
+        assert_eq!(read.eval_arrays(&inputs)?, f.eval_arrays(&inputs)?);
+    }
+    let text = network(None, false, Scan::default())?.to_string();
+    for (from, to, what) in [
+        ("scan[1,1,t]", "scan[2,1,t]", "does not give the 2 values"),
+        ("scan[1,1,t]", "scan[1,9,t]", "9 to read"),
+        ("scan[1,1,t]", "scan[1,1,m]", "is wanted"),
+        ("scan[1,1,t]", "loop[1,1,t]", "no operation `loop`"),
+        ("final[0]", "final[1]", "no such result"),
+        ("each[0] of %", "each[0] of %1; %", "%1 is no result"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        let error = Function::parse(&text.replacen(from, to, 1)).unwrap_err();
+        assert!(error.is_parse() && error.to_string().contains(what), "{error}");
+    }
+    let deep = "function f64 () -> (y: %0) { %0 = final[0] of cond { ".repeat(100_000);
+    assert!(Function::parse(&deep).unwrap_err().to_string().contains("more than 64"));
+    Ok(())
+}

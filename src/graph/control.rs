@@ -140,6 +140,55 @@ impl Control {
         }
     }
 
+    /// Whether there is such a result.
+    pub(crate) fn has(&self, port: Port) -> bool {
+        let outputs = self.body().output_len();
+        match (self, port) {
+            (Control::Scan { carries, .. }, Port::Final(k) | Port::Carried(k)) => (k as usize) < *carries,
+            (Control::Scan { carries, .. }, Port::Each(k)) => (k as usize) < outputs - carries,
+            (_, Port::Final(k)) => (k as usize) < outputs,
+            _ => false,
+        }
+    }
+
+    /// That the bodies fit what is done with them.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
+        let single = |f: &&Function| {
+            f.inputs().iter().all(|group| group.len() == 1) && f.outputs().iter().all(|group| group.nodes().len() == 1)
+        };
+        if !self.bodies().iter().all(single) {
+            return Err("a body takes and gives single values".into());
+        }
+        let (inputs, outputs) = (types_in(self.body()), types_out(self.body()));
+        let carried = |carries: usize| match inputs.get(..carries) {
+            Some(taken) if outputs.get(..carries) == Some(taken) => Ok(()),
+            _ => Err(format!("the body does not give the {carries} values to carry on that it takes")),
+        };
+        match self {
+            Control::Scan { carries, xs, .. } => {
+                carried(*carries)?;
+                if carries.checked_add(*xs).is_none_or(|n| n > inputs.len()) {
+                    return Err(format!("the body does not take {carries} carried values and {xs} to read"));
+                }
+                Ok(())
+            }
+            Control::While { condition, carries, .. } => {
+                carried(*carries)?;
+                if outputs.len() != *carries {
+                    return Err("the body gives more than is carried on".into());
+                }
+                match (types_in(condition) == inputs, &types_out(condition)[..]) {
+                    (true, [(Shape::SCALAR, DType::Float)]) => Ok(()),
+                    _ => Err("the condition does not give one number of what the body takes".into()),
+                }
+            }
+            Control::Choice { bodies: [a, b] } => {
+                let same = types_in(a) == types_in(b) && types_out(a) == types_out(b);
+                if same { Ok(()) } else { Err("the bodies do not take and give the same".into()) }
+            }
+        }
+    }
+
     /// The result's type, or what is wrong with the operands.
     pub(crate) fn infer(&self, port: Port, given: &[Type]) -> std::result::Result<Type, String> {
         let wanted = self.operands();
@@ -250,15 +299,20 @@ impl fmt::Display for Control {
     }
 }
 
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Port::Final(k) => write!(f, "final[{k}]"),
+            Port::Each(k) => write!(f, "each[{k}]"),
+            Port::Carried(k) => write!(f, "carried[{k}]"),
+        }
+    }
+}
+
 /// The result, and the operation.
 impl fmt::Display for Nested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            Port::Final(k) => write!(f, "final[{k}] of ")?,
-            Port::Each(k) => write!(f, "each[{k}] of ")?,
-            Port::Carried(k) => write!(f, "carried[{k}] of ")?,
-        }
-        fmt::Display::fmt(self.control, f)
+        write!(f, "{} of {}", self.port, self.control)
     }
 }
 

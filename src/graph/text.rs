@@ -21,6 +21,10 @@ impl Function {
     ///            | name shape "[" length "]" ":" id*                 several arrays
     /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
     /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
+    ///            | id "=" result "of" (loop id, … | id)           the latter: of the same operation as that node
+    /// result   ::= "final" "[" integer "]" | "each" "[" integer "]" | "carried" "[" integer "]"
+    /// loop     ::= "scan" "[" carried "," read "," axis [",reverse"] "]" body | "while" "[" carried "]" body body
+    ///            | "cond" body body                               body ::= "{" function "}"
     /// ```
     ///
     /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
@@ -123,9 +127,24 @@ impl fmt::Display for Line<'_> {
             Kind::Flag(b) => write!(out, "flag {b}"),
             Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
             Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
-            Kind::Control(nested) => write!(out, "{nested}{}", Operands(f, id)),
+            Kind::Control(nested) => match first_of_same(f, id) {
+                // The bodies were printed with the first result.
+                Some(first) => write!(out, "{} of {first}", nested.port),
+                None => write!(out, "{nested}{}", Operands(f, id)),
+            },
         }
     }
+}
+
+/// The first node that is a result of the same operation on the same operands, if that is not this one.
+fn first_of_same(f: &Function, id: NodeId) -> Option<NodeId> {
+    let same = |other: &NodeId| match (f.graph.node(*other).kind(), f.graph.node(id).kind()) {
+        (Kind::Control(a), Kind::Control(b)) => {
+            std::ptr::eq(a.control, b.control) && f.graph.operands(*other).eq(f.graph.operands(id))
+        }
+        _ => false,
+    };
+    f.graph.ids().take(id.index()).find(same)
 }
 
 struct Operands<'f>(&'f Function, NodeId);

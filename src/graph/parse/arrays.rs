@@ -99,7 +99,7 @@ impl Scan<'_> {
         }
     }
 
-    fn integer<N: FromStr>(&mut self, what: &str) -> Result<N> {
+    pub(super) fn integer<N: FromStr>(&mut self, what: &str) -> Result<N> {
         let at = self.here();
         let sign = if self.eat("-") { "-" } else { "" };
         let digits = self.take(|c| c.is_ascii_digit());

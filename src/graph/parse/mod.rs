@@ -3,6 +3,7 @@
 //! Nodes are interned as they come, so the graph is as sound as a traced one: operands exist, fit, and precede their user.
 
 mod arrays;
+mod control;
 
 use super::function::{Function, InputGroup, OutputGroup};
 use super::node::{Kind, NodeId, Width};
@@ -13,7 +14,19 @@ use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
 pub(super) fn function(text: &str) -> Result<Function> {
-    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 } };
+    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 }, depth: 0 };
+    let f = scan.function()?;
+    let end = scan.here();
+    if !scan.rest.is_empty() {
+        return Err(end.error("more text after the function's closing `}`"));
+    }
+    Ok(f)
+}
+
+/// How deep bodies may stand in bodies.
+const DEPTH: usize = 64;
+
+fn read(scan: &mut Scan) -> Result<Function> {
     scan.keyword("function")?;
     let width = match scan.name("a width, `f64` or `f32`")? {
         ("f64", _) => Width::F64,
@@ -38,11 +51,7 @@ pub(super) fn function(text: &str) -> Result<Function> {
     let results = scan.groups("aux", "output")?;
     scan.symbol("{")?;
     while !scan.eat("}") {
-        nodes.line(&mut scan)?;
-    }
-    let end = scan.here();
-    if !scan.rest.is_empty() {
-        return Err(end.error("more text after the function's closing `}`"));
+        nodes.line(scan)?;
     }
     let mut outputs = Vec::new();
     for group in results {
@@ -101,13 +110,15 @@ impl Nodes {
     fn line(&mut self, scan: &mut Scan) -> Result<()> {
         let (id, at) = scan.id()?;
         scan.symbol("=")?;
-        let (kind, args) = match scan.name("an operation")? {
+        let (word, at_word) = scan.name("an operation")?;
+        let (kind, args) = match (word, at_word) {
             ("const", _) => (scan.number(self.width)?, Args::new()),
             ("flag", _) => match scan.name("`true` or `false`")? {
                 ("true", _) => (Kind::Flag(true), Args::new()),
                 ("false", _) => (Kind::Flag(false), Args::new()),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
+            ("final" | "each" | "carried", _) if scan.peek() == Some('[') => self.nested(scan, word, at_word)?,
             (name, at) => match scan.array_op(name)? {
                 Some(op) => {
                     let args = self.array_operands(scan, &op, at)?;
@@ -182,9 +193,23 @@ struct Group<'t> {
 struct Scan<'t> {
     rest: &'t str,
     at: Place,
+    /// How many functions what comes next is in.
+    depth: usize,
 }
 
 impl<'t> Scan<'t> {
+    /// A function, alone or as a body.
+    fn function(&mut self) -> Result<Function> {
+        let at = self.here();
+        if self.depth == DEPTH {
+            return Err(at.error(format!("more than {DEPTH} functions in each other")));
+        }
+        self.depth += 1;
+        let f = read(self);
+        self.depth -= 1;
+        f
+    }
+
     /// Goes over the next `len` bytes.
     fn advance(&mut self, len: usize) -> &'t str {
         let (taken, rest) = self.rest.split_at(len);

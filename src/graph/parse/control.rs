@@ -1,0 +1,81 @@
+//! Reading operations with bodies: `final[0] of scan[1,2,t] { function … } %1, %2`, and further results of the same as `each[0] of %7`.
+
+use super::{Nodes, Place, Scan};
+use crate::error::Result;
+use crate::graph::control::{Control, Nested, Port};
+use crate::graph::storage::Args;
+use crate::graph::{Function, Kind};
+use crate::op::Axis;
+
+impl Nodes {
+    pub(super) fn nested(&self, scan: &mut Scan, port: &str, at: Place) -> Result<(Kind, Args)> {
+        scan.symbol("[")?;
+        let k = scan.integer("the number of a result")?;
+        scan.symbol("]")?;
+        let port = match port {
+            "final" => Port::Final(k),
+            "each" => Port::Each(k),
+            _ => Port::Carried(k),
+        };
+        scan.keyword("of")?;
+        let (control, args) = if scan.peek() == Some('%') {
+            let (id, at) = scan.id()?;
+            let node = self.node(id, at, || "of".into())?;
+            match self.builder.graph().node(node).kind() {
+                Kind::Control(other) => (other.control, self.builder.graph().operands(node).collect()),
+                _ => return Err(at.error(format!("%{id} is no result of an operation with bodies"))),
+            }
+        } else {
+            let control = scan.control()?;
+            control.check().map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
+            let ids = scan.ids()?.into_iter();
+            let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
+            (control.intern(), args)
+        };
+        if !control.has(port) {
+            return Err(at.error(format!("{} has no such result", control.name())));
+        }
+        let fits = control.infer(port, &self.builder.graph().types(&args));
+        fits.map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
+        Ok((Kind::Control(Nested { control, port }), args))
+    }
+}
+
+impl Scan<'_> {
+    fn control(&mut self) -> Result<Control> {
+        Ok(match self.name("`scan`, `while` or `cond`")? {
+            ("scan", _) => {
+                self.symbol("[")?;
+                let carries = self.integer("a number of carried values")?;
+                self.symbol(",")?;
+                let xs = self.integer("a number of values to read")?;
+                self.symbol(",")?;
+                let length = match self.peek() {
+                    Some(c) if c.is_ascii_digit() => Axis::Fixed(self.integer("a length")?),
+                    _ => Axis::from(self.name("a length")?.0),
+                };
+                let reverse = self.eat(",");
+                if reverse {
+                    self.keyword("reverse")?;
+                }
+                self.symbol("]")?;
+                Control::Scan { body: self.body()?, carries, xs, length, reverse }
+            }
+            ("while", _) => {
+                self.symbol("[")?;
+                let carries = self.integer("a number of carried values")?;
+                self.symbol("]")?;
+                Control::While { condition: self.body()?, body: self.body()?, carries }
+            }
+            ("cond", _) => Control::Choice { bodies: [self.body()?, self.body()?] },
+            (other, at) => return Err(at.error(format!("there is no operation `{other}` with bodies"))),
+        })
+    }
+
+    fn body(&mut self) -> Result<Function> {
+        self.symbol("{")?;
+        let body = self.function()?;
+        self.symbol("}")?;
+        Ok(body)
+    }
+}
