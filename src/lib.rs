@@ -24,9 +24,11 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+pub mod io;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
+pub mod nn;
 mod op;
 pub mod optim;
 mod schedule;

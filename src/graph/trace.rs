@@ -151,9 +151,14 @@ pub(super) fn shape(x: Expr) -> Shape {
 
 /// Records that an array method was asked for something impossible.
 pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
+    reject(Error::new(kind, message).at(Some(at)))
+}
+
+/// Makes an error, unless there is one already, that of the innermost trace; what cannot be is NaN meanwhile.
+pub(crate) fn reject(error: Error) -> Expr {
     STACK.with_borrow_mut(|stack| {
         if let Some(trace) = stack.live.last_mut() {
-            trace.fail(kind, at, message);
+            trace.error.get_or_insert(error);
         }
     });
     Expr::Const(f64::NAN)
