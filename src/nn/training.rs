@@ -27,7 +27,8 @@ use std::{mem, path::Path};
 /// for epoch in 0..400 {
 ///     training.run(batches.epoch(epoch))?;
 /// }
-/// assert!((training.params().get("w")?.data()[0] - 2.0).abs() < 1e-2);
+/// let w: f64 = training.params().get("w")?.data()[0];
+/// assert!((w - 2.0).abs() < 1e-2);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Debug)]
