@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use wengert::nn::metrics::{Confusion, accuracy, best, r_squared, top_k};
 use wengert::nn::{self, Data, Init, Params, Rng, Schedule, Weights};
-use wengert::{Array, Expr, Function, Inputs, Outputs};
+use wengert::{Array, Expr, Function, Inputs, Outputs, scan};
 
 fn array(shape: &[usize], data: &[f64]) -> Array {
     Array::new(shape, data.to_vec()).unwrap()
@@ -177,6 +177,37 @@ fn recurrent_cells_follow_their_formulas() {
     }
     let error = Function::trace(["x[n,3]", "h[n,d]", "w[3,8]"], |[x, h, w]| nn::lstm(x, [h, h], [w, w, w])[0]).unwrap_err();
     assert!(error.is_shape(), "{error}");
+}
+
+/// A cell is the body of a scan as it is; the loop over time, unrolled by hand, gives the same.
+#[test]
+fn cells_are_bodies_of_scans() {
+    let declared = ["x[t,n,3]", "h[n,2]", "w[3,8]", "u[2,8]", "b[8]", "w3[3,6]", "u3[2,6]", "b3[6]", "c3[2]"];
+    let shapes: [&[usize]; 9] = [&[4, 2, 3], &[2, 2], &[3, 8], &[2, 8], &[8], &[3, 6], &[2, 6], &[6], &[2]];
+    let inputs: Vec<Array> = shapes.iter().enumerate().map(|(k, shape)| noise(shape, 20 + k as u64)).collect();
+    let f = trace(declared, |[x, h, w, u, b, w3, u3, b3, c3]| {
+        let (end, states) = scan([h, h, h], x, |[h, c, g], x| {
+            let [h, c] = nn::lstm(x, [h, c], [w, u, b]);
+            let g = nn::gru(x, g, [w3, u3, b3, c3]);
+            ([h, c, g], h)
+        });
+        states.sum(..) + end[1].sum(..) + end[2].sum(..)
+    });
+    let unrolled = trace(["x[4,n,3]"].iter().chain(&declared[1..]).copied().collect::<Vec<_>>(), |v| {
+        let [x, h, w, u, b, w3, u3, b3, c3] = v[..] else { unreachable!("nine inputs") };
+        let (mut state, mut g, mut sum) = ([h, h], h, Expr::from(0.0));
+        for t in 0..4 {
+            state = nn::lstm(x.at(0, t), state, [w, u, b]);
+            g = nn::gru(x.at(0, t), g, [w3, u3, b3, c3]);
+            sum = sum + state[0].sum(..);
+        }
+        sum + state[1].sum(..) + g.sum(..)
+    });
+    let (scanned, by_hand) = (f.value_and_grad().unwrap(), unrolled.value_and_grad().unwrap());
+    let (scanned, by_hand) = (scanned.eval_arrays(&inputs).unwrap(), by_hand.eval_arrays(&inputs).unwrap());
+    for (a, b) in scanned.iter().zip(&by_hand) {
+        near(a.data(), b.data());
+    }
 }
 
 #[test]

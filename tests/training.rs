@@ -2,7 +2,7 @@
 
 use wengert::nn::{Clip, Data, Init, Params, Rng, Schedule, Settings, Training, cross_entropy, dense, dropout, hits, mse};
 use wengert::optim::{Adam, Momentum, Rule, Sgd};
-use wengert::{Function, Width, aux};
+use wengert::{Function, Width, aux, scan};
 
 /// A file that is removed in the end.
 struct File(std::path::PathBuf);
@@ -92,6 +92,23 @@ fn inputs_in_any_order_and_what_comes_with_the_loss() {
     let error = training.step(&[&[1.0; 2][..], &[1.0; 2]]).unwrap_err();
     assert!(error.is_shape() && training.steps() == 1, "{error}");
     assert!(training.run([]).unwrap_err().is_value());
+}
+
+#[test]
+fn lengths_that_slices_do_not_tell() {
+    let p = params([("w[2]", 0.5)]);
+    // The last row of a batch of sequences: time and rows are open.
+    let loss = Function::trace((&p, "x[t,n,2]"), |(p, x)| {
+        let (last, _) = scan(x.sum(0) * 0.0, x, |_, x| (x, x));
+        (last * p["w"]).sum(-1).mean(..)
+    });
+    let mut training = Training::new(&loss.unwrap(), p, Sgd { rate: 1.0 }).unwrap();
+    let x: Vec<f64> = (0..12).map(f64::from).collect();
+    assert!(training.step(&[&x]).unwrap_err().is_shape());
+    // Two times of three rows; the second time is 6 … 11.
+    assert_eq!(training.step_with(&[("n", 3)], &[&x]).unwrap(), 0.5 * 51.0 / 3.0);
+    let w = training.params().get("w").unwrap().data();
+    near([w[0], w[1]], [0.5 - 8.0, 0.5 - 9.0]);
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn features(what: &str, h: Expr) -> Option<usize> {
         Some(&crate::op::Axis::Fixed(n)) => Some(n),
         _ => {
             let message = format!("{what}: the state's shape {} does not end with a known number of features", h.shape());
-            crate::graph::reject(Error::here(Kind::Shape, message));
+            crate::graph::refuse(Error::here(Kind::Shape, message));
             None
         }
     }

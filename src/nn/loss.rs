@@ -5,7 +5,7 @@
 use super::layers::kept;
 use super::same_shape;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Expr, reject};
+use crate::graph::{Expr, refuse};
 use crate::op::{Axis, Shape, lit, select};
 
 /// The mean over all numbers of what `each` makes of prediction and target.
@@ -32,7 +32,7 @@ pub fn mae(prediction: Expr, target: Expr) -> Expr {
 #[track_caller]
 pub fn huber(prediction: Expr, target: Expr, delta: f64) -> Expr {
     if !(delta > 0.0 && delta.is_finite()) {
-        return reject(Error::here(ErrorKind::Value, format!("huber: δ is {delta}, not positive and finite")));
+        return super::nan(Error::here(ErrorKind::Value, format!("huber: δ is {delta}, not positive and finite")));
     }
     mean("huber", prediction, target, |p, t| {
         let size = (p - t).abs();
@@ -96,7 +96,7 @@ fn classes(what: &str, scores: Expr, class: Expr) -> Option<Axis> {
         [rows @ .., classes] if rows == class.shape().axes() => Some(*classes),
         _ => {
             let message = format!("{what}: labels {} do not fit scores {}, a row for each", class.shape(), scores.shape());
-            reject(Error::here(ErrorKind::Shape, message));
+            refuse(Error::here(ErrorKind::Shape, message));
             None
         }
     }

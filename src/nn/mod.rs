@@ -28,7 +28,7 @@ pub use step::{Clip, Settings};
 pub use training::Training;
 
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Expr, reject};
+use crate::graph::{Expr, refuse};
 
 /// Both, if they have one shape, so that nothing is broadcast by mistake (`[n,1]` against `[n]` would make `[n,n]`); a known
 /// number fits every shape. Else NaN, and an error of the trace.
@@ -39,5 +39,11 @@ fn same_shape(what: &str, names: [&str; 2], [a, b]: [Expr; 2]) -> Result<[Expr; 
         return Ok([a, b]);
     }
     let message = format!("{what}: {} {} and {} {} are to have one shape", names[0], a.shape(), names[1], b.shape());
-    Err(reject(Error::here(ErrorKind::Shape, message)))
+    Err(nan(Error::here(ErrorKind::Shape, message)))
+}
+
+/// What cannot be, for an error of the trace.
+fn nan(error: Error) -> Expr {
+    refuse(error);
+    Expr::Const(f64::NAN)
 }

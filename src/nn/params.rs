@@ -3,7 +3,7 @@
 use super::{Init, Rng};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::eval::Array;
-use crate::graph::{Binder, Expr, Inputs, parse_declaration, reject};
+use crate::graph::{Binder, Expr, Inputs, parse_declaration, refuse};
 use crate::io::Archive;
 use crate::op::{Axis, DType};
 use crate::schedule::Scalar;
@@ -225,7 +225,7 @@ impl Weights {
         let below = |(full, value): &(String, Expr)| Some((full.strip_prefix(name)?.strip_prefix('.')?.to_owned(), *value));
         let all: Vec<(String, Expr)> = self.all.iter().filter_map(below).collect();
         if all.is_empty() {
-            reject(self.unknown(name));
+            refuse(self.unknown(name));
         }
         Weights { all }
     }
@@ -248,7 +248,7 @@ impl Index<&str> for Weights {
         match self.all.iter().find(|(known, _)| known == name) {
             Some((_, value)) => value,
             None => {
-                reject(self.unknown(name));
+                refuse(self.unknown(name));
                 &Expr::Const(f64::NAN)
             }
         }

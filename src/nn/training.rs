@@ -88,6 +88,15 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     /// [`Settings::finite`] asks for it, and something is not. Nothing has changed then.
     #[track_caller]
     pub fn step<S: AsRef<[T]>>(&mut self, batch: &[S]) -> Result<f64> {
+        self.step_with(&[], batch)
+    }
+
+    /// As [`Training::step`], with lengths of open axes, which the slices do not tell where two of them meet, as in `x[time,n]`.
+    ///
+    /// # Errors
+    /// As [`Training::step`]; if no input of the batch has an open axis of such a name.
+    #[track_caller]
+    pub fn step_with<S: AsRef<[T]>>(&mut self, lengths: &[(&str, usize)], batch: &[S]) -> Result<f64> {
         let batch: Vec<&[T]> = batch.iter().map(AsRef::as_ref).collect();
         self.check_batch(&batch)?;
         let rate = self.rule.rate() * self.settings.schedule.factor(self.steps);
@@ -96,7 +105,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         let inputs: Vec<&[T]> = state.chain(numbers.iter().map(|v| &v[..])).chain(batch.iter().copied()).collect();
         let results = self.results.chunks_mut(1);
         let mut outputs: Vec<&mut [T]> = results.chain(self.next.iter_mut().map(Array::data_mut)).collect();
-        self.compiled.call_into(&inputs, &mut outputs)?;
+        self.compiled.call_with(lengths, &inputs, &mut outputs)?;
 
         let norm = self.results.get(self.names.len());
         if let Some(norm) = norm
@@ -106,7 +115,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
             return Err(Error::here(ErrorKind::Value, message));
         }
         if self.settings.finite && !(finite(&self.results) && self.next.iter().all(|array| finite(array.data()))) {
-            return Err(self.first_non_finite(&batch)?);
+            return Err(self.first_non_finite(lengths, &batch)?);
         }
         let state = self.params.arrays_mut().iter_mut().chain(&mut self.kept);
         state.zip(&mut self.next).for_each(|(old, new)| mem::swap(old, new));
@@ -146,7 +155,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     }
 
     /// What is not finite first, in the order in which a step computes.
-    fn first_non_finite(&self, batch: &[&[T]]) -> Result<Error> {
+    fn first_non_finite(&self, lengths: &[(&str, usize)], batch: &[&[T]]) -> Result<Error> {
         let params: Vec<(&str, &Array<T>)> = self.params.iter().collect();
         let from = |source: &Source| match *source {
             Source::Param(k) => params[k].1.data(),
@@ -158,7 +167,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         let mut results = vec![lit(0.0); self.names.len()];
         let mut outputs: Vec<&mut [T]> = results.chunks_mut(1).collect();
         outputs.extend(gradients.iter_mut().map(|(_, values)| values.as_mut_slice()));
-        self.gradient.compile_arrays()?.call_into(&inputs, &mut outputs)?;
+        self.gradient.compile_arrays()?.call_with(lengths, &inputs, &mut outputs)?;
 
         let mut all: Vec<(String, &[T])> = vec![];
         all.extend(self.batch.iter().zip(batch).map(|(input, values)| (format!("the batch's `{}`", input.name()), *values)));
