@@ -58,7 +58,7 @@ fn main() -> Outcome {
     let about =
         format!("784 → {HIDDEN} → 10 on MNIST: Adam, {EPOCHS} epochs, {:.2} % of the test images right", 100.0 * accuracy);
     let mut archive = Archive::new();
-    training.params().put(archive.put_text("about", &about));
+    training.params().put_into(archive.put_text("about", &about));
     archive.save(out_path("mnist.model")?)?;
     println!("wrote out/mnist.model");
     Ok(())

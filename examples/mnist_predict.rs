@@ -29,7 +29,7 @@ fn main() -> Outcome {
     }
 
     let images = test.pick(&rows);
-    let answers = predict(&Params::take(&archive)?, &images)?;
+    let answers = predict(&Params::from_archive(&archive)?, &images)?;
     for (k, p) in answers.iter().enumerate() {
         let (truth, answer) = (images.y[k], best(p));
         println!("test image {:5} shows {truth}, read as {answer} with probability {:.4}", rows[k], p[answer]);

@@ -185,7 +185,7 @@ fn entries_are_what_they_are() {
     assert!(error.is_value() && error.to_string().contains("`w` is an array of f32, not an array of f64"), "{error}");
     assert!(archive.text("steps").unwrap_err().is_value() && archive.count("about").unwrap_err().is_value());
     assert!(archive.function("about").unwrap_err().is_parse());
-    assert!(Params::<f32>::take(&archive).unwrap_err().is_name());
+    assert!(Params::<f32>::from_archive(&archive).unwrap_err().is_name());
 }
 
 #[test]

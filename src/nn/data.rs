@@ -104,10 +104,7 @@ impl<'a, T: Scalar> Data<'a, T> {
     }
 
     /// Some rows, in the order given.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    pub fn pick(&self, rows: &[usize]) -> Batch<T> {
+    fn pick(&self, rows: &[usize]) -> Batch<T> {
         let column = |column: &Column<T>| {
             let mut picked = Vec::with_capacity(rows.len() * column.width);
             rows.iter().for_each(|&row| picked.extend_from_slice(&column.values[row * column.width..][..column.width]));

@@ -52,7 +52,7 @@ pub fn binary_cross_entropy(logits: Expr, target: Expr) -> Expr {
 #[track_caller]
 pub fn cross_entropy(logits: Expr, target: Expr) -> Expr {
     if target.rank() + 1 == logits.rank() {
-        return -of_class("cross_entropy", logits.log_softmax(-1), target).mean(..);
+        return (logits.log_sum_exp(-1) - of_class("cross_entropy", logits, target)).mean(..);
     }
     let pair = same_shape("cross_entropy", ["the logits", "the distribution"], [logits, target]);
     pair.map_or_else(|nan| nan, |[x, p]| x.cross_entropy(p).mean(..))
@@ -63,7 +63,7 @@ pub fn cross_entropy(logits: Expr, target: Expr) -> Expr {
 #[track_caller]
 pub fn kl_divergence(logits: Expr, distribution: Expr) -> Expr {
     let pair = same_shape("kl_divergence", ["the logits", "the distribution"], [logits, distribution]);
-    pair.map_or_else(|nan| nan, |[x, p]| (p.xlogy(p) - p * x.log_softmax(-1)).sum(-1).mean(..))
+    pair.map_or_else(|nan| nan, |[x, p]| select(p.eq(lit(0.0)), lit(0.0), p * (p.ln() - x.log_softmax(-1))).sum(-1).mean(..))
 }
 
 /// How many rows have their largest score, of `[…,classes]`, at the class `[…]` that is true. It counts, so there is nothing to
@@ -79,14 +79,20 @@ pub fn hits(scores: Expr, class: Expr) -> Expr {
 #[track_caller]
 fn of_class(what: &str, x: Expr, class: Expr) -> Expr {
     let Some(classes) = classes(what, x, class) else { return lit(f64::NAN) };
-    let here = Expr::iota(x.shape(), x.rank() - 1).eq(kept(number(class, classes)));
+    let here = numbers(classes).eq(kept(number(class, classes)));
     select(here, x, lit(0.0)).sum(-1)
 }
 
 /// An index as a number, checked by the call to be of a class. (An identity matrix to choose rows of would take classes².)
 #[track_caller]
 fn number(class: Expr, classes: Axis) -> Expr {
-    Expr::iota(Shape::new(&[classes]), 0).gather(class, 0)
+    numbers(classes).gather(class, 0)
+}
+
+/// 0, 1, 2, …, below the number of classes.
+#[track_caller]
+fn numbers(classes: Axis) -> Expr {
+    Expr::iota(Shape::new(&[classes]), 0)
 }
 
 /// The last axis of scores that have a row for each label.

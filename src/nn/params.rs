@@ -148,7 +148,7 @@ impl<T: Scalar> Params<T> {
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut archive = Archive::new();
-        self.put(&mut archive);
+        self.put_into(&mut archive);
         archive.save(path)
     }
 
@@ -158,11 +158,11 @@ impl<T: Scalar> Params<T> {
     /// If it cannot be read, is no such file, is damaged, or has numbers of another width.
     #[track_caller]
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Params::take(&Archive::load(path)?)
+        Params::from_archive(&Archive::load(path)?)
     }
 
     /// Adds the parameters to what an archive has.
-    pub fn put(&self, archive: &mut Archive) {
+    pub fn put_into(&self, archive: &mut Archive) {
         for (name, array) in self.iter() {
             archive.put_array(&format!("{PREFIX}{name}"), array);
         }
@@ -173,7 +173,7 @@ impl<T: Scalar> Params<T> {
     /// # Errors
     /// If there are none, or they have numbers of another width.
     #[track_caller]
-    pub fn take(archive: &Archive) -> Result<Self> {
+    pub fn from_archive(archive: &Archive) -> Result<Self> {
         let mut params = Params { names: vec![], arrays: vec![] };
         for name in archive.names().filter_map(|name| name.strip_prefix(PREFIX)) {
             params.push(name.into(), archive.array(&format!("{PREFIX}{name}"))?)?;

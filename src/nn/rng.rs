@@ -55,19 +55,12 @@ impl Rng {
         radius.sqrt() * Real::cos(std::f64::consts::TAU * self.unit())
     }
 
-    /// Below `n`, every number being equally likely up to one part in 2⁶⁴ / n.
-    ///
-    /// # Panics
-    /// If `n` is 0.
-    pub fn below(&mut self, n: usize) -> usize {
-        assert!(n > 0, "no number is below 0");
-        ((u128::from(self.bits()) * n as u128) >> 64) as usize
-    }
-
     /// Shuffles, every order being equally likely (R. Fisher, F. Yates, 1938).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for k in (1..items.len()).rev() {
-            items.swap(k, self.below(k + 1));
+            // The product's high half is uniform on 0..=k up to one part in 2⁶⁴ / (k + 1).
+            let pick = ((u128::from(self.bits()) * (k as u128 + 1)) >> 64) as usize;
+            items.swap(k, pick);
         }
     }
 

@@ -50,7 +50,7 @@ impl Schedule {
         Schedule::WarmUp { steps, then: Box::new(self) }
     }
 
-    /// The factor of a step. It has the same bits on every platform.
+    /// The factor of a step. It has the same bits on every platform. ([`Schedule::Steps`] of every 0 steps has the factor 1 for good.)
     pub fn factor(&self, step: u64) -> f64 {
         let (mut schedule, mut step) = (self, step);
         while let Schedule::WarmUp { steps, then } = schedule {
@@ -60,7 +60,8 @@ impl Schedule {
             (schedule, step) = (then, step - steps);
         }
         match *schedule {
-            Schedule::Steps { every, factor } => Real::powf(factor, (step / every.max(1)) as f64),
+            Schedule::Steps { every: 0, .. } => 1.0,
+            Schedule::Steps { every, factor } => Real::powf(factor, (step / every) as f64),
             Schedule::Exponential { factor } => Real::powf(factor, step as f64),
             Schedule::Cosine { steps, end } if step < steps => {
                 let turn = Real::cos(std::f64::consts::PI * (step as f64 / steps as f64));

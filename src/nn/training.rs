@@ -220,7 +220,8 @@ impl<R: Rule, T: Scalar> Training<R, T> {
 
     /// Random numbers for the next step, such as a dropout's: the same for the same seed and step, also after an interruption.
     pub fn rng(&self) -> Rng {
-        Rng::new(self.settings.seed).fork(self.steps)
+        // Epochs are the seed's own family; see `Batches::epoch`.
+        Rng::new(self.settings.seed).fork(u64::MAX).fork(self.steps)
     }
 
     /// What compiling the step took and gave.
@@ -235,7 +236,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut archive = Archive::new();
-        self.params.put(&mut archive);
+        self.params.put_into(&mut archive);
         for (k, array) in self.kept.iter().enumerate() {
             archive.put_array(&format!("kept {k}"), array);
         }
@@ -250,7 +251,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     #[track_caller]
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let archive = Archive::load(path)?;
-        let params = Params::take(&archive)?;
+        let params = Params::from_archive(&archive)?;
         if !params.same_shapes(&self.params) {
             let message = format!("the file has the parameters {params}, and the training those of {}", self.params);
             return Err(Error::here(ErrorKind::Shape, message));
