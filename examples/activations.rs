@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{Outcome, Rng, chart, chart::Chart, chart::Mark};
+use common::{Outcome, chart, chart::Chart, chart::Mark};
 use plotters::prelude::SeriesLabelPosition;
+use wengert::nn::Rng;
 use wengert::{Expr, Function, lit, optim::Optimizer, optim::Sgd, select};
 
 /// Points per curve, from −4 to 4; 0 is one of them.
@@ -105,7 +106,7 @@ fn curve(name: &'static str, x: &[f64], f: impl FnOnce(Expr) -> Expr) -> Outcome
 fn dead_and_alive() -> Outcome {
     const SAMPLES: usize = 64;
     let mut rng = Rng::new(7);
-    let x = rng.vec(SAMPLES, -1.0, 1.0);
+    let x: Vec<f64> = (0..SAMPLES).map(|_| rng.between(-1.0, 1.0)).collect();
     let y: Vec<f64> = x.iter().map(|x| 0.5 * x + 1.0).collect();
     println!("a unit with w = 1, b = −3, and {SAMPLES} samples of y = x/2 + 1 for x between −1 and 1:");
     for (name, alive) in [("ReLU", false), ("leaky ReLU", true)] {

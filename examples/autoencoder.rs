@@ -11,17 +11,15 @@ mod common;
 
 use common::chart::{Chart, Mark, picture};
 use common::images::{CLASSES, Images, Part, draw};
-use common::training::{Trainer, call, start};
-use common::{Outcome, Rng, readable};
+use common::{Outcome, readable};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
 use std::time::Instant;
+use wengert::nn::{Data, Init, Params, Rng, Training, Weights, dense, mse};
 use wengert::optim::Adam;
 use wengert::{Expr, Function, Width};
 
 const BATCH: usize = 64;
-/// Weights and biases of four layers.
-const PARAMETERS: usize = 8;
 /// A colour per digit.
 const COLOURS: [RGBColor; CLASSES] = [
     RGBColor(31, 119, 180),
@@ -46,40 +44,43 @@ struct Task {
 }
 
 impl Task {
-    fn inputs(self) -> Vec<String> {
-        let sizes = [self.pixels, self.hidden, self.latent, self.hidden, self.pixels];
-        let layer = |(k, pair): (usize, &[usize])| [format!("w{k}[{},{}]", pair[0], pair[1]), format!("b{k}[{}]", pair[1])];
-        let mut all: Vec<String> = sizes.windows(2).enumerate().flat_map(layer).collect();
-        all.push(format!("x[n,{}]", self.pixels));
-        all
+    /// Weights and biases of four layers.
+    fn start(self) -> Outcome<Params<f32>> {
+        let layers = [
+            ("encoder.1", self.pixels, self.hidden),
+            ("encoder.2", self.hidden, self.latent),
+            ("decoder.1", self.latent, self.hidden),
+            ("decoder.2", self.hidden, self.pixels),
+        ];
+        let layer = |(name, from, to): (&str, usize, usize)| {
+            [(format!("{name}.w[{from},{to}]"), Init::HeUniform), (format!("{name}.b[{to}]"), Init::Zeros)]
+        };
+        Ok(Params::new(&mut Rng::new(1), layers.into_iter().flat_map(layer))?)
+    }
+
+    fn images(self) -> String {
+        format!("x[n,{}]", self.pixels)
     }
 
     /// Images to a few numbers each, and those to images.
-    fn apply(v: &[Expr]) -> (Expr, Expr) {
-        let layer = |x: Expr, k: usize| x.matmul(v[2 * k]) + v[2 * k + 1];
-        let code = layer(layer(v[PARAMETERS], 0).relu(), 1);
-        (code, layer(layer(code, 2).relu(), 3).sigmoid())
-    }
-
-    /// The mean squared error of a pixel.
-    fn loss(self) -> Outcome<Function> {
-        Ok(Function::trace_in(Width::F32, self.inputs(), |v| {
-            let error = Task::apply(&v).1 - v[PARAMETERS];
-            (error * error).mean(..)
-        })?)
+    fn apply(p: &Weights, x: Expr) -> (Expr, Expr) {
+        let layer = |x: Expr, name: &str| dense(x, p.at(name)["w"], p.at(name)["b"]);
+        let code = layer(layer(x, "encoder.1").relu(), "encoder.2");
+        (code, layer(layer(code, "decoder.1").relu(), "decoder.2").sigmoid())
     }
 
     /// Trains from a seed on. Gives the parameters and the loss of each epoch.
-    fn train(self, images: &Images) -> Outcome<(Vec<Vec<f32>>, Vec<f64>)> {
-        let loss = self.loss()?;
-        let mut rng = Rng::new(1);
-        let mut trainer = Trainer::new(&loss, start(&loss, PARAMETERS, &mut rng)?, Adam::new(2e-3))?;
+    fn train(self, images: &Images) -> Outcome<(Params<f32>, Vec<f64>)> {
+        let params = self.start()?;
+        let inputs = (&params, self.images());
+        let loss = Function::trace_in(Width::F32, inputs, |(p, x)| mse(Task::apply(&p, x).1, x))?;
+        let mut training = Training::new(&loss, params, Adam::new(2e-3))?;
+        let batches = Data::new().rows("x", &images.x, self.pixels)?.batches(BATCH)?.shuffled(1);
         let bar = ProgressBar::new((self.epochs * images.len()) as u64);
         let begin = Instant::now();
         let mut losses = vec![];
         for epoch in 0..self.epochs {
-            let progress = |done| bar.set_position((epoch * images.len() + done) as u64);
-            losses.push(trainer.epoch(&[&images.x], images.len(), BATCH, &mut rng, progress)?);
+            losses.push(training.run(batches.epoch(epoch as u64).inspect(|batch| bar.inc(batch.rows as u64)))?);
         }
         bar.finish_and_clear();
         println!(
@@ -90,13 +91,16 @@ impl Task {
             self.epochs,
             readable(begin.elapsed().as_secs_f64())
         );
-        Ok((trainer.parameters().to_vec(), losses))
+        Ok((training.into_params(), losses))
     }
 
     /// The numbers that stand for each image, and what comes back of it.
-    fn code_and_decode(self, parameters: &[Vec<f32>], images: &Images) -> Outcome<[Vec<f32>; 2]> {
-        let both = Function::trace_in(Width::F32, self.inputs(), |v| Task::apply(&v))?.compile_arrays()?;
-        call(&both, parameters, &[&images.x], [images.len() * self.latent, images.x.len()])
+    fn code_and_decode(self, params: &Params<f32>, images: &Images) -> Outcome<[Vec<f32>; 2]> {
+        let inputs = (params, self.images());
+        let both = Function::trace_in(Width::F32, inputs, |(p, x)| Task::apply(&p, x))?.compile_arrays()?;
+        let (mut code, mut decoded) = (vec![0.0; images.len() * self.latent], vec![0.0; images.x.len()]);
+        both.call_into(&params.inputs(&[&images.x]), &mut [&mut code, &mut decoded])?;
+        Ok([code, decoded])
     }
 }
 

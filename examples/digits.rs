@@ -9,13 +9,13 @@
 mod common;
 
 use common::chart::{BLUE, Chart, GREY, Mark, ORANGE, picture};
-use common::classifier::{Network, best, measure};
+use common::classifier::{loss, measure, predict, rows, start};
 use common::images::{CLASSES, Images, draw};
-use common::training::{Trainer, start};
-use common::{Outcome, Rng, readable};
+use common::{Outcome, readable};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
 use std::time::Instant;
+use wengert::nn::{Rng, Training, metrics::Confusion, metrics::best};
 use wengert::optim::Momentum;
 
 const HIDDEN: usize = 32;
@@ -25,20 +25,19 @@ const EPOCHS: usize = 60;
 fn main() -> Outcome {
     let images = Images::digits()?;
     let mut rng = Rng::new(1);
-    let mut rows: Vec<usize> = (0..images.len()).collect();
-    rng.shuffle(&mut rows);
-    let (test_rows, train_rows) = rows.split_at(images.len() / 5);
+    let mut order: Vec<usize> = (0..images.len()).collect();
+    rng.shuffle(&mut order);
+    let (test_rows, train_rows) = order.split_at(images.len() / 5);
     let (train, test) = (images.pick(train_rows), images.pick(test_rows));
     println!("{} images to learn from, {} to be tested on", train.len(), test.len());
 
-    // The network and its loss are in common/classifier.rs; how loss, gradient and update become one function, in
-    // common/training.rs.
-    let network = Network { pixels: train.pixels(), hidden: HIDDEN };
-    let loss = network.loss()?;
-    let parameters = start(&loss, Network::PARAMETERS, &mut rng)?;
-    let mut trainer = Trainer::new(&loss, parameters, Momentum { rate: 0.05, momentum: 0.9 })?;
+    // The network and its loss are in common/classifier.rs.
+    let params = start(&mut rng, train.pixels(), HIDDEN)?;
+    let loss = loss(&params, train.pixels())?;
+    let mut training = Training::new(&loss, params, Momentum { rate: 0.05, momentum: 0.9 })?;
+    let batches = rows(&train)?.batches(BATCH)?.shuffled(1);
     let loss = loss.compile_arrays()?;
-    let report = trainer.report();
+    let report = training.report();
     println!(
         "a training step is {} operations in {} native loops, compiled in {:.1} ms",
         report.operations,
@@ -49,12 +48,12 @@ fn main() -> Outcome {
     let mut curve: Vec<[f64; 3]> = Vec::new();
     let bar = ProgressBar::new(EPOCHS as u64);
     let begin = Instant::now();
-    let mut training = 0.0;
+    let mut seconds = 0.0;
     for epoch in 1..=EPOCHS {
         let start = Instant::now();
-        let mean = trainer.epoch(&[&train.x, &train.y], train.len(), BATCH, &mut rng, |_| ())?;
-        training += start.elapsed().as_secs_f64();
-        let [test_loss, accuracy] = measure(&loss, trainer.parameters(), &test)?;
+        let mean = training.run(batches.epoch(epoch as u64))?;
+        seconds += start.elapsed().as_secs_f64();
+        let [test_loss, accuracy] = measure(&loss, training.params(), &test)?;
         curve.push([mean, test_loss, accuracy]);
         bar.inc(1);
         if epoch == 1 || epoch % 10 == 0 {
@@ -71,14 +70,14 @@ fn main() -> Outcome {
     println!(
         "{EPOCHS} epochs in {}; an epoch of training takes {}",
         readable(begin.elapsed().as_secs_f64()),
-        readable(training / EPOCHS as f64)
+        readable(seconds / EPOCHS as f64)
     );
 
     let accuracy = curve.last().map_or(0.0, |point| point[2]);
     println!("test accuracy: {:.2} %", 100.0 * accuracy);
     assert!(accuracy >= 0.96, "at least 96 % of the test images are read");
 
-    pictures(&curve, &test, &network.predict(trainer.parameters(), &test)?)
+    pictures(&curve, &test, &predict(training.params(), &test)?)
 }
 
 /// The loss over the epochs, who is taken for whom, and the digits that are misread.
@@ -90,24 +89,20 @@ fn pictures(curve: &[[f64; 3]], test: &Images, answers: &[[f32; CLASSES]]) -> Ou
         .add("test", ORANGE, Mark::Line, line(1))
         .save("digits_loss.svg")?;
 
-    let mut confusion = [[0usize; CLASSES]; CLASSES];
-    let mut misread = Vec::new();
-    for (row, p) in answers.iter().enumerate() {
-        let best = best(p);
-        let truth = test.y[row] as usize;
-        confusion[truth][best] += 1;
-        if best != truth {
-            misread.push((row, truth, best, p[best]));
-        }
-    }
+    let read: Vec<f32> = answers.iter().map(|p| best(p) as f32).collect();
+    let confusion = Confusion::new(&read, &test.y, CLASSES)?;
+    let wrong = (0..test.len()).filter(|&row| read[row] != test.y[row]);
+    let misread: Vec<_> = wrong.map(|row| (row, test.y[row], read[row], answers[row][best(&answers[row])])).collect();
     picture("digits_confusion.svg", (560, 590), |area| {
         area.draw(&Text::new("Rows: the digit shown. Columns: the answer.", (60, 18), ("sans-serif", 18)))?;
-        for (truth, row) in confusion.iter().enumerate() {
+        for truth in 0..CLASSES {
             area.draw(&Text::new(format!("{truth}"), (28, 74 + 50 * truth as i32), ("sans-serif", 20)))?;
             area.draw(&Text::new(format!("{truth}"), (76 + 50 * truth as i32, 40), ("sans-serif", 20)))?;
-            for (answer, &count) in row.iter().enumerate() {
+            let shown: usize = (0..CLASSES).map(|answer| confusion.count(truth, answer)).sum();
+            for answer in 0..CLASSES {
+                let count = confusion.count(truth, answer);
                 let (x, y) = (60 + 50 * answer as i32, 60 + 50 * truth as i32);
-                let share = count as f64 / row.iter().sum::<usize>().max(1) as f64;
+                let share = count as f64 / shown.max(1) as f64;
                 let colour = if truth == answer { BLUE.mix(share * 0.8) } else { ORANGE.mix((share * 8.0).min(1.0)) };
                 area.draw(&Rectangle::new([(x, y), (x + 48, y + 48)], colour.filled()))?;
                 area.draw(&Rectangle::new([(x, y), (x + 48, y + 48)], GREY.mix(0.3)))?;

@@ -8,10 +8,12 @@
 
 mod common;
 
-use common::{Outcome, Rng, Table, chart, chart::Chart, chart::Mark};
+use common::{Outcome, Table, chart, chart::Chart, chart::Mark};
 use indicatif::ProgressBar;
 use std::time::Instant;
-use wengert::{Function, Real, Structure, dual, like, optim::Optimizer, optim::Sgd};
+use wengert::nn::{Data, Rng};
+use wengert::optim::{Optimizer, Sgd};
+use wengert::{Function, Real, Structure, dual, like};
 
 const EPOCHS: usize = 60;
 const BATCH: usize = 32;
@@ -58,9 +60,15 @@ impl Rows {
         self.y.len()
     }
 
-    fn pick(&self, rows: &[usize], features: usize) -> Rows {
-        let x = rows.iter().flat_map(|&row| &self.x[row * features..(row + 1) * features]).copied().collect();
-        Rows { x, y: rows.iter().map(|&row| self.y[row]).collect() }
+    /// In batches, every epoch in a new order.
+    fn epoch(&self, features: usize, number: u64) -> Outcome<Vec<Rows>> {
+        let data = Data::new().rows("x", &self.x, features)?.rows("y", &self.y, 1)?;
+        let batches = data.batches(BATCH)?.shuffled(SEED);
+        let rows = |columns: [Vec<f64>; 2]| {
+            let [x, y] = columns;
+            Rows { x, y }
+        };
+        Ok(batches.epoch(number).map(|batch| rows(batch.columns.try_into().expect("x and y"))).collect())
     }
 }
 
@@ -189,12 +197,9 @@ fn train_with(
 ) -> Outcome<Vec<f64>> {
     let (mut p, mut g) = (vec![0.0; features + 1], vec![0.0; features + 1]);
     let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
-    let mut rng = Rng::new(SEED);
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    for _ in 0..EPOCHS {
-        rng.shuffle(&mut order);
-        for batch in order.chunks(BATCH) {
-            gradient(&p, &rows.pick(batch, features), &mut g)?;
+    for epoch in 0..EPOCHS {
+        for batch in rows.epoch(features, epoch as u64)? {
+            gradient(&p, &batch, &mut g)?;
             descent.step(&mut p, &g)?;
         }
         after_epoch(&p)?;
@@ -204,8 +209,7 @@ fn train_with(
 
 /// Seconds for the steps of one epoch, the batches being at hand; the fastest of several epochs.
 fn time_epoch(rows: &Rows, features: usize, gradient: &mut Gradient) -> Outcome<f64> {
-    let order: Vec<usize> = (0..rows.len()).collect();
-    let batches: Vec<Rows> = order.chunks(BATCH).map(|batch| rows.pick(batch, features)).collect();
+    let batches = rows.epoch(features, 0)?;
     let (mut p, mut g) = (vec![0.0; features + 1], vec![0.0; features + 1]);
     let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
     let mut best = f64::INFINITY;

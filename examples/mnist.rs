@@ -7,13 +7,13 @@
 
 mod common;
 
-use common::classifier::{Network, measure};
+use common::classifier::{loss, measure, rows, start};
 use common::images::{Images, Part};
-use common::saved::Weights;
-use common::training::{Trainer, declarations, start};
-use common::{Outcome, Rng, readable};
+use common::{Outcome, out_path, readable};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Instant;
+use wengert::io::Archive;
+use wengert::nn::{Rng, Training};
 use wengert::optim::Adam;
 
 const HIDDEN: usize = 128;
@@ -25,28 +25,25 @@ fn main() -> Outcome {
     let Some(test) = Images::mnist(Part::Test)? else { return Ok(()) };
     println!("{} images to learn from, {} to be tested on", train.len(), test.len());
 
-    // The network and its loss are in common/classifier.rs; how loss, gradient and update become one function, in
-    // common/training.rs.
-    let network = Network { pixels: train.pixels(), hidden: HIDDEN };
-    let loss = network.loss()?;
-    let mut rng = Rng::new(1);
-    let parameters = start(&loss, Network::PARAMETERS, &mut rng)?;
-    let mut trainer = Trainer::new(&loss, parameters, Adam::new(1e-3))?;
+    // The network and its loss are in common/classifier.rs.
+    let params = start(&mut Rng::new(1), train.pixels(), HIDDEN)?;
+    let loss = loss(&params, train.pixels())?;
+    let mut training = Training::new(&loss, params, Adam::new(1e-3))?;
+    let batches = rows(&train)?.batches(BATCH)?.shuffled(1);
     let native_loss = loss.compile_arrays()?;
-    let count: usize = trainer.parameters().iter().map(Vec::len).sum();
-    println!("{count} parameters; a training step is {} operations", trainer.report().operations);
+    println!("{} parameters; a training step is {} operations", training.params().count(), training.report().operations);
 
     let style = ProgressStyle::with_template("epoch {msg} {wide_bar} {pos}/{len} images, {eta} left")?;
     let bar = ProgressBar::new(train.len() as u64).with_style(style);
     let mut accuracy = 0.0;
     for epoch in 1..=EPOCHS {
+        bar.reset();
         bar.set_message(format!("{epoch}/{EPOCHS}"));
         let begin = Instant::now();
-        let columns = [&train.x[..], &train.y];
-        let mean = trainer.epoch(&columns, train.len(), BATCH, &mut rng, |done| bar.set_position(done as u64))?;
+        let mean = training.run(batches.epoch(epoch as u64).inspect(|batch| bar.inc(batch.rows as u64)))?;
         let seconds = begin.elapsed().as_secs_f64();
         let test_loss;
-        [test_loss, accuracy] = measure(&native_loss, trainer.parameters(), &test)?;
+        [test_loss, accuracy] = measure(&native_loss, training.params(), &test)?;
         bar.suspend(|| {
             println!(
                 "epoch {epoch}: loss {mean:.4}, on test images {test_loss:.4}; accuracy there {:.2} %; {} of training",
@@ -60,5 +57,9 @@ fn main() -> Outcome {
 
     let about =
         format!("784 → {HIDDEN} → 10 on MNIST: Adam, {EPOCHS} epochs, {:.2} % of the test images right", 100.0 * accuracy);
-    Weights::new(about, declarations(&loss, Network::PARAMETERS), trainer.parameters()).save("mnist.json")
+    let mut archive = Archive::new();
+    training.params().put_into(archive.put_text("about", &about));
+    archive.save(out_path("mnist.model")?)?;
+    println!("wrote out/mnist.model");
+    Ok(())
 }

@@ -5,18 +5,17 @@
 
 mod common;
 
-use common::Outcome;
 use common::chart::{BLUE, GREY, ORANGE, picture};
-use common::classifier::{Network, best};
 use common::images::{Images, Part, draw};
-use common::saved::Weights;
-use common::training::declarations;
+use common::{Outcome, classifier::predict, made_by};
 use plotters::prelude::*;
+use wengert::io::Archive;
+use wengert::nn::{Params, metrics::best};
 
 fn main() -> Outcome {
     let Some(test) = Images::mnist(Part::Test)? else { return Ok(()) };
-    let Some(weights) = Weights::load("mnist.json", "mnist")? else { return Ok(()) };
-    println!("{}", weights.about);
+    let Some(archive) = made_by("mnist", "mnist.model", |path| Archive::load(path))? else { return Ok(()) };
+    println!("{}", archive.text("about")?);
     let mut rows = vec![];
     for arg in std::env::args().skip(1) {
         match arg.parse() {
@@ -29,11 +28,8 @@ fn main() -> Outcome {
         rows = vec![0, 1, 2, 3, 4, 8, 33, 115, 247, 321];
     }
 
-    let hidden = weights.arrays.get(1).map_or(0, |b1| b1.values.len());
-    let network = Network { pixels: test.pixels(), hidden };
-    let parameters = weights.parameters(&declarations(&network.loss()?, Network::PARAMETERS))?;
     let images = test.pick(&rows);
-    let answers = network.predict(&parameters, &images)?;
+    let answers = predict(&Params::from_archive(&archive)?, &images)?;
     for (k, p) in answers.iter().enumerate() {
         let (truth, answer) = (images.y[k], best(p));
         println!("test image {:5} shows {truth}, read as {answer} with probability {:.4}", rows[k], p[answer]);

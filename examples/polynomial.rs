@@ -11,10 +11,11 @@
 
 mod common;
 
-use common::{Outcome, Rng, chart, chart::Chart, chart::Mark, saved::Saved};
+use common::{Outcome, chart, chart::Chart, chart::Mark, out_path};
 use indicatif::ProgressBar;
 use std::f64::consts::PI;
-use wengert::{Function, Real, optim::Optimizer, optim::RmsProp};
+use wengert::optim::{Optimizer, RmsProp};
+use wengert::{Array, Function, Real, io::Archive, nn::Rng};
 
 const POINTS: usize = 2000;
 const STEPS: usize = 10_000;
@@ -64,7 +65,10 @@ fn main() -> Outcome {
 
     let function = Function::trace((["bias", "w1", "w2", "w3"], "x"), |(w, x)| ("prediction", predict(w, x)))?;
     let about = format!("y = x + 2x² + 3x³ fitted on {POINTS} points from −π to π: RMSProp, {STEPS} steps");
-    Saved::new(about, &function, w.to_vec()).save("polynomial.json")?;
+    let mut archive = Archive::new();
+    archive.put_text("about", &about).put_function("function", &function)?.put_array("w", &Array::vector(w.to_vec()));
+    archive.save(out_path("polynomial.model")?)?;
+    println!("wrote out/polynomial.model");
     let line = losses.iter().enumerate().step_by(10).map(|(k, &loss)| (k as f64, loss));
     Chart::new("RMSProp at a fixed rate ends in a cycle around the minimum", "step", "mean squared error")
         .log(false, true)

@@ -7,11 +7,13 @@
 
 mod common;
 
-use common::{Outcome, saved::Saved};
+use common::{Outcome, made_by};
+use wengert::io::Archive;
 
 fn main() -> Outcome {
-    let (saved, function) = Saved::load("polynomial.json", "polynomial")?;
-    println!("{}\n\n{function}\n", saved.about);
+    let Some(archive) = made_by("polynomial", "polynomial.model", |path| Archive::load(path))? else { return Ok(()) };
+    let (function, w) = (archive.function("function")?, archive.array::<f64>("w")?);
+    println!("{}\n\n{function}\n", archive.text("about")?);
     let mut points = vec![];
     for arg in std::env::args().skip(1) {
         points.push(arg.parse::<f64>().map_err(|_| format!("`{arg}` is not a number"))?);
@@ -23,7 +25,7 @@ fn main() -> Outcome {
     // One native loop over all points; the slope at each comes with the prediction.
     let native = function.wrt(["x"])?.value_and_grad()?.map_rows(["x"])?.compile()?;
     let (mut y, mut slope) = (vec![0.0; points.len()], vec![0.0; points.len()]);
-    let mut inputs: Vec<&[f64]> = saved.parameters.chunks(1).collect();
+    let mut inputs: Vec<&[f64]> = w.data().chunks(1).collect();
     inputs.push(&points);
     native.call_into(&inputs, &mut [&mut y, &mut slope])?;
     println!("       x   prediction   x + 2x² + 3x³       slope");

@@ -7,9 +7,10 @@
 
 mod common;
 
-use common::{Outcome, Rng, chart};
+use common::{Outcome, chart};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
+use wengert::nn::Rng;
 use wengert::{CompiledRows, Expr, Function, Real, Structure, like, lit, optim::Optimizer, optim::Sgd};
 
 const HIDDEN: usize = 4;

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Limit,
     Native,
     Disagreement,
+    File,
 }
 
 /// Where in the user's source something was written.
@@ -101,6 +102,11 @@ impl Error {
     /// Modes of differentiation disagree; see [`check`](crate::check).
     pub fn is_disagreement(&self) -> bool {
         self.0.kind == Kind::Disagreement
+    }
+
+    /// A file cannot be read or written, or is not what it should be.
+    pub fn is_file(&self) -> bool {
+        self.0.kind == Kind::File
     }
 
     /// The user's source line that caused the error, where it is known.

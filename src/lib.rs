@@ -10,7 +10,8 @@
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
-//! | training | [`optim::Optimizer`], [`optim::Rule`] |
+//! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
+//! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
 //! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
 //! | the operations, and how they differentiate | [`Op`], [`ArrayOp`], [`EdgeMap`] |
@@ -25,9 +26,11 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+pub mod io;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
+pub mod nn;
 mod op;
 pub mod optim;
 mod schedule;
@@ -54,6 +57,8 @@ mod documentation {
     mod arrays {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/learning.md")]
+    mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
     #[doc = include_str!("../docs/walkthrough.md")]

@@ -1,68 +1,56 @@
 //! A network of one hidden layer that reads digits: pixels → hidden units with ReLU → a score per digit.
 
-use super::{Outcome, images::CLASSES, images::Images, training};
+use super::{Outcome, images::CLASSES, images::Images};
+use wengert::nn::{Data, Init, Params, Rng, Weights, cross_entropy, dense, hits};
 use wengert::{CompiledArrays, Expr, Function, Width, aux};
 
-/// The sizes of a network.
-#[derive(Copy, Clone)]
-pub struct Network {
-    pub pixels: usize,
-    pub hidden: usize,
+/// The parameters of a network before its training.
+pub fn start(rng: &mut Rng, pixels: usize, hidden: usize) -> Outcome<Params<f32>> {
+    let declarations = [
+        (format!("w1[{pixels},{hidden}]"), Init::HeUniform),
+        (format!("b1[{hidden}]"), Init::Zeros),
+        (format!("w2[{hidden},{CLASSES}]"), Init::HeUniform),
+        (format!("b2[{CLASSES}]"), Init::Zeros),
+    ];
+    Ok(Params::new(rng, declarations)?)
 }
 
-impl Network {
-    /// How many of the functions' inputs are parameters.
-    pub const PARAMETERS: usize = 4;
+/// What the network answers to rows of images: a score per digit.
+fn scores(p: &Weights, x: Expr) -> Expr {
+    let hidden = dense(x, p["w1"], p["b1"]).relu();
+    dense(hidden, p["w2"], p["b2"])
+}
 
-    /// The inputs of a function of this network: parameters, images, and more.
-    fn inputs(self, more: &[&str]) -> Vec<String> {
-        let Network { pixels, hidden } = self;
-        let mut all = vec![
-            format!("w1[{pixels},{hidden}]"),
-            format!("b1[{hidden}]"),
-            format!("w2[{hidden},{CLASSES}]"),
-            format!("b2[{CLASSES}]"),
-            format!("x[n,{pixels}]"),
-        ];
-        all.extend(more.iter().map(|&name| name.to_owned()));
-        all
-    }
+fn images(pixels: usize) -> String {
+    format!("x[n,{pixels}]")
+}
 
-    /// What the network answers to rows of images: a score per digit.
-    fn scores(v: &[Expr]) -> Expr {
-        let [w1, b1, w2, b2, x] = *v else { unreachable!("inputs() has five of them") };
-        (x.matmul(w1) + b1).relu().matmul(w2) + b2
-    }
+/// The loss, and how many rows are answered right, which is not differentiated.
+pub fn loss(params: &Params<f32>, pixels: usize) -> Outcome<Function> {
+    let inputs = (params, images(pixels), "y[n]: index");
+    Ok(Function::trace_in(Width::F32, inputs, |(p, x, y)| {
+        let scores = scores(&p, x);
+        (("loss", cross_entropy(scores, y)), aux(("hits", hits(scores, y))))
+    })?)
+}
 
-    /// The loss, and how many rows are answered right, which is not differentiated.
-    pub fn loss(self) -> Outcome<Function> {
-        Ok(Function::trace_in(Width::F32, self.inputs(&["y[n]: index"]), |v| {
-            let (scores, truth) = (Network::scores(&v[..5]), v[5].one_hot(CLASSES));
-            let hits = (scores.argmax(-1).one_hot(CLASSES) * truth).sum(..);
-            (("loss", scores.cross_entropy(truth).mean(..)), aux(("hits", hits)))
-        })?)
-    }
-
-    /// How probable each digit is for each image.
-    pub fn probabilities(self) -> Outcome<Function> {
-        Ok(Function::trace_in(Width::F32, self.inputs(&[]), |v| Network::scores(&v).softmax(-1))?)
-    }
-
-    /// The answers to images: ten probabilities for each.
-    pub fn predict(self, parameters: &[Vec<f32>], images: &Images) -> Outcome<Vec<[f32; CLASSES]>> {
-        let native = self.probabilities()?.compile_arrays()?;
-        let [p] = training::call(&native, parameters, &[&images.x], [images.len() * CLASSES])?;
-        Ok(p.as_chunks().0.to_vec())
-    }
+/// The answers to images: ten probabilities for each.
+pub fn predict(params: &Params<f32>, images: &Images) -> Outcome<Vec<[f32; CLASSES]>> {
+    let inputs = (params, self::images(images.pixels()));
+    let native = Function::trace_in(Width::F32, inputs, |(p, x)| scores(&p, x).softmax(-1))?.compile_arrays()?;
+    let mut answers = vec![[0.0; CLASSES]; images.len()];
+    native.call_into(&params.inputs(&[&images.x]), &mut [answers.as_flattened_mut()])?;
+    Ok(answers)
 }
 
 /// The mean loss on images, and the share of right answers, by the compiled loss.
-pub fn measure(loss: &CompiledArrays, parameters: &[Vec<f32>], images: &Images) -> Outcome<[f64; 2]> {
-    let [loss, hits] = training::call(loss, parameters, &[&images.x, &images.y], [1, 1])?;
-    Ok([loss[0] as f64, hits[0] as f64 / images.len() as f64])
+pub fn measure(loss: &CompiledArrays, params: &Params<f32>, images: &Images) -> Outcome<[f64; 2]> {
+    let (mut loss_there, mut hits) = ([0.0f32], [0.0]);
+    loss.call_into(&params.inputs(&[&images.x, &images.y]), &mut [&mut loss_there, &mut hits])?;
+    Ok([loss_there[0] as f64, hits[0] as f64 / images.len() as f64])
 }
 
-/// The digit that is most probable.
-pub fn best(p: &[f32; CLASSES]) -> usize {
-    (1..CLASSES).fold(0, |best, k| if p[k] > p[best] { k } else { best })
+/// Images as rows to learn from.
+pub fn rows(images: &Images) -> Outcome<Data<'_, f32>> {
+    Ok(Data::new().rows("x", &images.x, images.pixels())?.labels("y", &images.y, CLASSES)?)
 }

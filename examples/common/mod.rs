@@ -1,12 +1,10 @@
-//! What the examples share: reproducible random numbers, reading data, timing, line charts, training.
+//! What the examples share: reading data, timing, line charts, a network.
 
 #![allow(dead_code, reason = "every example uses a part of it")]
 
 pub mod chart;
 pub mod classifier;
 pub mod images;
-pub mod saved;
-pub mod training;
 
 use std::{
     error::Error,
@@ -31,44 +29,21 @@ pub fn write_out(name: &str, contents: &str) -> Outcome {
     Ok(())
 }
 
+/// Reads what an example has written; `None`, with a line that says what to do, if the example `maker` has not been run.
+pub fn made_by<R>(maker: &str, name: &str, read: impl FnOnce(&Path) -> wengert::Result<R>) -> Outcome<Option<R>> {
+    let path = out_path(name)?;
+    if !path.exists() {
+        println!("out/{name} is not there: `cargo run --release --example {maker}` writes it");
+        return Ok(None);
+    }
+    Ok(Some(read(&path)?))
+}
+
+/// A path in that directory, which is made if need be.
 pub fn out_path(name: &str) -> Outcome<PathBuf> {
     let out = in_repository("out");
     fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     Ok(out.join(name))
-}
-
-/// SplitMix64 (G. Steele, D. Lea, C. Flood, 2014): the same numbers from the same seed, on every machine and for good.
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Self {
-        Rng(seed)
-    }
-
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform between `lo` and `hi`.
-    pub fn between(&mut self, lo: f64, hi: f64) -> f64 {
-        lo + (hi - lo) * ((self.bits() >> 11) as f64 / (1u64 << 53) as f64)
-    }
-
-    pub fn vec(&mut self, len: usize, lo: f64, hi: f64) -> Vec<f64> {
-        (0..len).map(|_| self.between(lo, hi)).collect()
-    }
-
-    /// Shuffles, every order being equally likely (R. Fisher, F. Yates, 1938).
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for k in (1..items.len()).rev() {
-            // The product's high half is uniform on 0..=k up to one part in 2⁶⁴ / (k + 1).
-            let pick = ((self.bits() as u128 * (k as u128 + 1)) >> 64) as usize;
-            items.swap(k, pick);
-        }
-    }
 }
 
 /// Rows of numbers, each with a class.

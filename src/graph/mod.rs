@@ -28,6 +28,7 @@ pub use function::{Function, InputGroup, OutputGroup};
 pub use loops::{cond, while_loop, while_loop_at_most};
 pub use node::{Kind, Node, NodeId, Width};
 pub use scan::{Scan, scan};
+pub(crate) use signature::parse as parse_declaration;
 pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
 pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};

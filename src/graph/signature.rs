@@ -11,7 +11,7 @@ use crate::op::{Axis, DType, Shape};
 ///
 /// | inputs | the closure's argument |
 /// |---|---|
-/// | `"x"` | one `Expr`, a number |
+/// | `"x"`, also a `String` | one `Expr`, a number |
 /// | `"x[n,64]"` | one `Expr`, an array; an axis with a name is open: its length is known when the function is called |
 /// | `"i[n]: index"` | one `Expr`, an array of whole numbers for `gather` and its like |
 /// | `["a", "b"]` | `[Expr; 2]`, two inputs |
@@ -69,8 +69,8 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// Reads `name`, `name[n,64]`, either with `: index`.
-fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DType), String> {
+/// Reads `name`, `name[n,64]`, either with `: index`. What is wrong otherwise is told without the declaration itself.
+pub(crate) fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DType), String> {
     let (rest, dtype) = match declaration.split_once(':') {
         None => (declaration, DType::Float),
         Some((rest, kind)) if kind.trim() == "index" => (rest, DType::Index),
@@ -91,6 +91,13 @@ impl Inputs for &str {
     type Args = Expr;
     fn bind(self, binder: &mut Binder) -> Expr {
         binder.value(self)
+    }
+}
+
+impl Inputs for String {
+    type Args = Expr;
+    fn bind(self, binder: &mut Binder) -> Expr {
+        binder.value(&self)
     }
 }
 

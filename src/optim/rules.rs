@@ -27,10 +27,19 @@ pub trait Rule {
     /// The state before the first step.
     fn start<T: Real>(&self) -> Self::State<T>;
 
+    /// The learning rate η.
+    fn rate(&self) -> f64;
+
     /// One step: the next parameter and state from the parameter `p`, its gradient `g`, the state, and the number `t` of
     /// the step, from 1.
     #[track_caller]
-    fn update<T: Real>(&self, p: T, g: T, state: Self::State<T>, t: T) -> (T, Self::State<T>);
+    fn update<T: Real>(&self, p: T, g: T, state: Self::State<T>, t: T) -> (T, Self::State<T>) {
+        self.update_at(lit(self.rate()), p, g, state, t)
+    }
+
+    /// As [`Rule::update`], at a learning rate that may change from step to step.
+    #[track_caller]
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, state: Self::State<T>, t: T) -> (T, Self::State<T>);
 }
 
 /// Gradient descent: p ← p − η·g (A.-L. Cauchy, 1847; with sampled gradients H. Robbins and S. Monro, 1951).
@@ -45,8 +54,11 @@ impl Rule for Sgd {
     fn start<T: Real>(&self) -> [T; 0] {
         []
     }
-    fn update<T: Real>(&self, p: T, g: T, state: [T; 0], _: T) -> (T, [T; 0]) {
-        (p - lit::<T>(self.rate) * g, state)
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, state: [T; 0], _: T) -> (T, [T; 0]) {
+        (p - rate * g, state)
     }
 }
 
@@ -64,9 +76,12 @@ impl Rule for Momentum {
     fn start<T: Real>(&self) -> [T; 1] {
         [lit(0.0)]
     }
-    fn update<T: Real>(&self, p: T, g: T, [v]: [T; 1], _: T) -> (T, [T; 1]) {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, [v]: [T; 1], _: T) -> (T, [T; 1]) {
         let v = lit::<T>(self.momentum) * v + g;
-        (p - lit::<T>(self.rate) * v, [v])
+        (p - rate * v, [v])
     }
 }
 
@@ -84,9 +99,12 @@ impl Rule for Nesterov {
     fn start<T: Real>(&self) -> [T; 1] {
         [lit(0.0)]
     }
-    fn update<T: Real>(&self, p: T, g: T, [v]: [T; 1], _: T) -> (T, [T; 1]) {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, [v]: [T; 1], _: T) -> (T, [T; 1]) {
         let v = lit::<T>(self.momentum) * v + g;
-        (p - lit::<T>(self.rate) * (g + lit::<T>(self.momentum) * v), [v])
+        (p - rate * (g + lit::<T>(self.momentum) * v), [v])
     }
 }
 
@@ -111,9 +129,12 @@ impl Rule for AdaGrad {
     fn start<T: Real>(&self) -> [T; 1] {
         [lit(0.0)]
     }
-    fn update<T: Real>(&self, p: T, g: T, [s]: [T; 1], _: T) -> (T, [T; 1]) {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, [s]: [T; 1], _: T) -> (T, [T; 1]) {
         let s = s + g * g;
-        (p - lit::<T>(self.rate) * (g / (s.sqrt() + lit(self.epsilon))), [s])
+        (p - rate * (g / (s.sqrt() + lit(self.epsilon))), [s])
     }
 }
 
@@ -140,9 +161,12 @@ impl Rule for RmsProp {
     fn start<T: Real>(&self) -> [T; 1] {
         [lit(0.0)]
     }
-    fn update<T: Real>(&self, p: T, g: T, [s]: [T; 1], _: T) -> (T, [T; 1]) {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, [s]: [T; 1], _: T) -> (T, [T; 1]) {
         let s = lit::<T>(self.alpha) * s + lit::<T>(1.0 - self.alpha) * (g * g);
-        (p - lit::<T>(self.rate) * (g / (s.sqrt() + lit(self.epsilon))), [s])
+        (p - rate * (g / (s.sqrt() + lit(self.epsilon))), [s])
     }
 }
 
@@ -172,12 +196,15 @@ impl Rule for Adam {
     fn start<T: Real>(&self) -> [T; 2] {
         [lit(0.0); 2]
     }
-    fn update<T: Real>(&self, p: T, g: T, [m, v]: [T; 2], t: T) -> (T, [T; 2]) {
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, [m, v]: [T; 2], t: T) -> (T, [T; 2]) {
         let m = lit::<T>(self.beta1) * m + lit::<T>(1.0 - self.beta1) * g;
         let v = lit::<T>(self.beta2) * v + lit::<T>(1.0 - self.beta2) * (g * g);
         let mean = m / one_minus_power(self.beta1, t);
         let square = v / one_minus_power(self.beta2, t);
-        (p - lit::<T>(self.rate) * (mean / (square.sqrt() + lit(self.epsilon))), [m, v])
+        (p - rate * (mean / (square.sqrt() + lit(self.epsilon))), [m, v])
     }
 }
 
@@ -202,8 +229,11 @@ impl Rule for AdamW {
     fn start<T: Real>(&self) -> [T; 2] {
         self.adam.start()
     }
-    fn update<T: Real>(&self, p: T, g: T, state: [T; 2], t: T) -> (T, [T; 2]) {
-        self.adam.update(p * lit(1.0 - self.adam.rate * self.decay), g, state, t)
+    fn rate(&self) -> f64 {
+        self.adam.rate
+    }
+    fn update_at<T: Real>(&self, rate: T, p: T, g: T, state: [T; 2], t: T) -> (T, [T; 2]) {
+        self.adam.update_at(rate, p * (lit::<T>(1.0) - rate * lit(self.decay)), g, state, t)
     }
 }
 

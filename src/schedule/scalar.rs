@@ -4,9 +4,23 @@ use crate::graph::Width;
 use crate::op::{Machine, Real};
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    /// Numbers as they lie in files: little-endian, to the bit.
+    pub trait Sealed: Sized {
+        fn to_bytes(self, bytes: &mut Vec<u8>);
+        /// The number that as many bytes as it has are.
+        fn from_bytes(bytes: &[u8]) -> Option<Self>;
+    }
+    macro_rules! floats {
+        ($($T:ident)*) => { $(impl Sealed for $T {
+            fn to_bytes(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+            fn from_bytes(bytes: &[u8]) -> Option<$T> {
+                bytes.try_into().ok().map($T::from_le_bytes)
+            }
+        })* };
+    }
+    floats! { f32 f64 }
 }
 
 /// `f32` or `f64`: what lowered programs and native code compute with.

@@ -1,0 +1,202 @@
+//! What a file holds.
+
+use super::{bytes, file};
+use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
+use crate::eval::Array;
+use crate::graph::{Function, Width};
+use crate::schedule::Scalar;
+use std::{panic::Location, path::Path};
+
+/// Named entries that are saved together: texts, counts, arrays, functions.
+///
+/// ```
+/// use wengert::{Array, Function, io::Archive};
+/// let f = Function::trace(["w", "x"], |[w, x]| w * x)?;
+/// let mut archive = Archive::new();
+/// archive.put_text("about", "a line").put_array("w", &Array::vector(vec![0.1f64, f64::NAN])).put_function("line", &f)?;
+///
+/// let read = Archive::from_bytes(&archive.to_bytes())?; // or save and load, with a path
+/// assert_eq!(read.text("about")?, "a line");
+/// assert_eq!(read.array::<f64>("w")?.data()[0], 0.1);
+/// assert_eq!(read.function("line")?.eval(&[2.0, 3.0])?, [6.0]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Archive {
+    pub(super) entries: Vec<(String, Entry)>,
+}
+
+/// What is kept under a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Entry {
+    Text(String),
+    Count(u64),
+    /// Lengths of the axes, and the numbers as they lie in the file.
+    Array(Width, Vec<usize>, Vec<u8>),
+}
+
+impl Entry {
+    fn what(&self) -> &'static str {
+        match self {
+            Entry::Text(_) => "a text",
+            Entry::Count(_) => "a count",
+            Entry::Array(Width::F32, ..) => "an array of f32",
+            Entry::Array(Width::F64, ..) => "an array of f64",
+        }
+    }
+}
+
+impl Archive {
+    /// An archive without entries.
+    pub fn new() -> Self {
+        Archive::default()
+    }
+
+    /// The names of the entries, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn put(&mut self, name: &str, entry: Entry) -> &mut Self {
+        match self.entries.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = entry,
+            None => self.entries.push((name.into(), entry)),
+        }
+        self
+    }
+
+    /// Puts a text under a name, in place of what was there.
+    pub fn put_text(&mut self, name: &str, text: &str) -> &mut Self {
+        self.put(name, Entry::Text(text.into()))
+    }
+
+    /// Puts a whole number under a name, in place of what was there.
+    pub fn put_count(&mut self, name: &str, count: u64) -> &mut Self {
+        self.put(name, Entry::Count(count))
+    }
+
+    /// Puts an array under a name, in place of what was there.
+    pub fn put_array<T: Scalar>(&mut self, name: &str, array: &Array<T>) -> &mut Self {
+        let mut bytes = Vec::with_capacity(size_of_val(array.data()));
+        array.data().iter().for_each(|v| v.to_bytes(&mut bytes));
+        self.put(name, Entry::Array(T::WIDTH, array.shape().to_vec(), bytes))
+    }
+
+    /// Puts a function under a name, in place of what was there: its text, as [`Function::parse`] reads it.
+    ///
+    /// # Errors
+    /// If it has operations that cannot be read from text.
+    #[track_caller]
+    pub fn put_function(&mut self, name: &str, function: &Function) -> Result<&mut Self> {
+        let text = function.to_string();
+        match Function::parse(&text) {
+            Ok(read) if read.to_string() == text => Ok(self.put_text(name, &text)),
+            Ok(_) => Err(Error::here(ErrorKind::Unsupported, format!("the function `{name}` would be read as another one"))),
+            Err(error) => {
+                Err(Error::here(ErrorKind::Unsupported, format!("the function `{name}` could not be read again: {error}")))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        match self.entries.iter().find(|(known, _)| known == name) {
+            Some((_, entry)) => Ok(entry),
+            None => Err(unknown_name("entry", name, &self.names().collect::<Vec<_>>())),
+        }
+    }
+
+    #[track_caller]
+    fn other<R>(name: &str, entry: &Entry, wanted: &str) -> Result<R> {
+        Err(Error::here(ErrorKind::Value, format!("the entry `{name}` is {}, not {wanted}", entry.what())))
+    }
+
+    /// The text of a name.
+    ///
+    /// # Errors
+    /// If there is none, or it is no text.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> Result<&str> {
+        match self.entry(name)? {
+            Entry::Text(text) => Ok(text),
+            entry => Archive::other(name, entry, "a text"),
+        }
+    }
+
+    /// The whole number of a name.
+    ///
+    /// # Errors
+    /// If there is none, or it is no whole number.
+    #[track_caller]
+    pub fn count(&self, name: &str) -> Result<u64> {
+        match self.entry(name)? {
+            Entry::Count(count) => Ok(*count),
+            entry => Archive::other(name, entry, "a count"),
+        }
+    }
+
+    /// The array of a name.
+    ///
+    /// # Errors
+    /// If there is none, or it is no array of this width.
+    #[track_caller]
+    pub fn array<T: Scalar>(&self, name: &str) -> Result<Array<T>> {
+        match self.entry(name)? {
+            Entry::Array(width, shape, bytes) if *width == T::WIDTH => {
+                let data = bytes.chunks_exact(size_of::<T>()).map(|part| T::from_bytes(part).expect("a chunk is a number"));
+                Array::new(shape, data.collect())
+            }
+            entry => Archive::other(name, entry, &format!("an array of {}", T::WIDTH)),
+        }
+    }
+
+    /// The function of a name.
+    ///
+    /// # Errors
+    /// If there is none, or its text does not parse.
+    #[track_caller]
+    pub fn function(&self, name: &str) -> Result<Function> {
+        Function::parse(self.text(name)?)
+    }
+
+    /// The archive as a file has it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        bytes::write(self)
+    }
+
+    /// Reads what [`Archive::to_bytes`] gives.
+    ///
+    /// # Errors
+    /// If it is something else, of a newer version of this form, cut off, or damaged.
+    #[track_caller]
+    pub fn from_bytes(bytes: &[u8]) -> Result<Archive> {
+        let at = Location::caller();
+        bytes::read(bytes).map_err(|reason| Error::new(ErrorKind::File, reason).at(Some(at)))
+    }
+
+    /// Writes a file. It is written beside the old one, which it then replaces, so that the old one stays if the disk is full or
+    /// the machine stops.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    #[track_caller]
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        match file::replace(path, &self.to_bytes()) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Error::here(ErrorKind::File, format!("{} cannot be written: {error}", path.display()))),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not what [`Archive::save`] wrote.
+    #[track_caller]
+    pub fn load(path: impl AsRef<Path>) -> Result<Archive> {
+        let (path, at) = (path.as_ref(), Location::caller());
+        let wrong = |reason: String| Error::new(ErrorKind::File, format!("{}: {reason}", path.display())).at(Some(at));
+        let bytes = file::read(path, bytes::MARKER).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+        bytes::read(&bytes).map_err(wrong)
+    }
+}
