@@ -14,7 +14,7 @@ use crate::op::{Axis, DType, Shape};
 /// | `"x"`, also a `String` | one `Expr`, a number |
 /// | `"x[n,64]"` | one `Expr`, an array; an axis with a name is open: its length is known when the function is called |
 /// | `"i[n]: index"` | one `Expr`, an array of whole numbers for `gather` and its like |
-/// | `["a", "b"]` | `[Expr; 2]`, two inputs |
+/// | `["a", "b"]` | `[Expr; 2]`, two inputs; `String`s will do, too |
 /// | `vec!["a", "b"]` | `Vec<Expr>`, two inputs |
 /// | `("x", 10)` | `Vec<Expr>`, one input of ten numbers |
 /// | `("model", like(&model))` | the user's [`Structure`] of `Expr`s, one input |
@@ -105,6 +105,13 @@ impl<const N: usize> Inputs for [&str; N] {
     type Args = [Expr; N];
     fn bind(self, binder: &mut Binder) -> [Expr; N] {
         self.map(|name| binder.value(name))
+    }
+}
+
+impl<const N: usize> Inputs for [String; N] {
+    type Args = [Expr; N];
+    fn bind(self, binder: &mut Binder) -> [Expr; N] {
+        self.map(|name| binder.value(&name))
     }
 }
 
