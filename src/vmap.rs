@@ -3,6 +3,8 @@
 //! In: a [`Function`]. Out: a `Function` whose chosen inputs, and whose outputs, have one axis more. Elementwise operations stay as
 //! they are, by broadcasting; every array operation says here what an axis in front makes of it.
 
+mod control;
+
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput};
 use crate::op::{ArrayOp, Axis, Cut, Real, Shape, Value};
@@ -36,7 +38,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
+    /// If a name is unknown or there is none, if the axis is open by a name that the function uses already, or where samples of
+    /// a loop or choice that has an index go different ways.
     #[track_caller]
     pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let (axis, at) = (axis.into(), Location::caller());
@@ -53,21 +56,31 @@ impl Function {
         if self.graph().ids().any(|id| taken(self.graph().node(id).shape())) {
             return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
         }
-        let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+        let with_axis = |shape: Shape| with_axis(axis, shape);
         let inputs = self.inputs().iter().zip(&mapped);
         let inputs =
             inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
         let is_mapped: Vec<bool> =
             self.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
-        Function::build(self.width(), inputs.collect(), at, |args| {
-            let values = walk(self, args, &is_mapped, axis);
+        let mut refused = None;
+        let f = Function::build(self.width(), inputs.collect(), at, |args| {
+            let values = walk(self, args, &is_mapped, axis, &mut refused);
             let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
             let outputs = self.outputs().iter();
             outputs
                 .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
                 .collect()
-        })
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => f,
+        }
     }
+}
+
+/// A shape with the axis in front.
+fn with_axis(axis: Axis, shape: Shape) -> Shape {
+    Shape::new(&[&[axis], shape.axes()].concat())
 }
 
 fn run(op: ArrayOp, args: &[Handle]) -> Handle {
@@ -82,7 +95,7 @@ fn spread(x: Mapped, axis: Axis) -> Handle {
     run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
 }
 
-fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped> {
+fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut Option<Error>) -> Vec<Mapped> {
     let graph = f.graph();
     let located = Located::new();
     let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
@@ -91,7 +104,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
         let operands: Args = graph.operands(id).collect();
         let operands: smallvec::SmallVec<[Mapped; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
         let handles: smallvec::SmallVec<[Handle; 4]> = operands.iter().map(|x| x.value).collect();
-        let batched = operands.iter().any(|x| x.batched);
+        let mut batched = operands.iter().any(|x| x.batched);
         located.at(node.location());
         let value = match node.kind() {
             Kind::Input(slot) => {
@@ -108,6 +121,16 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
                 // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
                 op.apply(&handles)
             }
+            Kind::Control(nested) => match control::control(nested, &operands, axis) {
+                Ok((value, has_axis)) => {
+                    batched = has_axis;
+                    Value::Num(value)
+                }
+                Err(error) => {
+                    refused.get_or_insert_with(|| error.at(node.location()));
+                    Value::Num(control::nothing(node.shape(), axis))
+                }
+            },
             Kind::Array(op) if !batched => Expr::array(op, &handles),
             Kind::Array(op) => array(op, &operands, axis, node.shape()),
         };
@@ -118,7 +141,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
 
 /// An array operation with the axis in front.
 fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
-    let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+    let with_axis = |shape: Shape| with_axis(axis, shape);
     let shift = |axes: &[usize]| axes.iter().map(|k| k + 1).collect::<Vec<_>>();
     let cuts = |cuts: &[Cut]| [&[Cut::All], cuts].concat();
     let x = operands[0];

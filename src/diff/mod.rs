@@ -4,6 +4,7 @@
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
 mod arrays;
+mod control;
 mod linear;
 mod point;
 

@@ -21,6 +21,9 @@ impl Function {
     ///            | name shape "[" length "]" ":" id*                 several arrays
     /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
     /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
+    ///            | id "=" ("final" | "each" | "carried") "[" integer "]" "of" loop id, …
+    /// loop     ::= "scan" "[" carried "," read "," length ["," "reverse"] "]" body | "while" "[" carried "]" body body | "cond" body body
+    /// body     ::= "{" function "}"
     /// ```
     ///
     /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
@@ -123,6 +126,7 @@ impl fmt::Display for Line<'_> {
             Kind::Flag(b) => write!(out, "flag {b}"),
             Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
             Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
+            Kind::Control(nested) => write!(out, "{nested}{}", Operands(f, id)),
         }
     }
 }

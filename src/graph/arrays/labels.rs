@@ -1,7 +1,6 @@
 //! Classes: from labels to distributions, and the loss that compares them with logits.
 
 use super::{Expr, run, shape_error};
-use crate::graph::trace;
 use crate::op::{ArrayOp, DType};
 use std::panic::Location;
 
@@ -21,7 +20,7 @@ impl Expr {
     pub fn cross_entropy(self, wanted: Expr) -> Expr {
         let at = Location::caller();
         let (logits, labels) = (self.shape(), wanted.shape());
-        if trace::dtype(wanted) != DType::Index {
+        if wanted.dtype() != DType::Index {
             return -(wanted * self.log_softmax(-1)).sum(-1);
         }
         let batch = labels.rank();

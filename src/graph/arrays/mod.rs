@@ -10,7 +10,7 @@ pub use axes::{Axes, Keep, keep};
 
 use super::{expr::Expr, trace};
 use crate::error::Kind as ErrorKind;
-use crate::op::{ArrayOp, Axis, Cut, Shape, Value, lit};
+use crate::op::{ArrayOp, Axis, Cut, DType, Shape, Value, lit};
 use std::{ops, panic::Location};
 
 fn run(op: ArrayOp, args: &[Expr], at: &'static Location<'static>) -> Expr {
@@ -26,7 +26,12 @@ fn shape_error(at: &'static Location<'static>, message: String) -> Expr {
 impl Expr {
     /// The shape; that of a single number is empty.
     pub fn shape(self) -> Shape {
-        trace::shape(self)
+        trace::type_of(self).0
+    }
+
+    /// What it is: a number, or an index.
+    pub(crate) fn dtype(self) -> DType {
+        trace::type_of(self).1
     }
 
     /// The axes that are asked for, or `None`, with an error of the trace.

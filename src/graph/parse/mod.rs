@@ -3,6 +3,7 @@
 //! Nodes are interned as they come, so the graph is as sound as a traced one: operands exist, fit, and precede their user.
 
 mod arrays;
+mod control;
 
 use super::function::{Function, InputGroup, OutputGroup};
 use super::node::{Kind, NodeId, Width};
@@ -13,7 +14,17 @@ use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
 pub(super) fn function(text: &str) -> Result<Function> {
-    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 } };
+    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 }, depth: 0 };
+    let f = one_function(&mut scan)?;
+    let end = scan.here();
+    if !scan.rest.is_empty() {
+        return Err(end.error("more text after the function's closing `}`"));
+    }
+    Ok(f)
+}
+
+/// Reads a function: the whole text's, or a body's.
+fn one_function(scan: &mut Scan) -> Result<Function> {
     scan.keyword("function")?;
     let width = match scan.name("a width, `f64` or `f32`")? {
         ("f64", _) => Width::F64,
@@ -38,11 +49,7 @@ pub(super) fn function(text: &str) -> Result<Function> {
     let results = scan.groups("aux", "output")?;
     scan.symbol("{")?;
     while !scan.eat("}") {
-        nodes.line(&mut scan)?;
-    }
-    let end = scan.here();
-    if !scan.rest.is_empty() {
-        return Err(end.error("more text after the function's closing `}`"));
+        nodes.line(scan)?;
     }
     let mut outputs = Vec::new();
     for group in results {
@@ -108,6 +115,11 @@ impl Nodes {
                 ("false", _) => (Kind::Flag(false), Args::new()),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
+            (name @ ("final" | "each" | "carried"), at) => {
+                let nested = scan.nested(name, at, self.width)?;
+                let args = self.control_operands(scan, nested, at)?;
+                (Kind::Control(nested), args)
+            }
             (name, at) => match scan.array_op(name)? {
                 Some(op) => {
                     let args = self.array_operands(scan, &op, at)?;
@@ -182,6 +194,8 @@ struct Group<'t> {
 struct Scan<'t> {
     rest: &'t str,
     at: Place,
+    /// How many bodies of operations are open.
+    depth: usize,
 }
 
 impl<'t> Scan<'t> {

@@ -1,5 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
+use super::control::RunControl;
 use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
 use crate::eval::along::{Along, Indices};
@@ -35,6 +36,7 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    Control(Box<RunControl>),
     Read {
         from: Place,
         places: Strided,
@@ -129,15 +131,15 @@ pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
     shape.axes().iter().map(length).collect()
 }
 
-struct Planner<'a> {
-    f: &'a Function,
-    open: &'a Lengths,
-    places: FxHashMap<NodeId, Place>,
+pub(super) struct Planner<'a> {
+    pub(super) f: &'a Function,
+    pub(super) open: &'a Lengths,
+    pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
     last: FxHashMap<NodeId, usize>,
     free: Vec<(usize, usize)>,
     scratch: usize,
-    actions: Vec<Action>,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Plan {
@@ -167,6 +169,7 @@ impl Plan {
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
+                Stage::Control(control) => planner.control(k, control),
             }
             planner.release(k, stage);
         }
@@ -174,7 +177,7 @@ impl Plan {
             match f.graph().node(node).kind() {
                 Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
                 _ => {
-                    let from = planner.places[&owner(f, node)];
+                    let from = planner.memory(node);
                     planner.actions.push(Action::Copy { from, to });
                 }
             }
@@ -199,6 +202,7 @@ fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
             let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
             f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
         }
+        Stage::Control(control) => control.reads(f),
     }
 }
 
@@ -238,17 +242,33 @@ impl Planner<'_> {
     }
 
     /// The node's memory, which is taken from the workspace if it is no output.
-    fn claim(&mut self, id: NodeId) -> Place {
+    pub(super) fn claim(&mut self, id: NodeId) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let place = self.room(self.size(id));
+        let place = self.borrow(self.size(id));
         self.places.insert(id, place);
         place
     }
 
-    /// Room in the workspace.
-    fn room(&mut self, len: usize) -> Place {
+    /// Where a value is that is not read in a loop; what is known is put there first.
+    pub(super) fn memory(&mut self, id: NodeId) -> Place {
+        let owner = owner(self.f, id);
+        if let Some(&place) = self.places.get(&owner) {
+            return place;
+        }
+        let known = match self.f.graph().node(owner).kind() {
+            Kind::Const(bits) => f64::from_bits(bits),
+            Kind::Flag(holds) => f64::from(u8::from(holds)),
+            kind => unreachable!("{kind:?} is computed before it is read"),
+        };
+        let place = self.claim(owner);
+        self.actions.push(Action::Fill(place, known));
+        place
+    }
+
+    /// Some of the workspace.
+    pub(super) fn borrow(&mut self, len: usize) -> Place {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
@@ -265,21 +285,27 @@ impl Planner<'_> {
         Place { space: Space::Scratch, offset, len }
     }
 
+    /// Takes back what was borrowed.
+    pub(super) fn give_back(&mut self, place: Place) {
+        self.free.push((place.offset, place.len.next_multiple_of(16)));
+    }
+
     /// Takes back what no later stage reads.
     fn release(&mut self, k: usize, stage: &Stage) {
         let mut done: Vec<NodeId> = reads(self.f, stage);
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
+            Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
         }
         done.sort_unstable();
         done.dedup();
         for node in done {
             if self.last.get(&node).is_none_or(|&last| last <= k)
-                && let Some(&Place { space: Space::Scratch, offset, len }) = self.places.get(&node)
+                && let Some(&place @ Place { space: Space::Scratch, .. }) = self.places.get(&node)
             {
                 self.places.remove(&node);
-                self.free.push((offset, len.next_multiple_of(16)));
+                self.give_back(place);
             }
         }
     }
@@ -355,10 +381,9 @@ impl Planner<'_> {
         let own = shape(id);
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
         let to = self.claim(id);
         let nothing = Place { len: 0, ..to };
@@ -420,8 +445,8 @@ impl Planner<'_> {
             | ArrayOp::LogDet
             | ArrayOp::Cholesky => {
                 let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
-                let work = self.room(sizes.work());
-                self.free.push((work.offset, work.len.next_multiple_of(16)));
+                let work = self.borrow(sizes.work());
+                self.give_back(work);
                 Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
             }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
