@@ -5,6 +5,7 @@ mod bench;
 mod calls;
 mod formulas;
 mod hand;
+mod linalg;
 mod rows;
 mod sizes;
 mod tapes;
@@ -15,4 +16,5 @@ fn main() {
     tapes::run(&mut bench);
     rows::run(&mut bench);
     sizes::run(&mut bench);
+    linalg::run(&mut bench);
 }

@@ -122,6 +122,6 @@ fn check(control: &Control, port: Port, width: Width) -> std::result::Result<(),
     if of_scans && !matches!(control, Control::Scan { .. }) || k as usize >= results {
         return Err(format!("there is no result {port:?}"));
     }
-    let sizes = control.operands().into_iter().chain([control.result(port)]);
-    sizes.map(|(shape, _)| shape.check_size()).collect()
+    let mut sizes = control.operands().into_iter().chain([control.result(port)]);
+    sizes.try_for_each(|(shape, _)| shape.check_size())
 }
