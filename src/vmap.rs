@@ -6,7 +6,7 @@
 mod control;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput};
+use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput, refuse};
 use crate::op::{ArrayOp, Axis, Cut, Real, Shape, Value};
 use std::panic::Location;
 
@@ -38,8 +38,7 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If a name is unknown or there is none, if the axis is open by a name that the function uses already, or where samples of
-    /// a loop or choice that has an index go different ways.
+    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
     #[track_caller]
     pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let (axis, at) = (axis.into(), Location::caller());
@@ -62,19 +61,14 @@ impl Function {
             inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
         let is_mapped: Vec<bool> =
             self.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
-        let mut refused = None;
-        let f = Function::build(self.width(), inputs.collect(), at, |args| {
-            let values = walk(self, args, &is_mapped, axis, &mut refused);
+        Function::build(self.width(), inputs.collect(), at, |args| {
+            let values = walk(self, args, &is_mapped, axis);
             let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
             let outputs = self.outputs().iter();
             outputs
                 .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
                 .collect()
-        });
-        match refused {
-            Some(error) => Err(error),
-            None => f,
-        }
+        })
     }
 }
 
@@ -95,7 +89,7 @@ fn spread(x: Mapped, axis: Axis) -> Handle {
     run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
 }
 
-fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut Option<Error>) -> Vec<Mapped> {
+fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped> {
     let graph = f.graph();
     let located = Located::new();
     let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
@@ -127,7 +121,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
                     Value::Num(value)
                 }
                 Err(error) => {
-                    refused.get_or_insert_with(|| error.at(node.location()));
+                    refuse(error.at(node.location()));
                     Value::Num(control::nothing(node.shape(), axis))
                 }
             },

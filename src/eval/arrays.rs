@@ -3,11 +3,11 @@
 use super::along::{self, Along, Indices};
 use super::control::Nests;
 use super::linalg::{self, Sizes};
-use super::moves::{moved, reduce};
+use super::moves::{moved, reduce, sum};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
-use crate::schedule::Scalar;
+use crate::schedule::{Scalar, sums};
 use std::{cell::RefCell, collections::HashMap};
 
 /// Numbers in a shape, the last axis running fastest.
@@ -255,7 +255,11 @@ impl<'f, T: Scalar> Run<'f, T> {
         let places: usize = lengths.iter().product();
         let first = operands.first().map(|x| num(x));
         Ok(match op {
-            ArrayOp::Sum(axes) => reduce(first.expect("an operand"), axes, lengths, |a, b| a + b, zero),
+            ArrayOp::Sum(axes) => {
+                let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
+                let run = sums::run(self.f.graph().node(operand).shape(), axes);
+                sum(first.expect("an operand"), axes, run, lengths)
+            }
             ArrayOp::MaxOf(axes) => {
                 let larger = |a: T, b: T| if b > a || crate::op::Real::ne(b, b) { b } else { a };
                 reduce(first.expect("an operand"), axes, lengths, larger, crate::op::lit(f64::NEG_INFINITY))

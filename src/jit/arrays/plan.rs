@@ -1,6 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
-use super::control::RunControl;
+use super::actions::{Action, Place, RunLoop, Space};
 use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
 use crate::eval::along::{Along, Indices};
@@ -8,110 +8,6 @@ use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Shape};
 use rustc_hash::FxHashMap;
-
-/// A place in memory, by elements.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) space: Space,
-    pub(super) offset: usize,
-    pub(super) len: usize,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Space {
-    /// The slice of an input.
-    Input(usize),
-    /// The slice of an output.
-    Output(usize),
-    /// The workspace.
-    Scratch,
-}
-
-/// What happens, in order.
-pub(super) enum Action {
-    /// A number in every place.
-    Fill(Place, f64),
-    Copy {
-        from: Place,
-        to: Place,
-    },
-    Loop(RunLoop),
-    Control(Box<RunControl>),
-    Read {
-        from: Place,
-        places: Strided,
-        to: Place,
-    },
-    Write {
-        from: Place,
-        to: Place,
-        places: Strided,
-        clear: bool,
-    },
-    MatMul {
-        a: Place,
-        b: Place,
-        c: Place,
-        each: MatMul,
-        count: usize,
-    },
-    /// Whether indices are in range.
-    Check {
-        index: Place,
-        len: usize,
-        node: NodeId,
-    },
-    Gather {
-        x: Place,
-        index: Place,
-        to: Place,
-        along: Along,
-        indices: Indices,
-    },
-    ScatterAdd {
-        x: Place,
-        index: Place,
-        to: Place,
-        along: Along,
-        indices: Indices,
-    },
-    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
-    Sweep {
-        op: &'static ArrayOp,
-        operands: [Place; 2],
-        to: Place,
-        along: Along,
-        node: NodeId,
-    },
-    /// Linear algebra; a second operand that is not there has no length.
-    Linalg {
-        op: &'static ArrayOp,
-        operands: [Place; 2],
-        to: Place,
-        work: Place,
-        sizes: Sizes,
-        node: NodeId,
-    },
-    Extreme {
-        x: Place,
-        to: Place,
-        lengths: Vec<usize>,
-        places: Strided,
-        largest: bool,
-    },
-}
-
-/// A native loop with its surroundings.
-pub(super) struct RunLoop {
-    pub(super) stage: usize,
-    pub(super) places: Vec<Place>,
-    /// How many of the places are inputs.
-    pub(super) inputs: usize,
-    /// The length of the native loop.
-    pub(super) inner: usize,
-    /// The axes around it, from the outside: lengths, and every place's stride.
-    pub(super) outer: Vec<(usize, Vec<usize>)>,
-}
 
 /// The actions for some lengths of the open axes.
 pub(super) struct Plan {
@@ -357,20 +253,31 @@ impl Planner<'_> {
         if total == 0 {
             return;
         }
-        // Axes that are dense in every operand run as one.
-        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank).map(|k| (all[k], along.iter().map(|own| own[k]).collect())).collect();
-        let mut k = axes.len().saturating_sub(1);
-        while k > 0 {
-            let (len, inner) = (axes[k].0, axes[k].1.clone());
-            let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
-            if joins || axes[k - 1].0 == 1 {
-                let outer = axes.remove(k - 1).0;
-                axes[k - 1].0 *= outer;
-            }
-            k -= 1;
+        // Axes that are as one for every place run as one, but for the run of a sum.
+        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank)
+            .filter(|&k| looped.shape.axes()[k] != Axis::Fixed(1))
+            .map(|k| (all[k], along.iter().map(|own| own[k]).collect()))
+            .collect();
+        let mut rows = axes.split_off(axes.len() - looped.rows);
+        join(&mut rows);
+        debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
+        if !looped.is_sum() {
+            axes.append(&mut rows);
         }
-        let inner = axes.pop().map_or(1, |(len, _)| len);
-        self.actions.push(Action::Loop(RunLoop { stage, places, inputs: looped.inputs.len(), inner, outer: axes }));
+        join(&mut axes);
+        axes.append(&mut rows);
+        let inner = if looped.rows == 0 { 1 } else { axes.pop().map_or(1, |(len, _)| len) };
+        let (count, strides) = match axes.pop() {
+            Some(axis) if !looped.native.is_whole() => {
+                axes.push(axis);
+                (1, vec![])
+            }
+            around => around.unwrap_or((1, vec![])),
+        };
+        let bytes = self.f.width().bytes();
+        let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
+        let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
+        self.actions.push(Action::Loop(run));
     }
 
     fn library(&mut self, id: NodeId) {
@@ -464,6 +371,18 @@ impl Planner<'_> {
                 || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
         );
         self.actions.push(action);
+    }
+}
+
+/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
+fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
+    for k in (1..axes.len()).rev() {
+        let (len, inner) = (axes[k].0, axes[k].1.clone());
+        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
+        if joins || axes[k - 1].0 == 1 {
+            let outer = axes.remove(k - 1).0;
+            axes[k - 1].0 *= outer;
+        }
     }
 }
 

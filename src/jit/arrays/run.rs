@@ -1,12 +1,13 @@
 //! Running a function of arrays.
 
+use super::actions::{Action, Place, RunLoop, Space};
 use super::moves;
-use super::plan::{Action, Lengths, Place, Plan, RunLoop, Space};
+use super::plan::{Lengths, Plan};
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::graph::{Function, NodeId, Width};
-use crate::jit::native::{self, RowsFn};
+use crate::jit::native;
 use crate::op::{Axis, DType, Shape};
 use crate::schedule::{Options, Scalar};
 use std::sync::{Arc, Mutex};
@@ -233,24 +234,16 @@ impl ArrayCode {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         let mut pointers: smallvec::SmallVec<[*mut T; 32]> = run.places.iter().map(|&place| call.address(place)).collect();
         let mut index = [0usize; MAX_RANK];
-        let segments = &looped.native.functions;
         native::with_scratch(looped.native.scratch, |scratch| {
             loop {
-                let x = pointers.as_ptr().cast::<*const u8>();
-                // SAFETY: there are as many places as inputs and outputs, and the outputs come last.
-                let y = unsafe { pointers.as_ptr().add(run.inputs) }.cast::<*mut u8>();
-                // SAFETY: the code was made with this signature, and the plan keeps every place within its slice for `inner` rows.
-                let go = |address: *const u8, from: usize, to: usize| unsafe {
-                    std::mem::transmute::<*const u8, RowsFn>(address)(x, y, scratch, from as i64, to as i64);
-                };
-                match segments[..] {
-                    [(address, _)] => go(address, 0, run.inner),
-                    ref segments => {
-                        segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| go(address, 0, 1));
-                        for row in 0..run.inner {
-                            segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| go(address, row, row + 1));
-                        }
-                    }
+                // Native code moves them on.
+                let mut table = pointers.clone();
+                let inputs = table.as_mut_ptr();
+                // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place
+                // within its slice for `inner` rows, `count` times.
+                unsafe {
+                    let outputs = inputs.add(run.inputs);
+                    looped.native.run_rows::<T>((inputs.cast(), outputs.cast()), scratch, run.inner, (run.count, &run.strides));
                 }
                 let mut k = run.outer.len();
                 loop {
