@@ -277,6 +277,16 @@ fn bad_calls() {
     assert!(vector.grad().unwrap_err().is_shape());
     assert!(Function::trace("x[3", |x| x).unwrap_err().is_name());
     assert!(Function::trace("x[3,!]", |x| x).unwrap_err().is_name());
+    assert!(Function::trace("x[99999999999,99999999999]", |x| x).unwrap_err().is_name());
+    for f in [
+        |x: Expr| x.pad(0, usize::MAX, 1),
+        |x: Expr| x.reshape([Axis::Fixed(usize::MAX), Axis::Fixed(3)]),
+        |x: Expr| x.slice_by(0, 1, usize::MAX, isize::MIN),
+        |x: Expr| x.split(0, &[usize::MAX, usize::MAX])[1],
+        |x: Expr| x * Expr::full(1.0, wengert::Shape::new(&[Axis::Fixed(usize::MAX), Axis::Fixed(1)])),
+    ] {
+        assert!(Function::trace("x[3]", f).unwrap_err().is_shape());
+    }
     assert!(Array::new([2, 2], vec![1.0]).unwrap_err().is_shape());
 }
 

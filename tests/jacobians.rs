@@ -176,6 +176,24 @@ fn with_vmap_in_either_order() {
 }
 
 #[test]
+fn through_loops() {
+    let f = traced(["w[2,2]", "h[2]", "x[3,2]"], |[w, h, x]| {
+        let (last, all) = wengert::scan(h, x, |h: Expr, x: Expr| {
+            let h = (h.matmul(w) + x).tanh();
+            (h, h.prod(0))
+        });
+        last * all.sum(..)
+    });
+    let x = [noise(&[2, 2], 1), noise(&[2], 2), noise(&[3, 2], 3)];
+    let forward = evaluate("forward", &f.jacobian_in(Mode::Forward).unwrap(), &x);
+    let reverse = evaluate("reverse", &f.jacobian_in(Mode::Reverse).unwrap(), &x);
+    for ((forward, reverse), x) in forward.iter().zip(&reverse).zip(&x) {
+        assert_eq!(forward.shape(), [&[2], x.shape()].concat());
+        assert_close("through a scan", forward.data(), reverse.data(), 1e-13);
+    }
+}
+
+#[test]
 fn what_cannot_be() {
     assert!(traced(["x[2]", "i: index"], |[x, i]| x.gather(i, 0)).jacobian().is_ok());
     assert!(traced("x[2]", |x| x).wrt([""; 0]).unwrap().jacobian().unwrap_err().is_unsupported());

@@ -102,6 +102,106 @@ function f64 (w[3,2]: %0, inactive x[n,3]: %1, inactive i[n]: index %2, one[1]: 
     assert_eq!((q.len(), q.shape().to_string(), p.len(), p.shape().rank()), (2, "[n,2]".into(), 2, 0));
 }
 
+/// Loops and choices, with what they take from around, and their derivatives.
+fn with_bodies() -> Vec<Function> {
+    use wengert::{Expr, cond, scan, while_loop, while_loop_at_most};
+    let recurrent = Function::trace(["w[2,2]", "h[2]", "x[t,2]", "k[t]: index"], |[w, h, x, k]| {
+        let (last, all) = scan(h, (x, k), |h, (x, k)| {
+            let h = (h.matmul(w) + x + w.at(0, 1) * w.at(1, 0)).tanh();
+            (h, h.gather(k, 0))
+        });
+        last.sum(..) + all.powi(2).sum(..)
+    });
+    let halving = Function::trace(["x", "y"], |[x, y]| while_loop(x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
+    let bounded = Function::trace(["x", "y"], |[x, y]| while_loop_at_most(5, x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
+    let chosen = Function::trace(["x[3]", "y"], |[x, y]| {
+        let inner = |c: Expr| cond(y.gt(c), || (x * y).sum(..), || x.prod(..) - y * -0.0);
+        cond(y.lt(lit(1.0)), || inner(0.0.into()), || x.sum(..) * f64::INFINITY)
+    });
+    let all = [recurrent, halving, bounded, chosen].map(Result::unwrap);
+    let derived = [0, 2, 3].map(|k| [all[k].grad().unwrap(), all[k].hvp().unwrap(), all[k].jvp().unwrap()]).concat();
+    let mapped = [all[0].vmap("n", ["x", "k"]), all[1].vmap("n", ["x"]), all[3].grad().unwrap().vmap(2usize, ["y"])];
+    [all.to_vec(), derived, mapped.map(Result::unwrap).to_vec()].concat()
+}
+
+#[test]
+fn bodies_round_trip() {
+    for f in with_bodies() {
+        assert_round_trip(&f);
+        let shape = |group: &wengert::InputGroup| -> Vec<usize> {
+            group.shape().axes().iter().map(|n| n.to_string().parse().unwrap_or(2)).collect()
+        };
+        let array = |(k, group): (usize, &wengert::InputGroup)| {
+            let value = |at| if group.dtype() == DType::Index { (at % 2) as f64 } else { 0.7 - 0.3 * at as f64 + 0.1 * k as f64 };
+            let shape = shape(group);
+            wengert::Array::new(&shape, (0..shape.iter().product()).map(value).collect()).unwrap()
+        };
+        let x: Vec<_> = f.inputs().iter().enumerate().map(array).collect();
+        let bits = |f: &Function| {
+            let y = f.eval_arrays(&x).unwrap();
+            y.iter().flat_map(|y| y.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        assert_eq!(bits(&f), bits(&Function::parse(&f.to_string()).unwrap()));
+    }
+}
+
+#[test]
+fn bodies_that_do_not_fit_say_where() {
+    let text = |what: &str| format!("function f64 (a: %0, x[t]: %1) -> (y: %2) {{\n%2 = {what} }}");
+    let add = "{ function f64 (c: %0, x: %1) -> (c: %2) { %2 = add %0, %1 } }";
+    assert_round_trip(&Function::parse(&text(&format!("final[0] of scan[1,1,t,reverse] {add} %0, %1"))).unwrap());
+    let deep = |n: usize| {
+        let empty = "function f64 () -> (y: %0) { %0 = const 1.0 }".to_owned();
+        let nest = |f, _| format!("function f64 () -> (y: %0) {{ %0 = final[0] of scan[0,0,3] {{ {f} }} }}");
+        (0..n).fold(empty, nest)
+    };
+    let cases = [
+        (text(&format!("final[0] of loop[1] {add} %0, %1")), (2, 18), "there is no operation `loop` with bodies"),
+        (text(&format!("final[1] of scan[1,1,t] {add} %0, %1")), (2, 6), "scan has no such result"),
+        (
+            text(&format!("final[0] of scan[2,1,t] {add} %0, %1")),
+            (2, 6),
+            "scan: the body does not give the 2 values to carry on that it takes",
+        ),
+        (
+            text(&format!("final[0] of scan[1,1,n] {add} %0, %1")),
+            (2, 6),
+            "scan: an operand of the shape [t] (Float), where [n] (Float) is wanted",
+        ),
+        (text(&format!("final[0] of scan[1,1,t] {add} %0")), (2, 6), "scan: 1 operands, not 2"),
+        (text(&format!("final[0] of scan[1,1,t] {add} %0, %7")), (2, 97), "scan: %7 is not defined so far"),
+        (text(&format!("each[0] of cond {add} {add} %0, %0, %0")), (2, 6), "cond has no such result"),
+        (text(&format!("final[0] of while[2] {add} {add} %0, %0")), (2, 6), "while: the body does not give the 2 values to carry on"),
+        (
+            text("final[0] of cond { function f32 (a: %0) -> (y: %0) {} } { function f32 (a: %0) -> (y: %0) {} } %0, %0"),
+            (2, 6),
+            "a body in f32 of a function in f64",
+        ),
+        (
+            text("final[0] of cond { function f64 (a: %0) -> (y: %0) {} } { function f64 (a[2]: %0) -> (y: %0) {} } %0, %0"),
+            (2, 6),
+            "the bodies do not take and give the same",
+        ),
+        (
+            text("final[0] of scan[1,0,t] { function f64 (a: %0) -> (y: %1) { %1 = broadcast[2] %0 } } %0"),
+            (2, 6),
+            "the body does not give the 1 values to carry on",
+        ),
+        (
+            text("final[0] of scan[0,0,t] { function f64 (a[2]: %0 %1) -> (y: %1) { } } %0"),
+            (2, 6),
+            "a body takes and gives single values",
+        ),
+        (text("final[0] of cond { function f64 (a: %0) -> (y: %1) {\n %1 = sin } }"), (3, 7), "sin takes 1 operand, not 0"),
+        (deep(70), (1, 1), "more than 64 functions in each other"),
+    ];
+    for (text, place, message) in cases {
+        let error = Function::parse(&text).unwrap_err();
+        assert!(error.is_parse() && error.to_string().contains(message), "{text}\n{error}");
+        assert!(error.line_column() == Some(place) || place == (1, 1), "{text}\n{error}");
+    }
+}
+
 #[test]
 fn numbers_keep_their_bits() {
     let numbers = [0.0, -0.0, 1.0, 0.1, f64::MAX, f64::MIN_POSITIVE, 5e-324, -2.2e-310, f64::INFINITY, f64::NEG_INFINITY];
@@ -225,7 +325,8 @@ fn array_text() -> impl Strategy<Value = String> {
     });
     let texts = [moves.unwrap(), algebra.unwrap()].map(|f| [f.to_string(), f.vjp().unwrap().to_string()]).concat();
     let mapped = Function::parse(&texts[1]).unwrap().vmap("batch", ["x", "i"]).unwrap().to_string();
-    prop::sample::select([texts, vec![mapped]].concat())
+    let bodies = with_bodies().into_iter().map(|f| f.to_string()).collect();
+    prop::sample::select([texts, vec![mapped], bodies].concat())
 }
 
 proptest! {

@@ -6,6 +6,7 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod linalg;
 mod rows;
 mod sizes;
 mod tapes;
@@ -16,4 +17,5 @@ fn main() {
     tapes::run(&mut bench);
     rows::run(&mut bench);
     sizes::run(&mut bench);
+    linalg::run(&mut bench);
 }

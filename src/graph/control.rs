@@ -75,11 +75,7 @@ impl Control {
     /// The operation, stored once per process: equal ones are one, so that what is kept is bounded by the programs written.
     pub(crate) fn intern(self) -> &'static Control {
         static ALL: LazyLock<Mutex<HashMap<String, &'static Control>>> = LazyLock::new(Mutex::default);
-        let mut key = self.to_string();
-        for body in self.bodies() {
-            body.inputs().iter().for_each(|group| key.push_str(&format!("{:?}", group.dtype())));
-        }
-        ALL.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert_with(|| Box::leak(Box::new(self)))
+        ALL.lock().unwrap_or_else(PoisonError::into_inner).entry(self.to_string()).or_insert_with(|| Box::leak(Box::new(self)))
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -84,7 +84,9 @@ pub(crate) fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DTyp
         other => Err(format!("`{other}` is neither a length nor a name")),
     };
     let axes = axes.split(',').filter(|text| !text.trim().is_empty()).map(axis).collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok((name.trim(), Shape::new(&axes), dtype))
+    let shape = Shape::new(&axes);
+    shape.check_size()?;
+    Ok((name.trim(), shape, dtype))
 }
 
 impl Inputs for &str {

@@ -127,7 +127,7 @@ impl Shape {
         let mut open = Vec::new();
         for axis in self.0 {
             match axis {
-                Axis::Fixed(n) => fixed *= n,
+                Axis::Fixed(n) => fixed = usize::saturating_mul(fixed, *n),
                 Axis::Open(name) => open.push(*name),
             }
         }

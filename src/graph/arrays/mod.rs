@@ -140,7 +140,7 @@ impl Expr {
         };
         let mut cuts = vec![Cut::All; self.rank()];
         cuts[axes[0]] = Cut::Range { start: before, step: 1, len };
-        let to = self.shape().with_axis(axes[0], Axis::Fixed(before + len + after));
+        let to = self.shape().with_axis(axes[0], Axis::Fixed(before.saturating_add(len).saturating_add(after)));
         run(ArrayOp::Place(to, cuts), &[self], at)
     }
 
@@ -175,7 +175,7 @@ impl Expr {
         let mut pieces = Vec::with_capacity(lengths.len());
         for &len in lengths {
             pieces.push(self.slice_by(axis, start, len, 1));
-            start += len;
+            start = start.saturating_add(len);
         }
         pieces
     }

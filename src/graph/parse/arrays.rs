@@ -68,13 +68,18 @@ impl Scan<'_> {
             return Ok(None);
         }
         let at = self.here();
-        let axes = self.list(|scan| match scan.peek() {
-            Some(c) if c.is_ascii_digit() => Ok(Axis::Fixed(scan.integer("a length")?)),
-            _ => Ok(Axis::from(scan.name("a length")?.0)),
-        })?;
+        let axes = self.list(Self::axis_length)?;
         let shape = Shape::new(&axes);
         shape.check_size().map_err(|reason| at.error(reason))?;
         Ok(Some((shape, at)))
+    }
+
+    /// A number, or a name for one.
+    pub(super) fn axis_length(&mut self) -> Result<Axis> {
+        match self.peek() {
+            Some(c) if c.is_ascii_digit() => Ok(Axis::Fixed(self.integer("a length")?)),
+            _ => Ok(Axis::from(self.name("a length")?.0)),
+        }
     }
 
     fn shape(&mut self) -> Result<Shape> {
@@ -115,10 +120,15 @@ impl Scan<'_> {
     }
 
     fn axis(&mut self) -> Result<usize> {
+        self.one("an axis")
+    }
+
+    /// `[3]`
+    pub(super) fn one<N: FromStr>(&mut self, what: &str) -> Result<N> {
         self.symbol("[")?;
-        let axis = self.integer("an axis")?;
+        let n = self.integer(what)?;
         self.symbol("]")?;
-        Ok(axis)
+        Ok(n)
     }
 
     /// `[1,batch 2]`

@@ -5,13 +5,10 @@ use crate::error::Result;
 use crate::graph::control::{Control, Nested, Port};
 use crate::graph::storage::Args;
 use crate::graph::{Function, Kind};
-use crate::op::Axis;
 
 impl Nodes {
     pub(super) fn nested(&self, scan: &mut Scan, port: &str, at: Place) -> Result<(Kind, Args)> {
-        scan.symbol("[")?;
-        let k = scan.integer("the number of a result")?;
-        scan.symbol("]")?;
+        let k = scan.one("the number of a result")?;
         let port = match port {
             "final" => Port::Final(k),
             "each" => Port::Each(k),
@@ -27,14 +24,20 @@ impl Nodes {
             }
         } else {
             let control = scan.control()?;
+            if let Some(other) = control.bodies().iter().map(|body| body.width()).find(|&width| width != self.width) {
+                return Err(at.error(format!("a body in {other} of a function in {}", self.width)));
+            }
             control.check().map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
-            let ids = scan.ids()?.into_iter();
+            // What follows an operation without operands is the next node.
+            let ids = if control.operands().is_empty() { vec![] } else { scan.ids()? }.into_iter();
             let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
             (control.intern(), args)
         };
         if !control.has(port) {
             return Err(at.error(format!("{} has no such result", control.name())));
         }
+        let mut sizes = control.operands().into_iter().chain([control.result(port)]);
+        sizes.try_for_each(|(shape, _)| shape.check_size()).map_err(|reason| at.error(reason))?;
         let fits = control.infer(port, &self.builder.graph().types(&args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
         Ok((Kind::Control(Nested { control, port }), args))
@@ -50,10 +53,7 @@ impl Scan<'_> {
                 self.symbol(",")?;
                 let xs = self.integer("a number of values to read")?;
                 self.symbol(",")?;
-                let length = match self.peek() {
-                    Some(c) if c.is_ascii_digit() => Axis::Fixed(self.integer("a length")?),
-                    _ => Axis::from(self.name("a length")?.0),
-                };
+                let length = self.axis_length()?;
                 let reverse = self.eat(",");
                 if reverse {
                     self.keyword("reverse")?;
@@ -62,9 +62,7 @@ impl Scan<'_> {
                 Control::Scan { body: self.body()?, carries, xs, length, reverse }
             }
             ("while", _) => {
-                self.symbol("[")?;
-                let carries = self.integer("a number of carried values")?;
-                self.symbol("]")?;
+                let carries = self.one("a number of carried values")?;
                 Control::While { condition: self.body()?, body: self.body()?, carries }
             }
             ("cond", _) => Control::Choice { bodies: [self.body()?, self.body()?] },

@@ -1,7 +1,8 @@
 //! Operations with bodies in native code. A body is compiled once, as a function of arrays; a plan for the lengths at hand says
 //! where its values are, and it runs on the memory of the function around it.
 
-use super::plan::{Action, Place, Plan, Planner, Space};
+use super::actions::{Action, Place, Space};
+use super::plan::{Plan, Planner};
 use super::run::{ArrayCode, Call};
 use super::stages::owner;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
-use super::control::RunControl;
+use super::actions::{Action, Place, RunLoop, Space};
 use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
 use crate::eval::along::{Along, Indices};
@@ -8,113 +8,6 @@ use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Shape};
 use rustc_hash::FxHashMap;
-
-/// A place in memory, by elements.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) space: Space,
-    pub(super) offset: usize,
-    pub(super) len: usize,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Space {
-    /// The slice of an input.
-    Input(usize),
-    /// The slice of an output.
-    Output(usize),
-    /// The workspace.
-    Scratch,
-}
-
-/// What happens, in order.
-pub(super) enum Action {
-    /// A number in every place.
-    Fill(Place, f64),
-    Copy {
-        from: Place,
-        to: Place,
-    },
-    Loop(RunLoop),
-    Control(Box<RunControl>),
-    Read {
-        from: Place,
-        places: Strided,
-        to: Place,
-    },
-    Write {
-        from: Place,
-        to: Place,
-        places: Strided,
-        clear: bool,
-    },
-    MatMul {
-        a: Place,
-        b: Place,
-        c: Place,
-        each: MatMul,
-        count: usize,
-    },
-    /// Whether indices are in range.
-    Check {
-        index: Place,
-        len: usize,
-        node: NodeId,
-    },
-    Gather {
-        x: Place,
-        index: Place,
-        to: Place,
-        along: Along,
-        indices: Indices,
-    },
-    ScatterAdd {
-        x: Place,
-        index: Place,
-        to: Place,
-        along: Along,
-        indices: Indices,
-    },
-    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
-    Sweep {
-        op: &'static ArrayOp,
-        operands: [Place; 2],
-        to: Place,
-        along: Along,
-        node: NodeId,
-    },
-    /// Linear algebra; a second operand that is not there has no length.
-    Linalg {
-        op: &'static ArrayOp,
-        operands: [Place; 2],
-        to: Place,
-        work: Place,
-        sizes: Sizes,
-        node: NodeId,
-    },
-    Extreme {
-        x: Place,
-        to: Place,
-        lengths: Vec<usize>,
-        places: Strided,
-        largest: bool,
-    },
-}
-
-/// A native loop with its surroundings.
-pub(super) struct RunLoop {
-    pub(super) stage: usize,
-    pub(super) places: Vec<Place>,
-    /// How many of the places are inputs.
-    pub(super) inputs: usize,
-    /// The length of the native loop.
-    pub(super) inner: usize,
-    /// The axis around it that is native too: its length, and every place's stride in bytes.
-    pub(super) count: usize,
-    pub(super) strides: Vec<i64>,
-    /// The axes around that, from the outside: lengths, and every place's stride.
-    pub(super) outer: Vec<(usize, Vec<usize>)>,
-}
 
 /// The actions for some lengths of the open axes.
 pub(super) struct Plan {
@@ -460,7 +353,7 @@ impl Planner<'_> {
             | ArrayOp::Cholesky => {
                 let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
                 let work = self.borrow(sizes.work());
-                self.free.push((work.offset, work.len.next_multiple_of(16)));
+                self.give_back(work);
                 Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
             }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {

@@ -1,7 +1,8 @@
 //! Running a function of arrays.
 
+use super::actions::{Action, Place, RunLoop, Space};
 use super::moves;
-use super::plan::{Action, Lengths, Place, Plan, RunLoop, Space};
+use super::plan::{Lengths, Plan};
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};

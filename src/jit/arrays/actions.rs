@@ -1,0 +1,115 @@
+//! What a plan is made of: places in memory, and what happens there.
+
+use super::control::RunControl;
+use super::moves::{MatMul, Strided};
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
+use crate::graph::NodeId;
+use crate::op::ArrayOp;
+
+/// A place in memory, by elements.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) space: Space,
+    pub(super) offset: usize,
+    pub(super) len: usize,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// The slice of an input.
+    Input(usize),
+    /// The slice of an output.
+    Output(usize),
+    /// The workspace.
+    Scratch,
+}
+
+/// What happens, in order.
+pub(super) enum Action {
+    /// A number in every place.
+    Fill(Place, f64),
+    Copy {
+        from: Place,
+        to: Place,
+    },
+    Loop(RunLoop),
+    Control(Box<RunControl>),
+    Read {
+        from: Place,
+        places: Strided,
+        to: Place,
+    },
+    Write {
+        from: Place,
+        to: Place,
+        places: Strided,
+        clear: bool,
+    },
+    MatMul {
+        a: Place,
+        b: Place,
+        c: Place,
+        each: MatMul,
+        count: usize,
+    },
+    /// Whether indices are in range.
+    Check {
+        index: Place,
+        len: usize,
+        node: NodeId,
+    },
+    Gather {
+        x: Place,
+        index: Place,
+        to: Place,
+        along: Along,
+        indices: Indices,
+    },
+    ScatterAdd {
+        x: Place,
+        index: Place,
+        to: Place,
+        along: Along,
+        indices: Indices,
+    },
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
+        to: Place,
+        along: Along,
+        node: NodeId,
+    },
+    /// Linear algebra; a second operand that is not there has no length.
+    Linalg {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
+        to: Place,
+        work: Place,
+        sizes: Sizes,
+        node: NodeId,
+    },
+    Extreme {
+        x: Place,
+        to: Place,
+        lengths: Vec<usize>,
+        places: Strided,
+        largest: bool,
+    },
+}
+
+/// A native loop with its surroundings.
+pub(super) struct RunLoop {
+    pub(super) stage: usize,
+    pub(super) places: Vec<Place>,
+    /// How many of the places are inputs.
+    pub(super) inputs: usize,
+    /// The length of the native loop.
+    pub(super) inner: usize,
+    /// The axis around it that is native too: its length, and every place's stride in bytes.
+    pub(super) count: usize,
+    pub(super) strides: Vec<i64>,
+    /// The axes around that, from the outside: lengths, and every place's stride.
+    pub(super) outer: Vec<(usize, Vec<usize>)>,
+}
