@@ -1,7 +1,8 @@
 //! The emitter: a [`Machine`] whose numbers are values of Cranelift IR, so that kernels written once become native code.
 
+use super::packed;
 use crate::graph::Width;
-use crate::kernels::{Library1, Library2};
+use crate::kernels::{Kernel1, Kernel2, Library1, Library2, routine1, routine2};
 use crate::op::Machine;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types};
 use cranelift_codegen::isa::CallConv;
@@ -16,6 +17,8 @@ pub(super) struct Emitter<'f> {
     pub(super) builder: RefCell<FunctionBuilder<'f>>,
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
+    /// Whether kernels are emitted where they are used, or called.
+    pub(super) inline: bool,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
 }
@@ -73,7 +76,7 @@ impl<'f> Emitter<'f> {
         }
     }
 
-    fn library(&self, f64: *const u8, f32: *const u8, args: &[Value]) -> Value {
+    pub(super) fn library(&self, f64: *const u8, f32: *const u8, args: &[Value]) -> Value {
         let address = match self.width {
             Width::F32 => f32,
             Width::F64 => f64,
@@ -199,5 +202,19 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
+    }
+    fn kernel1<K: Kernel1>(self, _: K) -> Self {
+        let v = match self.emitter.inline {
+            true => packed::inlined(self.emitter, [self.v], |[x]| K::run(x)),
+            false => self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]),
+        };
+        Emit { v, ..self }
+    }
+    fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
+        let v = match self.emitter.inline {
+            true => packed::inlined(self.emitter, [self.v, y.v], |[x, y]| K::run(x, y)),
+            false => self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]),
+        };
+        Emit { v, ..self }
     }
 }

@@ -8,6 +8,7 @@ mod compiled;
 mod emit;
 mod lower;
 mod native;
+mod packed;
 mod rows;
 mod segment;
 

@@ -50,30 +50,30 @@ macro_rules! op_table {
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), y / z)
             ];
             /// eˣ
-            Exp exp(x) = x.call1(&kernels::EXP), |z| [z];
+            Exp exp(x) = x.kernel1(kernels::Exp), |z| [z];
             /// 2ˣ
-            Exp2 exp2(x) = x.call1(&kernels::EXP2), |z| [z * lit(LN_2)];
+            Exp2 exp2(x) = x.kernel1(kernels::Exp2), |z| [z * lit(LN_2)];
             /// eˣ − 1, accurate near 0.
-            ExpM1 exp_m1(x) = x.call1(&kernels::EXP_M1), |z| [x.exp()];
+            ExpM1 exp_m1(x) = x.kernel1(kernels::ExpM1), |z| [x.exp()];
             /// The natural logarithm.
-            Ln ln(x) = x.call1(&kernels::LN), |z| [EdgeMap::Singular(x.recip())];
+            Ln ln(x) = x.kernel1(kernels::Ln), |z| [EdgeMap::Singular(x.recip())];
             /// ln(1 + x), accurate near 0.
-            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
+            Ln1p ln_1p(x) = x.kernel1(kernels::Ln1p), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
             /// The logarithm to base 2.
-            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
+            Log2 log2(x) = x.kernel1(kernels::Log2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
             /// The logarithm to base 10.
-            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
+            Log10 log10(x) = x.kernel1(kernels::Log10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
             /// The logarithm of x to base b, ln x / ln b.
-            Log log(x, b) = x.call1(&kernels::LN) / b.call1(&kernels::LN), |z| [
+            Log log(x, b) = x.kernel1(kernels::Ln) / b.kernel1(kernels::Ln), |z| [
                 (x * b.ln()).recip(),
                 -(z / (b * b.ln()))
             ];
             /// sin x
-            Sin sin(x) = x.call1(&kernels::SIN), |z| [x.cos()];
+            Sin sin(x) = x.kernel1(kernels::Sin), |z| [x.cos()];
             /// cos x
-            Cos cos(x) = x.call1(&kernels::COS), |z| [-x.sin()];
+            Cos cos(x) = x.kernel1(kernels::Cos), |z| [-x.sin()];
             /// tan x
-            Tan tan(x) = x.call1(&kernels::TAN), |z| [lit::<S>(1.0) + z * z];
+            Tan tan(x) = x.kernel1(kernels::Tan), |z| [lit::<S>(1.0) + z * z];
             /// arcsin x
             Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arccos x
@@ -86,11 +86,11 @@ macro_rules! op_table {
                 EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), -(y / x.hypot(y) / x.hypot(y)))
             ];
             /// sinh x
-            Sinh sinh(x) = x.call1(&kernels::SINH), |z| [x.cosh()];
+            Sinh sinh(x) = x.kernel1(kernels::Sinh), |z| [x.cosh()];
             /// cosh x
-            Cosh cosh(x) = x.call1(&kernels::COSH), |z| [x.sinh()];
+            Cosh cosh(x) = x.kernel1(kernels::Cosh), |z| [x.sinh()];
             /// tanh x
-            Tanh tanh(x) = x.call1(&kernels::TANH), |z| [lit::<S>(1.0) - z * z];
+            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(1.0) - z * z];
             /// arsinh x
             Asinh asinh(x) = x.call1(&kernels::ASINH), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
