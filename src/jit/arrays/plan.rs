@@ -1,5 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
+use super::control::RunControl;
 use super::moves::{Along, MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
 use crate::graph::{Function, Kind, NodeId};
@@ -33,6 +34,7 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    Control(Box<RunControl>),
     Read {
         from: Place,
         places: Strided,
@@ -124,15 +126,15 @@ pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
     shape.axes().iter().map(length).collect()
 }
 
-struct Planner<'a> {
-    f: &'a Function,
-    open: &'a Lengths,
-    places: FxHashMap<NodeId, Place>,
+pub(super) struct Planner<'a> {
+    pub(super) f: &'a Function,
+    pub(super) open: &'a Lengths,
+    pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
     last: FxHashMap<NodeId, usize>,
     free: Vec<(usize, usize)>,
     scratch: usize,
-    actions: Vec<Action>,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Plan {
@@ -162,6 +164,7 @@ impl Plan {
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
+                Stage::Control(control) => planner.control(k, control),
             }
             planner.release(k, stage);
         }
@@ -194,6 +197,7 @@ fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
             let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
             f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
         }
+        Stage::Control(control) => control.reads(f),
     }
 }
 
@@ -233,11 +237,17 @@ impl Planner<'_> {
     }
 
     /// The node's memory, which is taken from the workspace if it is no output.
-    fn claim(&mut self, id: NodeId) -> Place {
+    pub(super) fn claim(&mut self, id: NodeId) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let len = self.size(id);
+        let place = self.borrow(self.size(id));
+        self.places.insert(id, place);
+        place
+    }
+
+    /// Some of the workspace.
+    pub(super) fn borrow(&mut self, len: usize) -> Place {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
@@ -254,9 +264,12 @@ impl Planner<'_> {
                 self.scratch - room
             }
         };
-        let place = Place { space: Space::Scratch, offset, len };
-        self.places.insert(id, place);
-        place
+        Place { space: Space::Scratch, offset, len }
+    }
+
+    /// Takes back what was borrowed.
+    pub(super) fn give_back(&mut self, place: Place) {
+        self.free.push((place.offset, place.len.next_multiple_of(16)));
     }
 
     /// Takes back what no later stage reads.
@@ -265,15 +278,16 @@ impl Planner<'_> {
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
+            Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
         }
         done.sort_unstable();
         done.dedup();
         for node in done {
             if self.last.get(&node).is_none_or(|&last| last <= k)
-                && let Some(&Place { space: Space::Scratch, offset, len }) = self.places.get(&node)
+                && let Some(&place @ Place { space: Space::Scratch, .. }) = self.places.get(&node)
             {
                 self.places.remove(&node);
-                self.free.push((offset, len.next_multiple_of(16)));
+                self.give_back(place);
             }
         }
     }
