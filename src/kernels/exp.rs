@@ -38,11 +38,28 @@ pub(super) struct Parts<L> {
 pub(super) fn parts<L: Lanes>(x: L) -> Parts<L> {
     let t = x.fma(x.k(LOG2_E), rounder(x));
     let n = t - rounder(x);
+    let (near, r, ln2_low) = nearest(x, n);
+    tail(n, t, r, (-n).fma(ln2_low, near - r))
+}
+
+/// e^(x + rest) taken apart, where the rest is a rounding error of x.
+#[inline(always)]
+pub(super) fn parts_of_sum<L: Lanes>(x: L, rest: L) -> Parts<L> {
+    let t = x.fma(x.k(LOG2_E), rounder(x));
+    let n = t - rounder(x);
+    let (near, r, ln2_low) = nearest(x, n);
+    // The rest may be large against a small r.
+    let (r, rl) = two_sum(r, (-n).fma(ln2_low, near - r) + rest);
+    tail(n, t, r, rl)
+}
+
+/// x − n·ln 2 with the high part of ln 2, with the whole of it, and the low part.
+#[inline(always)]
+fn nearest<L: Lanes>(x: L, n: L) -> (L, L, L) {
     let (ln2, ln2_low) = pair(x, LN_2, LN_2_LOW);
     // Exact, as the difference has few digits.
     let near = (-n).fma(ln2, x);
-    let r = (-n).fma(ln2_low, near);
-    tail(n, t, r, (-n).fma(ln2_low, near - r))
+    (near, (-n).fma(ln2_low, near), ln2_low)
 }
 
 /// 2ⁿ·e^(r + rl).
@@ -59,11 +76,23 @@ impl<L: Lanes> Parts<L> {
     #[inline(always)]
     pub(super) fn value(self, x: L, limit: L) -> L {
         let (sum, rest) = two_sum(x.k(1.0), self.high);
-        // 2ⁿ in two halves, as it may overflow where the value does not.
-        let half = self.n.fma(x.k(0.5), rounder(x)).bits();
-        let (first, second) = (exponent(x, half), exponent(x, self.t.bits() - half));
-        let y = (sum + (rest + self.low)) * L::from_bits(first) * L::from_bits(second);
+        let y = self.scaled(sum + (rest + self.low));
         L::select(x.lt(-limit), x.k(0.0), L::select(limit.lt(x), x.k(f64::INFINITY), y))
+    }
+
+    /// 2ⁿ·y, where 2ⁿ may overflow though the product does not: it is multiplied by in two halves.
+    #[inline(always)]
+    pub(super) fn scaled(&self, y: L) -> L {
+        let half = self.n.fma(y.k(0.5), rounder(y)).bits();
+        let (first, second) = (exponent(y, half), exponent(y, self.t.bits() - half));
+        y * L::from_bits(first) * L::from_bits(second)
+    }
+
+    /// eʳ as a sum whose second part is a rounding error.
+    #[inline(always)]
+    pub(super) fn power(&self) -> (L, L) {
+        let (sum, rest) = two_sum(self.n.k(1.0), self.high);
+        two_sum(sum, rest + self.low)
     }
 
     /// eʳ − 1 as a sum whose second part is a rounding error.

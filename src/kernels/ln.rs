@@ -1,6 +1,6 @@
 //! Logarithms: x = 2ᵏ·(1 + f) with √½ ≤ 1 + f < √2, and ln(1 + f) = 2·artanh s for s = f / (2 + f).
 
-use super::parts::{Poly, fraction, pair, pick, two_product, two_sum};
+use super::parts::{Poly, fraction, pair, pick, quotient_parts, signed, sum_of_any, two_product, two_sum};
 use crate::op::{Bits, Lanes};
 use std::f64::consts::{LOG2_E, LOG10_E};
 
@@ -23,7 +23,7 @@ const LOG10_E_LOW: f64 = 1.098319650216765e-17;
 
 /// u = 2ᵏ·(1 + f) for a normal u > 0: k, f, and 2⁻ᵏ (for k < 1023).
 #[inline(always)]
-fn split<L: Lanes>(u: L) -> (L, L, L) {
+pub(super) fn split<L: Lanes>(u: L) -> (L, L, L) {
     let one = u.k(1.0).bits();
     let root = u.kbits(if u.is_double() { 0x3fe6a09e667f3bcd } else { 0x3f3504f3 });
     let shifted = u.bits() + (one - root);
@@ -65,7 +65,7 @@ fn at_the_ends<L: Lanes>(y: L, u: L) -> L {
 
 /// k and f of any positive x, subnormal ones too.
 #[inline(always)]
-fn split_any<L: Lanes>(x: L) -> (L, L) {
+pub(super) fn split_any<L: Lanes>(x: L) -> (L, L) {
     let subnormal = x.lt(pick(x, f64::MIN_POSITIVE, f32::MIN_POSITIVE as f64));
     let (k, f, _) = split(L::select(subnormal, x * pick(x, 18014398509481984.0, 33554432.0), x));
     (k - L::select(subnormal, pick(x, 54.0, 25.0), x.k(0.0)), f)
@@ -77,9 +77,9 @@ pub(super) fn ln<L: Lanes>(x: L) -> L {
     at_the_ends(with_power(k, near_one(f)), x)
 }
 
-/// ln(u + rest) for a normal u, where the rest is a rounding error of u.
+/// ln(2ᵗ·(u + rest)) for a normal u, where the rest is a rounding error of u.
 #[inline(always)]
-pub(super) fn ln_sum<L: Lanes>(u: L, rest: L) -> L {
+fn ln_sum<L: Lanes>(u: L, rest: L, twos: L) -> L {
     let (k, f, scale) = split(u);
     // Of a large u it does not matter, and the power would overflow.
     let rest = L::select(u.lt(pick(u, 1e17, 1e9)), rest * scale, u.k(0.0));
@@ -88,17 +88,14 @@ pub(super) fn ln_sum<L: Lanes>(u: L, rest: L) -> L {
     let (high, low) = near_one(g);
     // The derivative is 1 / (1 + g).
     let slope = g.fma(g - u.k(1.0), u.k(1.0));
-    with_power(k, (high, lost.fma(slope, low)))
+    with_power(k + twos, (high, lost.fma(slope, low)))
 }
 
 /// ln(u) for u = 1 + x, with what rounding lost.
 #[inline(always)]
 pub(super) fn ln_1p<L: Lanes>(x: L) -> L {
-    let one = x.k(1.0);
-    let u = one + x;
-    let back = u - one;
-    let rest = (one - (u - back)) + (x - back);
-    let y = at_the_ends(ln_sum(u, rest), u);
+    let (u, rest) = sum_of_any(x.k(1.0), x);
+    let y = at_the_ends(ln_sum(u, rest, x.k(0.0)), u);
     // The sign of a zero.
     L::select(x.eq(x.k(0.0)), x, y)
 }
@@ -125,4 +122,67 @@ pub(super) fn log10<L: Lanes>(x: L) -> L {
     let factor = pair(x, LOG10_E, LOG10_E_LOW);
     let (high, low) = (pick(x, 0.30102999566395283, 0.301025390625), pick(x, 2.8363394551044964e-14, 4.605038981195214e-06));
     at_the_ends(in_base(k * high, k * low, near_one(f), factor), x)
+}
+
+/// ln(1 + x + rest).
+#[inline(always)]
+fn ln_1p_sum<L: Lanes>(x: L, rest: L) -> L {
+    let (u, lost) = sum_of_any(x.k(1.0), x);
+    ln_sum(u, lost + rest, x.k(0.0))
+}
+
+/// √(x + rest) as a sum, also where it is 0.
+#[inline(always)]
+fn root<L: Lanes>(x: L, rest: L) -> (L, L) {
+    let root = x.sqrt();
+    let lost = ((-root).fma(root, x) + rest) * x.k(0.5) / root;
+    (root, L::select(root.eq(x.k(0.0)), root, lost))
+}
+
+/// Beyond this 1 is lost in x².
+#[inline(always)]
+fn is_large<L: Lanes>(x: L) -> L::Mask {
+    pick(x, 1e9, 1e5).lt(x)
+}
+
+/// ln(a + √(a² + 1)) = ln(1 + a + a² / (1 + √(a² + 1))) for a = |x|.
+#[inline(always)]
+pub(super) fn asinh<L: Lanes>(x: L) -> L {
+    let (a, one) = (x.abs(), x.k(1.0));
+    let (square, square_rest) = two_product(a, a);
+    let (sum, lost) = sum_of_any(one, square);
+    let (w, w_rest) = root(sum, lost + square_rest);
+    let (below, lost) = two_sum(w, one);
+    let (q, q_rest) = quotient_parts((square, square_rest), (below, lost + w_rest));
+    let (y, lost) = two_sum(a, q);
+    let y = ln_1p_sum(y, lost + q_rest);
+    let y = L::select(is_large(a), at_the_ends(ln_sum(a, x.k(0.0), one), a), y);
+    signed(L::select(a.lt(pick(x, 1e-10, 1e-5)), a, y), x)
+}
+
+/// ln(1 + t + √(t² + 2t)) for t = x − 1.
+#[inline(always)]
+pub(super) fn acosh<L: Lanes>(x: L) -> L {
+    let one = x.k(1.0);
+    let (t, t_rest) = two_sum(x, -one);
+    let (square, lost) = two_product(t, t);
+    let (sum, lost_too) = sum_of_any(t + t, square);
+    let rest = lost + lost_too + (t_rest + t_rest) * x;
+    let (w, w_rest) = root(sum, rest);
+    let (y, lost) = sum_of_any(t, w);
+    let y = ln_1p_sum(y, lost + (w_rest + t_rest));
+    let y = L::select(is_large(x), at_the_ends(ln_sum(x, x.k(0.0), one), x), y);
+    L::select(one.le(x), y, x.k(f64::NAN))
+}
+
+/// ½·ln(1 + 2a / (1 − a)) for a = |x|.
+#[inline(always)]
+pub(super) fn atanh<L: Lanes>(x: L) -> L {
+    let (a, one) = (x.abs(), x.k(1.0));
+    let (below, lost) = two_sum(one, -a);
+    let (q, q_rest) = quotient_parts((a + a, x.k(0.0)), (below, lost));
+    let y = ln_1p_sum(q, q_rest) * x.k(0.5);
+    let y = L::select(a.lt(pick(x, 1e-10, 1e-5)), a, y);
+    let y = L::select(a.lt(one), y, L::select(a.eq(one), x.k(f64::INFINITY), x.k(f64::NAN)));
+    signed(y, x)
 }

@@ -4,12 +4,15 @@
 //! user code take the routine of the library instead, and so does every machine where there is no kernel: from std (the
 //! platform's libm), from the `libm` crate where std has none, and from `gamma` where neither has.
 
+mod arc;
+mod erf;
 mod exp;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod fused;
 mod gamma;
 mod ln;
 mod parts;
+mod pow;
 mod trig;
 
 pub(crate) use fused::{Walk, fused, fused1, fused2, routine1, routine2};
@@ -121,6 +124,17 @@ kernels! {
     Sin: Kernel1(x) = trig::sin(x), SIN;
     Cos: Kernel1(x) = trig::cos(x), COS;
     Tan: Kernel1(x) = trig::tan(x), TAN;
+    Asin: Kernel1(x) = arc::asin(x), ASIN;
+    Acos: Kernel1(x) = arc::acos(x), ACOS;
+    Atan: Kernel1(x) = arc::atan(x), ATAN;
+    Atan2: Kernel2(y, x) = arc::atan2(y, x), ATAN2;
+    Asinh: Kernel1(x) = ln::asinh(x), ASINH;
+    Acosh: Kernel1(x) = ln::acosh(x), ACOSH;
+    Atanh: Kernel1(x) = ln::atanh(x), ATANH;
+    Powf: Kernel2(x, y) = pow::powf(x, y), POWF;
+    Cbrt: Kernel1(x) = pow::cbrt(x), CBRT;
+    Erf: Kernel1(x) = erf::erf(x), ERF;
+    Erfc: Kernel1(x) = erf::erfc(x), ERFC;
 }
 
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect
@@ -132,7 +146,7 @@ pub(crate) const POWI_CHAIN: u32 = 16;
 pub(crate) fn powi<M: Machine>(x: M, n: i32) -> M {
     let m = n.unsigned_abs();
     if m > POWI_CHAIN {
-        return x.call2(x.k(n as f64), &POWF);
+        return x.kernel2(x.k(n as f64), Powf);
     }
     if m == 0 {
         return x.k(1.0);
@@ -162,7 +176,8 @@ pub(crate) fn powi_edge<S: Real>(x: S, n: i32) -> EdgeMap<S> {
 #[inline(always)]
 pub(crate) fn sigmoid<M: Machine>(x: M) -> M {
     let e = (-x.abs()).kernel1(Exp);
-    M::select(x.lt(x.k(0.0)), e, x.k(1.0)) / (x.k(1.0) + e)
+    let above = M::select(x.lt(x.k(0.0)), e, x.k(1.0));
+    parts::quotient((above, x.k(0.0)), parts::two_sum(x.k(1.0), e))
 }
 
 #[inline(always)]
@@ -247,7 +262,7 @@ pub(crate) fn norm_cdf<M: Machine>(x: M) -> M {
     const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
     const LOW: f64 = 1.210161710447897e-8;
     let a = x * x.k(-FRAC_1_SQRT_2);
-    let e = a.call1(&ERFC);
+    let e = a.kernel1(Erfc);
     let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
     let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
     // Where erfc is 0, b and h may be infinite.

@@ -3,7 +3,7 @@
 //! Every polynomial was fitted by the exchange algorithm (E. Remez, 1934) in 45 digits to the least maximal error relative to the value that
 //! it becomes a part of; for single precision the coefficients were rounded one by one, the rest being fitted again.
 
-use crate::op::{Bits, Lanes};
+use crate::op::{Bits, Lanes, Machine};
 
 /// A polynomial: coefficients from the constant one on, for numbers of 64 bits and of 32.
 pub(super) struct Poly {
@@ -16,6 +16,15 @@ impl Poly {
     #[inline(always)]
     pub(super) fn at<L: Lanes>(&self, x: L) -> L {
         if x.is_double() { chains(self.wide, x) } else { chains(self.narrow, x) }
+    }
+
+    /// The same with the lowest `steps` powers one after the other, which takes longer: for coefficients of alternating signs, whose chains
+    /// would cancel.
+    #[inline(always)]
+    pub(super) fn after<L: Lanes>(&self, steps: usize, x: L) -> L {
+        let c = if x.is_double() { self.wide } else { self.narrow };
+        let start = chains(&c[steps..], x);
+        c[..steps].iter().rev().fold(start, |sum, &c| sum.fma(x, x.k(c)))
     }
 }
 
@@ -52,28 +61,36 @@ pub(super) fn pair<L: Lanes>(x: L, high: f64, low: f64) -> (L, L) {
 
 /// x + y and what rounding lost, where |x| ≥ |y| or x = 0.
 #[inline(always)]
-pub(super) fn two_sum<L: Lanes>(x: L, y: L) -> (L, L) {
+pub(super) fn two_sum<L: Machine>(x: L, y: L) -> (L, L) {
     let sum = x + y;
     (sum, y - (sum - x))
 }
 
+/// The same for any x and y (D. Knuth, 1969).
+#[inline(always)]
+pub(super) fn sum_of_any<L: Machine>(x: L, y: L) -> (L, L) {
+    let sum = x + y;
+    let back = sum - x;
+    (sum, (x - (sum - back)) + (y - back))
+}
+
 /// x·y and what rounding lost.
 #[inline(always)]
-pub(super) fn two_product<L: Lanes>(x: L, y: L) -> (L, L) {
+pub(super) fn two_product<L: Machine>(x: L, y: L) -> (L, L) {
     let product = x * y;
     (product, x.fma(y, -product))
 }
 
 /// (x + xl) / (y + yl) with the error of hardly more than one rounding.
 #[inline(always)]
-pub(super) fn quotient<L: Lanes>((x, xl): (L, L), (y, yl): (L, L)) -> L {
+pub(super) fn quotient<L: Machine>((x, xl): (L, L), (y, yl): (L, L)) -> L {
     let (q, rest) = quotient_parts((x, xl), (y, yl));
     q + rest
 }
 
 /// The same as a sum.
 #[inline(always)]
-pub(super) fn quotient_parts<L: Lanes>((x, xl): (L, L), (y, yl): (L, L)) -> (L, L) {
+pub(super) fn quotient_parts<L: Machine>((x, xl): (L, L), (y, yl): (L, L)) -> (L, L) {
     let inverse = x.k(1.0) / y;
     let q = x * inverse;
     let rest = (-q).fma(yl, (-q).fma(y, x) + xl);

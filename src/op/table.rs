@@ -36,14 +36,14 @@ macro_rules! op_table {
             /// xⁿ for an integer n, also 0 (where it is 1 for every x) and negative.
             Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [kernels::powi_edge(x, n)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
-            Powf powf(x, y) = x.call2(y, &kernels::POWF), |z| [
+            Powf powf(x, y) = x.kernel2(y, kernels::Powf), |z| [
                 EdgeMap::ScaleWhere(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0))),
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
             Sqrt sqrt(x) = x.sqrt(), |z| [EdgeMap::Singular(lit::<S>(0.5) / z)];
             /// ∛x, with the derivative ∞ at 0.
-            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
+            Cbrt cbrt(x) = x.kernel1(kernels::Cbrt), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
             Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), x / z),
@@ -75,13 +75,13 @@ macro_rules! op_table {
             /// tan x
             Tan tan(x) = x.kernel1(kernels::Tan), |z| [lit::<S>(1.0) + z * z];
             /// arcsin x
-            Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Asin asin(x) = x.kernel1(kernels::Asin), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arccos x
-            Acos acos(x) = x.call1(&kernels::ACOS), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Acos acos(x) = x.kernel1(kernels::Acos), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arctan x
-            Atan atan(x) = x.call1(&kernels::ATAN), |z| [(lit::<S>(1.0) + x * x).recip()];
+            Atan atan(x) = x.kernel1(kernels::Atan), |z| [(lit::<S>(1.0) + x * x).recip()];
             /// The angle of the point (x, y), as `y.atan2(x)`; both derivatives are 0 at the origin.
-            Atan2 atan2(y, x) = y.call2(x, &kernels::ATAN2), |z| [
+            Atan2 atan2(y, x) = y.kernel2(x, kernels::Atan2), |z| [
                 EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), x / x.hypot(y) / x.hypot(y)),
                 EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), -(y / x.hypot(y) / x.hypot(y)))
             ];
@@ -92,11 +92,11 @@ macro_rules! op_table {
             /// tanh x
             Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(1.0) - z * z];
             /// arsinh x
-            Asinh asinh(x) = x.call1(&kernels::ASINH), |z| [x.hypot(lit(1.0)).recip()];
+            Asinh asinh(x) = x.kernel1(kernels::Asinh), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
-            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
+            Acosh acosh(x) = x.kernel1(kernels::Acosh), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
             /// artanh x
-            Atanh atanh(x) = x.call1(&kernels::ATANH), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
+            Atanh atanh(x) = x.kernel1(kernels::Atanh), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
             Sigmoid sigmoid(x) = kernels::sigmoid(x), |z| [z * (lit::<S>(1.0) - z)];
             /// ln(1 + eˣ), without overflow.
@@ -148,9 +148,9 @@ macro_rules! op_table {
             /// x·ln y, and 0 for x = 0 whatever y.
             Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y)];
             /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
-            Erf erf(x) = x.call1(&kernels::ERF), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
+            Erf erf(x) = x.kernel1(kernels::Erf), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
             /// 1 − erf x, without cancellation.
-            Erfc erfc(x) = x.call1(&kernels::ERFC), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
+            Erfc erfc(x) = x.kernel1(kernels::Erfc), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
             /// The standard normal distribution function ½·erfc(−x/√2).
             NormCdf norm_cdf(x) = kernels::norm_cdf(x), |z| [(x * x * lit(-0.5)).exp() * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
             /// ln |Γ(x)|
