@@ -215,7 +215,8 @@ fn kernels_are_accurate_on_a_million_arguments() {
 
 fn same_bits<T: Float>(op: Op, n: usize) {
     let mut rng = Rng(7);
-    let special = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 709.8, 1e5];
+    let special =
+        [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 709.8, 1e5];
     let number = |rng: &mut Rng| match rng.below(3) {
         0 => T::of_bits(rng.next()),
         1 => T::of(rng.pick(&special)),
@@ -225,10 +226,20 @@ fn same_bits<T: Float>(op: Op, n: usize) {
     let y: Vec<T> = (0..n).map(|_| number(&mut rng)).collect();
     let (interpreted, native) = (interpreted(op, &x, &y), native(op, &x, &y));
     for k in 0..n {
-        assert_eq!(native[k].code(), interpreted[k].code(), "{op:?} at {:?}, {:?}: {:?} for {:?}", x[k], y[k], native[k], interpreted[k]);
+        assert_eq!(
+            native[k].code(),
+            interpreted[k].code(),
+            "{op:?} at {:?}, {:?}: {:?} for {:?}",
+            x[k],
+            y[k],
+            native[k],
+            interpreted[k]
+        );
     }
     // As a program of its own.
-    let f = Function::trace_in(T::WIDTH, ("x", "y"), |(x, y)| op.apply(&[Value::Num(x), Value::Num(y)][..op.arity()]).number().unwrap());
+    let f = Function::trace_in(T::WIDTH, ("x", "y"), |(x, y)| {
+        op.apply(&[Value::Num(x), Value::Num(y)][..op.arity()]).number().unwrap()
+    });
     let f = f.unwrap().compile().unwrap();
     for k in 0..n.min(2000) {
         let [z] = f.call([x[k], y[k]]).unwrap();

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod bench;
+mod c;
 mod calls;
 mod formulas;
 mod hand;

@@ -4,11 +4,11 @@
 //! comes from the op table through the emitter, so interpreter and native code give the same bits.
 
 mod arrays;
+mod bits;
 mod compiled;
 mod emit;
 mod lower;
 mod native;
-mod packed;
 mod rows;
 mod segment;
 

@@ -5,6 +5,7 @@
 //! copied. Code does not depend on lengths: where axes are open, a plan with addresses and counts is made for the
 //! lengths at hand and kept.
 
+mod axes;
 mod control;
 mod moves;
 mod plan;

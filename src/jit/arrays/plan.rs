@@ -1,8 +1,10 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
 use super::control::RunControl;
-use super::moves::{Along, MatMul, Strided, strides};
+use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Shape};
 use rustc_hash::FxHashMap;
@@ -64,27 +66,30 @@ pub(super) enum Action {
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
     ScatterAdd {
         x: Place,
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
-    CumSum {
-        x: Place,
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
         along: Along,
-        reverse: bool,
+        node: NodeId,
     },
-    Iota {
+    /// Linear algebra; a second operand that is not there has no length.
+    Linalg {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
-        along: Along,
-    },
-    ArgMax {
-        x: Place,
-        to: Place,
-        along: Along,
+        work: Place,
+        sizes: Sizes,
         node: NodeId,
     },
     Extreme {
@@ -104,7 +109,10 @@ pub(super) struct RunLoop {
     pub(super) inputs: usize,
     /// The length of the native loop.
     pub(super) inner: usize,
-    /// The axes around it, from the outside: lengths, and every place's stride.
+    /// The axis around it that is native too: its length, and every place's stride in bytes.
+    pub(super) count: usize,
+    pub(super) strides: Vec<i64>,
+    /// The axes around that, from the outside: lengths, and every place's stride.
     pub(super) outer: Vec<(usize, Vec<usize>)>,
 }
 
@@ -172,7 +180,7 @@ impl Plan {
             match f.graph().node(node).kind() {
                 Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
                 _ => {
-                    let from = planner.places[&owner(f, node)];
+                    let from = planner.memory(node);
                     planner.actions.push(Action::Copy { from, to });
                 }
             }
@@ -246,24 +254,37 @@ impl Planner<'_> {
         place
     }
 
+    /// Where a value is that is not read in a loop; what is known is put there first.
+    pub(super) fn memory(&mut self, id: NodeId) -> Place {
+        let owner = owner(self.f, id);
+        if let Some(&place) = self.places.get(&owner) {
+            return place;
+        }
+        let known = match self.f.graph().node(owner).kind() {
+            Kind::Const(bits) => f64::from_bits(bits),
+            Kind::Flag(holds) => f64::from(u8::from(holds)),
+            kind => unreachable!("{kind:?} is computed before it is read"),
+        };
+        let place = self.claim(owner);
+        self.actions.push(Action::Fill(place, known));
+        place
+    }
+
     /// Some of the workspace.
     pub(super) fn borrow(&mut self, len: usize) -> Place {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
-        let offset = match fit {
-            Some(k) => {
-                let (offset, free) = self.free.swap_remove(k);
-                if free > room {
-                    self.free.push((offset + room, free - room));
-                }
-                offset
-            }
+        let (offset, free) = match fit {
+            Some(k) => self.free.swap_remove(k),
             None => {
                 self.scratch += room;
-                self.scratch - room
+                (self.scratch - room, room)
             }
         };
+        if free > room {
+            self.free.push((offset + room, free - room));
+        }
         Place { space: Space::Scratch, offset, len }
     }
 
@@ -339,20 +360,31 @@ impl Planner<'_> {
         if total == 0 {
             return;
         }
-        // Axes that are dense in every operand run as one.
-        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank).map(|k| (all[k], along.iter().map(|own| own[k]).collect())).collect();
-        let mut k = axes.len().saturating_sub(1);
-        while k > 0 {
-            let (len, inner) = (axes[k].0, axes[k].1.clone());
-            let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
-            if joins || axes[k - 1].0 == 1 {
-                let outer = axes.remove(k - 1).0;
-                axes[k - 1].0 *= outer;
-            }
-            k -= 1;
+        // Axes that are as one for every place run as one, but for the run of a sum.
+        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank)
+            .filter(|&k| looped.shape.axes()[k] != Axis::Fixed(1))
+            .map(|k| (all[k], along.iter().map(|own| own[k]).collect()))
+            .collect();
+        let mut rows = axes.split_off(axes.len() - looped.rows);
+        join(&mut rows);
+        debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
+        if !looped.is_sum() {
+            axes.append(&mut rows);
         }
-        let inner = axes.pop().map_or(1, |(len, _)| len);
-        self.actions.push(Action::Loop(RunLoop { stage, places, inputs: looped.inputs.len(), inner, outer: axes }));
+        join(&mut axes);
+        axes.append(&mut rows);
+        let inner = if looped.rows == 0 { 1 } else { axes.pop().map_or(1, |(len, _)| len) };
+        let (count, strides) = match axes.pop() {
+            Some(axis) if !looped.native.is_whole() => {
+                axes.push(axis);
+                (1, vec![])
+            }
+            around => around.unwrap_or((1, vec![])),
+        };
+        let bytes = self.f.width().bytes();
+        let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
+        let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
+        self.actions.push(Action::Loop(run));
     }
 
     fn library(&mut self, id: NodeId) {
@@ -363,13 +395,13 @@ impl Planner<'_> {
         let own = shape(id);
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
-        let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
+        let nothing = Place { len: 0, ..to };
+        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
         let action = match op {
             ArrayOp::Permute(order) => {
                 let dense = strides(&x_shape);
@@ -401,19 +433,36 @@ impl Planner<'_> {
                 let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
-            ArrayOp::Gather(axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
+            ArrayOp::Gather { axis, batch } => {
+                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
+                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
             }
-            ArrayOp::ScatterAdd(_, axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
+                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
+                Action::Sweep { op, operands: two(&sources), to, along, node: id }
             }
-            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
-            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
+                let work = self.borrow(sizes.work());
+                self.free.push((work.offset, work.len.next_multiple_of(16)));
+                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
+            }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
                 let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
@@ -429,6 +478,18 @@ impl Planner<'_> {
                 || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
         );
         self.actions.push(action);
+    }
+}
+
+/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
+fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
+    for k in (1..axes.len()).rev() {
+        let (len, inner) = (axes[k].0, axes[k].1.clone());
+        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
+        if joins || axes[k - 1].0 == 1 {
+            let outer = axes.remove(k - 1).0;
+            axes[k - 1].0 *= outer;
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
+use super::axes::{self, Pattern};
 use super::control::ControlStage;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::jit::native::Native;
-use crate::op::{ArrayOp, Axis, DType, Op, Shape};
+use crate::op::{ArrayOp, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
 /// shape broadcast.
@@ -26,9 +27,11 @@ pub(super) enum Stage {
     Control(ControlStage),
 }
 
-/// A loop nest over a shape, its innermost axis native.
+/// A loop nest over a shape.
 pub(super) struct Loop {
     pub(super) shape: Shape,
+    /// How many of its last axes (those with a fixed length of 1 apart) are the rows of the native code.
+    pub(super) rows: usize,
     pub(super) inputs: Vec<LoopInput>,
     pub(super) outputs: Vec<LoopOutput>,
     pub(super) native: Native,
@@ -45,6 +48,21 @@ pub(super) struct LoopOutput {
     pub(super) node: NodeId,
     /// The axes of the loop that are summed over.
     pub(super) summed: Vec<usize>,
+}
+
+impl Loop {
+    /// Whether the native code adds up rows.
+    pub(super) fn is_sum(&self) -> bool {
+        self.outputs.iter().any(|output| axes::is_sum_of_rows(&output.summed, self.shape))
+    }
+}
+
+/// The nodes of a loop, in order.
+#[derive(Default)]
+struct Members {
+    nodes: Vec<NodeId>,
+    /// Those that are stored for a loop of sums that follows.
+    stored: Vec<NodeId>,
 }
 
 /// The stages of a function, in order.
@@ -103,18 +121,22 @@ impl Stages {
         order.sort_by_key(|(level, ..)| *level);
         let mut stages = Vec::new();
         for (level, shape, node) in order {
-            stages.push(match (shape, node) {
-                (Some(shape), _) => Stage::Loop(Box::new(analysis.make_loop(shape, &groups[&(level, shape)], options)?)),
-                (None, Some(id)) => match graph.node(id).kind() {
+            match (shape, node) {
+                (Some(shape), _) => {
+                    for members in analysis.split(shape, &groups[&(level, shape)]) {
+                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options)?)));
+                    }
+                }
+                (None, Some(id)) => stages.push(match graph.node(id).kind() {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
                         Stage::Control(ControlStage::new(op.control, members, options)?)
                     }
                     _ => Stage::Library(id),
-                },
+                }),
                 (None, None) => unreachable!("a stage is a loop or a library call"),
-            });
+            }
         }
         Ok(Stages { f, stages })
     }
@@ -207,8 +229,7 @@ impl<'f> Analysis<'f> {
             Kind::Array(ArrayOp::Sum(_)) => {
                 let level = match self.graph.node(operands[0]).kind() {
                     Kind::Apply(_) => self.level[operands[0].index()],
-                    Kind::Array(ArrayOp::Broadcast(_)) => self.ready[source(self.f, operands[0]).node.index()],
-                    _ => ready(&operands[0]),
+                    _ => self.ready[self.source(id, operands[0]).node.index()],
                 };
                 (level, level + 1)
             }
@@ -248,7 +269,8 @@ impl<'f> Analysis<'f> {
     fn is_spread(&self, id: NodeId) -> bool {
         let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
             // A broadcast of a broadcast reads the first one's source.
-            Kind::Apply(_) | Kind::Array(ArrayOp::Sum(_) | ArrayOp::Broadcast(_)) => false,
+            Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
+            Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
             _ => true,
         };
         self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
@@ -278,37 +300,98 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// The loop that computes the nodes of one shape and level: a function of single numbers, mapped over rows.
-    fn make_loop(&self, shape: Shape, members: &[NodeId], options: Options) -> Result<Loop> {
-        let is_member = |id: NodeId| members.binary_search(&id).is_ok() && self.in_loop(id);
-        let mut inputs: Vec<LoopInput> = Vec::new();
-        let mut slots: FxHashMap<Source, usize> = FxHashMap::default();
-        let mut outputs: Vec<LoopOutput> = Vec::new();
-        let inner = shape.rank().checked_sub(1);
-        for &id in members {
-            for operand in self.graph.operands(id) {
-                let source = source(self.f, operand);
-                if is_member(operand) || self.graph.node(source.node).kind().is_known() {
-                    continue;
-                }
-                slots.entry(source).or_insert_with(|| {
-                    inputs.push(LoopInput::Source(source));
-                    inputs.len() - 1
-                });
+    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast that does
+    /// not is read from memory of its own.
+    fn source(&self, user: NodeId, operand: NodeId) -> Source {
+        let from = source(self.f, operand);
+        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_))) =
+            (self.graph.node(user).kind(), self.graph.node(operand).kind())
+        {
+            let shape = self.graph.node(operand).shape();
+            let pattern = axes::read(from.shape, shape);
+            if axes::rows(std::iter::once(&pattern), shape) < axes::run(summed, shape) {
+                return Source { node: operand, shape };
             }
         }
-        let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
-        for &id in members {
-            let summed = match self.graph.node(id).kind() {
-                Kind::Array(ArrayOp::Sum(axes)) => axes.clone(),
-                Kind::Apply(_) if !self.is_stored(id) => continue,
-                _ => vec![],
-            };
-            if !summed.is_empty() && inner.is_some_and(|inner| !summed.contains(&inner)) {
-                partials.insert(id, inputs.len());
-                inputs.push(LoopInput::Partial(outputs.len()));
+        from
+    }
+
+    /// Whether a loop computes an operand itself.
+    fn is_computed(&self, operand: NodeId, members: &Members) -> bool {
+        self.in_loop(operand) && members.nodes.binary_search(&operand).is_ok()
+    }
+
+    /// The values that a loop reads from memory.
+    fn sources(&self, members: &Members) -> Vec<Source> {
+        let mut sources = Vec::new();
+        let mut seen = FxHashSet::default();
+        for &id in &members.nodes {
+            for operand in self.graph.operands(id).filter(|&operand| !self.is_computed(operand, members)) {
+                let source = self.source(id, operand);
+                if !self.graph.node(source.node).kind().is_known() && seen.insert(source) {
+                    sources.push(source);
+                }
             }
-            outputs.push(LoopOutput { node: id, summed });
+        }
+        sources
+    }
+
+    /// The values that a loop writes to memory.
+    fn outputs(&self, members: &Members) -> Vec<LoopOutput> {
+        let output = |&id: &NodeId| match self.graph.node(id).kind() {
+            Kind::Array(ArrayOp::Sum(axes)) => Some(LoopOutput { node: id, summed: axes.clone() }),
+            Kind::Apply(_) if !self.is_stored(id) && !members.stored.contains(&id) => None,
+            _ => Some(LoopOutput { node: id, summed: vec![] }),
+        };
+        members.nodes.iter().filter_map(output).collect()
+    }
+
+    /// How many of the last axes are rows of a loop's native code.
+    fn rows(&self, shape: Shape, sources: &[Source], outputs: &[LoopOutput]) -> usize {
+        let read = sources.iter().map(|source| axes::read(source.shape, shape));
+        let places: Vec<Pattern> = read.chain(outputs.iter().map(|output| axes::written(&output.summed, shape))).collect();
+        axes::rows(places.iter(), shape)
+    }
+
+    /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
+    /// in common goes through what it adds up in a loop of its own.
+    fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
+        let all = Members { nodes: nodes.to_vec(), stored: vec![] };
+        let rows = self.rows(shape, &self.sources(&all), &self.outputs(&all));
+        let mut split = vec![Members::default()];
+        let mut late: Vec<(&[usize], Members)> = Vec::new();
+        for &id in nodes {
+            match self.graph.node(id).kind() {
+                Kind::Array(ArrayOp::Sum(summed)) if axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows => {
+                    split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
+                    match late.iter_mut().find(|(axes, _)| axes == summed) {
+                        Some((_, members)) => members.nodes.push(id),
+                        None => late.push((summed, Members { nodes: vec![id], stored: vec![] })),
+                    }
+                }
+                _ => split[0].nodes.push(id),
+            }
+        }
+        split.extend(late.into_iter().map(|(_, members)| members));
+        split.retain(|members| !members.nodes.is_empty());
+        split
+    }
+
+    /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
+    fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
+        let sources = self.sources(members);
+        let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
+        let outputs = self.outputs(members);
+        let rows = self.rows(shape, &sources, &outputs);
+        let mut varying: Vec<bool> = sources.iter().map(|source| axes::varies(&axes::read(source.shape, shape), shape)).collect();
+        let mut inputs: Vec<LoopInput> = sources.into_iter().map(LoopInput::Source).collect();
+        let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
+        for (k, output) in outputs.iter().enumerate() {
+            if !output.summed.is_empty() && axes::varies(&axes::written(&output.summed, shape), shape) {
+                partials.insert(output.node, inputs.len());
+                inputs.push(LoopInput::Partial(k));
+                varying.push(true);
+            }
         }
 
         let mut builder = Builder::default();
@@ -316,16 +399,16 @@ impl<'f> Analysis<'f> {
         let mut made: FxHashMap<NodeId, NodeId> = FxHashMap::default();
         let zero = builder.intern(Kind::constant(0.0), &[], None);
         let mut values: Vec<NodeId> = Vec::new();
-        for &id in members {
+        for &id in &members.nodes {
             let node = self.graph.node(id);
             let args: Args = self
                 .graph
                 .operands(id)
                 .map(|operand| {
-                    if let Some(&known) = made.get(&operand).filter(|_| is_member(operand)) {
+                    if let Some(&known) = made.get(&operand).filter(|_| self.is_computed(operand, members)) {
                         return known;
                     }
-                    let source = source(self.f, operand);
+                    let source = self.source(id, operand);
                     let kind = self.graph.node(source.node).kind();
                     if kind.is_known() {
                         return builder.intern(kind, &[], None);
@@ -357,26 +440,17 @@ impl<'f> Analysis<'f> {
             values.push(value);
         }
 
-        let varies = |input: &LoopInput| match (input, inner) {
-            (LoopInput::Partial(_), _) => true,
-            (LoopInput::Source(source), Some(inner)) => {
-                let last = source.shape.axes().last();
-                last.is_some_and(|&axis| axis != Axis::Fixed(1) || shape.axes()[inner] == Axis::Fixed(1))
-            }
-            (LoopInput::Source(_), None) => false,
+        let reduce = |output: &LoopOutput| match axes::is_sum_of_rows(&output.summed, shape) {
+            true => Reduce::Sum,
+            false => Reduce::Each,
         };
-        let varying: Vec<bool> = inputs.iter().map(varies).collect();
-        let reduce = |output: &LoopOutput| match inner {
-            Some(inner) if output.summed.contains(&inner) => Reduce::Sum,
-            _ => Reduce::Each,
-        };
-        let rows = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
+        let call = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
         let signature = (0..inputs.len()).map(|k| InputGroup::numbers(format!("x{k}"), 1)).collect();
         let results = values.iter().enumerate();
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying);
-        let native = Native::new(&program, Some(&RowCall::new(&program, &rows)))?;
-        Ok(Loop { shape, inputs, outputs, native })
+        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        Ok(Loop { shape, rows, inputs, outputs, native })
     }
 }
