@@ -157,7 +157,9 @@ pub(super) fn asinh<L: Lanes>(x: L) -> L {
     let (y, lost) = two_sum(a, q);
     let y = ln_1p_sum(y, lost + q_rest);
     let y = L::select(is_large(a), at_the_ends(ln_sum(a, x.k(0.0), one), a), y);
-    signed(L::select(a.lt(pick(x, 1e-10, 1e-5)), a, y), x)
+    // As they are: what is tiny, and NaN, whose bits have been taken apart.
+    let same = a.lt(pick(x, 1e-10, 1e-5)) | !x.eq(x);
+    signed(L::select(same, a, y), x)
 }
 
 /// ln(1 + t + √(t² + 2t)) for t = x − 1.
