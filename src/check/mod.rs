@@ -9,8 +9,8 @@
 //! the Hessian against its transpose, against nested duals and against its products with a vector.
 //!
 //! What ought to be the same to the bit must be: native code and the interpreter on one program, the simplified program and the
-//! plain one, the values inside duals and the plain values. What differs by rounding may differ by what rounding explains: the sum,
-//! over all operations, of their result times the sensitivity of the answer to it (F. L. Bauer, Computational Graphs and
+//! plain one, the values inside duals and the plain values. What differs by rounding (programs from plain numbers, as kernels are not std's
+//! functions) may differ by what rounding explains: the sum, over all operations, of their result times the sensitivity of the answer to it (F. L. Bauer, Computational Graphs and
 //! Rounding Error, 1974). Finite differences are extrapolated and come with an error estimate of their own (C. J. F. Ridders,
 //! Accurate computation of F′(x) and F′(x)F″(x), 1982); where it is too large to decide anything they are counted as undecided.
 

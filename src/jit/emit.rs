@@ -2,7 +2,7 @@
 //! instruction works on the type of its value: a number alone, or the lanes of a vector.
 
 use crate::graph::Width;
-use crate::kernels::{Library1, Library2};
+use crate::kernels::{Kernel1, Kernel2, Library1, Library2, routine1, routine2};
 use crate::op::Machine;
 use cranelift_codegen::ir::{
     AbiParam, ConstantData, Endianness, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types,
@@ -19,6 +19,8 @@ pub(super) struct Emitter<'f> {
     pub(super) builder: RefCell<FunctionBuilder<'f>>,
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
+    /// Whether the kernels of single numbers are emitted where they are used, or called; those of vectors always are emitted.
+    pub(super) inline: bool,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
 }
@@ -81,8 +83,13 @@ impl<'f> Emitter<'f> {
     }
 
     /// Whether a value is a vector.
-    fn is_vector(&self, v: Value) -> bool {
+    pub(super) fn is_vector(&self, v: Value) -> bool {
         self.builder.borrow().func.dfg.value_type(v).is_vector()
+    }
+
+    /// Whether a kernel of this value is emitted where it is used.
+    fn is_inlined(&self, v: Value) -> bool {
+        self.inline || self.is_vector(v)
     }
 
     pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
@@ -102,13 +109,15 @@ impl<'f> Emitter<'f> {
 
     /// A constant in every lane.
     pub(super) fn constants(&self, v: f64) -> Value {
-        let bytes = match self.width {
-            Width::F32 => (v as f32).to_le_bytes().repeat(4),
-            Width::F64 => v.to_le_bytes().repeat(2),
-        };
+        self.repeated(self.lanes(), if self.width == Width::F64 { v.to_bits() } else { (v as f32).to_bits() as u64 })
+    }
+
+    /// The lower bits of a constant in every lane.
+    pub(super) fn repeated(&self, ty: Type, bits: u64) -> Value {
+        let lane = &bits.to_le_bytes()[..ty.lane_bits() as usize / 8];
         let mut builder = self.builder.borrow_mut();
-        let data = builder.func.dfg.constants.insert(ConstantData::from(bytes));
-        builder.ins().vconst(self.lanes(), data)
+        let data = builder.func.dfg.constants.insert(ConstantData::from(lane.repeat(ty.lane_count() as usize)));
+        builder.ins().vconst(ty, data)
     }
 
     /// A call of a scalar routine, lane by lane for vectors.
@@ -137,7 +146,7 @@ impl<'f> Emitter<'f> {
 /// A number in native code.
 #[derive(Copy, Clone)]
 pub(super) struct Emit<'e, 'f> {
-    emitter: &'e Emitter<'f>,
+    pub(super) emitter: &'e Emitter<'f>,
     pub(super) v: Value,
 }
 
@@ -150,13 +159,20 @@ pub(super) struct EmitMask<'e, 'f> {
 }
 
 impl<'e, 'f> Emit<'e, 'f> {
-    fn with(self, f: impl FnOnce(&mut FunctionBuilder<'f>) -> Value) -> Self {
+    pub(super) fn with(self, f: impl FnOnce(&mut FunctionBuilder<'f>) -> Value) -> Self {
         Emit { v: f(&mut self.emitter.builder.borrow_mut()), ..self }
     }
 
     /// The value as a vector: a number alone is in every lane.
     fn vector(self) -> Value {
         if self.emitter.is_vector(self.v) { self.v } else { self.emitter.spread(self.v) }
+    }
+
+    /// A kernel, which works on the bits of lanes: a number alone is computed in every lane, which takes no longer than in one.
+    fn in_lanes<const N: usize>(self, args: [Self; N], kernel: impl FnOnce([Self; N]) -> Self) -> Self {
+        let whole = self.emitter.is_vector(self.v);
+        let result = kernel(args.map(|x| Emit { v: x.vector(), ..x }));
+        if whole { result } else { result.with(|b| b.ins().extractlane(result.v, 0)) }
     }
 
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
@@ -250,5 +266,17 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
+    }
+    fn kernel1<K: Kernel1>(self, _: K) -> Self {
+        match self.emitter.is_inlined(self.v) {
+            true => self.in_lanes([self], |[x]| K::run(x)),
+            false => Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self },
+        }
+    }
+    fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
+        match self.emitter.is_inlined(self.v) {
+            true => self.in_lanes([self, y], |[x, y]| K::run(x, y)),
+            false => Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self },
+        }
     }
 }

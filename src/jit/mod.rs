@@ -4,6 +4,7 @@
 //! comes from the op table through the emitter, so interpreter and native code give the same bits.
 
 mod arrays;
+mod bits;
 mod compiled;
 mod emit;
 mod lower;

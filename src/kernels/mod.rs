@@ -1,11 +1,23 @@
-//! Values that take more than one instruction, written once over [`Machine`], and the table of shared library routines.
+//! Values that take more than one instruction, written once over [`Machine`], or over [`Lanes`] where they need a number's bits.
 //!
-//! Interpreter and native code call the same routine, so their bits agree; routines come from std (the platform's libm),
-//! from the `libm` crate where std has none, and from `gamma` where neither has.
+//! A kernel is inlined into native code or called, and called by the interpreter: the same arithmetic, so their bits agree. Plain numbers of
+//! user code take the routine of the library instead, and so does every machine where there is no kernel: from std (the
+//! platform's libm), from the `libm` crate where std has none, and from `gamma` where neither has.
 
+mod arc;
+mod erf;
+mod exp;
+#[allow(unsafe_code, reason = "the dispatch on the processor's features")]
+mod fused;
 mod gamma;
+mod ln;
+mod parts;
+mod pow;
+mod trig;
 
-use crate::op::{EdgeMap, Machine, Op, Real, lit};
+pub(crate) use fused::{Walk, fused, fused1, fused2, routine1, routine2};
+
+use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A routine of one argument, in both widths.
@@ -25,6 +37,8 @@ pub struct Library2 {
 }
 
 macro_rules! library {
+    (@of Kernel1) => { Library1 };
+    (@of Kernel2) => { Library2 };
     ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => { $(
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
@@ -45,6 +59,9 @@ library! {
     SIN: Library1(x) = Some(Op::Sin), f64::sin, f32::sin;
     COS: Library1(x) = Some(Op::Cos), f64::cos, f32::cos;
     TAN: Library1(x) = Some(Op::Tan), f64::tan, f32::tan;
+    SIN_FAR: Library1(x) = None, libm::sin, libm::sinf;
+    COS_FAR: Library1(x) = None, libm::cos, libm::cosf;
+    TAN_FAR: Library1(x) = None, libm::tan, libm::tanf;
     ASIN: Library1(x) = Some(Op::Asin), f64::asin, f32::asin;
     ACOS: Library1(x) = Some(Op::Acos), f64::acos, f32::acos;
     ATAN: Library1(x) = Some(Op::Atan), f64::atan, f32::atan;
@@ -65,6 +82,61 @@ library! {
     POLYGAMMA: Library2(n, x) = None, gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
 }
 
+/// A value of one argument that is computed here.
+pub trait Kernel1 {
+    /// The same from the library.
+    const STD: &'static Library1;
+    /// The value.
+    fn run<L: Lanes>(x: L) -> L;
+}
+
+/// A value of two arguments that is computed here.
+pub trait Kernel2 {
+    /// The same from the library.
+    const STD: &'static Library2;
+    /// The value.
+    fn run<L: Lanes>(x: L, y: L) -> L;
+}
+
+macro_rules! kernels {
+    ($($Name:ident: $Kernel:ident($($x:ident),*) = $value:expr, $STD:ident;)*) => { $(
+        pub(crate) struct $Name;
+        impl $Kernel for $Name {
+            const STD: &'static library!(@of $Kernel) = &$STD;
+            #[inline(always)]
+            fn run<L: Lanes>($($x: L),*) -> L {
+                $value
+            }
+        }
+    )* };
+}
+kernels! {
+    Exp: Kernel1(x) = exp::exp(x), EXP;
+    Exp2: Kernel1(x) = exp::exp2(x), EXP2;
+    ExpM1: Kernel1(x) = exp::exp_m1(x), EXP_M1;
+    Tanh: Kernel1(x) = exp::tanh(x), TANH;
+    Sinh: Kernel1(x) = exp::sinh(x), SINH;
+    Cosh: Kernel1(x) = exp::cosh(x), COSH;
+    Ln: Kernel1(x) = ln::ln(x), LN;
+    Ln1p: Kernel1(x) = ln::ln_1p(x), LN_1P;
+    Log2: Kernel1(x) = ln::log2(x), LOG2;
+    Log10: Kernel1(x) = ln::log10(x), LOG10;
+    Sin: Kernel1(x) = trig::sin(x), SIN;
+    Cos: Kernel1(x) = trig::cos(x), COS;
+    Tan: Kernel1(x) = trig::tan(x), TAN;
+    Asin: Kernel1(x) = arc::asin(x), ASIN;
+    Acos: Kernel1(x) = arc::acos(x), ACOS;
+    Atan: Kernel1(x) = arc::atan(x), ATAN;
+    Atan2: Kernel2(y, x) = arc::atan2(y, x), ATAN2;
+    Asinh: Kernel1(x) = ln::asinh(x), ASINH;
+    Acosh: Kernel1(x) = ln::acosh(x), ACOSH;
+    Atanh: Kernel1(x) = ln::atanh(x), ATANH;
+    Powf: Kernel2(x, y) = pow::powf(x, y), POWF;
+    Cbrt: Kernel1(x) = pow::cbrt(x), CBRT;
+    Erf: Kernel1(x) = erf::erf(x), ERF;
+    Erfc: Kernel1(x) = erf::erfc(x), ERFC;
+}
+
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect
 /// a rounding error per product.
 pub(crate) const POWI_CHAIN: u32 = 16;
@@ -74,7 +146,7 @@ pub(crate) const POWI_CHAIN: u32 = 16;
 pub(crate) fn powi<M: Machine>(x: M, n: i32) -> M {
     let m = n.unsigned_abs();
     if m > POWI_CHAIN {
-        return x.call2(x.k(n as f64), &POWF);
+        return x.kernel2(x.k(n as f64), Powf);
     }
     if m == 0 {
         return x.k(1.0);
@@ -103,13 +175,14 @@ pub(crate) fn powi_edge<S: Real>(x: S, n: i32) -> EdgeMap<S> {
 
 #[inline(always)]
 pub(crate) fn sigmoid<M: Machine>(x: M) -> M {
-    let e = (-x.abs()).call1(&EXP);
-    M::select(x.lt(x.k(0.0)), e, x.k(1.0)) / (x.k(1.0) + e)
+    let e = (-x.abs()).kernel1(Exp);
+    let above = M::select(x.lt(x.k(0.0)), e, x.k(1.0));
+    parts::quotient((above, x.k(0.0)), parts::two_sum(x.k(1.0), e))
 }
 
 #[inline(always)]
 pub(crate) fn softplus<M: Machine>(x: M) -> M {
-    relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+    relu(x) + (-x.abs()).kernel1(Exp).kernel1(Ln1p)
 }
 
 /// NaN stays NaN.
@@ -172,12 +245,12 @@ pub(crate) fn clamp<M: Machine>(x: M, lo: M, hi: M) -> M {
 #[inline(always)]
 pub(crate) fn log_add_exp<M: Machine>(x: M, y: M) -> M {
     let gap = M::select(x.eq(y), x.k(0.0), (x - y).abs());
-    M::select(x.lt(y), y, x) + (-gap).call1(&EXP).call1(&LN_1P)
+    M::select(x.lt(y), y, x) + (-gap).kernel1(Exp).kernel1(Ln1p)
 }
 
 #[inline(always)]
 pub(crate) fn xlogy<M: Machine>(x: M, y: M) -> M {
-    M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.call1(&LN))
+    M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.kernel1(Ln))
 }
 
 /// ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding left: with −x/√2 = a + b it is
@@ -189,7 +262,7 @@ pub(crate) fn norm_cdf<M: Machine>(x: M) -> M {
     const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
     const LOW: f64 = 1.210161710447897e-8;
     let a = x * x.k(-FRAC_1_SQRT_2);
-    let e = a.call1(&ERFC);
+    let e = a.kernel1(Erfc);
     let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
     let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
     // Where erfc is 0, b and h may be infinite.

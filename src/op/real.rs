@@ -2,6 +2,7 @@
 
 use super::{
     ArrayOp, Value,
+    plain::Plain,
     table::{op_table, value},
 };
 use std::{fmt, iter, ops};
@@ -124,8 +125,8 @@ macro_rules! define_real {
             fn lit(v: f64) -> Self { v as $T }
             #[inline(always)]
             fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
-            $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { value::$meth(self $(, $my)* $(, $mp)?) })*
-            $(#[inline(always)] fn $cmp(self, y: Self) -> bool { value::$cmp(self, y) })*
+            $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { value::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*
+            $(#[inline(always)] fn $cmp(self, y: Self) -> bool { value::$cmp(Plain(self), Plain(y)) })*
         }
     };
 }

@@ -36,67 +36,67 @@ macro_rules! op_table {
             /// xⁿ for an integer n, also 0 (where it is 1 for every x) and negative.
             Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [kernels::powi_edge(x, n)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
-            Powf powf(x, y) = x.call2(y, &kernels::POWF), |z| [
+            Powf powf(x, y) = x.kernel2(y, kernels::Powf), |z| [
                 EdgeMap::ScaleWhere(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0))),
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
             Sqrt sqrt(x) = x.sqrt(), |z| [EdgeMap::Singular(lit::<S>(0.5) / z)];
             /// ∛x, with the derivative ∞ at 0.
-            Cbrt cbrt(x) = x.call1(&kernels::CBRT), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
+            Cbrt cbrt(x) = x.kernel1(kernels::Cbrt), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
             Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), x / z),
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), y / z)
             ];
             /// eˣ
-            Exp exp(x) = x.call1(&kernels::EXP), |z| [z];
+            Exp exp(x) = x.kernel1(kernels::Exp), |z| [z];
             /// 2ˣ
-            Exp2 exp2(x) = x.call1(&kernels::EXP2), |z| [z * lit(LN_2)];
+            Exp2 exp2(x) = x.kernel1(kernels::Exp2), |z| [z * lit(LN_2)];
             /// eˣ − 1, accurate near 0.
-            ExpM1 exp_m1(x) = x.call1(&kernels::EXP_M1), |z| [x.exp()];
+            ExpM1 exp_m1(x) = x.kernel1(kernels::ExpM1), |z| [x.exp()];
             /// The natural logarithm.
-            Ln ln(x) = x.call1(&kernels::LN), |z| [EdgeMap::Singular(x.recip())];
+            Ln ln(x) = x.kernel1(kernels::Ln), |z| [EdgeMap::Singular(x.recip())];
             /// ln(1 + x), accurate near 0.
-            Ln1p ln_1p(x) = x.call1(&kernels::LN_1P), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
+            Ln1p ln_1p(x) = x.kernel1(kernels::Ln1p), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
             /// The logarithm to base 2.
-            Log2 log2(x) = x.call1(&kernels::LOG2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
+            Log2 log2(x) = x.kernel1(kernels::Log2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
             /// The logarithm to base 10.
-            Log10 log10(x) = x.call1(&kernels::LOG10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
+            Log10 log10(x) = x.kernel1(kernels::Log10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
             /// The logarithm of x to base b, ln x / ln b.
-            Log log(x, b) = x.call1(&kernels::LN) / b.call1(&kernels::LN), |z| [
+            Log log(x, b) = x.kernel1(kernels::Ln) / b.kernel1(kernels::Ln), |z| [
                 (x * b.ln()).recip(),
                 -(z / (b * b.ln()))
             ];
             /// sin x
-            Sin sin(x) = x.call1(&kernels::SIN), |z| [x.cos()];
+            Sin sin(x) = x.kernel1(kernels::Sin), |z| [x.cos()];
             /// cos x
-            Cos cos(x) = x.call1(&kernels::COS), |z| [-x.sin()];
+            Cos cos(x) = x.kernel1(kernels::Cos), |z| [-x.sin()];
             /// tan x
-            Tan tan(x) = x.call1(&kernels::TAN), |z| [lit::<S>(1.0) + z * z];
+            Tan tan(x) = x.kernel1(kernels::Tan), |z| [lit::<S>(1.0) + z * z];
             /// arcsin x
-            Asin asin(x) = x.call1(&kernels::ASIN), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Asin asin(x) = x.kernel1(kernels::Asin), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arccos x
-            Acos acos(x) = x.call1(&kernels::ACOS), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Acos acos(x) = x.kernel1(kernels::Acos), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
             /// arctan x
-            Atan atan(x) = x.call1(&kernels::ATAN), |z| [(lit::<S>(1.0) + x * x).recip()];
+            Atan atan(x) = x.kernel1(kernels::Atan), |z| [(lit::<S>(1.0) + x * x).recip()];
             /// The angle of the point (x, y), as `y.atan2(x)`; both derivatives are 0 at the origin.
-            Atan2 atan2(y, x) = y.call2(x, &kernels::ATAN2), |z| [
+            Atan2 atan2(y, x) = y.kernel2(x, kernels::Atan2), |z| [
                 EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), x / x.hypot(y) / x.hypot(y)),
                 EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), -(y / x.hypot(y) / x.hypot(y)))
             ];
             /// sinh x
-            Sinh sinh(x) = x.call1(&kernels::SINH), |z| [x.cosh()];
+            Sinh sinh(x) = x.kernel1(kernels::Sinh), |z| [x.cosh()];
             /// cosh x
-            Cosh cosh(x) = x.call1(&kernels::COSH), |z| [x.sinh()];
+            Cosh cosh(x) = x.kernel1(kernels::Cosh), |z| [x.sinh()];
             /// tanh x
-            Tanh tanh(x) = x.call1(&kernels::TANH), |z| [lit::<S>(1.0) - z * z];
+            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(1.0) - z * z];
             /// arsinh x
-            Asinh asinh(x) = x.call1(&kernels::ASINH), |z| [x.hypot(lit(1.0)).recip()];
+            Asinh asinh(x) = x.kernel1(kernels::Asinh), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
-            Acosh acosh(x) = x.call1(&kernels::ACOSH), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
+            Acosh acosh(x) = x.kernel1(kernels::Acosh), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
             /// artanh x
-            Atanh atanh(x) = x.call1(&kernels::ATANH), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
+            Atanh atanh(x) = x.kernel1(kernels::Atanh), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
             Sigmoid sigmoid(x) = kernels::sigmoid(x), |z| [z * (lit::<S>(1.0) - z)];
             /// ln(1 + eˣ), without overflow.
@@ -148,9 +148,9 @@ macro_rules! op_table {
             /// x·ln y, and 0 for x = 0 whatever y.
             Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y)];
             /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
-            Erf erf(x) = x.call1(&kernels::ERF), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
+            Erf erf(x) = x.kernel1(kernels::Erf), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
             /// 1 − erf x, without cancellation.
-            Erfc erfc(x) = x.call1(&kernels::ERFC), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
+            Erfc erfc(x) = x.kernel1(kernels::Erfc), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
             /// The standard normal distribution function ½·erfc(−x/√2).
             NormCdf norm_cdf(x) = kernels::norm_cdf(x), |z| [(x * x * lit(-0.5)).exp() * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
             /// ln |Γ(x)|

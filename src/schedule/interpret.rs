@@ -4,6 +4,7 @@ use super::program::{Program, Step};
 use super::scalar::Scalar;
 use crate::error::Result;
 use crate::graph::{Kind, Width};
+use crate::kernels::{Walk, fused};
 use crate::op::Value;
 
 /// Registers of one run; reused from row to row.
@@ -20,36 +21,34 @@ impl<T: Scalar> Registers<T> {
         self.values[step as usize].num()
     }
 
-    #[allow(unsafe_code, reason = "the one dispatch on the processor's features")]
     /// Runs steps of the program; `input` gives the number of an input slot.
     pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
-        #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has the features.
-            return unsafe { run_fma(&program.steps, range, &mut self.values, input) };
-        }
-        run(&program.steps, range, &mut self.values, input);
+        fused(Run { steps: &program.steps, range, values: &mut self.values, input });
     }
 }
 
-/// The walk with hardware multiply-add; without it `mul_add` is a library call.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn run_fma<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [Value<T, bool>], input: impl Fn(usize) -> T) {
-    run(steps, range, values, input);
+/// Some steps of a program.
+struct Run<'r, T, I> {
+    steps: &'r [Step],
+    range: std::ops::Range<usize>,
+    values: &'r mut [Value<T, bool>],
+    input: I,
 }
 
-#[inline(always)]
-fn run<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [Value<T, bool>], input: impl Fn(usize) -> T) {
-    for k in range {
-        let step = &steps[k];
-        values[k] = match step.kind {
-            Kind::Input(slot) => Value::Num(input(slot as usize)),
-            Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
-            Kind::Flag(b) => Value::Mask(b),
-            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
-            Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
-        };
+impl<T: Scalar, I: Fn(usize) -> T> Walk for Run<'_, T, I> {
+    #[inline(always)]
+    fn walk(self) {
+        let values = self.values;
+        for k in self.range {
+            let step = &self.steps[k];
+            values[k] = match step.kind {
+                Kind::Input(slot) => Value::Num((self.input)(slot as usize)),
+                Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
+                Kind::Flag(b) => Value::Mask(b),
+                Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
+                Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
+            };
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! second time here: [`Lay`] is a [`Machine`] whose numbers are nodes, so that running an operation's value makes the nodes.
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
-use crate::kernels::{Library1, Library2};
+use crate::kernels::{Kernel1, Kernel2, Library1, Library2};
 use crate::op::{DType, Machine, Op, Shape, Value};
 use rustc_hash::FxHashMap;
 use std::{
@@ -220,5 +220,11 @@ impl Machine for Lay<'_, '_> {
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         self.call(f.op, [y])
+    }
+    fn kernel1<K: Kernel1>(self, _: K) -> Self {
+        self.call(K::STD.op, [])
+    }
+    fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
+        self.call(K::STD.op, [y])
     }
 }

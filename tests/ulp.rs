@@ -1,0 +1,300 @@
+//! How far kernels are from the exact value, what they give at special values, and that native code gives the interpreter's bits.
+//!
+//! `cargo test --release --features nalgebra --test ulp -- --ignored --nocapture` takes a million arguments a kernel and prints the table
+//! of docs/numerics.md. The exact value is that of 256-bit arithmetic for f64, and std's in f64 for f32.
+
+#[path = "common/big.rs"]
+#[allow(dead_code, reason = "every test file uses a part of it")]
+mod big;
+mod common;
+
+use big::{Big, big, reference, small};
+use common::Rng;
+use wengert::{Function, Op, RowMap, Scalar, Value, Width};
+
+/// A kernel: its operation, ranges of its operands, and the errors that are allowed, in ulps.
+struct Row {
+    op: Op,
+    ranges: &'static [(f64, f64)],
+    second: &'static [(f64, f64)],
+    allowed: f64,
+}
+
+const fn row(op: Op, ranges: &'static [(f64, f64)], allowed: f64) -> Row {
+    Row { op, ranges, second: &[], allowed }
+}
+
+const SIGNED: &[(f64, f64)] = &[(-1e30, 1e30), (-1e3, 1e3), (-5.0, 5.0), (-1.0, 1.0), (0.9, 1.1)];
+const LOGARITHM: &[(f64, f64)] = &[(0.0, 1e300), (0.0, 1e-300), (0.0, 100.0), (0.5, 2.0), (0.99, 1.01)];
+const CIRCLE: &[(f64, f64)] = &[(-1e25, 1e25), (-1e9, 1e9), (-1e3, 1e3), (-4.0, 4.0), (1.57, 1.572), (3.14, 3.143)];
+const UNIT: &[(f64, f64)] = &[(-1.0, 1.0), (-0.01, 0.01), (0.4, 0.6), (0.9, 1.0), (-1.0, -0.9)];
+const SLOPE: &[(f64, f64)] = &[(-745.0, 40.0), (-90.0, 40.0), (-5.0, 5.0), (-1.0, 1.0)];
+
+const ROWS: &[Row] = &[
+    row(Op::Exp, &[(-745.1, 709.7), (-104.0, 88.0), (-20.0, 20.0), (-1.0, 1.0), (-745.1, -708.0)], 1.0),
+    row(Op::Exp2, &[(-1074.0, 1023.9), (-149.0, 127.0), (-1.0, 1.0), (-1074.0, -1021.0)], 1.0),
+    row(Op::ExpM1, &[(-40.0, 709.7), (-20.0, 88.0), (-5.0, 5.0), (-1.5, 1.5), (-0.36, 0.36)], 1.0),
+    row(Op::Ln, LOGARITHM, 1.0),
+    row(Op::Ln1p, &[(-1.0, 1e300), (-0.5, 1.0), (-1.0, -0.9), (-0.01, 0.01), (0.0, 100.0)], 1.0),
+    row(Op::Log2, LOGARITHM, 1.0),
+    row(Op::Log10, LOGARITHM, 1.0),
+    row(Op::Sin, CIRCLE, 1.0),
+    row(Op::Cos, CIRCLE, 1.0),
+    row(Op::Tan, CIRCLE, 1.0),
+    row(Op::Sinh, &[(-710.0, 710.0), (-88.0, 88.0), (-5.0, 5.0), (-1.0, 1.0), (-0.36, 0.36)], 1.0),
+    row(Op::Cosh, &[(-710.0, 710.0), (-88.0, 88.0), (-5.0, 5.0), (-1.0, 1.0)], 1.0),
+    row(Op::Tanh, &[(-20.0, 20.0), (-9.0, 9.0), (-1.0, 1.0), (-0.3, 0.3)], 1.0),
+    row(Op::Sigmoid, SLOPE, 1.5),
+    row(Op::Softplus, SLOPE, 1.5),
+    row(Op::Asin, UNIT, 1.0),
+    row(Op::Acos, UNIT, 1.0),
+    row(Op::Atan, SIGNED, 1.0),
+    Row { op: Op::Atan2, ranges: SIGNED, second: SIGNED, allowed: 1.0 },
+    row(Op::Asinh, SIGNED, 1.0),
+    row(Op::Acosh, &[(1.0, 1e30), (1.0, 1e6), (1.0, 3.0), (1.0, 1.1)], 1.0),
+    row(Op::Atanh, UNIT, 1.0),
+    row(Op::Cbrt, SIGNED, 1.0),
+    Row {
+        op: Op::Powf,
+        ranges: LOGARITHM,
+        second: &[(-5.0, 5.0), (-100.0, 100.0), (-1000.0, 1000.0), (-1.5, 1.5), (-70000.0, 70000.0)],
+        allowed: 1.0,
+    },
+    row(Op::Erf, &[(-6.0, 6.0), (-1.0, 1.0), (0.7, 1.2), (-0.3, 0.3)], 1.0),
+    row(Op::Erfc, &[(-6.0, 27.2), (-1.0, 1.0), (0.4, 0.6), (0.0, 10.0), (25.0, 26.5)], 1.5),
+];
+
+/// A number of some width, with what is needed to count its ulps.
+trait Float: Scalar {
+    const SMALLEST: i32;
+    const DIGITS: i32;
+    fn of_bits(bits: u64) -> Self;
+    fn of(v: f64) -> Self;
+    /// The same bits, all NaNs being one.
+    fn code(self) -> u64;
+}
+impl Float for f64 {
+    const SMALLEST: i32 = -1022;
+    const DIGITS: i32 = 52;
+    fn of_bits(bits: u64) -> f64 {
+        f64::from_bits(bits)
+    }
+    fn of(v: f64) -> f64 {
+        v
+    }
+    fn code(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits() }
+    }
+}
+impl Float for f32 {
+    const SMALLEST: i32 = -126;
+    const DIGITS: i32 = 23;
+    fn of_bits(bits: u64) -> f32 {
+        f32::from_bits(bits as u32)
+    }
+    fn of(v: f64) -> f32 {
+        v as f32
+    }
+    fn code(self) -> u64 {
+        if self.is_nan() { u64::MAX } else { self.to_bits() as u64 }
+    }
+}
+
+/// The operation over rows.
+fn over_rows(op: Op, width: Width) -> RowMap {
+    let one = op.arity() == 1;
+    let f = Function::trace_in(width, ("x", "y"), |(x, y)| {
+        let args = [Value::Num(x), Value::Num(y)];
+        op.apply(&args[..op.arity()]).number().unwrap()
+    });
+    let f = f.unwrap();
+    if one { f.map_rows(["x"]) } else { f.map_rows(["x", "y"]) }.unwrap()
+}
+
+fn std_value(op: Op, x: f64, y: f64) -> f64 {
+    op.apply::<f64>(&[Value::Num(x), Value::Num(y)][..op.arity()]).number().unwrap()
+}
+
+/// By the interpreter.
+fn interpreted<T: Float>(op: Op, x: &[T], y: &[T]) -> Vec<T> {
+    let mut z = vec![T::default(); x.len()];
+    let y = if op.arity() == 1 { &y[..1] } else { y };
+    over_rows(op, T::WIDTH).lower().call_into(&[x, y], &mut [&mut z]).unwrap();
+    z
+}
+
+/// By native code, the kernel inlined.
+fn native<T: Float>(op: Op, x: &[T], y: &[T]) -> Vec<T> {
+    let mut z = vec![T::default(); x.len()];
+    let y = if op.arity() == 1 { &y[..1] } else { y };
+    over_rows(op, T::WIDTH).compile().unwrap().call_into(&[x, y], &mut [&mut z]).unwrap();
+    z
+}
+
+/// Numbers from ranges, dense towards 0, and of random bits.
+fn arguments<T: Float>(ranges: &[(f64, f64)], n: usize, rng: &mut Rng) -> Vec<T> {
+    let least = ranges.iter().fold(0.0, |all: f64, range| all.min(range.0));
+    let most = ranges.iter().fold(0.0, |all: f64, range| all.max(range.1));
+    let mut one = |k: usize| {
+        let (low, high) = ranges[k / 3 % ranges.len()];
+        let v = match k % 3 {
+            0 => T::of_bits(rng.next()).to_f64(),
+            1 if low <= 0.0 => high * (-70.0 * rng.unit()).exp2() * if low < 0.0 && rng.chance(0.5) { -1.0 } else { 1.0 },
+            _ => low + (high - low) * rng.unit(),
+        };
+        // What is so small that the reference would cancel has a test of its own.
+        let fits = v >= least && v <= most && v.abs() > 2f64.powi(-90);
+        T::of(if fits { v } else { low.max(-3.0) + (high.min(3.0 + low.max(-3.0)) - low.max(-3.0)) * rng.unit() })
+    };
+    (0..n).map(&mut one).collect()
+}
+
+/// 2ᵉ for any e.
+fn scaled(v: Big, e: i32) -> Big {
+    let half = e / 2;
+    v * big(2f64.powi(half)) * big(2f64.powi(e - half))
+}
+
+/// The distance from the exact value in ulps of it.
+fn error<T: Float>(got: T, exact: &Big) -> f64 {
+    let exponent = (small(exact).abs().to_bits() >> 52) as i32 - 1023;
+    let ulp = exponent.max(T::SMALLEST) - T::DIGITS;
+    small(&scaled(big(got.to_f64()) - exact, -ulp)).abs()
+}
+
+/// The value, also where the reference would cancel.
+fn exact(op: Op, x: f64, y: f64) -> Big {
+    if op == Op::Softplus && x < -60.0 {
+        let e = big(x).exp();
+        return &e - &e * &e / big(2.0) + &e * &e * &e / big(3.0);
+    }
+    reference(op, &[big(x), big(y)][..op.arity()])
+}
+
+/// The largest errors of the kernel and of std, and the arguments of the former.
+fn largest<T: Float>(row: &Row, n: usize) -> (f64, f64, [f64; 2]) {
+    let mut rng = Rng(row.allowed.to_bits() ^ row.op.name().bytes().fold(0, |h, b| h * 31 + b as u64));
+    let x: Vec<T> = arguments(row.ranges, n, &mut rng);
+    let y: Vec<T> = if row.op.arity() == 1 { x.clone() } else { arguments(row.second, n, &mut rng) };
+    let (mut worst, mut theirs, mut at) = (0.0, 0.0, [0.0; 2]);
+    for (k, z) in interpreted(row.op, &x, &y).into_iter().enumerate() {
+        let (x, y) = (x[k].to_f64(), y[k].to_f64());
+        let std = std_value(row.op, x, y);
+        if !T::of(std).to_f64().is_finite() || T::of(std).to_f64() == 0.0 || !z.to_f64().is_finite() {
+            let near = (T::of(std).to_f64() - z.to_f64()).abs() <= 2f64.powi(T::SMALLEST - T::DIGITS);
+            assert!(T::of(std).code() == z.code() || near, "{:?} at {x:e}, {y:e}: {z:?} for {std:e}", row.op);
+            continue;
+        }
+        // Where kernel and std agree in f64 the kernel's error is std's, which is looked at now and then.
+        let value = match T::WIDTH {
+            Width::F32 => big(std),
+            Width::F64 if z.to_f64() == std && k % 16 != 0 => continue,
+            Width::F64 => exact(row.op, x, y),
+        };
+        let ours = error(z, &value);
+        theirs = f64::max(theirs, error(T::of(std), &value));
+        if ours > worst {
+            (worst, at) = (ours, [x, y]);
+        }
+    }
+    (worst, theirs, at)
+}
+
+fn errors(n: usize) {
+    println!("| function | f64 | std, f64 | f32 |\n|---|---|---|---|");
+    for row in ROWS {
+        let (wide, std, at) = largest::<f64>(row, n);
+        let (narrow, _, at32) = largest::<f32>(row, n);
+        println!("| {} | {wide:.2} | {std:.2} | {narrow:.2} |", row.op.name());
+        assert!(wide <= row.allowed, "{:?} in f64 at {at:?}: {wide:.3} ulps", row.op);
+        assert!(narrow <= row.allowed, "{:?} in f32 at {at32:?}: {narrow:.3} ulps", row.op);
+    }
+}
+
+#[test]
+fn kernels_are_accurate() {
+    errors(8_000);
+}
+
+#[test]
+#[ignore = "takes long"]
+fn kernels_are_accurate_on_a_million_arguments() {
+    errors(1_000_000);
+}
+
+fn same_bits<T: Float>(op: Op, n: usize) {
+    let mut rng = Rng(7);
+    let special =
+        [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 709.8, 1e5];
+    let number = |rng: &mut Rng| match rng.below(3) {
+        0 => T::of_bits(rng.next()),
+        1 => T::of(rng.pick(&special)),
+        _ => T::of(rng.ordinary() * 2f64.powi(rng.below(12) as i32)),
+    };
+    let x: Vec<T> = (0..n).map(|_| number(&mut rng)).collect();
+    let y: Vec<T> = (0..n).map(|_| number(&mut rng)).collect();
+    let (interpreted, native) = (interpreted(op, &x, &y), native(op, &x, &y));
+    for k in 0..n {
+        assert_eq!(
+            native[k].code(),
+            interpreted[k].code(),
+            "{op:?} at {:?}, {:?}: {:?} for {:?}",
+            x[k],
+            y[k],
+            native[k],
+            interpreted[k]
+        );
+    }
+    // As a program of its own.
+    let f = Function::trace_in(T::WIDTH, ("x", "y"), |(x, y)| {
+        op.apply(&[Value::Num(x), Value::Num(y)][..op.arity()]).number().unwrap()
+    });
+    let f = f.unwrap().compile().unwrap();
+    for k in 0..n.min(2000) {
+        let [z] = f.call([x[k], y[k]]).unwrap();
+        assert_eq!(z.code(), interpreted[k].code(), "{op:?} at {:?}, {:?}: {z:?} for {:?}", x[k], y[k], interpreted[k]);
+    }
+}
+
+#[test]
+fn native_kernels_give_the_interpreters_bits() {
+    for row in ROWS {
+        same_bits::<f64>(row.op, 5_000);
+        same_bits::<f32>(row.op, 5_000);
+    }
+}
+
+#[test]
+#[ignore = "takes long"]
+fn native_kernels_give_the_interpreters_bits_on_many_numbers() {
+    for row in ROWS {
+        same_bits::<f64>(row.op, 10_000_000);
+        same_bits::<f32>(row.op, 10_000_000);
+    }
+}
+
+/// At special values kernels give what std gives: NaN, infinities and zeros with their signs, and else the number to an ulp.
+fn specials<T: Float>() {
+    let largest = if T::WIDTH == Width::F64 { f64::MAX } else { f32::MAX as f64 };
+    let smallest = if T::WIDTH == Width::F64 { 5e-324 } else { 1e-45 };
+    let all = [0.0, smallest, 1e-40, 2f64.powi(-100), 0.5, 1.0, 1.5, 2.0, 3.0, 1e4 + 1.0, 1e20, largest, f64::INFINITY];
+    let all: Vec<f64> = all.into_iter().flat_map(|v| [v, -v]).chain([f64::NAN]).collect();
+    for row in ROWS {
+        let pairs = all.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
+        let pairs: Vec<(f64, f64)> = if row.op.arity() == 1 { all.iter().map(|&x| (x, x)).collect() } else { pairs.collect() };
+        let (x, y): (Vec<T>, Vec<T>) = pairs.iter().map(|&(x, y)| (T::of(x), T::of(y))).unzip();
+        for (k, got) in interpreted(row.op, &x, &y).into_iter().enumerate() {
+            let want = T::of(std_value(row.op, x[k].to_f64(), y[k].to_f64()));
+            let exact = want.to_f64() == 0.0 || !want.to_f64().is_finite();
+            let near = |a: f64, b: f64| (a - b).abs() <= 1.5 * (b.abs() * 2f64.powi(-T::DIGITS)).max(smallest);
+            let right = got.code() == want.code() || !exact && near(got.to_f64(), want.to_f64());
+            assert!(right, "{:?} at {:?}, {:?}: {got:?} for {want:?}", row.op, x[k], y[k]);
+        }
+    }
+}
+
+#[test]
+fn special_values() {
+    specials::<f64>();
+    specials::<f32>();
+}
