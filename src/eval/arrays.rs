@@ -1,5 +1,6 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
+use super::control::Nests;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
@@ -7,7 +8,7 @@ use crate::schedule::{
     Scalar,
     sums::{self, Sum},
 };
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 /// Numbers in a shape, the last axis running fastest.
 ///
@@ -100,15 +101,11 @@ impl Function {
             return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
         }
         self.check_len("inputs", self.input_len(), inputs.len())?;
-        let mut run = Run { f: self, open: HashMap::new(), values: Vec::with_capacity(self.graph().len()) };
+        let mut run = Run::new(self, HashMap::new());
         for (slot, input) in inputs.iter().enumerate() {
             run.bind(slot, input)?;
         }
-        for id in self.graph().ids() {
-            let value = run.node(id, inputs)?;
-            run.values.push(value);
-        }
-        self.output_nodes().map(|id| Ok(run.values[id.index()].clone().num())).collect()
+        run.all(inputs)
     }
 }
 
@@ -129,13 +126,32 @@ impl<N, M> Either<N, M> {
     }
 }
 
-struct Run<'f, T> {
-    f: &'f Function,
-    open: HashMap<&'static str, usize>,
+pub(super) struct Run<'f, T> {
+    pub(super) f: &'f Function,
+    pub(super) open: HashMap<&'static str, usize>,
     values: Vec<Computed<T>>,
+    pub(super) nested: RefCell<Nests<T>>,
 }
 
-impl<T: Scalar> Run<'_, T> {
+impl<'f, T: Scalar> Run<'f, T> {
+    pub(super) fn new(f: &'f Function, open: HashMap<&'static str, usize>) -> Self {
+        Run { f, open, values: Vec::with_capacity(f.graph().len()), nested: RefCell::default() }
+    }
+
+    /// The outputs.
+    pub(super) fn all(&mut self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+        for id in self.f.graph().ids() {
+            let value = self.node(id, inputs)?;
+            self.values.push(value);
+        }
+        self.f.output_nodes().map(|id| Ok(self.values[id.index()].clone().num())).collect()
+    }
+
+    /// A number's value.
+    pub(super) fn array_of(&self, id: NodeId) -> &Array<T> {
+        num(&self.values[id.index()])
+    }
+
     /// Checks an input against its declaration, and learns the lengths of open axes from it.
     fn bind(&mut self, slot: usize, input: &Array<T>) -> Result<()> {
         let group = self.f.inputs().iter().find(|group| group.range().contains(&slot)).expect("every slot is of an input");
@@ -169,7 +185,7 @@ impl<T: Scalar> Run<'_, T> {
         Ok(())
     }
 
-    fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
+    pub(super) fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
         let length = |axis: &Axis| match *axis {
             Axis::Fixed(n) => Ok(n),
             Axis::Open(name) => self.open.get(name).copied().ok_or_else(|| {
@@ -191,6 +207,7 @@ impl<T: Scalar> Run<'_, T> {
                     self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
                 each(op, &operands, self.lengths(node.shape())?)
             }
+            Kind::Control(nested) => Either::Num(self.control(id, nested)?),
             Kind::Array(op) => {
                 let lengths = self.lengths(node.shape())?;
                 let operands: Vec<&Computed<T>> =

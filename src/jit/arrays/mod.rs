@@ -6,6 +6,7 @@
 //! lengths at hand and kept.
 
 mod axes;
+mod control;
 mod moves;
 mod plan;
 mod run;
@@ -65,7 +66,25 @@ impl CompiledArrays {
     /// # Errors
     /// If a length or the width does not fit, an index is out of range, or the largest of no numbers is asked for.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
-        self.code.call(inputs, outputs)
+        self.code.call(&[], inputs, outputs)
+    }
+
+    /// As [`CompiledArrays::call_into`], with lengths of open axes that the slices alone do not tell: of an input `x[n,t]` only the
+    /// product is known.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x[n,t]"], |[x]| x.sum(1))?.compile_arrays()?;
+    /// let mut y = [0.0; 2];
+    /// f.call_with(&[("n", 2)], &[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]], &mut [&mut y])?;
+    /// assert_eq!(y, [6.0, 15.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CompiledArrays::call_into`]; if no input has an open axis of such a name.
+    pub fn call_with<T: Scalar>(&self, lengths: &[(&str, usize)], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        self.code.call(lengths, inputs, outputs)
     }
 
     /// What compiling took and gave.

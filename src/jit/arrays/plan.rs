@@ -1,5 +1,7 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
+use super::axes;
+use super::control::RunControl;
 use super::moves::{Along, MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
 use crate::graph::{Function, Kind, NodeId};
@@ -33,6 +35,7 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    Control(Box<RunControl>),
     Read {
         from: Place,
         places: Strided,
@@ -127,15 +130,15 @@ pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
     shape.axes().iter().map(length).collect()
 }
 
-struct Planner<'a> {
-    f: &'a Function,
-    open: &'a Lengths,
-    places: FxHashMap<NodeId, Place>,
+pub(super) struct Planner<'a> {
+    pub(super) f: &'a Function,
+    pub(super) open: &'a Lengths,
+    pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
     last: FxHashMap<NodeId, usize>,
     free: Vec<(usize, usize)>,
     scratch: usize,
-    actions: Vec<Action>,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Plan {
@@ -165,6 +168,7 @@ impl Plan {
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
+                Stage::Control(control) => planner.control(k, control),
             }
             planner.release(k, stage);
         }
@@ -172,7 +176,7 @@ impl Plan {
             match f.graph().node(node).kind() {
                 Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
                 _ => {
-                    let from = planner.places[&owner(f, node)];
+                    let from = planner.memory(node);
                     planner.actions.push(Action::Copy { from, to });
                 }
             }
@@ -197,6 +201,7 @@ fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
             let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
             f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
         }
+        Stage::Control(control) => control.reads(f),
     }
 }
 
@@ -236,11 +241,33 @@ impl Planner<'_> {
     }
 
     /// The node's memory, which is taken from the workspace if it is no output.
-    fn claim(&mut self, id: NodeId) -> Place {
+    pub(super) fn claim(&mut self, id: NodeId) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let len = self.size(id);
+        let place = self.borrow(self.size(id));
+        self.places.insert(id, place);
+        place
+    }
+
+    /// Where a value is that is not read in a loop; what is known is put there first.
+    pub(super) fn memory(&mut self, id: NodeId) -> Place {
+        let owner = owner(self.f, id);
+        if let Some(&place) = self.places.get(&owner) {
+            return place;
+        }
+        let known = match self.f.graph().node(owner).kind() {
+            Kind::Const(bits) => f64::from_bits(bits),
+            Kind::Flag(holds) => f64::from(u8::from(holds)),
+            kind => unreachable!("{kind:?} is computed before it is read"),
+        };
+        let place = self.claim(owner);
+        self.actions.push(Action::Fill(place, known));
+        place
+    }
+
+    /// Some of the workspace.
+    pub(super) fn borrow(&mut self, len: usize) -> Place {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
@@ -257,9 +284,12 @@ impl Planner<'_> {
                 self.scratch - room
             }
         };
-        let place = Place { space: Space::Scratch, offset, len };
-        self.places.insert(id, place);
-        place
+        Place { space: Space::Scratch, offset, len }
+    }
+
+    /// Takes back what was borrowed.
+    pub(super) fn give_back(&mut self, place: Place) {
+        self.free.push((place.offset, place.len.next_multiple_of(16)));
     }
 
     /// Takes back what no later stage reads.
@@ -268,15 +298,16 @@ impl Planner<'_> {
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
+            Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
         }
         done.sort_unstable();
         done.dedup();
         for node in done {
             if self.last.get(&node).is_none_or(|&last| last <= k)
-                && let Some(&Place { space: Space::Scratch, offset, len }) = self.places.get(&node)
+                && let Some(&place @ Place { space: Space::Scratch, .. }) = self.places.get(&node)
             {
                 self.places.remove(&node);
-                self.free.push((offset, len.next_multiple_of(16)));
+                self.give_back(place);
             }
         }
     }
@@ -328,20 +359,7 @@ impl Planner<'_> {
         if total == 0 {
             return;
         }
-        // Axes that are as one for every place run as one, but for the run of a sum.
-        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank)
-            .filter(|&k| looped.shape.axes()[k] != Axis::Fixed(1))
-            .map(|k| (all[k], along.iter().map(|own| own[k]).collect()))
-            .collect();
-        let mut rows = axes.split_off(axes.len() - looped.rows);
-        join(&mut rows);
-        debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
-        if !looped.is_sum() {
-            axes.append(&mut rows);
-        }
-        join(&mut axes);
-        axes.append(&mut rows);
-        let inner = if looped.rows == 0 { 1 } else { axes.pop().map_or(1, |(len, _)| len) };
+        let (inner, mut axes) = axes::nest(looped, &all, &along);
         let (count, strides) = match axes.pop() {
             Some(axis) if !looped.native.is_whole() => {
                 axes.push(axis);
@@ -363,10 +381,9 @@ impl Planner<'_> {
         let own = shape(id);
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
         let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
@@ -429,18 +446,6 @@ impl Planner<'_> {
                 || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
         );
         self.actions.push(action);
-    }
-}
-
-/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
-fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
-    for k in (1..axes.len()).rev() {
-        let (len, inner) = (axes[k].0, axes[k].1.clone());
-        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
-        if joins || axes[k - 1].0 == 1 {
-            let outer = axes.remove(k - 1).0;
-            axes[k - 1].0 *= outer;
-        }
     }
 }
 

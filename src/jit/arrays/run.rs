@@ -23,7 +23,7 @@ pub(in crate::jit) struct ArrayCode {
 const PLANS: usize = 8;
 
 /// The slices of a call.
-struct Call<'a, 'b, T> {
+pub(super) struct Call<'a, 'b, T> {
     inputs: &'a [&'a [T]],
     outputs: &'a mut [&'b mut [T]],
     scratch: *mut T,
@@ -39,11 +39,24 @@ impl ArrayCode {
     pub(in crate::jit) fn natives(&self) -> impl Iterator<Item = &native::Native> {
         self.stages.stages.iter().filter_map(|stage| match stage {
             Stage::Loop(looped) => Some(&looped.native),
-            Stage::Library(_) => None,
+            Stage::Library(_) | Stage::Control(_) => None,
         })
     }
 
-    pub(in crate::jit) fn call<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+    pub(super) fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    pub(super) fn act_all<T: Scalar>(&self, plan: &Plan, call: &mut Call<T>) -> Result<()> {
+        plan.actions.iter().try_for_each(|action| self.act(action, call))
+    }
+
+    pub(in crate::jit) fn call<T: Scalar>(
+        &self,
+        lengths: &[(&str, usize)],
+        inputs: &[&[T]],
+        outputs: &mut [&mut [T]],
+    ) -> Result<()> {
         let f = &self.stages.f;
         if T::WIDTH != f.width() {
             return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
@@ -59,7 +72,7 @@ impl ArrayCode {
             );
             return Err(Error::new(ErrorKind::Length, message));
         }
-        let open = self.open_lengths(inputs)?;
+        let open = self.open_lengths(lengths, inputs)?;
         let plan = self.plan(&open);
         for (group, slice) in f.outputs().iter().zip(outputs.iter()) {
             let len =
@@ -84,14 +97,23 @@ impl ArrayCode {
         };
         native::with_arrays(words, |scratch| {
             let mut call = Call { inputs, outputs, scratch: scratch.cast() };
-            plan.actions.iter().try_for_each(|action| self.act(action, &mut call))
+            self.act_all(&plan, &mut call)
         })
     }
 
     /// The lengths of the open axes, from those of the slices.
-    fn open_lengths<T>(&self, inputs: &[&[T]]) -> Result<Lengths> {
+    fn open_lengths<T>(&self, given: &[(&str, usize)], inputs: &[&[T]]) -> Result<Lengths> {
         let f = &self.stages.f;
         let mut open = Lengths::default();
+        for &(name, len) in given {
+            let axes = f.inputs().iter().flat_map(|group| group.shape().axes());
+            let names = axes.filter_map(|axis| if let Axis::Open(name) = axis { Some(*name) } else { None });
+            let names: Vec<&'static str> = names.collect();
+            let Some(known) = names.iter().find(|known| **known == name) else {
+                return Err(crate::error::unknown_name("open axis", name, &names));
+            };
+            open.insert(known, len);
+        }
         let fail = |name: &str, shape: Shape, len: usize, why: String| {
             let message = format!("the input `{name}` is declared as {shape} and has {len} numbers{why}");
             Err(Error::new(ErrorKind::Shape, message))
@@ -159,6 +181,10 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Control(run) => {
+                let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
+                run.run(stage, call)?;
+            }
             Action::Read { from, places, to } => call.with([*from], *to, |[from], to| moves::read(from, places, to)),
             Action::Write { from, to, places, clear } => call.with([*from], *to, |[from], to| {
                 if *clear {
@@ -251,8 +277,37 @@ impl<T: Scalar> Call<'_, '_, T> {
         base.wrapping_add(place.offset)
     }
 
+    pub(super) fn copy(&mut self, from: Place, to: Place) {
+        if from != to {
+            self.with([from], to, |[from], to| to.copy_from_slice(from));
+        }
+    }
+
+    /// A call of a body, with places of this call as its inputs, outputs and workspace.
+    pub(super) fn within<R>(
+        &mut self,
+        inputs: &[Place],
+        outputs: &[Place],
+        scratch: Place,
+        f: impl FnOnce(&mut Call<T>) -> R,
+    ) -> R {
+        let lend = |(address, len): (*mut T, usize)| {
+            // SAFETY: as in `with`: the plan keeps what a body reads apart from what it writes, and both apart from its workspace.
+            unsafe { std::slice::from_raw_parts(address.cast_const(), len) }
+        };
+        let lend_mut = |(address, len): (*mut T, usize)| {
+            // SAFETY: as above.
+            unsafe { std::slice::from_raw_parts_mut(address, len) }
+        };
+        let inputs: smallvec::SmallVec<[&[T]; 16]> = inputs.iter().map(|&place| lend((self.address(place), place.len))).collect();
+        let mut outputs: smallvec::SmallVec<[&mut [T]; 16]> =
+            outputs.iter().map(|&place| lend_mut((self.address(place), place.len))).collect();
+        let scratch = self.address(scratch);
+        f(&mut Call { inputs: &inputs, outputs: &mut outputs, scratch })
+    }
+
     /// Lends the numbers at some places to be read, and those at another to be written.
-    fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
+    pub(super) fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
         let sources = from.map(|place| (self.address(place), place.len));
         let target = self.address(to);
         // SAFETY: the plan keeps places within their slices, and what an action reads apart from what it writes: live values of

@@ -1,8 +1,9 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
 use super::axes::{self, Pattern};
+use super::control::ControlStage;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Builder, Function, Graph, InputGroup, Kind, NodeId, OutputGroup};
+use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
@@ -22,6 +23,8 @@ pub(super) enum Stage {
     Loop(Box<Loop>),
     /// An operation of a library, or a copy, into the node's memory.
     Library(NodeId),
+    /// An operation with bodies.
+    Control(ControlStage),
 }
 
 /// A loop nest over a shape.
@@ -92,12 +95,20 @@ impl Stages {
         }
         let analysis = Analysis::new(&f);
         let mut groups: FxHashMap<(u32, Shape), Vec<NodeId>> = FxHashMap::default();
+        let mut nested: FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>> = FxHashMap::default();
         let mut order: Vec<(u32, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
             let level = analysis.level[id.index()];
             match analysis.place(id) {
                 Place::Nowhere => {}
                 Place::Library => order.push((level, None, Some(id))),
+                Place::Control(control, port) => {
+                    let members = nested.entry((control, graph.operands(id).collect())).or_default();
+                    if members.is_empty() {
+                        order.push((level, None, Some(id)));
+                    }
+                    members.push((port, id));
+                }
                 Place::Loop(shape) => {
                     let members = groups.entry((level, shape)).or_default();
                     if members.is_empty() {
@@ -116,7 +127,14 @@ impl Stages {
                         stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options)?)));
                     }
                 }
-                (None, Some(id)) => stages.push(Stage::Library(id)),
+                (None, Some(id)) => stages.push(match graph.node(id).kind() {
+                    Kind::Control(op) => {
+                        let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
+                        let members = members.expect("the first of the results stands for all");
+                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                    }
+                    _ => Stage::Library(id),
+                }),
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             }
         }
@@ -129,6 +147,7 @@ enum Place {
     Nowhere,
     Library,
     Loop(Shape),
+    Control(&'static Control, Port),
 }
 
 /// Whether a permutation exchanges the last two axes.
@@ -220,7 +239,7 @@ impl<'f> Analysis<'f> {
                 let level = self.ready[source(self.f, operands[0]).node.index()];
                 (level, level + 1)
             }
-            Kind::Array(_) => {
+            Kind::Array(_) | Kind::Control(_) => {
                 let level = operands.iter().map(ready).max().unwrap_or(0);
                 (level, level + 1)
             }
@@ -277,6 +296,7 @@ impl<'f> Analysis<'f> {
                 }
             }
             Kind::Array(_) => Place::Library,
+            Kind::Control(op) => Place::Control(op.control, op.port),
         }
     }
 

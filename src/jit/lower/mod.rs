@@ -223,7 +223,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             Kind::Const(bits) => self.kept_or_loaded(step, |this| this.emitter.constants(f64::from_bits(bits))),
             Kind::Flag(b) => self.emitter.flag(b),
             Kind::Input(slot) => self.kept_or_loaded(step, |this| this.load_input(step, slot)),
-            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
+            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
             Kind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
             Kind::Apply(_) => {
                 let local = if self.range.contains(&k) { self.copies[self.copy].local[k - self.range.start] } else { None };
