@@ -68,7 +68,7 @@ fn property<T: Scalar>(seed: u64) -> Result<(), TestCaseError> {
         let mut results: Vec<Expr> = summed.iter().map(|axes| sum(v, axes)).collect();
         // Sums of what is read, of what is spread, and of sums.
         results.push(a.sum(..));
-        results.push(b.broadcast_to(a.shape().axes().to_vec()).sum(..));
+        results.push(b.broadcast_to(a.shape().axes()).sum(..));
         if again {
             results.push((v.sum(-1) * 0.25).sum(..));
         }

@@ -355,7 +355,7 @@ fn an_index_out_of_range_in_a_body_is_an_error() -> Result {
     let error = code.call_with(&[("m", 5)], &[&x, &[2.0, 0.0]], &mut [&mut y]).unwrap_err();
     assert!(error.is_name() && error.to_string().contains("no open axis is named `m`"), "{error}");
     let error = code.call_into(&[&x, &[2.0, 3.0]], &mut [&mut y]).unwrap_err();
-    assert!(error.is_value() && error.to_string().contains("the axis has the length 3"), "{error}");
+    assert!(error.is_value() && error.to_string().contains("an axis of length 3"), "{error}");
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 use super::axes;
 use super::control::RunControl;
-use super::moves::{Along, MatMul, Strided, strides};
+use super::moves::{MatMul, Strided, strides};
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Shape};
 use rustc_hash::FxHashMap;
@@ -65,27 +67,30 @@ pub(super) enum Action {
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
     ScatterAdd {
         x: Place,
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
-    CumSum {
-        x: Place,
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
         along: Along,
-        reverse: bool,
+        node: NodeId,
     },
-    Iota {
+    /// Linear algebra; a second operand that is not there has no length.
+    Linalg {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
-        along: Along,
-    },
-    ArgMax {
-        x: Place,
-        to: Place,
-        along: Along,
+        work: Place,
+        sizes: Sizes,
         node: NodeId,
     },
     Extreme {
@@ -271,19 +276,16 @@ impl Planner<'_> {
         // Whole cache lines, so that neighbours do not share one.
         let room = len.next_multiple_of(16);
         let fit = self.free.iter().position(|&(_, free)| free >= room);
-        let offset = match fit {
-            Some(k) => {
-                let (offset, free) = self.free.swap_remove(k);
-                if free > room {
-                    self.free.push((offset + room, free - room));
-                }
-                offset
-            }
+        let (offset, free) = match fit {
+            Some(k) => self.free.swap_remove(k),
             None => {
                 self.scratch += room;
-                self.scratch - room
+                (self.scratch - room, room)
             }
         };
+        if free > room {
+            self.free.push((offset + room, free - room));
+        }
         Place { space: Space::Scratch, offset, len }
     }
 
@@ -385,8 +387,9 @@ impl Planner<'_> {
             ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
             _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
-        let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
+        let nothing = Place { len: 0, ..to };
+        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
         let action = match op {
             ArrayOp::Permute(order) => {
                 let dense = strides(&x_shape);
@@ -418,19 +421,36 @@ impl Planner<'_> {
                 let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
-            ArrayOp::Gather(axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
+            ArrayOp::Gather { axis, batch } => {
+                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
+                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
             }
-            ArrayOp::ScatterAdd(_, axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
+                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
+                Action::Sweep { op, operands: two(&sources), to, along, node: id }
             }
-            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
-            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
+                let work = self.borrow(sizes.work());
+                self.free.push((work.offset, work.len.next_multiple_of(16)));
+                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
+            }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
                 let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
