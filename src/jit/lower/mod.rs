@@ -13,7 +13,8 @@ use places::flags;
 pub(super) use rows::reduced;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-
+/// Up to this many steps are short.
+const SHORT: usize = 24;
 /// A value that is in memory anyway (an input, or one that crosses segments) is read from there again when its register was
 /// filled this many steps ago, or before the last call: kept for longer, it would be spilled, which is a store more.
 const REACH: usize = 16;
@@ -138,13 +139,17 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         f(&mut self.emitter.builder.borrow_mut())
     }
 
-    /// Computes steps and stores the outputs among them at once, so that they need not be kept.
+    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies go side by side, but for few
+    /// steps, where the processor does that by itself and registers are left for what is carried.
     fn steps(&mut self, range: Range<usize>) {
-        for k in range {
-            for copy in 0..self.copies.len() {
-                self.copy = copy;
-                self.compute(k);
-                self.store_step(k as u32);
+        let (outer, inner) = if range.len() <= SHORT { (self.copies.len(), 1) } else { (1, self.copies.len()) };
+        for first in 0..outer {
+            for k in range.clone() {
+                for copy in first..first + inner {
+                    self.copy = copy;
+                    self.compute(k);
+                    self.store_step(k as u32);
+                }
             }
         }
     }
