@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::path::PathBuf;
 use wengert::io::Archive;
-use wengert::nn::{Init, Params, Rng};
+use wengert::nn::{self, Init, Params, Rng};
 use wengert::{Array, Function};
 
 /// A directory that is removed in the end.
@@ -200,6 +200,22 @@ fn functions_come_back() {
     assert_eq!(bits(&back), bits(&f));
     // e = (a + b)·(b + 0.1) has ∂e/∂b = a + 2b + 0.1.
     assert!((read.function("gradient").unwrap().eval(&[0.3f64, 0.7]).unwrap()[2] - 1.8).abs() < 1e-15);
+}
+
+#[test]
+fn functions_of_arrays_come_back() {
+    let loss = Function::trace(["w[3,2]", "x[n,3]", "y[n]: index"], |[w, x, y]| nn::cross_entropy(x.matmul(w), y)).unwrap();
+    let gradient = loss.wrt(["w"]).unwrap().value_and_grad().unwrap();
+    let mut archive = Archive::new();
+    archive.put_function("gradient", &gradient).unwrap();
+    let read = Archive::from_bytes(&archive.to_bytes()).unwrap().function("gradient").unwrap();
+    let array = |shape: &[usize]| Array::new(shape, (0..shape.iter().product()).map(|k| (k as f64).sin()).collect()).unwrap();
+    let inputs = [array(&[3, 2]), array(&[2, 3]), Array::vector(vec![1.0, 0.0])];
+    let bits = |f: &Function| {
+        let y = f.eval_arrays(&inputs).unwrap();
+        y.iter().flat_map(|y| y.data()).map(|v| v.to_bits()).collect::<Vec<u64>>()
+    };
+    assert_eq!(bits(&read), bits(&gradient));
 }
 
 #[test]

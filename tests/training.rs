@@ -146,6 +146,7 @@ fn what_is_not_finite_is_named_and_undone() {
         let mut training = Training::with(&loss, p.clone(), Sgd { rate }, finite()).unwrap();
         let error = training.step(&[[1.0, x]]).unwrap_err();
         assert!(error.is_value() && error.to_string().starts_with(&format!("step 1: {what}")), "{error}");
+        assert!(error.to_string().contains("tests/training.rs"), "{error}");
         assert_eq!((training.steps(), training.params()), (0, &p));
     };
     check(1.0, 0.1, |w, x| w * x, f64::NAN, "the batch's `x` is NaN at number 1");

@@ -8,7 +8,6 @@ use crate::graph::{Expr, Function, InputGroup, Structure};
 use crate::op::{Axis, DType, Shape, lit, select};
 use crate::optim::Rule;
 use crate::schedule::Scalar;
-use std::panic::Location;
 
 /// What a training step does beside the rule's update. The defaults do nothing.
 ///
@@ -45,13 +44,16 @@ pub enum Clip {
 impl Settings {
     #[track_caller]
     fn check(&self) -> Result<()> {
-        let at = Location::caller();
-        let wrong = |what: &str, v: f64| Err(Error::new(ErrorKind::Value, format!("{what} of {v}")).at(Some(at)));
-        match self.clip {
-            Some(Clip::Value(v) | Clip::Norm(v)) if !(v > 0.0 && v.is_finite()) => wrong("a bound for gradients", v),
-            _ if !(self.decay >= 0.0 && self.decay.is_finite()) => wrong("a weight decay", self.decay),
-            _ => Ok(()),
-        }
+        let message = match self.clip {
+            Some(Clip::Value(v) | Clip::Norm(v)) if !(v > 0.0 && v.is_finite()) => {
+                format!("a bound for gradients is positive and finite, not {v}")
+            }
+            _ if !(self.decay >= 0.0 && self.decay.is_finite()) => {
+                format!("a weight decay is 0 or more, and finite, not {}", self.decay)
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::here(ErrorKind::Value, message))
     }
 
     /// The gradients as the rule gets them, and their norm where it is needed.

@@ -155,6 +155,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     }
 
     /// What is not finite first, in the order in which a step computes.
+    #[track_caller]
     fn first_non_finite(&self, lengths: &[(&str, usize)], batch: &[&[T]]) -> Result<Error> {
         let params: Vec<(&str, &Array<T>)> = self.params.iter().collect();
         let from = |source: &Source| match *source {
@@ -183,7 +184,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
             let place = if values.len() == 1 { String::new() } else { format!(" at number {at}") };
             Some(format!("step {}: {what} is {v:?}{place}", self.steps + 1))
         });
-        Ok(Error::new(ErrorKind::Value, found.expect("something of the step is not finite")))
+        Ok(Error::here(ErrorKind::Value, found.expect("something of the step is not finite")))
     }
 
     /// The parameters as they are now.
@@ -247,7 +248,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     /// Goes on from a file that [`Training::save`] wrote. What follows has the same bits as if there had been no interruption.
     ///
     /// # Errors
-    /// If the file cannot be read, or is of other parameters or another rule. Nothing has changed then.
+    /// If the file cannot be read, or is of other parameters, or of a rule that keeps more or less. Nothing has changed then.
     #[track_caller]
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let archive = Archive::load(path)?;
