@@ -279,18 +279,24 @@ fn specials<T: Float>() {
     let smallest = if T::WIDTH == Width::F64 { 5e-324 } else { 1e-45 };
     let all = [0.0, smallest, 1e-40, 2f64.powi(-100), 0.5, 1.0, 1.5, 2.0, 3.0, 1e4 + 1.0, 1e20, largest, f64::INFINITY];
     let all: Vec<f64> = all.into_iter().flat_map(|v| [v, -v]).chain([f64::NAN]).collect();
+    let mut wrong = Vec::new();
     for row in ROWS {
         let pairs = all.iter().flat_map(|&x| all.iter().map(move |&y| (x, y)));
         let pairs: Vec<(f64, f64)> = if row.op.arity() == 1 { all.iter().map(|&x| (x, x)).collect() } else { pairs.collect() };
         let (x, y): (Vec<T>, Vec<T>) = pairs.iter().map(|&(x, y)| (T::of(x), T::of(y))).unzip();
         for (k, got) in interpreted(row.op, &x, &y).into_iter().enumerate() {
-            let want = T::of(std_value(row.op, x[k].to_f64(), y[k].to_f64()));
+            // The `libm` crate gives numbers there.
+            let outside = row.op == Op::Acosh && x[k].to_f64() < 1.0;
+            let want = T::of(if outside { f64::NAN } else { std_value(row.op, x[k].to_f64(), y[k].to_f64()) });
             let exact = want.to_f64() == 0.0 || !want.to_f64().is_finite();
             let near = |a: f64, b: f64| (a - b).abs() <= 1.5 * (b.abs() * 2f64.powi(-T::DIGITS)).max(smallest);
             let right = got.code() == want.code() || !exact && near(got.to_f64(), want.to_f64());
-            assert!(right, "{:?} at {:?}, {:?}: {got:?} for {want:?}", row.op, x[k], y[k]);
+            if !right {
+                wrong.push(format!("{:?} at {:?}, {:?}: {got:?} for {want:?}", row.op, x[k], y[k]));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
