@@ -1,10 +1,12 @@
 //! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
 
+mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;
 mod calls;
 mod formulas;
 mod hand;
+mod networks;
 mod rows;
 mod sizes;
 mod tapes;
@@ -14,5 +16,7 @@ fn main() {
     calls::run(&mut bench);
     tapes::run(&mut bench);
     rows::run(&mut bench);
+    arrays::run(&mut bench);
+    networks::run(&mut bench);
     sizes::run(&mut bench);
 }
