@@ -5,6 +5,7 @@
 mod arrays;
 
 pub use arrays::Array;
+pub(crate) use arrays::Lengths;
 
 use crate::graph::{Args, Graph, Kind, Located, Width};
 use crate::op::{Op, Real, Value};

@@ -76,6 +76,7 @@ impl CompiledRows {
         let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
         let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
         native::with_scratch(self.native.scratch, |scratch| {
+            let _flushing = self.program.program.options.flush_subnormals.then(native::Flushing::start);
             // SAFETY: `Lowering` emitted these functions with this signature; every slice was checked to be as long as they read
             // and write over these rows, and to be of their width.
             let run = |address: *const u8, from: usize, to: usize| unsafe {

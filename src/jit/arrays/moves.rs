@@ -185,38 +185,3 @@ pub(super) fn extreme<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, large
         }
     }
 }
-
-/// A product of matrices: rows, terms, columns; the distances between rows and columns of both factors.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct MatMul {
-    pub(super) m: usize,
-    pub(super) k: usize,
-    pub(super) n: usize,
-    pub(super) a: (isize, isize),
-    pub(super) b: (isize, isize),
-}
-
-impl MatMul {
-    /// C = A·B; each slice has the whole matrix.
-    #[allow(unsafe_code, reason = "the library takes pointers")]
-    pub(super) fn run<T: Scalar>(&self, a: &[T], b: &[T], c: &mut [T]) {
-        let MatMul { m, k, n, .. } = *self;
-        assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n, "whole matrices");
-        if k == 0 {
-            return c[..m * n].fill(T::default());
-        }
-        let ((ra, ca), (rb, cb)) = (self.a, self.b);
-        let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-        // SAFETY: the strides are those of dense matrices of these sizes, in either order, and the slices are as long.
-        unsafe {
-            match T::WIDTH {
-                crate::graph::Width::F64 => {
-                    matrixmultiply::dgemm(m, k, n, 1.0, a.cast(), ra, ca, b.cast(), rb, cb, 0.0, c.cast(), n as isize, 1)
-                }
-                crate::graph::Width::F32 => {
-                    matrixmultiply::sgemm(m, k, n, 1.0, a.cast(), ra, ca, b.cast(), rb, cb, 0.0, c.cast(), n as isize, 1)
-                }
-            }
-        }
-    }
-}

@@ -1,9 +1,13 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
-use super::moves::{Along, MatMul, Strided, strides};
-use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
+use super::lengths::lengths;
+use super::memory::Arena;
+use super::moves::{Along, Strided, strides};
+use super::product::MatMul;
+use super::stages::{Loop, LoopInput, Source, Stage, Stages, owner};
+use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{ArrayOp, Axis, DType, Shape};
+use crate::op::{Axis, Shape};
 use rustc_hash::FxHashMap;
 
 /// A place in memory, by elements.
@@ -20,9 +24,16 @@ pub(super) enum Space {
     Input(usize),
     /// The slice of an output.
     Output(usize),
+    /// The slice of an input that an output overwrites.
+    State(usize),
     /// The workspace.
     Scratch,
+    /// What depends on no input and is kept with the plan.
+    Kept,
 }
+
+/// Outputs that overwrite an input, as numbers of groups: the output's, and the input's.
+pub(super) type Updates = [(usize, usize)];
 
 /// What happens, in order.
 pub(super) enum Action {
@@ -108,91 +119,93 @@ pub(super) struct RunLoop {
 
 /// The actions for some lengths of the open axes.
 pub(super) struct Plan {
+    /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
+    pub(super) state: Vec<usize>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
+    /// What computes the values that depend on no input, once.
+    pub(super) once: Vec<Action>,
     pub(super) actions: Vec<Action>,
     /// Elements of the workspace.
     pub(super) scratch: usize,
+    /// Elements of the values that depend on no input.
+    pub(super) kept: usize,
+    /// Words for the addresses that a loop takes, in whole cache lines.
+    pub(super) table: usize,
 }
 
-/// Lengths of open axes.
-pub(super) type Lengths = FxHashMap<&'static str, usize>;
-
-pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
-    let length = |axis: &Axis| match axis {
-        Axis::Fixed(n) => *n,
-        Axis::Open(name) => open[name],
-    };
-    shape.axes().iter().map(length).collect()
-}
-
-struct Planner<'a> {
-    f: &'a Function,
-    open: &'a Lengths,
-    places: FxHashMap<NodeId, Place>,
+pub(super) struct Planner<'a> {
+    pub(super) f: &'a Function,
+    pub(super) open: &'a Lengths,
+    pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
     last: FxHashMap<NodeId, usize>,
-    free: Vec<(usize, usize)>,
-    scratch: usize,
-    actions: Vec<Action>,
+    scratch: Arena,
+    kept: Arena,
+    /// Whether the stage at hand runs once.
+    once: bool,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Plan {
-    pub(super) fn new(stages: &Stages, open: &Lengths) -> Plan {
+    pub(super) fn new(stages: &Stages, updates: &Updates, open: &Lengths) -> Plan {
         let f = &stages.f;
         let mut planner = Planner {
             f,
             open,
             places: FxHashMap::default(),
             last: FxHashMap::default(),
-            free: Vec::new(),
-            scratch: 0,
+            scratch: Arena::default(),
+            kept: Arena::default(),
+            once: false,
             actions: Vec::new(),
         };
-        planner.inputs();
-        let pending = planner.outputs();
+        planner.inputs(updates);
         for (k, stage) in stages.stages.iter().enumerate() {
-            for node in reads(f, stage) {
+            for node in stage.reads(f) {
                 planner.last.insert(node, k);
             }
         }
-        // What is copied to an output at the end is read to the end.
+        let pending = planner.outputs(stages, updates);
+        // What a later stage reads of the values that are computed once is kept, as is what is copied to an output.
         for &(node, _) in &pending {
             planner.last.insert(owner(f, node), stages.stages.len());
         }
+        let mut once = Vec::new();
         for (k, stage) in stages.stages.iter().enumerate() {
+            if k == stages.once {
+                once = std::mem::take(&mut planner.actions);
+            }
+            planner.once = k < stages.once;
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
             }
-            planner.release(k, stage);
+            planner.release(k, stage, stages.once);
         }
-        for (node, to) in pending {
-            match f.graph().node(node).kind() {
-                Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
-                _ => {
-                    let from = planner.places[&owner(f, node)];
-                    planner.actions.push(Action::Copy { from, to });
-                }
-            }
+        if stages.stages.len() == stages.once {
+            once = std::mem::take(&mut planner.actions);
         }
-        Plan { actions: planner.actions, scratch: planner.scratch }
-    }
-}
-
-/// The nodes whose memory a stage reads.
-fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
-    match stage {
-        Stage::Loop(looped) => looped
-            .inputs
-            .iter()
-            .filter_map(|input| match input {
-                LoopInput::Source(source) => Some(source.node),
-                LoopInput::Partial(_) => None,
-            })
-            .collect(),
-        Stage::Library(node) => {
-            let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
-            let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
-            f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+        planner.once = false;
+        planner.copy_out(pending);
+        let size = |id: NodeId| planner.size(id);
+        let of_inputs: Vec<usize> =
+            f.inputs().iter().map(|group| group.range().map(|slot| size(NodeId::new(slot))).sum()).collect();
+        let of_outputs: Vec<usize> = f.outputs().iter().map(|group| group.nodes().iter().map(|&id| size(id)).sum()).collect();
+        let rest = |all: &[usize], taken: &dyn Fn(usize) -> bool| {
+            all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
+        };
+        let addresses = |action: &Action| if let Action::Loop(run) = action { run.places.len() } else { 0 };
+        let table = once.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
+        Plan {
+            state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
+            inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
+            outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),
+            once,
+            actions: planner.actions,
+            scratch: planner.scratch.size(),
+            kept: planner.kept.size(),
+            table: table.next_multiple_of(8),
         }
     }
 }
@@ -202,27 +215,47 @@ impl Planner<'_> {
         lengths(self.f.graph().node(id).shape(), self.open).iter().product()
     }
 
-    fn inputs(&mut self) {
+    fn inputs(&mut self, updates: &Updates) {
+        let mut others = 0;
         for (g, group) in self.f.inputs().iter().enumerate() {
+            let space = match updates.iter().position(|&(_, input)| input == g) {
+                Some(k) => Space::State(k),
+                None => {
+                    others += 1;
+                    Space::Input(others - 1)
+                }
+            };
             for (k, slot) in group.range().enumerate() {
                 let id = NodeId::new(slot);
                 let len = self.size(id);
-                self.places.insert(id, Place { space: Space::Input(g), offset: k * len, len });
+                self.places.insert(id, Place { space, offset: k * len, len });
             }
         }
     }
 
     /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
-    fn outputs(&mut self) -> Vec<(NodeId, Place)> {
+    fn outputs(&mut self, stages: &Stages, updates: &Updates) -> Vec<(NodeId, Place)> {
         let mut pending = Vec::new();
+        let mut others = 0;
         for (g, group) in self.f.outputs().iter().enumerate() {
+            let update = updates.iter().position(|&(output, _)| output == g);
+            let space = match update {
+                Some(k) => Space::State(k),
+                None => {
+                    others += 1;
+                    Space::Output(others - 1)
+                }
+            };
             let mut offset = 0;
-            for &id in group.nodes() {
+            for (k, &id) in group.nodes().iter().enumerate() {
                 let len = self.size(id);
-                let place = Place { space: Space::Output(g), offset, len };
+                let place = Place { space, offset, len };
                 offset += len;
                 let known = self.f.graph().node(id).kind().is_known();
-                if known || owner(self.f, id) != id || self.places.contains_key(&id) {
+                let overwritten = update.map(|u| NodeId::new(self.f.inputs()[updates[u].1].range().start + k));
+                // An output that is computed once may not lie in a slice of one call.
+                let elsewhere = known || owner(self.f, id) != id || self.places.contains_key(&id) || stages.is_once(id);
+                if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
                     pending.push((id, place));
                 } else {
                     self.places.insert(id, place);
@@ -232,36 +265,66 @@ impl Planner<'_> {
         pending
     }
 
+    /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
+    fn may_overwrite(&self, stages: &Stages, output: NodeId, input: NodeId) -> bool {
+        let copied = self.f.output_nodes().any(|id| owner(self.f, id) == input);
+        let Some(made) = stages.stages.iter().position(|stage| stage.makes(output)) else { return false };
+        !copied
+            && match (self.last.get(&input), &stages.stages[made]) {
+                (None, _) => true,
+                (Some(&last), _) if last < made => true,
+                (Some(&last), Stage::Loop(looped)) if last == made => looped.may_overwrite(output, input),
+                _ => false,
+            }
+    }
+
+    /// Copies outputs that have their memory elsewhere to their slices.
+    fn copy_out(&mut self, pending: Vec<(NodeId, Place)>) {
+        let is_state = |place: Place| matches!(place.space, Space::State(_));
+        // First what is read of slices that are overwritten then.
+        let mut copies = Vec::new();
+        for &(node, to) in &pending {
+            if self.f.graph().node(node).kind().is_known() {
+                continue;
+            }
+            let mut from = self.places[&owner(self.f, node)];
+            if from == to {
+                continue;
+            }
+            if is_state(from) && is_state(to) {
+                let aside = Place { space: Space::Scratch, offset: self.scratch.take(from.len), len: from.len };
+                self.actions.push(Action::Copy { from, to: aside });
+                from = aside;
+            }
+            copies.push((from, to));
+        }
+        // What goes to slices of its own comes before what overwrites others' sources.
+        copies.sort_by_key(|&(_, to)| is_state(to));
+        self.actions.extend(copies.into_iter().map(|(from, to)| Action::Copy { from, to }));
+        for (node, to) in pending {
+            if let Kind::Const(bits) = self.f.graph().node(node).kind() {
+                self.actions.push(Action::Fill(to, f64::from_bits(bits)));
+            }
+        }
+    }
+
     /// The node's memory, which is taken from the workspace if it is no output.
-    fn claim(&mut self, id: NodeId) -> Place {
+    pub(super) fn claim(&mut self, id: NodeId) -> Place {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
         let len = self.size(id);
-        // Whole cache lines, so that neighbours do not share one.
-        let room = len.next_multiple_of(16);
-        let fit = self.free.iter().position(|&(_, free)| free >= room);
-        let offset = match fit {
-            Some(k) => {
-                let (offset, free) = self.free.swap_remove(k);
-                if free > room {
-                    self.free.push((offset + room, free - room));
-                }
-                offset
-            }
-            None => {
-                self.scratch += room;
-                self.scratch - room
-            }
+        let place = match self.once {
+            true => Place { space: Space::Kept, offset: self.kept.take(len), len },
+            false => Place { space: Space::Scratch, offset: self.scratch.take(len), len },
         };
-        let place = Place { space: Space::Scratch, offset, len };
         self.places.insert(id, place);
         place
     }
 
     /// Takes back what no later stage reads.
-    fn release(&mut self, k: usize, stage: &Stage) {
-        let mut done: Vec<NodeId> = reads(self.f, stage);
+    fn release(&mut self, k: usize, stage: &Stage, once: usize) {
+        let mut done: Vec<NodeId> = stage.reads(self.f);
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
@@ -269,12 +332,15 @@ impl Planner<'_> {
         done.sort_unstable();
         done.dedup();
         for node in done {
-            if self.last.get(&node).is_none_or(|&last| last <= k)
-                && let Some(&Place { space: Space::Scratch, offset, len }) = self.places.get(&node)
-            {
-                self.places.remove(&node);
-                self.free.push((offset, len.next_multiple_of(16)));
+            if self.last.get(&node).is_some_and(|&last| last > k) {
+                continue;
             }
+            match self.places.get(&node) {
+                Some(&Place { space: Space::Scratch, offset, len }) => self.scratch.give(offset, len),
+                Some(&Place { space: Space::Kept, offset, len }) if k < once => self.kept.give(offset, len),
+                _ => continue,
+            }
+            self.places.remove(&node);
         }
     }
 
@@ -340,95 +406,4 @@ impl Planner<'_> {
         let inner = axes.pop().map_or(1, |(len, _)| len);
         self.actions.push(Action::Loop(RunLoop { stage, places, inputs: looped.inputs.len(), inner, outer: axes }));
     }
-
-    fn library(&mut self, id: NodeId) {
-        let graph = self.f.graph();
-        let Kind::Array(op) = graph.node(id).kind() else { unreachable!("a library stage is an array operation") };
-        let operands: Vec<NodeId> = graph.operands(id).collect();
-        let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
-        let own = shape(id);
-        let first = operands.first().copied();
-        let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
-        let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
-        };
-        let index_len = |axis: usize, of: &[usize]| of[axis];
-        let to = self.claim(id);
-        let action = match op {
-            ArrayOp::Permute(order) => {
-                let dense = strides(&x_shape);
-                let strides = order.iter().map(|&k| dense[k] as isize).collect();
-                Action::Read { from: sources[0], places: Strided { lengths: own, strides, offset: 0 }, to }
-            }
-            ArrayOp::Slice(cuts) => Action::Read { from: sources[0], places: cut(&x_shape, cuts, &own), to },
-            ArrayOp::Place(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
-            ArrayOp::Concat(axis) => {
-                let mut start = 0;
-                for (&operand, from) in operands.iter().zip(sources) {
-                    let part = shape(operand);
-                    let mut places = Strided::contiguous(&own);
-                    places.offset = start * places.strides[*axis] as usize;
-                    start += part[*axis];
-                    places.lengths = part;
-                    self.actions.push(Action::Write { from, to, places, clear: false });
-                }
-                return;
-            }
-            ArrayOp::MatMul => {
-                let rank = own.len();
-                let (m, n) = (own[rank - 2], own[rank - 1]);
-                let k = x_shape[rank - 1];
-                let factor = |operand: NodeId, rows: usize, columns: usize| match matrix(self.f, operand).1 {
-                    true => (1, rows as isize),
-                    false => (columns as isize, 1),
-                };
-                let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
-                Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
-            }
-            ArrayOp::Gather(axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
-            }
-            ArrayOp::ScatterAdd(_, axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
-            }
-            ArrayOp::CumSum { axis, reverse } => {
-                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
-            }
-            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
-            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
-            ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
-                let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
-                let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
-                let dense = strides(&own);
-                kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
-                let largest = matches!(op, ArrayOp::MaxOf(_));
-                Action::Extreme { x: sources[0], to, lengths: x_shape, places, largest }
-            }
-            ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
-        };
-        debug_assert!(
-            graph.node(id).dtype() != DType::Mask
-                || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
-        );
-        self.actions.push(action);
-    }
-}
-
-/// The places that cuts leave of a shape.
-fn cut(of: &[usize], cuts: &[crate::op::Cut], left: &[usize]) -> Strided {
-    let dense = strides(of);
-    let mut places = Strided { lengths: left.to_vec(), ..Strided::default() };
-    for (cut, &stride) in cuts.iter().zip(&dense) {
-        let step = match cut {
-            crate::op::Cut::All => 1,
-            crate::op::Cut::Range { step, .. } => *step,
-        };
-        places.offset += cut.at(0) * stride;
-        places.strides.push(step * stride as isize);
-    }
-    places
 }

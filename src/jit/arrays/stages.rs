@@ -1,11 +1,12 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Builder, Function, Graph, InputGroup, Kind, NodeId, OutputGroup};
+use crate::graph::{Args, Builder, Function, Graph, InputGroup, Kind, Line, NodeId, OutputGroup, Signature};
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
 use rustc_hash::FxHashMap;
+use std::fmt;
 
 /// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
 /// shape broadcast.
@@ -26,8 +27,13 @@ pub(super) enum Stage {
 /// A loop nest over a shape, its innermost axis native.
 pub(super) struct Loop {
     pub(super) shape: Shape,
+    /// What it computes.
+    pub(super) nodes: Vec<NodeId>,
     pub(super) inputs: Vec<LoopInput>,
     pub(super) outputs: Vec<LoopOutput>,
+    /// The last step that reads an input, and the step that makes an output.
+    last_read: Vec<u32>,
+    made: Vec<u32>,
     pub(super) native: Native,
 }
 
@@ -44,10 +50,80 @@ pub(super) struct LoopOutput {
     pub(super) summed: Vec<usize>,
 }
 
+impl Stage {
+    /// The nodes whose memory is read.
+    pub(super) fn reads(&self, f: &Function) -> Vec<NodeId> {
+        match self {
+            Stage::Loop(looped) => looped.sources().map(|(_, source)| source.node).collect(),
+            Stage::Library(node) => {
+                let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
+                let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
+                f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+            }
+        }
+    }
+
+    /// Whether a node's memory is written.
+    pub(super) fn makes(&self, id: NodeId) -> bool {
+        match self {
+            Stage::Loop(looped) => looped.outputs.iter().any(|output| output.node == id),
+            Stage::Library(node) => *node == id,
+        }
+    }
+}
+
+impl Loop {
+    /// What is read of memory, by the number of the input.
+    fn sources(&self) -> impl Iterator<Item = (usize, Source)> {
+        self.inputs.iter().enumerate().filter_map(|(k, input)| match input {
+            LoopInput::Source(source) => Some((k, *source)),
+            LoopInput::Partial(_) => None,
+        })
+    }
+
+    /// Whether an output may be written to the memory of an input: every number is read before it is overwritten, and not again.
+    pub(super) fn may_overwrite(&self, output: NodeId, input: NodeId) -> bool {
+        let Some(k) = self.outputs.iter().position(|other| other.node == output) else { return false };
+        self.outputs[k].summed.is_empty()
+            && self
+                .sources()
+                .filter(|(_, source)| source.node == input)
+                .all(|(slot, source)| source.shape == self.shape && self.last_read[slot] <= self.made[k])
+    }
+}
+
+/// The stages, each with the nodes that it computes.
+impl fmt::Display for Stages {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{} {{", Signature(&self.f))?;
+        for (k, stage) in self.stages.iter().enumerate() {
+            let once = if k < self.once { "once: " } else { "" };
+            match stage {
+                Stage::Library(node) => writeln!(out, "  {once}{}", Line(&self.f, *node))?,
+                Stage::Loop(looped) => {
+                    write!(out, "  {once}loop over {}", looped.shape)?;
+                    for (k, output) in looped.outputs.iter().enumerate() {
+                        write!(out, "{} {}", if k == 0 { ", stores" } else { "," }, output.node)?;
+                    }
+                    writeln!(out, ":")?;
+                    for &node in &looped.nodes {
+                        writeln!(out, "    {}", Line(&self.f, node))?;
+                    }
+                }
+            }
+        }
+        out.write_str("}")
+    }
+}
+
 /// The stages of a function, in order.
 pub(super) struct Stages {
     pub(super) f: Function,
     pub(super) stages: Vec<Stage>,
+    /// How many of them, the first ones, depend on no input: they run once.
+    pub(super) once: usize,
+    /// Whether subnormal numbers are zeros to the loops.
+    pub(super) flush: bool,
 }
 
 /// Walks over places keep an index per axis on the stack.
@@ -63,6 +139,8 @@ struct Analysis<'f> {
     level: Vec<u32>,
     /// The first level that may read a node's value.
     ready: Vec<u32>,
+    /// Whether a node depends on no input.
+    once: Vec<bool>,
 }
 
 impl Stages {
@@ -73,10 +151,12 @@ impl Stages {
             return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
         }
         let analysis = Analysis::new(&f);
-        let mut groups: FxHashMap<(u32, Shape), Vec<NodeId>> = FxHashMap::default();
-        let mut order: Vec<(u32, Option<Shape>, Option<NodeId>)> = Vec::new();
+        // What depends on no input comes first.
+        type When = (bool, u32);
+        let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
+        let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
-            let level = analysis.level[id.index()];
+            let level = (!analysis.once[id.index()], analysis.level[id.index()]);
             match analysis.place(id) {
                 Place::Nowhere => {}
                 Place::Library => order.push((level, None, Some(id))),
@@ -91,6 +171,7 @@ impl Stages {
         }
         order.sort_by_key(|(level, ..)| *level);
         let mut stages = Vec::new();
+        let once = order.iter().filter(|(level, ..)| !level.0).count();
         for (level, shape, node) in order {
             stages.push(match (shape, node) {
                 (Some(shape), _) => Stage::Loop(Box::new(analysis.make_loop(shape, &groups[&(level, shape)], options)?)),
@@ -98,7 +179,12 @@ impl Stages {
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             });
         }
-        Ok(Stages { f, stages })
+        Ok(Stages { f, stages, once, flush: options.flush_subnormals })
+    }
+
+    /// Whether a node's value depends on no input, and is computed once.
+    pub(super) fn is_once(&self, id: NodeId) -> bool {
+        self.stages[..self.once].iter().any(|stage| stage.makes(id))
     }
 }
 
@@ -160,8 +246,11 @@ impl<'f> Analysis<'f> {
         }
         let mut is_output = vec![false; graph.len()];
         f.output_nodes().for_each(|id| is_output[id.index()] = true);
-        let mut analysis = Analysis { f, graph, users, is_output, level: vec![0; graph.len()], ready: vec![0; graph.len()] };
+        let n = graph.len();
+        let mut analysis = Analysis { f, graph, users, is_output, level: vec![0; n], ready: vec![0; n], once: vec![false; n] };
         for id in graph.ids() {
+            let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
+            analysis.once[id.index()] = !is_input && graph.operands(id).all(|operand| analysis.once[operand.index()]);
             let (level, ready) = analysis.levels(id);
             analysis.level[id.index()] = level;
             analysis.ready[id.index()] = ready;
@@ -173,14 +262,17 @@ impl<'f> Analysis<'f> {
     fn levels(&self, id: NodeId) -> (u32, u32) {
         let node = self.graph.node(id);
         let operands: Args = self.graph.operands(id).collect();
-        let ready = |operand: &NodeId| self.ready[operand.index()];
+        // What is computed once is there before all else.
+        let apart = |operand: NodeId| self.once[operand.index()] && !self.once[id.index()];
+        let ready = |operand: &NodeId| if apart(*operand) { 0 } else { self.ready[operand.index()] };
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
             Kind::Apply(_) => {
                 let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
+                    _ if apart(*operand) => 0,
                     Kind::Apply(_) if self.graph.node(*operand).shape() == node.shape() => self.level[operand.index()],
-                    Kind::Array(ArrayOp::Broadcast(_)) => self.ready[source(self.f, *operand).node.index()],
-                    _ => self.ready[operand.index()],
+                    Kind::Array(ArrayOp::Broadcast(_)) => ready(&source(self.f, *operand).node),
+                    _ => ready(operand),
                 };
                 let level = operands.iter().map(fused).max().unwrap_or(0);
                 (level, level + 1)
@@ -188,7 +280,7 @@ impl<'f> Analysis<'f> {
             Kind::Array(ArrayOp::Sum(_)) => {
                 let level = match self.graph.node(operands[0]).kind() {
                     Kind::Apply(_) => self.level[operands[0].index()],
-                    Kind::Array(ArrayOp::Broadcast(_)) => self.ready[source(self.f, operands[0]).node.index()],
+                    Kind::Array(ArrayOp::Broadcast(_)) => ready(&source(self.f, operands[0]).node),
                     _ => ready(&operands[0]),
                 };
                 (level, level + 1)
@@ -196,7 +288,7 @@ impl<'f> Analysis<'f> {
             Kind::Array(ArrayOp::Reshape(_)) => (0, ready(&operands[0])),
             // Of its own memory, if it needs any; whoever reads it broadcast asks its source.
             Kind::Array(ArrayOp::Broadcast(_)) => {
-                let level = self.ready[source(self.f, operands[0]).node.index()];
+                let level = ready(&source(self.f, operands[0]).node);
                 (level, level + 1)
             }
             Kind::Array(_) => {
@@ -212,7 +304,7 @@ impl<'f> Analysis<'f> {
 
     /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
     fn reads_memory(&self, id: NodeId, user: NodeId) -> bool {
-        let same_level = self.level[user.index()] == self.level[id.index()];
+        let same_level = self.level[user.index()] == self.level[id.index()] && self.once[user.index()] == self.once[id.index()];
         match self.graph.node(user).kind() {
             Kind::Apply(_) => !(self.in_loop(id) && same_level && self.graph.node(user).shape() == self.graph.node(id).shape()),
             Kind::Array(ArrayOp::Sum(_)) => !self.in_loop(id),
@@ -357,6 +449,14 @@ impl<'f> Analysis<'f> {
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying);
         let native = Native::new(&program, Some(&RowCall::new(&program, &rows)))?;
-        Ok(Loop { shape, inputs, outputs, native })
+        let mut last_read = vec![0; inputs.len()];
+        for (k, step) in program.steps.iter().enumerate() {
+            for &operand in step.operands() {
+                if let Kind::Input(slot) = program.steps[operand as usize].kind {
+                    last_read[slot as usize] = k as u32;
+                }
+            }
+        }
+        Ok(Loop { shape, nodes: members.to_vec(), inputs, outputs, last_read, made: program.outputs.to_vec(), native })
     }
 }
