@@ -150,7 +150,8 @@ pub(crate) fn count(n: usize, what: &str) -> String {
 pub(crate) fn unknown_name(what: &str, name: &str, known: &[&str]) -> Error {
     let close = known.iter().map(|other| (distance(name, other), other)).min().filter(|(d, _)| d * 2 < name.chars().count());
     let hint = close.map_or(String::new(), |(_, other)| format!(" (did you mean `{other}`?)"));
-    let known = if known.is_empty() { "there is none".into() } else { format!("the {what}s are {}", known.join(", ")) };
+    let plural = what.strip_suffix("is").map_or_else(|| format!("{what}s"), |stem| format!("{stem}es"));
+    let known = if known.is_empty() { "there is none".into() } else { format!("the {plural} are {}", known.join(", ")) };
     Error::here(Kind::Name, format!("no {what} is named `{name}`{hint}; {known}"))
 }
 

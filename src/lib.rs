@@ -8,6 +8,7 @@
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
 //! | training | [`optim::Optimizer`], [`optim::Rule`] |
 //! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
@@ -39,7 +40,8 @@ pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
-pub use graph::{Axes, Graph, InputGroup, Kind, Node, NodeId, OutputGroup};
+pub use graph::{Axes, Graph, InputGroup, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values};
+pub use graph::{cond, scan, while_loop, while_loop_at_most};
 pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report};
 pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
@@ -52,6 +54,8 @@ mod documentation {
     mod arrays {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/sequences.md")]
+    mod sequences {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }

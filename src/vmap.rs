@@ -3,6 +3,8 @@
 //! In: a [`Function`]. Out: a `Function` whose chosen inputs, and whose outputs, have one axis more. Elementwise operations stay as
 //! they are, by broadcasting; every array operation says here what an axis in front makes of it.
 
+mod control;
+
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput};
 use crate::op::{ArrayOp, Axis, Cut, DType, Real, Shape, Value};
@@ -54,7 +56,7 @@ impl Function {
         if self.graph().ids().any(|id| taken(self.graph().node(id).shape())) {
             return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
         }
-        let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+        let with_axis = |shape: Shape| with_axis(axis, shape);
         let inputs = self.inputs().iter().zip(&mapped);
         let inputs =
             inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
@@ -74,6 +76,11 @@ impl Function {
             None => f,
         }
     }
+}
+
+/// A shape with the axis in front.
+fn with_axis(axis: Axis, shape: Shape) -> Shape {
+    Shape::new(&[&[axis], shape.axes()].concat())
 }
 
 fn run(op: ArrayOp, args: &[Handle]) -> Handle {
@@ -97,7 +104,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
         let operands: Args = graph.operands(id).collect();
         let operands: smallvec::SmallVec<[Mapped; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
         let handles: smallvec::SmallVec<[Handle; 4]> = operands.iter().map(|x| x.value).collect();
-        let batched = operands.iter().any(|x| x.batched);
+        let mut batched = operands.iter().any(|x| x.batched);
         located.at(node.location());
         let value = match node.kind() {
             Kind::Input(slot) => {
@@ -114,6 +121,16 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
                 // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
                 op.apply(&handles)
             }
+            Kind::Control(nested) => match control::control(nested, &operands, axis) {
+                Ok((value, has_axis)) => {
+                    batched = has_axis;
+                    Value::Num(value)
+                }
+                Err(error) => {
+                    refused.get_or_insert_with(|| error.at(node.location()));
+                    Value::Num(control::nothing(node.shape(), axis))
+                }
+            },
             Kind::Array(op) if !batched => Expr::array(op, &handles),
             Kind::Array(op) => match array(op, &operands, axis, node.shape()) {
                 Ok(value) => value,
@@ -135,7 +152,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
 
 /// An array operation with the axis in front.
 fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> std::result::Result<Handle, &'static str> {
-    let with_axis = |shape: Shape| Shape::new(&[&[axis], shape.axes()].concat());
+    let with_axis = |shape: Shape| with_axis(axis, shape);
     let shift = |axes: &[usize]| axes.iter().map(|k| k + 1).collect::<Vec<_>>();
     let cuts = |cuts: &[Cut]| [&[Cut::All], cuts].concat();
     let x = operands[0];

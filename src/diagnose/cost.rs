@@ -42,6 +42,7 @@ impl Function {
                     op.name()
                 }
                 Kind::Array(op) => op.name(),
+                Kind::Control(nested) => nested.control.name(),
                 _ => continue,
             };
             *cost.counts.entry(name).or_default() += 1;

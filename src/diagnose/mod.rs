@@ -36,6 +36,7 @@ impl Function {
             Kind::Flag(b) => b.to_string(),
             Kind::Apply(op) => op.to_string(),
             Kind::Array(op) => op.to_string(),
+            Kind::Control(nested) => nested.control.name().into(),
         }
     }
 }

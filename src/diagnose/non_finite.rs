@@ -54,7 +54,7 @@ impl Function {
                 Kind::Input(slot) => Value::Num(self.width().round(x[slot as usize])),
                 Kind::Const(bits) => Value::Num(f64::from_bits(bits)),
                 Kind::Flag(b) => Value::Mask(b),
-                Kind::Array(op) => unreachable!("{op} in a function of single numbers"),
+                Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a function of single numbers"),
                 Kind::Apply(op) => crate::eval::constant(op, &operands(&values, id), self.width()),
             });
         }

@@ -132,7 +132,7 @@ impl<'f> Picture<'f> {
             let style = match self.f.graph().node(id).kind() {
                 Kind::Input(_) => ", style=bold",
                 Kind::Const(_) | Kind::Flag(_) => ", shape=plain",
-                Kind::Apply(_) | Kind::Array(_) => "",
+                Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => "",
             };
             out += &format!("  n{} [label=\"{}\"{style}];\n", id.index(), lines.join("\\n"));
         }
@@ -149,7 +149,7 @@ impl<'f> Picture<'f> {
             let (open, close) = match self.f.graph().node(id).kind() {
                 Kind::Input(_) => ("[", "]"),
                 Kind::Const(_) | Kind::Flag(_) => ("([", "])"),
-                Kind::Apply(_) | Kind::Array(_) => ("(", ")"),
+                Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => ("(", ")"),
             };
             out += &format!("  n{}{open}\"{}\"{close}\n", id.index(), lines.join("<br>"));
         }

@@ -3,7 +3,8 @@
 //! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
 //! build the derivative's graph, over numbers they differentiate at a point.
 
-use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
+use super::control::{Group, Groups};
+use crate::graph::{Args, Function, Graph, Kind, Located, NodeId, refuse};
 use crate::op::{Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
@@ -14,6 +15,7 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, Map<S>)>,
+    groups: Groups,
     tame: Vec<bool>,
 }
 
@@ -29,6 +31,7 @@ impl<'f, S: Real> Linear<'f, S> {
         let located = Located::new();
         let mut starts = Vec::with_capacity(graph.len() + 1);
         let mut edges = Vec::new();
+        let mut groups = Groups::default();
         for id in graph.ids() {
             starts.push(edges.len() as u32);
             let kind = graph.node(id).kind();
@@ -38,6 +41,10 @@ impl<'f, S: Real> Linear<'f, S> {
             }
             located.at(graph.node(id).location());
             let args: smallvec::SmallVec<[_; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
+            if let Kind::Control(nested) = kind {
+                active[id.index()] = groups.enter(graph, id, nested, &active);
+                continue;
+            }
             let mut add = |operand: NodeId, map: Map<S>| {
                 if active[operand.index()] {
                     edges.push((operand, map));
@@ -61,11 +68,15 @@ impl<'f, S: Real> Linear<'f, S> {
             }
         }
         starts.push(edges.len() as u32);
-        Linear { graph, values, starts, edges, tame: tame(graph) }
+        Linear { graph, values, starts, edges, groups, tame: tame(graph) }
     }
 
     pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, Map<S>)] {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
+    }
+
+    fn operands(&self, group: &Group) -> Vec<S> {
+        group.operands.iter().map(|operand| self.values[operand.index()].num()).collect()
     }
 
     /// Tangents of all nodes: tangent(node) = Σ over operands of edge · tangent(operand). `None` is a structural zero.
@@ -75,6 +86,15 @@ impl<'f, S: Real> Linear<'f, S> {
         tangents[..seeds.len()].copy_from_slice(seeds);
         for id in self.graph.ids().skip(seeds.len()) {
             located.at(self.graph.node(id).location());
+            if let Some(group) = self.groups.of(id) {
+                // All results at once, when the first is come to; a tangent that is there is not computed again.
+                if group.members[0].1 == id {
+                    let seeds: Vec<Option<S>> = group.operands.iter().map(|operand| tangents[operand.index()]).collect();
+                    let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
+                    pushed.into_iter().for_each(|(result, t)| tangents[result.index()] = Some(t));
+                }
+                continue;
+            }
             for (operand, map) in self.edges(id) {
                 if let Some(t) = tangents[operand.index()] {
                     accumulate(&mut tangents[id.index()], map.apply(t));
@@ -101,6 +121,23 @@ impl<'f, S: Real> Linear<'f, S> {
             branches.accumulate(&mut adjoints[id.index()], Adjoint { value, branch: EVERYWHERE, within: None });
         }
         for id in (0..adjoints.len()).rev().map(NodeId::new) {
+            if let Some(group) = self.groups.of(id) {
+                // All results at once, when the first is come to: no other is used before it.
+                if group.members[0].1 == id {
+                    located.at(self.graph.node(id).location());
+                    let given = |&(port, result): &(_, NodeId)| {
+                        let adjoint = adjoints.get(result.index()).copied().flatten()?;
+                        Some((port, branches.leave(adjoint, EVERYWHERE).value))
+                    };
+                    let given: FxHashMap<_, S> = group.members.iter().filter_map(given).collect();
+                    let pulled = if given.is_empty() { Ok(vec![]) } else { group.pull(&self.operands(group), &given) };
+                    for (operand, value) in pulled.unwrap_or_else(refused) {
+                        let term = Adjoint { value, branch: EVERYWHERE, within: None };
+                        branches.accumulate(&mut adjoints[operand.index()], term);
+                    }
+                }
+                continue;
+            }
             let Some(Adjoint { value, branch, within }) = adjoints[id.index()] else { continue };
             let node = self.graph.node(id);
             located.at(node.location());
@@ -138,6 +175,12 @@ impl<'f, S: Real> Linear<'f, S> {
     }
 }
 
+/// Nothing, and an error of the trace.
+fn refused<T>(error: crate::error::Error) -> Vec<T> {
+    refuse(error);
+    vec![]
+}
+
 /// The linear map of an edge.
 #[derive(Clone)]
 pub(super) enum Map<S: Real> {
@@ -167,6 +210,7 @@ fn tame(graph: &Graph) -> Vec<bool> {
         tame.push(match graph.node(id).kind() {
             Kind::Const(bits) => f64::from_bits(bits).is_finite(),
             Kind::Input(_) | Kind::Flag(_) => true,
+            Kind::Control(_) => false,
             Kind::Array(_) => graph.operands(id).all(|operand| tame[operand.index()]),
             Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
         });

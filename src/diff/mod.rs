@@ -3,6 +3,7 @@
 //! In: a [`Function`]. Out: a `Function` that computes derivatives. There are no rules here: the op table gives every
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
+mod control;
 mod linear;
 mod point;
 

@@ -1,10 +1,12 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
+use super::control::Nests;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
 use crate::schedule::Scalar;
 use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 
 /// Numbers in a shape, the last axis running fastest.
 ///
@@ -93,12 +95,7 @@ impl Function {
     /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
     #[track_caller]
     pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-        let mut run = Run { f: self, open: self.lengths_of(inputs)?, values: Vec::with_capacity(self.graph().len()) };
-        for id in self.graph().ids() {
-            let value = run.node(id, inputs)?;
-            run.values.push(value);
-        }
-        self.output_nodes().map(|id| Ok(run.values[id.index()].clone().num())).collect()
+        Run::new(self, self.lengths_of(inputs)?).all(inputs)
     }
 
     /// Checks inputs against their declarations, and learns the lengths of open axes from them.
@@ -136,10 +133,11 @@ impl<N, M> Either<N, M> {
     }
 }
 
-struct Run<'f, T> {
-    f: &'f Function,
-    open: Lengths,
+pub(super) struct Run<'f, T> {
+    pub(super) f: &'f Function,
+    pub(super) open: Lengths,
     values: Vec<Computed<T>>,
+    pub(super) nested: RefCell<Nests<T>>,
 }
 
 /// Checks an input against its declaration, and learns the lengths of open axes from it.
@@ -175,8 +173,26 @@ fn bind<T: Scalar>(f: &Function, open: &mut Lengths, slot: usize, input: &Array<
     Ok(())
 }
 
-impl<T: Scalar> Run<'_, T> {
-    fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
+impl<'f, T: Scalar> Run<'f, T> {
+    pub(super) fn new(f: &'f Function, open: Lengths) -> Self {
+        Run { f, open, values: Vec::with_capacity(f.graph().len()), nested: RefCell::default() }
+    }
+
+    /// The outputs.
+    pub(super) fn all(&mut self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+        for id in self.f.graph().ids() {
+            let value = self.node(id, inputs)?;
+            self.values.push(value);
+        }
+        self.f.output_nodes().map(|id| Ok(self.values[id.index()].clone().num())).collect()
+    }
+
+    /// A number's value.
+    pub(super) fn array_of(&self, id: NodeId) -> &Array<T> {
+        num(&self.values[id.index()])
+    }
+
+    pub(super) fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
         let length = |axis: &Axis| match *axis {
             Axis::Fixed(n) => Ok(n),
             Axis::Open(name) => self.open.get(name).copied().ok_or_else(|| {
@@ -198,6 +214,7 @@ impl<T: Scalar> Run<'_, T> {
                     self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
                 each(op, &operands, self.lengths(node.shape())?)
             }
+            Kind::Control(nested) => Either::Num(self.control(id, nested)?),
             Kind::Array(op) => {
                 let lengths = self.lengths(node.shape())?;
                 let operands: Vec<&Computed<T>> =

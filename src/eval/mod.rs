@@ -3,6 +3,7 @@
 //! Numbers interpret, duals differentiate forward, handles of a trace rebuild the graph there.
 
 mod arrays;
+mod control;
 
 pub use arrays::Array;
 pub(crate) use arrays::Lengths;
@@ -31,6 +32,11 @@ pub(crate) fn eval<S: Real>(graph: &Graph, inputs: &[S]) -> Vec<Value<S, S::Mask
                 located.at(node.location());
                 let args: smallvec::SmallVec<[_; 4]> = graph.operands(id).map(|operand| values[operand.index()]).collect();
                 S::array(op, &args)
+            }
+            Kind::Control(nested) => {
+                located.at(node.location());
+                let args: smallvec::SmallVec<[S; 8]> = graph.operands(id).map(|operand| values[operand.index()].num()).collect();
+                Value::Num(S::nested(&nested, &args))
             }
         };
         values.push(value);

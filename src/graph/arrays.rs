@@ -6,7 +6,7 @@ use super::{
     trace,
 };
 use crate::error::Kind as ErrorKind;
-use crate::op::{ArrayOp, Axis, Cut, Shape, Value, lit, select};
+use crate::op::{ArrayOp, Axis, Cut, DType, Shape, Value, lit, select};
 use std::{ops, panic::Location};
 
 /// Axes to reduce over: one (negative from the end), several, or `..` for all.
@@ -49,7 +49,12 @@ fn shape_error(at: &'static Location<'static>, message: String) -> Expr {
 impl Expr {
     /// The shape; that of a single number is empty.
     pub fn shape(self) -> Shape {
-        trace::shape(self)
+        trace::type_of(self).0
+    }
+
+    /// What it is: a number, or an index.
+    pub(crate) fn dtype(self) -> DType {
+        trace::type_of(self).1
     }
 
     /// The number of axes.

@@ -82,6 +82,11 @@ macro_rules! expr_arithmetic {
                 trace::array(op, args, Location::caller())
             }
             #[track_caller]
+            fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
+                let nested = op.downcast_ref().expect("the operation of a node");
+                trace::nested(*nested, args, Location::caller())
+            }
+            #[track_caller]
             fn array_transpose(self) -> Self {
                 self.t()
             }

@@ -347,6 +347,14 @@ impl Function {
         Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
     }
 
+    /// The function, with the marked inputs active and all but the marked outputs auxiliary; each is one value.
+    pub(crate) fn marked(&self, inputs: &[bool], outputs: &[bool]) -> Function {
+        let mut f = self.clone();
+        f.inputs.iter_mut().zip(inputs).for_each(|(group, &active)| group.active = active);
+        f.outputs.iter_mut().zip(outputs).for_each(|(y, &differentiated)| y.aux = !differentiated);
+        f
+    }
+
     /// The function without its auxiliary outputs.
     pub(crate) fn without_aux(&self) -> Function {
         let mut f = self.clone();
@@ -360,9 +368,9 @@ impl Function {
 
     /// Whether a value in it has axes.
     pub fn has_arrays(&self) -> bool {
-        self.graph
-            .ids()
-            .any(|id| self.graph.node(id).shape() != Shape::SCALAR || matches!(self.graph.node(id).kind(), Kind::Array(_)))
+        let node = |id| self.graph.node(id);
+        let shaped = |id| node(id).shape() != Shape::SCALAR || matches!(node(id).kind(), Kind::Array(_) | Kind::Control(_));
+        self.graph.ids().any(shaped)
     }
 
     #[track_caller]

@@ -3,24 +3,35 @@
 //! In: the user's closure. Out: a [`Function`], which owns its [`Graph`] and knows nothing of threads, code or machines.
 
 mod arrays;
+mod body;
+mod capture;
+mod control;
 mod expr;
 mod function;
+mod loops;
 mod node;
 mod parse;
+mod scan;
 mod signature;
 mod storage;
 mod structure;
 mod text;
 mod trace;
+mod values;
 
 pub use arrays::Axes;
+pub use control::Nested;
+pub(crate) use control::{Control, Flow, Port, Type, make_body, stacked, types_in, types_out};
 pub use expr::{Cond, Expr};
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};
+pub use loops::{cond, while_loop, while_loop_at_most};
 pub use node::{Kind, Node, NodeId, Width};
+pub use scan::{Scan, scan};
 pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
 pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};
 pub use structure::Structure;
 pub(crate) use text::{Line, Signature};
-pub(crate) use trace::Located;
+pub(crate) use trace::{Located, refuse};
+pub use values::Values;

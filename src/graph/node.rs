@@ -1,5 +1,6 @@
 //! What a node is.
 
+use super::control::Nested;
 use crate::op::{ArrayOp, DType, Op, Shape};
 use std::{fmt, panic::Location};
 
@@ -65,6 +66,8 @@ pub enum Kind {
     Apply(Op),
     /// An operation on whole arrays.
     Array(&'static ArrayOp),
+    /// A result of an operation with bodies: a scan, a loop, a choice.
+    Control(Nested),
 }
 
 impl Kind {

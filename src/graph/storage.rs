@@ -95,6 +95,12 @@ impl Graph {
                     return fail(id, "operands that do not fit the operation");
                 }
                 Kind::Array(_) => {}
+                Kind::Control(nested)
+                    if nested.control.infer(nested.port, &self.types(&operands)) != Ok((node.shape, node.dtype)) =>
+                {
+                    return fail(id, "operands that do not fit the operation's body");
+                }
+                Kind::Control(_) => {}
                 _ if !operands.is_empty() => return fail(id, "an operand too many"),
                 _ => {}
             }
@@ -139,6 +145,20 @@ impl Graph {
                 let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
                 map[id.index()] = new.push(node.kind, (node.shape, node.dtype), &args, node.at);
             }
+        }
+        (new, map)
+    }
+
+    /// The graph with late inputs behind the others and before all else, with what became of every old node.
+    pub(crate) fn inputs_first(&self) -> (Graph, Vec<NodeId>) {
+        let mut new = Graph::like(self);
+        let mut map = vec![NodeId(0); self.len()];
+        let is_input = |id: &NodeId| matches!(self.node(*id).kind, Kind::Input(_));
+        for id in self.ids().filter(is_input).chain(self.ids().filter(|id| !is_input(id))) {
+            let node = self.node(id);
+            let kind = if is_input(&id) { Kind::Input(new.len() as u32) } else { node.kind };
+            let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+            map[id.index()] = new.push(kind, (node.shape, node.dtype), &args, node.at);
         }
         (new, map)
     }
@@ -205,7 +225,11 @@ impl Builder {
 
     /// The next input, before any other node.
     pub(crate) fn input(&mut self, shape: Shape, dtype: DType) -> NodeId {
-        let slot = self.graph.len() as u32;
+        self.late_input(self.graph.len() as u32, shape, dtype)
+    }
+
+    /// An input that is found to be needed while other nodes are there already; see [`Graph::inputs_first`].
+    pub(crate) fn late_input(&mut self, slot: u32, shape: Shape, dtype: DType) -> NodeId {
         self.graph.push(Kind::Input(slot), (shape, dtype), &[], None)
     }
 }
@@ -233,5 +257,6 @@ fn type_of(graph: &Graph, kind: Kind, args: &[NodeId]) -> (Shape, DType) {
             (shaped.map_or(Shape::SCALAR, |node| node.shape), op.result())
         }
         Kind::Array(op) => op.infer(&graph.types(args)).unwrap_or_else(|e| panic!("{op}: {e}")),
+        Kind::Control(nested) => nested.control.result(nested.port),
     }
 }

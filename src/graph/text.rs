@@ -127,6 +127,7 @@ impl fmt::Display for Line<'_> {
             Kind::Flag(b) => write!(out, "flag {b}"),
             Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
             Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
+            Kind::Control(nested) => write!(out, "{nested}{}", Operands(f, id)),
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A thread has a stack of them (a trace may be taken inside another), and handles say which one they belong to.
 
+use super::capture::Captures;
+use super::control::Nested;
 use super::expr::{Cond, Expr};
 use super::node::{Kind, NodeId, Width};
 use super::storage::{Args, Builder, Graph};
@@ -16,18 +18,20 @@ use std::{
 
 type Place = &'static Location<'static>;
 
-struct Trace {
-    id: u32,
+pub(super) struct Trace {
+    pub(super) id: u32,
     width: Width,
-    builder: Builder,
+    pub(super) builder: Builder,
+    /// For the trace of a body: what it takes from the traces around.
+    pub(super) captures: Option<Captures>,
     error: Option<Error>,
     /// While a graph is rebuilt, the line that made the node at hand; otherwise the caller's line is taken.
     at: Option<Option<Place>>,
 }
 
 #[derive(Default)]
-struct Stack {
-    live: Vec<Trace>,
+pub(super) struct Stack {
+    pub(super) live: Vec<Trace>,
     /// Where the last traces were taken, to name a stale handle's origin.
     past: VecDeque<(u32, Place)>,
 }
@@ -110,6 +114,7 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
             let width = stack.live.last().map_or(Width::F64, |trace| trace.width);
             return fold(op, &known, width);
         }
+        let args = &*stack.import(args);
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
         let mut ids: Args = args.iter().map(|&x| trace.operand(x, op.name(), at)).collect();
         if !trace.conform(op, &mut ids, at) {
@@ -125,6 +130,7 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
 /// Applies an array operation to handles, in the innermost trace of this thread.
 pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
+        let args = &*stack.import(args);
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
         let ids: Args = args.iter().map(|&x| trace.operand(x, op.name(), at)).collect();
         let types = trace.builder.graph().types(&ids);
@@ -141,12 +147,54 @@ pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place)
     })
 }
 
-/// The shape of a handle's value.
-pub(super) fn shape(x: Expr) -> Shape {
-    STACK.with_borrow(|stack| match (x, stack.live.last()) {
-        (Expr::Node { trace, id }, Some(live)) if trace == live.id => live.builder.graph().node(id).shape(),
-        _ => Shape::SCALAR,
+/// A result of an operation with bodies, in the innermost trace of this thread.
+pub(super) fn nested(op: Nested, args: &[Expr], at: Place) -> Expr {
+    STACK.with_borrow_mut(|stack| {
+        let args: Vec<Value<Expr, Cond>> = args.iter().map(|&x| Value::Num(x)).collect();
+        let args = &*stack.import(&args);
+        let name = op.control.name();
+        let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, name, args, at) };
+        let mut ids: Args = args.iter().map(|&x| trace.operand(x, name, at)).collect();
+        for (id, (shape, _)) in ids.iter_mut().zip(op.control.operands()) {
+            // A known number fits every shape.
+            if shape != Shape::SCALAR && trace.builder.graph().node(*id).kind().is_known() {
+                *id = trace.builder.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[*id], Some(at));
+            }
+        }
+        let types = trace.builder.graph().types(&ids);
+        if let Err(reason) = op.control.infer(op.port, &types) {
+            trace.fail(ErrorKind::Shape, at, format!("{name}: {reason}"));
+            return Expr::Const(f64::NAN);
+        }
+        let at = trace.at.unwrap_or(Some(at));
+        let id = trace.builder.intern(Kind::Control(op), &ids, at);
+        Expr::Node { trace: trace.id, id }
     })
+}
+
+/// The shape and kind of a handle's value.
+pub(super) fn type_of(x: Expr) -> (Shape, DType) {
+    STACK.with_borrow(|stack| match x {
+        Expr::Node { trace, id } => match stack.live.iter().rev().find(|live| live.id == trace) {
+            Some(live) => (live.builder.graph().node(id).shape(), live.builder.graph().node(id).dtype()),
+            None => (Shape::SCALAR, DType::Float),
+        },
+        Expr::Const(_) => (Shape::SCALAR, DType::Float),
+    })
+}
+
+/// The width of the innermost trace of this thread, if one is live.
+pub(super) fn width() -> Option<Width> {
+    STACK.with_borrow(|stack| stack.live.last().map(|trace| trace.width))
+}
+
+/// Records an error of the innermost trace.
+pub(crate) fn refuse(error: Error) {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(trace) = stack.live.last_mut() {
+            trace.error.get_or_insert(error);
+        }
+    });
 }
 
 /// Records that an array method was asked for something impossible.
@@ -208,9 +256,18 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn open(width: Width, at: Place) -> Session {
+        Session::push(width, at, None)
+    }
+
+    /// A trace of a body, which may use handles of the traces around it.
+    pub(super) fn open_body(width: Width, at: Place) -> Session {
+        Session::push(width, at, Some(Captures::default()))
+    }
+
+    fn push(width: Width, at: Place, captures: Option<Captures>) -> Session {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         STACK.with_borrow_mut(|stack| {
-            stack.live.push(Trace { id, width, builder: Builder::default(), error: None, at: None });
+            stack.live.push(Trace { id, width, builder: Builder::default(), captures, error: None, at: None });
             if stack.past.len() == REMEMBERED {
                 stack.past.pop_front();
             }
@@ -230,7 +287,14 @@ impl Session {
 
     /// The nodes of the results.
     pub(crate) fn outputs(&self, results: &[Expr], at: Place) -> Vec<NodeId> {
-        self.with(|trace| results.iter().map(|&x| trace.number(x, "the function's result", at)).collect())
+        let results: Vec<Value<Expr, Cond>> = results.iter().map(|&x| Value::Num(x)).collect();
+        let results = STACK.with_borrow_mut(|stack| stack.import(&results));
+        self.with(|trace| results.iter().map(|&x| trace.operand(x, "the function's result", at)).collect())
+    }
+
+    /// What a body takes from the trace around it, with the shapes and kinds.
+    pub(super) fn captured(&self) -> Vec<(Expr, (Shape, DType))> {
+        self.with(|trace| trace.captures.as_ref().map_or(vec![], |captures| captures.list(trace.builder.graph())))
     }
 
     /// The trace cannot become a function. What went wrong first is what is told.

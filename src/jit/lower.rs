@@ -289,7 +289,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
                     v
                 }
             },
-            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
+            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
             Kind::Apply(_) => {
                 let local = if self.range.contains(&k) { self.local[k - self.range.start] } else { None };
                 let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());

@@ -97,6 +97,13 @@ macro_rules! define_real {
                 let _ = args;
                 unreachable!("{op}: numbers have no axes")
             }
+            /// A result of an operation with bodies, which belong to graphs.
+            #[doc(hidden)]
+            #[track_caller]
+            fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
+                let _ = (op, args);
+                unreachable!("a function of single numbers has no bodies")
+            }
             /// The value with its last two axes exchanged.
             #[doc(hidden)]
             #[track_caller]

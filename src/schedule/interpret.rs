@@ -47,7 +47,7 @@ fn run<T: Scalar>(steps: &[Step], range: std::ops::Range<usize>, values: &mut [V
             Kind::Input(slot) => Value::Num(input(slot as usize)),
             Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
             Kind::Flag(b) => Value::Mask(b),
-            Kind::Array(op) => unreachable!("{op} in a program of single numbers"),
+            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
             Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
         };
     }

@@ -72,7 +72,7 @@ impl Function {
                     let simple = rewriter.make(op, args, FUEL);
                     rewriter.shaped(simple, node.shape())
                 }
-                Kind::Array(_) => new.intern(node.kind(), args, node.location()),
+                Kind::Array(_) | Kind::Control(_) => new.intern(node.kind(), args, node.location()),
                 kind => new.intern(kind, &[], node.location()),
             }
         });

@@ -14,9 +14,18 @@ pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
     shape.axes().iter().map(length).collect()
 }
 
-/// The lengths of the open axes, from those of the slices.
-pub(super) fn open_lengths(f: &Function, slices: &[usize]) -> Result<Lengths> {
+/// The lengths of the open axes, from those that are given and those of the slices.
+pub(super) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usize]) -> Result<Lengths> {
     let mut open = Lengths::default();
+    for &(name, len) in given {
+        let axes = f.inputs().iter().flat_map(|group| group.shape().axes());
+        let names = axes.filter_map(|axis| if let Axis::Open(name) = axis { Some(*name) } else { None });
+        let names: Vec<&'static str> = names.collect();
+        let Some(known) = names.iter().find(|known| **known == name) else {
+            return Err(crate::error::unknown_name("open axis", name, &names));
+        };
+        open.insert(known, len);
+    }
     let fail = |name: &str, shape: Shape, len: usize, why: String| {
         let message = format!("the input `{name}` is declared as {shape} and has {len} numbers{why}");
         Err(Error::new(ErrorKind::Shape, message))

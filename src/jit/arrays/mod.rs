@@ -5,6 +5,7 @@
 //! copied. Code does not depend on lengths: where axes are open, a plan with addresses and counts is made for the
 //! lengths at hand and kept.
 
+mod control;
 mod lengths;
 mod library;
 mod memory;
@@ -73,7 +74,25 @@ impl CompiledArrays {
     /// # Errors
     /// If a length or the width does not fit, an index is out of range, or the largest of no numbers is asked for.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
-        self.code.call(Slices { state: &mut [], inputs, outputs })
+        self.call_with(&[], inputs, outputs)
+    }
+
+    /// As [`CompiledArrays::call_into`], with lengths of open axes that the slices alone do not tell: of an input `x[n,t]` only the
+    /// product is known.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x[n,t]"], |[x]| x.sum(1))?.compile_arrays()?;
+    /// let mut y = [0.0; 2];
+    /// f.call_with(&[("n", 2)], &[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]], &mut [&mut y])?;
+    /// assert_eq!(y, [6.0, 15.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CompiledArrays::call_into`]; if no input has an open axis of such a name.
+    pub fn call_with<T: Scalar>(&self, lengths: &[(&str, usize)], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        self.code.call(lengths, Slices { state: &mut [], inputs, outputs })
     }
 
     /// What compiling took and gave.
@@ -120,7 +139,8 @@ impl CompiledArrays {
             results.push(vec![T::default(); len]);
         }
         let slices: Vec<&[T]> = joined.iter().map(Vec::as_slice).collect();
-        self.call_into(&slices, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>())?;
+        let known: Vec<(&str, usize)> = open.into_iter().collect();
+        self.call_with(&known, &slices, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>())?;
         let mut numbers = results.into_iter().flatten();
         let array = |shape: Vec<usize>| Array::new(&shape, numbers.by_ref().take(shape.iter().product()).collect());
         shapes.into_iter().map(array).collect()

@@ -1,5 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
+use super::control::RunControl;
 use super::lengths::lengths;
 use super::memory::Arena;
 use super::moves::{Along, Strided, strides};
@@ -44,6 +45,7 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    Control(Box<RunControl>),
     Read {
         from: Place,
         places: Strided,
@@ -148,7 +150,8 @@ pub(super) struct Planner<'a> {
 }
 
 impl Plan {
-    pub(super) fn new(stages: &Stages, updates: &Updates, open: &Lengths) -> Plan {
+    /// `once` is how many of the first stages run once only.
+    pub(super) fn new(stages: &Stages, once: usize, updates: &Updates, open: &Lengths) -> Plan {
         let f = &stages.f;
         let mut planner = Planner {
             f,
@@ -166,25 +169,26 @@ impl Plan {
                 planner.last.insert(node, k);
             }
         }
-        let pending = planner.outputs(stages, updates);
+        let pending = planner.outputs(stages, once, updates);
         // What a later stage reads of the values that are computed once is kept, as is what is copied to an output.
         for &(node, _) in &pending {
             planner.last.insert(owner(f, node), stages.stages.len());
         }
-        let mut once = Vec::new();
+        let mut first = Vec::new();
         for (k, stage) in stages.stages.iter().enumerate() {
-            if k == stages.once {
-                once = std::mem::take(&mut planner.actions);
+            if k == once {
+                first = std::mem::take(&mut planner.actions);
             }
-            planner.once = k < stages.once;
+            planner.once = k < once;
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
+                Stage::Control(control) => planner.control(k, control),
             }
-            planner.release(k, stage, stages.once);
+            planner.release(k, stage, once);
         }
-        if stages.stages.len() == stages.once {
-            once = std::mem::take(&mut planner.actions);
+        if stages.stages.len() == once {
+            first = std::mem::take(&mut planner.actions);
         }
         planner.once = false;
         planner.copy_out(pending);
@@ -195,13 +199,17 @@ impl Plan {
         let rest = |all: &[usize], taken: &dyn Fn(usize) -> bool| {
             all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
         };
-        let addresses = |action: &Action| if let Action::Loop(run) = action { run.places.len() } else { 0 };
-        let table = once.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
+        let addresses = |action: &Action| match action {
+            Action::Loop(run) => run.places.len(),
+            Action::Control(run) => run.table(),
+            _ => 0,
+        };
+        let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
         Plan {
             state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
             inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
             outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),
-            once,
+            once: first,
             actions: planner.actions,
             scratch: planner.scratch.size(),
             kept: planner.kept.size(),
@@ -234,7 +242,7 @@ impl Planner<'_> {
     }
 
     /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
-    fn outputs(&mut self, stages: &Stages, updates: &Updates) -> Vec<(NodeId, Place)> {
+    fn outputs(&mut self, stages: &Stages, once: usize, updates: &Updates) -> Vec<(NodeId, Place)> {
         let mut pending = Vec::new();
         let mut others = 0;
         for (g, group) in self.f.outputs().iter().enumerate() {
@@ -254,7 +262,10 @@ impl Planner<'_> {
                 let known = self.f.graph().node(id).kind().is_known();
                 let overwritten = update.map(|u| NodeId::new(self.f.inputs()[updates[u].1].range().start + k));
                 // An output that is computed once may not lie in a slice of one call.
-                let elsewhere = known || owner(self.f, id) != id || self.places.contains_key(&id) || stages.is_once(id);
+                let elsewhere = known
+                    || owner(self.f, id) != id
+                    || self.places.contains_key(&id)
+                    || stages.stages[..once].iter().any(|stage| stage.makes(id));
                 if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
                     pending.push((id, place));
                 } else {
@@ -313,13 +324,27 @@ impl Planner<'_> {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let len = self.size(id);
-        let place = match self.once {
-            true => Place { space: Space::Kept, offset: self.kept.take(len), len },
-            false => Place { space: Space::Scratch, offset: self.scratch.take(len), len },
-        };
+        let place = self.borrow(self.size(id));
         self.places.insert(id, place);
         place
+    }
+
+    /// Some of the workspace, or of what is kept where that is computed.
+    pub(super) fn borrow(&mut self, len: usize) -> Place {
+        let (space, arena) = match self.once {
+            true => (Space::Kept, &mut self.kept),
+            false => (Space::Scratch, &mut self.scratch),
+        };
+        Place { space, offset: arena.take(len), len }
+    }
+
+    /// Takes back what was borrowed.
+    pub(super) fn give_back(&mut self, Place { space, offset, len }: Place) {
+        match space {
+            Space::Scratch => self.scratch.give(offset, len),
+            Space::Kept => self.kept.give(offset, len),
+            Space::Input(_) | Space::Output(_) | Space::State(_) => unreachable!("slices are not borrowed"),
+        }
     }
 
     /// Takes back what no later stage reads.
@@ -328,6 +353,7 @@ impl Planner<'_> {
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
+            Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
         }
         done.sort_unstable();
         done.dedup();
@@ -336,8 +362,8 @@ impl Planner<'_> {
                 continue;
             }
             match self.places.get(&node) {
-                Some(&Place { space: Space::Scratch, offset, len }) => self.scratch.give(offset, len),
-                Some(&Place { space: Space::Kept, offset, len }) if k < once => self.kept.give(offset, len),
+                Some(&place @ Place { space: Space::Scratch, .. }) => self.give_back(place),
+                Some(&place @ Place { space: Space::Kept, .. }) if k < once => self.give_back(place),
                 _ => continue,
             }
             self.places.remove(&node);

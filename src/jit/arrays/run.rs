@@ -30,6 +30,8 @@ const PLANS: usize = 8;
 
 /// A plan, and the values that depend on no input.
 struct Ready {
+    /// The lengths of open axes that were given.
+    given: Vec<(String, usize)>,
     plan: Plan,
     kept: Vec<u64>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Slices<'a, 'b, 'c, T> {
 }
 
 /// A call: slices, and memory of its own.
-struct Call<'s, 'a, 'b, 'c, T> {
+pub(super) struct Call<'s, 'a, 'b, 'c, T> {
     slices: &'s mut Slices<'a, 'b, 'c, T>,
     scratch: *mut T,
     kept: *mut T,
@@ -52,12 +54,14 @@ struct Call<'s, 'a, 'b, 'c, T> {
 }
 
 impl Ready {
-    fn fits<T>(&self, slices: &Slices<T>) -> bool {
+    fn fits<T>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
         let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
             lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
         };
         same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
             && same(&self.plan.state, &mut slices.state.iter().map(|slice| slice.len()))
+            && self.given.len() == given.len()
+            && self.given.iter().zip(given).all(|((name, len), other)| (name.as_str(), *len) == *other)
     }
 }
 
@@ -88,7 +92,7 @@ impl ArrayCode {
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
             Stage::Loop(looped) => Some(&looped.native),
-            Stage::Library(_) => None,
+            Stage::Library(_) | Stage::Control(_) => None,
         });
         Report::of_arrays(natives, self.time)
     }
@@ -105,16 +109,21 @@ impl ArrayCode {
         self.stages.f.outputs().iter().enumerate().filter(move |(k, _)| !is_update(*k)).map(|(_, group)| group)
     }
 
-    pub(super) fn call<T: Scalar>(&self, mut slices: Slices<T>) -> Result<()> {
+    pub(super) fn act_all<T: Scalar>(&self, plan: &Plan, call: &mut Call<T>) -> Result<()> {
+        plan.actions.iter().try_for_each(|action| self.act(action, call))
+    }
+
+    /// A call, with the lengths of open axes that the slices do not tell.
+    pub(super) fn call<T: Scalar>(&self, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
         let f = &self.stages.f;
         if T::WIDTH != f.width() {
             return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
         }
         let other;
         let ready: &Ready = match self.first.get() {
-            Some(first) if first.fits(&slices) => first,
+            Some(first) if first.fits(given, &slices) => first,
             _ => {
-                other = self.other_plan(&slices)?;
+                other = self.other_plan(given, &slices)?;
                 &other
             }
         };
@@ -134,16 +143,16 @@ impl ArrayCode {
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
             let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast() };
-            plan.actions.iter().try_for_each(|action| self.act(action, &mut call))
+            self.act_all(plan, &mut call)
         })
     }
 
     /// A plan for lengths that are not those of the first call.
     #[cold]
-    fn other_plan<T: Scalar>(&self, slices: &Slices<T>) -> Result<Arc<Ready>> {
+    fn other_plan<T: Scalar>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
         {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(at) = others.iter().position(|ready| ready.fits(slices)) {
+            if let Some(at) = others.iter().position(|ready| ready.fits(given, slices)) {
                 others[..=at].rotate_right(1);
                 return Ok(others[0].clone());
             }
@@ -161,14 +170,14 @@ impl ArrayCode {
                 *len = others.next().unwrap_or(0);
             }
         }
-        let plan = Plan::new(&self.stages, &self.updates, &open_lengths(f, &lengths)?);
+        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open_lengths(f, given, &lengths)?);
         let mut kept = vec![0u64; words::<T>(plan.kept)];
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
         let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table };
         plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
-        let ready = Arc::new(Ready { plan, kept });
+        let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             others.truncate(PLANS - 1);
@@ -217,6 +226,10 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Control(run) => {
+                let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
+                run.run(stage, call)?;
+            }
             Action::Read { from, places, to } => call.with([*from], *to, |[from], to| moves::read(from, places, to)),
             Action::Write { from, to, places, clear } => call.with([*from], *to, |[from], to| {
                 if *clear {
@@ -322,8 +335,38 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         base.wrapping_add(place.offset)
     }
 
+    pub(super) fn copy(&mut self, from: Place, to: Place) {
+        if from != to {
+            self.with([from], to, |[from], to| to.copy_from_slice(from));
+        }
+    }
+
+    /// A call of a body, with places of this call as its inputs, outputs and workspace.
+    pub(super) fn within<R>(
+        &mut self,
+        inputs: &[Place],
+        outputs: &[Place],
+        scratch: Place,
+        f: impl FnOnce(&mut Call<T>) -> R,
+    ) -> R {
+        let lend = |(address, len): (*mut T, usize)| {
+            // SAFETY: as in `with`: the plan keeps what a body reads apart from what it writes, and both apart from its workspace.
+            unsafe { std::slice::from_raw_parts(address.cast_const(), len) }
+        };
+        let lend_mut = |(address, len): (*mut T, usize)| {
+            // SAFETY: as above.
+            unsafe { std::slice::from_raw_parts_mut(address, len) }
+        };
+        let inputs: smallvec::SmallVec<[&[T]; 16]> = inputs.iter().map(|&place| lend((self.address(place), place.len))).collect();
+        let mut outputs: smallvec::SmallVec<[&mut [T]; 16]> =
+            outputs.iter().map(|&place| lend_mut((self.address(place), place.len))).collect();
+        let (scratch, kept, table) = (self.address(scratch), self.kept, self.table);
+        let mut slices = Slices { state: &mut [], inputs: &inputs, outputs: &mut outputs };
+        f(&mut Call { slices: &mut slices, scratch, kept, table })
+    }
+
     /// Lends the numbers at some places to be read, and those at another to be written.
-    fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
+    pub(super) fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
         let sources = from.map(|place| (self.address(place), place.len));
         let target = self.address(to);
         // SAFETY: the plan keeps places within their slices, and what an action reads apart from what it writes: live values of

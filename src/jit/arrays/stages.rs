@@ -1,7 +1,8 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
+use super::control::ControlStage;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Builder, Function, Graph, InputGroup, Kind, Line, NodeId, OutputGroup, Signature};
+use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, Line, NodeId, OutputGroup, Port, Signature};
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
@@ -22,6 +23,8 @@ pub(super) enum Stage {
     Loop(Box<Loop>),
     /// An operation of a library, or a copy, into the node's memory.
     Library(NodeId),
+    /// An operation with bodies.
+    Control(ControlStage),
 }
 
 /// A loop nest over a shape, its innermost axis native.
@@ -60,6 +63,7 @@ impl Stage {
                 let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
                 f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
             }
+            Stage::Control(control) => control.reads(f),
         }
     }
 
@@ -68,6 +72,7 @@ impl Stage {
         match self {
             Stage::Loop(looped) => looped.outputs.iter().any(|output| output.node == id),
             Stage::Library(node) => *node == id,
+            Stage::Control(control) => control.members.iter().any(|&(_, node)| node == id),
         }
     }
 }
@@ -100,6 +105,11 @@ impl fmt::Display for Stages {
             let once = if k < self.once { "once: " } else { "" };
             match stage {
                 Stage::Library(node) => writeln!(out, "  {once}{}", Line(&self.f, *node))?,
+                Stage::Control(control) => {
+                    for (_, node) in &control.members {
+                        writeln!(out, "  {once}{}", Line(&self.f, *node))?;
+                    }
+                }
                 Stage::Loop(looped) => {
                     write!(out, "  {once}loop over {}", looped.shape)?;
                     for (k, output) in looped.outputs.iter().enumerate() {
@@ -154,12 +164,20 @@ impl Stages {
         // What depends on no input comes first.
         type When = (bool, u32);
         let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
+        let mut nested: FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>> = FxHashMap::default();
         let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
             let level = (!analysis.once[id.index()], analysis.level[id.index()]);
             match analysis.place(id) {
                 Place::Nowhere => {}
                 Place::Library => order.push((level, None, Some(id))),
+                Place::Control(control, port) => {
+                    let members = nested.entry((control, graph.operands(id).collect())).or_default();
+                    if members.is_empty() {
+                        order.push((level, None, Some(id)));
+                    }
+                    members.push((port, id));
+                }
                 Place::Loop(shape) => {
                     let members = groups.entry((level, shape)).or_default();
                     if members.is_empty() {
@@ -175,16 +193,18 @@ impl Stages {
         for (level, shape, node) in order {
             stages.push(match (shape, node) {
                 (Some(shape), _) => Stage::Loop(Box::new(analysis.make_loop(shape, &groups[&(level, shape)], options)?)),
-                (None, Some(id)) => Stage::Library(id),
+                (None, Some(id)) => match graph.node(id).kind() {
+                    Kind::Control(op) => {
+                        let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
+                        let members = members.expect("the first of the results stands for all");
+                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                    }
+                    _ => Stage::Library(id),
+                },
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             });
         }
         Ok(Stages { f, stages, once, flush: options.flush_subnormals })
-    }
-
-    /// Whether a node's value depends on no input, and is computed once.
-    pub(super) fn is_once(&self, id: NodeId) -> bool {
-        self.stages[..self.once].iter().any(|stage| stage.makes(id))
     }
 }
 
@@ -193,6 +213,7 @@ enum Place {
     Nowhere,
     Library,
     Loop(Shape),
+    Control(&'static Control, Port),
 }
 
 /// Whether a permutation exchanges the last two axes.
@@ -291,7 +312,7 @@ impl<'f> Analysis<'f> {
                 let level = ready(&source(self.f, operands[0]).node);
                 (level, level + 1)
             }
-            Kind::Array(_) => {
+            Kind::Array(_) | Kind::Control(_) => {
                 let level = operands.iter().map(ready).max().unwrap_or(0);
                 (level, level + 1)
             }
@@ -347,6 +368,7 @@ impl<'f> Analysis<'f> {
                 }
             }
             Kind::Array(_) => Place::Library,
+            Kind::Control(op) => Place::Control(op.control, op.port),
         }
     }
 

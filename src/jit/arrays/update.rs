@@ -94,7 +94,7 @@ impl CompiledUpdate {
     /// # Errors
     /// As [`CompiledArrays::call_into`].
     pub fn call_into<T: Scalar>(&self, updated: &mut [&mut [T]], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
-        self.code.call(Slices { state: updated, inputs, outputs })
+        self.code.call(&[], Slices { state: updated, inputs, outputs })
     }
 }
 

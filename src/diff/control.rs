@@ -1,0 +1,341 @@
+//! Derivatives of operations with bodies, which are such operations again: forward mode carries tangents beside the values;
+//! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Control, Expr, Flow, Function, Graph, Nested, NodeId, Port, Type, make_body, types_in, types_out};
+use crate::op::{DType, Real, lit};
+use rustc_hash::FxHashMap;
+use std::panic::Location;
+
+/// An operation with bodies in a graph, and the nodes of its results.
+pub(super) struct Group {
+    pub(super) control: &'static Control,
+    pub(super) operands: Vec<NodeId>,
+    pub(super) members: Vec<(Port, NodeId)>,
+    /// Which operands depend on an active input.
+    active: Vec<bool>,
+    at: &'static Location<'static>,
+}
+
+/// The operations with bodies of a graph, by the nodes of their results. Fills in which results are active, given what is so far.
+#[derive(Default)]
+pub(super) struct Groups {
+    all: Vec<Group>,
+    of: FxHashMap<NodeId, usize>,
+    known: FxHashMap<(*const Control, Vec<NodeId>), usize>,
+}
+
+impl Groups {
+    /// Enters a node; whether its value depends on an active input.
+    #[track_caller]
+    pub(super) fn enter(&mut self, graph: &Graph, id: NodeId, nested: Nested, active: &[bool]) -> bool {
+        let operands: Vec<NodeId> = graph.operands(id).collect();
+        let all = &mut self.all;
+        let at = *self.known.entry((std::ptr::from_ref(nested.control), operands.clone())).or_insert_with(|| {
+            all.push(Group {
+                control: nested.control,
+                active: operands.iter().map(|operand| active[operand.index()]).collect(),
+                operands,
+                members: vec![],
+                at: graph.node(id).location().unwrap_or_else(Location::caller),
+            });
+            all.len() - 1
+        });
+        let group = &mut self.all[at];
+        group.members.push((nested.port, id));
+        self.of.insert(id, at);
+        graph.node(id).dtype() == DType::Float && group.flow(&group.active).reaches(nested.control, nested.port)
+    }
+
+    /// The operation that a node is a result of.
+    pub(super) fn of(&self, id: NodeId) -> Option<&Group> {
+        self.of.get(&id).map(|&at| &self.all[at])
+    }
+}
+
+fn apply<S: Real>(control: &'static Control, port: Port, operands: &[S]) -> S {
+    S::nested(&Nested { control, port }, operands)
+}
+
+/// The members of a list that are marked.
+fn chosen<T: Copy>(list: &[T], marked: &[bool]) -> Vec<T> {
+    list.iter().zip(marked).filter(|(_, marked)| **marked).map(|(&x, _)| x).collect()
+}
+
+/// The place of a number among those that are marked.
+fn place(marked: &[bool], k: u32) -> u32 {
+    marked[..k as usize].iter().filter(|marked| **marked).count() as u32
+}
+
+impl Group {
+    /// What depends on marked operands, numbers only.
+    fn flow(&self, marked: &[bool]) -> Flow {
+        let mut flow = self.control.flow(marked);
+        let body = self.control.body();
+        let numbers = |types: Vec<Type>, marks: &mut Vec<bool>| {
+            marks.iter_mut().zip(types).for_each(|(mark, (_, dtype))| *mark &= dtype == DType::Float);
+        };
+        numbers(types_in(body), &mut flow.inputs);
+        numbers(types_out(body), &mut flow.outputs);
+        flow
+    }
+
+    /// The tangents of the results, from those of the operands.
+    pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>]) -> Result<Vec<(NodeId, S)>> {
+        let marked: Vec<bool> = tangents.iter().map(Option::is_some).collect();
+        let flow = self.flow(&marked);
+        if !flow.outputs.contains(&true) {
+            return Ok(vec![]);
+        }
+        let tangents: Vec<S> = tangents.iter().map(|t| t.unwrap_or(lit(0.0))).collect();
+        let (types, width) = (types_in(self.control.body()), self.control.body().width());
+        let derivative = |body: &Function| body.marked(&flow.inputs, &flow.outputs).jvp();
+        let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
+        let call = |f: &Function, args: Vec<Expr>| f.eval(&args).expect("as many as the body takes");
+        // Values of each part, then the tangents of those of them that are active.
+        let parts = |list: &[usize]| -> Vec<(usize, usize)> { list.windows(2).map(|w| (w[0], w[1])).collect() };
+        let interleave = |bounds: &[usize]| -> Vec<Type> {
+            let with = |(a, b): (usize, usize)| [&types[a..b], &chosen(&types[a..b], &flow.inputs[a..b])].concat();
+            parts(bounds).into_iter().flat_map(with).collect()
+        };
+        let operands = |bounds: &[usize], values: &[S], tangents: &[S]| -> Vec<S> {
+            let with = |(a, b): (usize, usize)| [&values[a..b], &chosen(&tangents[a..b], &flow.inputs[a..b])].concat();
+            parts(bounds).into_iter().flat_map(with).collect()
+        };
+        // Arguments in the order of the derivative: all values, then all tangents.
+        let apart = |bounds: &[usize], args: &[Expr]| -> (Vec<Expr>, Vec<Expr>) {
+            let (mut rest, mut values, mut tangents) = (args, vec![], vec![]);
+            for (a, b) in parts(bounds) {
+                let (own, more) = rest.split_at(b - a);
+                let (t, more) = more.split_at(flow.inputs[a..b].iter().filter(|m| **m).count());
+                values.extend_from_slice(own);
+                tangents.extend_from_slice(t);
+                rest = more;
+            }
+            (values, tangents)
+        };
+        let outputs = self.control.body().output_len();
+        // The results likewise: those that are carried, their tangents, the others, theirs.
+        let results = |carries: usize, results: Vec<Expr>| -> Vec<Expr> {
+            let (values, tangents) = results.split_at(outputs);
+            let (first, rest) = tangents.split_at(flow.outputs[..carries].iter().filter(|m| **m).count());
+            [&values[..carries], first, &values[carries..], rest].concat()
+        };
+        let (control, operands) = match self.control {
+            Control::Choice { bodies } => {
+                let bounds = [0, types.len()];
+                let body = |body: &Function| {
+                    let d = derivative(body)?;
+                    make(&interleave(&bounds), &|args| call(&d, args.to_vec()))
+                };
+                let bodies = [body(&bodies[0])?, body(&bodies[1])?];
+                let operands = [&values[..1], &operands(&bounds, &values[1..], &tangents[1..])].concat();
+                (Control::Choice { bodies }, operands)
+            }
+            Control::While { condition, body, carries } => {
+                let bounds = [0, *carries, types.len()];
+                let d = derivative(body)?;
+                let types = interleave(&bounds);
+                let body = make(&types, &|args| {
+                    let (values, tangents) = apart(&bounds, args);
+                    results(*carries, call(&d, [values, tangents].concat()))
+                })?;
+                let condition = make(&types, &|args| call(condition, apart(&bounds, args).0))?;
+                let carries = carries + place(&flow.inputs, *carries as u32) as usize;
+                (Control::While { condition, body, carries }, operands(&bounds, values, &tangents))
+            }
+            Control::Scan { body, carries, xs, length, reverse } => {
+                let bounds = [0, *carries, carries + xs, types.len()];
+                let d = derivative(body)?;
+                let body = make(&interleave(&bounds), &|args| {
+                    let (values, tangents) = apart(&bounds, args);
+                    results(*carries, call(&d, [values, tangents].concat()))
+                })?;
+                let count = |a: usize, b: usize| flow.inputs[a..b].iter().filter(|m| **m).count();
+                let (more, more_xs) = (count(0, *carries), count(*carries, carries + xs));
+                let (length, reverse) = (*length, *reverse);
+                let control = Control::Scan { body, carries: carries + more, xs: xs + more_xs, length, reverse };
+                (control, operands(&bounds, values, &tangents))
+            }
+        };
+        let control = control.intern();
+        let tangent = |&(port, id): &(Port, NodeId)| {
+            let carries = match self.control {
+                Control::Scan { carries, .. } | Control::While { carries, .. } => *carries,
+                Control::Choice { .. } => outputs,
+            };
+            let of = match port {
+                Port::Final(k) => Port::Final(carries as u32 + place(&flow.outputs, k)),
+                Port::Carried(k) => Port::Carried(carries as u32 + place(&flow.inputs, k)),
+                Port::Each(k) => Port::Each((outputs - carries) as u32 + place(&flow.outputs[carries..], k)),
+            };
+            (id, apply(control, of, &operands))
+        };
+        let reached =
+            |(port, _): &&(Port, NodeId)| flow.reaches(self.control, *port) && self.control.result(*port).1 == DType::Float;
+        Ok(self.members.iter().filter(reached).map(tangent).collect())
+    }
+
+    /// Adds to the operands' adjoints, given those of the results.
+    pub(super) fn pull<S: Real>(&self, values: &[S], adjoints: &FxHashMap<Port, S>) -> Result<Vec<(NodeId, S)>> {
+        let flow = self.flow(&self.active);
+        let width = self.control.body().width();
+        match self.control {
+            Control::While { .. } => Err(Error::new(
+                ErrorKind::Unsupported,
+                "reverse mode through while_loop, whose number of steps is not known: use while_loop_at_most, scan, or jvp",
+            )
+            .at(Some(self.at))),
+            Control::Choice { bodies } => {
+                let types = types_in(&bodies[0]);
+                let wanted: Vec<bool> = (0..flow.outputs.len() as u32).map(|k| adjoints.contains_key(&Port::Final(k))).collect();
+                let wanted: Vec<bool> = wanted.iter().zip(&flow.outputs).map(|(&a, &b)| a && b).collect();
+                if !wanted.contains(&true) || !flow.inputs.contains(&true) {
+                    return Ok(vec![]);
+                }
+                let results = types_out(&bodies[0]);
+                let all = [&types[..], &chosen(&results, &wanted)].concat();
+                let body = |body: &Function| {
+                    let d = body.marked(&flow.inputs, &wanted).vjp()?;
+                    make_body(width, &all, self.at, |args| {
+                        d.eval(args).expect("as many as the body takes").split_off(results.len())
+                    })
+                };
+                let control = Control::Choice { bodies: [body(&bodies[0])?, body(&bodies[1])?] }.intern();
+                let cotangents =
+                    (0..wanted.len() as u32).filter_map(|k| adjoints.get(&Port::Final(k)).filter(|_| wanted[k as usize]));
+                let operands: Vec<S> = values.iter().chain(cotangents).copied().collect();
+                let active = chosen(&self.operands[1..], &flow.inputs);
+                let adjoint = |(k, id): (usize, NodeId)| (id, apply(control, Port::Final(k as u32), &operands));
+                Ok(active.into_iter().enumerate().map(adjoint).collect())
+            }
+            Control::Scan { body, carries, xs, length, reverse } => {
+                let reached = |port: &Port| flow.reaches(self.control, *port);
+                if !adjoints.keys().any(reached) {
+                    return Ok(vec![]);
+                }
+                let backward = Backward::new(self, body, &flow, *carries, *xs, adjoints)?;
+                let (control, kept) = backward.control(*length, !reverse, self.at)?;
+                Ok(backward.run(self, control.intern(), &kept, values, adjoints))
+            }
+        }
+    }
+}
+
+/// The scan that goes back over another's steps. It carries the adjoints of what was carried, and sums of the adjoints of what
+/// is shared; it reads what was carried and read, and the adjoints of what was kept; it keeps the adjoints of what was read.
+struct Backward {
+    carries: usize,
+    xs: usize,
+    types: Vec<Type>,
+    inputs: Vec<bool>,
+    /// Which outputs of the body, followed by values that it was given to carry, have an adjoint at every step.
+    each: Vec<Port>,
+    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to its results and the adjoints.
+    vjp: Function,
+    outputs: usize,
+}
+
+impl Backward {
+    fn new<S>(
+        group: &Group,
+        body: &Function,
+        flow: &Flow,
+        carries: usize,
+        xs: usize,
+        adjoints: &FxHashMap<Port, S>,
+    ) -> Result<Self> {
+        let types = types_in(body);
+        let kept = (body.output_len() - carries) as u32;
+        let ports = (0..kept).map(Port::Each).chain((0..carries as u32).map(Port::Carried));
+        let each: Vec<Port> = ports.filter(|port| adjoints.contains_key(port) && flow.reaches(group.control, *port)).collect();
+        // What a step was given to carry is a result of the step, too.
+        let extended = make_body(body.width(), &types, group.at, |args| {
+            let results = body.eval(args).expect("as many as the body takes");
+            let more = each.iter().map(|port| match *port {
+                Port::Each(k) => results[carries + k as usize],
+                Port::Carried(k) | Port::Final(k) => args[k as usize],
+            });
+            results[..carries].iter().copied().chain(more).collect()
+        })?;
+        let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
+        wanted.extend(each.iter().map(|_| true));
+        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?;
+        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp, outputs: extended.output_len() })
+    }
+
+    fn active(&self, a: usize, b: usize) -> usize {
+        self.inputs[a..b].iter().filter(|m| **m).count()
+    }
+
+    /// The operation, and which of the forward body's inputs it reads.
+    fn control(&self, length: crate::op::Axis, reverse: bool, at: &'static Location<'static>) -> Result<(Control, Vec<bool>)> {
+        let (nc, n) = (self.carries, self.types.len());
+        let shared = nc + self.xs;
+        let state =
+            [chosen(&self.types[..nc], &self.inputs[..nc]), chosen(&self.types[shared..], &self.inputs[shared..])].concat();
+        let carried = self.active(0, nc);
+        let cotangents: Vec<Type> = {
+            let inputs = types_in(&self.vjp);
+            inputs[n + carried..].to_vec()
+        };
+        let make = |used: &[bool]| {
+            let (read, rest) = (chosen(&self.types[..shared], &used[..shared]), chosen(&self.types[shared..], &used[shared..]));
+            let all = [&state[..], &read, &cotangents, &rest].concat();
+            make_body(self.vjp.width(), &all, at, |args| {
+                let (state, args) = args.split_at(state.len());
+                let (read, args) = args.split_at(read.len());
+                let (cotangents, rest) = args.split_at(cotangents.len());
+                let mut given = read.iter().chain(rest).copied();
+                let primal = used.iter().map(|used| if *used { given.next().expect("one for each") } else { lit(0.0) });
+                let args: Vec<Expr> = primal.chain(state[..carried].iter().copied()).chain(cotangents.iter().copied()).collect();
+                let adjoints = self.vjp.eval(&args).expect("as many as the body takes").split_off(self.outputs);
+                let (of_state, adjoints) = adjoints.split_at(carried);
+                let (of_read, of_shared) = adjoints.split_at(self.active(nc, shared));
+                let sums = state[carried..].iter().zip(of_shared).map(|(&sum, &more)| sum + more);
+                of_state.iter().copied().chain(sums).chain(of_read.iter().copied()).collect()
+            })
+        };
+        // What the adjoint does not need is not kept: it is 0 in the place of a value of any shape that nobody reads.
+        let live = self.vjp.graph().reachable(self.vjp.outputs()[self.outputs..].iter().flat_map(|y| y.nodes().iter().copied()));
+        let used: Vec<bool> = live[..n].to_vec();
+        let body = make(&used)?;
+        let xs = used[..shared].iter().filter(|u| **u).count() + cotangents.len();
+        Ok((Control::Scan { body, carries: state.len(), xs, length, reverse }, used))
+    }
+
+    fn run<S: Real>(
+        &self,
+        group: &Group,
+        control: &'static Control,
+        used: &[bool],
+        values: &[S],
+        adjoints: &FxHashMap<Port, S>,
+    ) -> Vec<(NodeId, S)> {
+        let (nc, shared) = (self.carries, self.carries + self.xs);
+        let carried = self.active(0, nc);
+        let mut operands: Vec<S> = Vec::new();
+        let adjoint = |port: Port| adjoints.get(&port).copied().unwrap_or(lit(0.0));
+        operands.extend((0..nc).filter(|&k| self.inputs[k]).map(|k| adjoint(Port::Final(k as u32))));
+        operands.extend((0..self.active(shared, self.types.len())).map(|_| lit::<S>(0.0)));
+        operands.extend((0..nc).filter(|&k| used[k]).map(|k| apply(group.control, Port::Carried(k as u32), values)));
+        operands.extend(chosen(&values[nc..shared], &used[nc..shared]));
+        operands.extend(self.each.iter().map(|&port| adjoint(port)));
+        operands.extend(chosen(&values[shared..], &used[shared..]));
+        let state = carried + self.active(shared, self.types.len());
+        let mut results = Vec::new();
+        for (k, &id) in group.operands.iter().enumerate().filter(|&(k, _)| self.inputs[k]) {
+            let port = match k {
+                _ if k < nc => Port::Final(place(&self.inputs, k as u32)),
+                _ if k < shared => Port::Each(place(&self.inputs[nc..], (k - nc) as u32)),
+                _ => Port::Final((carried + place(&self.inputs[shared..], (k - shared) as u32) as usize) as u32),
+            };
+            debug_assert!(!matches!(port, Port::Final(k) if k as usize >= state));
+            // An operand may depend on no active input though what it starts does.
+            if group.active[k] {
+                results.push((id, apply(control, port, &operands)));
+            }
+        }
+        results
+    }
+}

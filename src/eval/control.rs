@@ -1,0 +1,99 @@
+//! Loops and choices by interpretation: the reference.
+
+use super::arrays::{Array, Run};
+use crate::error::Result;
+use crate::graph::{Control, Function, Nested, NodeId, Port, stacked};
+use crate::schedule::Scalar;
+use std::{collections::HashMap, rc::Rc};
+
+/// The results of operations with bodies, which several nodes stand for: by operation and operands.
+pub(super) type Nests<T> = HashMap<(*const Control, Vec<NodeId>), Rc<Results<T>>>;
+
+/// Per carried value, result of a choice, or value that steps keep; and what steps were given to carry.
+#[derive(Default)]
+pub(super) struct Results<T> {
+    last: Vec<Array<T>>,
+    each: Vec<Array<T>>,
+    carried: Vec<Array<T>>,
+}
+
+impl<T: Scalar> Run<'_, T> {
+    pub(super) fn control(&self, id: NodeId, nested: Nested) -> Result<Array<T>> {
+        let operands: Vec<NodeId> = self.f.graph().operands(id).collect();
+        let key = (std::ptr::from_ref(nested.control), operands);
+        let known = self.nested.borrow().get(&key).cloned();
+        let results = match known {
+            Some(results) => results,
+            None => {
+                let arrays = key.1.iter().map(|&operand| self.array_of(operand).clone()).collect();
+                let results = Rc::new(self.compute(nested.control, arrays)?);
+                self.nested.borrow_mut().insert(key, results.clone());
+                results
+            }
+        };
+        Ok(match nested.port {
+            Port::Final(k) => &results.last[k as usize],
+            Port::Each(k) => &results.each[k as usize],
+            Port::Carried(k) => &results.carried[k as usize],
+        }
+        .clone())
+    }
+
+    fn body(&self, body: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+        Run::new(body, self.open.clone()).all(inputs)
+    }
+
+    fn compute(&self, control: &Control, operands: Vec<Array<T>>) -> Result<Results<T>> {
+        match control {
+            Control::Choice { bodies: [holds, fails] } => {
+                let body = if operands[0].data()[0] != T::default() { holds } else { fails };
+                Ok(Results { last: self.body(body, &operands[1..])?, ..Results::default() })
+            }
+            Control::While { condition, body, carries } => {
+                let mut state = operands;
+                while self.body(condition, &state)?[0].data()[0] != T::default() {
+                    let next = self.body(body, &state)?;
+                    state.splice(..carries, next);
+                }
+                state.truncate(*carries);
+                Ok(Results { last: state, ..Results::default() })
+            }
+            Control::Scan { body, carries, xs, length, reverse } => {
+                let n = self.lengths(stacked(*length, crate::op::Shape::SCALAR))?[0];
+                let (carries, xs) = (*carries, *xs);
+                let mut state: Vec<Array<T>> = operands[..carries].to_vec();
+                let stack = |port: fn(u32) -> Port, count: usize| {
+                    let empty = |k: usize| {
+                        let shape = self.lengths(control.result(port(k as u32)).0)?;
+                        let data = vec![T::default(); shape.iter().product()];
+                        Array::new(shape, data)
+                    };
+                    (0..count).map(empty).collect::<Result<Vec<_>>>()
+                };
+                let mut carried = stack(Port::Carried, carries)?;
+                let mut each = stack(Port::Each, body.output_len() - carries)?;
+                let put = |to: &mut Array<T>, t: usize, from: &Array<T>| {
+                    let len = from.data().len();
+                    to.data_mut()[t * len..][..len].copy_from_slice(from.data());
+                };
+                for step in 0..n {
+                    let t = if *reverse { n - 1 - step } else { step };
+                    carried.iter_mut().zip(&state).for_each(|(to, from)| put(to, t, from));
+                    let slice = |x: &Array<T>| {
+                        let len = x.data().len() / n;
+                        Array::new(&x.shape()[1..], x.data()[t * len..][..len].to_vec())
+                    };
+                    let mut inputs = state;
+                    for x in &operands[carries..carries + xs] {
+                        inputs.push(slice(x)?);
+                    }
+                    inputs.extend_from_slice(&operands[carries + xs..]);
+                    let mut next = self.body(body, &inputs)?;
+                    each.iter_mut().zip(next.split_off(carries)).for_each(|(to, from)| put(to, t, &from));
+                    state = next;
+                }
+                Ok(Results { last: state, each, carried })
+            }
+        }
+    }
+}

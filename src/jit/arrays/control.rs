@@ -1,0 +1,241 @@
+//! Operations with bodies in native code. A body is compiled once, as a function of arrays; a plan for the lengths at hand says
+//! where its values are, and it runs on the memory of the function around it.
+
+use super::plan::{Action, Place, Plan, Planner, Space};
+use super::run::{ArrayCode, Call};
+use super::stages::owner;
+use crate::error::Result;
+use crate::graph::{Control, Function, Kind, NodeId, Port, stacked};
+use crate::op::Shape;
+use crate::schedule::{Options, Scalar};
+use smallvec::SmallVec;
+
+/// A stage: the nodes of the results, and the bodies.
+pub(super) struct ControlStage {
+    pub(super) control: &'static Control,
+    pub(super) members: Vec<(Port, NodeId)>,
+    pub(super) bodies: Vec<ArrayCode>,
+}
+
+impl ControlStage {
+    pub(super) fn new(control: &'static Control, members: Vec<(Port, NodeId)>, options: Options) -> Result<Self> {
+        let bodies = control.bodies().into_iter().map(|body| ArrayCode::new(body, options)).collect::<Result<_>>()?;
+        Ok(ControlStage { control, members, bodies })
+    }
+
+    /// The nodes whose memory it reads; what is known has none.
+    pub(super) fn reads(&self, f: &Function) -> Vec<NodeId> {
+        let known = |id: &NodeId| f.graph().node(*id).kind().is_known();
+        f.graph().operands(self.members[0].1).filter(|id| !known(id)).map(|id| owner(f, id)).collect()
+    }
+}
+
+/// A run over the lengths at hand.
+pub(super) struct RunControl {
+    pub(super) stage: usize,
+    plans: Vec<Plan>,
+    /// The bodies' workspace.
+    scratch: Place,
+    operands: Vec<Place>,
+    steps: usize,
+    /// Where what is carried in the end goes.
+    last: Vec<Place>,
+    /// For what is carried: memory for every other step's, or for what every step was given.
+    carried: Vec<Carried>,
+    /// Where what every step keeps goes: for all steps, or for one that the next overwrites.
+    each: Vec<(Place, bool)>,
+}
+
+enum Carried {
+    Turns([Place; 2]),
+    Kept(Place),
+}
+
+impl Planner<'_> {
+    pub(super) fn control(&mut self, at: usize, stage: &ControlStage) {
+        let open = self.open;
+        let operands: Vec<NodeId> = self.f.graph().operands(stage.members[0].1).collect();
+        let mut borrowed = Vec::new();
+        let mut operand_places = Vec::new();
+        for id in operands {
+            operand_places.push(match self.f.graph().node(id).kind() {
+                Kind::Const(bits) => {
+                    let place = self.borrow(1);
+                    self.actions.push(Action::Fill(place, f64::from_bits(bits)));
+                    borrowed.push(place);
+                    place
+                }
+                _ => self.places[&owner(self.f, id)],
+            });
+        }
+        let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), 0, &[], open)).collect();
+        let size = |shape: Shape| super::lengths::lengths(shape, open).iter().product::<usize>();
+        // The one number more is a condition's.
+        let scratch = self.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0) + 1);
+        borrowed.push(scratch);
+        let mut place_of = |this: &mut Self, port: Port, len: usize| {
+            let member = stage.members.iter().find(|(other, _)| *other == port);
+            match member {
+                Some(&(_, id)) => (this.claim(id), true),
+                None => {
+                    let place = this.borrow(len);
+                    borrowed.push(place);
+                    (place, false)
+                }
+            }
+        };
+        let body = stage.control.body();
+        let results = crate::graph::types_out(body);
+        let (steps, carries) = match stage.control {
+            Control::Scan { length, carries, .. } => (size(stacked(*length, Shape::SCALAR)), *carries),
+            Control::While { carries, .. } => (0, *carries),
+            Control::Choice { .. } => (0, results.len()),
+        };
+        let mut last = Vec::new();
+        let mut carried = Vec::new();
+        let mut each = Vec::new();
+        for (k, &(shape, _)) in results.iter().enumerate() {
+            let len = size(shape);
+            if k >= carries {
+                each.push(place_of(self, Port::Each((k - carries) as u32), len));
+                continue;
+            }
+            last.push(place_of(self, Port::Final(k as u32), len).0);
+            let kept = Port::Carried(k as u32);
+            carried.push(match stage.control {
+                Control::Choice { .. } => continue,
+                _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0).0),
+                _ => {
+                    let turns = [self.borrow(len), self.borrow(len)];
+                    Carried::Turns(turns)
+                }
+            });
+        }
+        borrowed.extend(carried.iter().flat_map(|carried| match carried {
+            Carried::Turns(places) => places.to_vec(),
+            Carried::Kept(_) => vec![],
+        }));
+        self.actions.push(Action::Control(Box::new(RunControl {
+            stage: at,
+            plans,
+            scratch,
+            operands: operand_places,
+            steps,
+            last,
+            carried,
+            each,
+        })));
+        borrowed.into_iter().for_each(|place| self.give_back(place));
+    }
+}
+
+/// The k-th of `n` parts.
+fn part(place: Place, n: usize, k: usize) -> Place {
+    let len = place.len / n.max(1);
+    Place { offset: place.offset + k * len, len, ..place }
+}
+
+impl RunControl {
+    /// Room for the addresses that the bodies' loops take.
+    pub(super) fn table(&self) -> usize {
+        self.plans.iter().map(|plan| plan.table).max().unwrap_or(0)
+    }
+
+    pub(super) fn run<T: Scalar>(&self, stage: &ControlStage, call: &mut Call<T>) -> Result<()> {
+        match stage.control {
+            Control::Choice { .. } => {
+                let holds = call.with([self.operands[0]], nowhere(), |[holds], _| holds[0] != T::default());
+                self.body(stage, usize::from(!holds), &self.operands[1..], &self.last, call)
+            }
+            Control::While { carries, .. } => {
+                let (mut now, shared) =
+                    (SmallVec::<[Place; 16]>::from_slice(&self.operands[..*carries]), &self.operands[*carries..]);
+                let mut odd = false;
+                loop {
+                    let inputs: SmallVec<[Place; 16]> = now.iter().chain(shared).copied().collect();
+                    let flag = self.flag();
+                    self.body(stage, 0, &inputs, &[flag], call)?;
+                    if !call.with([flag], nowhere(), |[flag], _| flag[0] != T::default()) {
+                        break;
+                    }
+                    let next: SmallVec<[Place; 16]> = self.carried.iter().map(|carried| carried.turn(odd)).collect();
+                    self.body(stage, 1, &inputs, &next, call)?;
+                    now = next;
+                    odd = !odd;
+                }
+                now.iter().zip(&self.last).for_each(|(from, to)| call.copy(*from, *to));
+                Ok(())
+            }
+            Control::Scan { carries, xs, reverse, .. } => self.scan(stage, *carries, *xs, *reverse, call),
+        }
+    }
+
+    fn scan<T: Scalar>(&self, stage: &ControlStage, carries: usize, xs: usize, reverse: bool, call: &mut Call<T>) -> Result<()> {
+        let n = self.steps;
+        let (init, rest) = self.operands.split_at(carries);
+        let (xs, shared) = rest.split_at(xs);
+        if n == 0 {
+            init.iter().zip(&self.last).for_each(|(from, to)| call.copy(*from, *to));
+            return Ok(());
+        }
+        let at = |step: usize| if reverse { n - 1 - step } else { step };
+        let mut now: SmallVec<[Place; 16]> = SmallVec::new();
+        for (&from, carried) in init.iter().zip(&self.carried) {
+            now.push(match carried {
+                Carried::Turns(_) => from,
+                Carried::Kept(all) => {
+                    let to = part(*all, n, at(0));
+                    call.copy(from, to);
+                    to
+                }
+            });
+        }
+        for step in 0..n {
+            let t = at(step);
+            let mut inputs: SmallVec<[Place; 16]> = now.clone();
+            inputs.extend(xs.iter().map(|&x| part(x, n, t)));
+            inputs.extend_from_slice(shared);
+            let mut outputs: SmallVec<[Place; 16]> = SmallVec::new();
+            for (carried, &last) in self.carried.iter().zip(&self.last) {
+                outputs.push(match carried {
+                    _ if step + 1 == n => last,
+                    Carried::Turns(_) => carried.turn(step % 2 == 1),
+                    Carried::Kept(all) => part(*all, n, at(step + 1)),
+                });
+            }
+            now = outputs.clone();
+            outputs.extend(self.each.iter().map(|&(place, all)| if all { part(place, n, t) } else { place }));
+            self.body(stage, 0, &inputs, &outputs, call)?;
+        }
+        Ok(())
+    }
+
+    /// One number at the end of the workspace.
+    fn flag(&self) -> Place {
+        Place { offset: self.scratch.offset + self.scratch.len - 1, len: 1, ..self.scratch }
+    }
+
+    fn body<T: Scalar>(
+        &self,
+        stage: &ControlStage,
+        k: usize,
+        inputs: &[Place],
+        outputs: &[Place],
+        call: &mut Call<T>,
+    ) -> Result<()> {
+        call.within(inputs, outputs, self.scratch, |call| stage.bodies[k].act_all(&self.plans[k], call))
+    }
+}
+
+impl Carried {
+    fn turn(&self, odd: bool) -> Place {
+        match self {
+            Carried::Turns(places) => places[usize::from(odd)],
+            Carried::Kept(_) => unreachable!("only a scan keeps what it carries"),
+        }
+    }
+}
+
+fn nowhere() -> Place {
+    Place { space: Space::Scratch, offset: 0, len: 0 }
+}

@@ -1,0 +1,156 @@
+//! Operations with bodies over a new leading axis: their bodies are mapped.
+
+use super::{Mapped, run, spread, walk, with_axis};
+use crate::error::{Error, Result};
+use crate::graph::{Control, Expr, Function, Nested, Port, Type, make_body, types_in, types_out};
+use crate::op::{ArrayOp, Axis, DType, Real, Shape, Value, lit, select};
+use std::panic::Location;
+
+/// A result over the axis, and whether it has it; or why there is none.
+pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result<(Expr, bool)> {
+    let Nested { control, port } = nested;
+    let values: Vec<Expr> = operands.iter().map(|x| x.value.num()).collect();
+    let mut marked: Vec<bool> = operands.iter().map(|x| x.batched).collect();
+    let apply = |control: Control, operands: &[Expr]| Expr::nested(&Nested { control: control.intern(), port }, operands);
+    if !marked.contains(&true) {
+        return Ok((Expr::nested(&nested, &values), false));
+    }
+    match control {
+        Control::Choice { bodies } if marked[0] => {
+            let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis));
+            let (holds, fails) = (results.next().expect("two")?, results.next().expect("two")?);
+            let Port::Final(k) = port else { unreachable!("a choice has no other results") };
+            let [a, b] = [holds[k as usize], fails[k as usize]];
+            Ok((chosen("cond", values[0], a, b)?, true))
+        }
+        Control::Choice { bodies: [holds, fails] } => {
+            let flow = control.flow(&marked);
+            let mapped = |body| mapped(body, &flow.inputs, &flow.outputs, axis);
+            let made = Control::Choice { bodies: [mapped(holds)?, mapped(fails)?] };
+            Ok((apply(made, &values), flow.reaches(control, port)))
+        }
+        Control::While { condition, body, carries } => {
+            let at = Location::caller();
+            let mut flow = control.flow(&marked);
+            // Samples that stop earlier than others are left as they are from there on.
+            let apart = condition_varies(condition, &flow.inputs);
+            if apart {
+                marked[..*carries].fill(true);
+                flow = control.flow(&marked);
+            }
+            let types = types(&types_in(body), &flow.inputs, axis);
+            let carried: Vec<Expr> = spread_marked(operands, &flow.inputs[..*carries], axis);
+            let operands = [&carried[..], &values[*carries..]].concat();
+            if !apart {
+                let made = Control::While {
+                    condition: mapped(condition, &flow.inputs, &[false], axis)?,
+                    body: mapped(body, &flow.inputs, &flow.outputs, axis)?,
+                    carries: *carries,
+                };
+                return Ok((apply(made, &operands), flow.reaches(control, port)));
+            }
+            let mut problem = None;
+            let width = body.width();
+            let any = make_body(width, &types, at, |args| {
+                let each = keep(&mut problem, outputs(condition, args, &flow.inputs, axis), 1);
+                vec![select(each[0].ne(lit(0.0)), Expr::from(1.0), lit(0.0)).sum(..)]
+            })?;
+            let step = make_body(width, &types, at, |args| {
+                let holds = keep(&mut problem, outputs(condition, args, &flow.inputs, axis), 1)[0];
+                let next = keep(&mut problem, outputs(body, args, &flow.inputs, axis), *carries);
+                let kept = args.iter().zip(next).map(|(&old, new)| {
+                    let kept = chosen("while", holds, new, old).map(|x| vec![x]);
+                    keep(&mut problem, kept, 1)[0]
+                });
+                kept.collect::<Vec<_>>()
+            });
+            if let Some(problem) = problem {
+                return Err(problem);
+            }
+            let made = Control::While { condition: any, body: step?, carries: *carries };
+            Ok((apply(made, &operands), true))
+        }
+        Control::Scan { body, carries, xs, length, reverse } => {
+            let flow = control.flow(&marked);
+            let body = mapped(body, &flow.inputs, &flow.outputs, axis)?;
+            let made = Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse };
+            let mut operands_made = spread_marked(operands, &flow.inputs[..*carries], axis);
+            // Steps stay in front of samples.
+            operands_made.extend((*carries..carries + xs).map(|k| if marked[k] { swapped(values[k]) } else { values[k] }));
+            operands_made.extend(&values[carries + xs..]);
+            let batched = flow.reaches(control, port);
+            let result = apply(made, &operands_made);
+            Ok((if batched && !matches!(port, Port::Final(_)) { swapped(result) } else { result }, batched))
+        }
+    }
+}
+
+fn condition_varies(condition: &Function, marked: &[bool]) -> bool {
+    let graph = condition.graph();
+    let live = graph.reachable(condition.output_nodes());
+    marked.iter().zip(live).any(|(&marked, live)| marked && live)
+}
+
+fn spread_marked(operands: &[Mapped], marked: &[bool], axis: Axis) -> Vec<Expr> {
+    let spread = |(x, &marked): (&Mapped, &bool)| if marked { spread(*x, axis).num() } else { x.value.num() };
+    operands.iter().zip(marked).map(spread).collect()
+}
+
+fn keep(problem: &mut Option<Error>, made: Result<Vec<Expr>>, n: usize) -> Vec<Expr> {
+    made.unwrap_or_else(|error| {
+        problem.get_or_insert(error);
+        vec![lit(f64::NAN); n]
+    })
+}
+
+/// The first two axes exchanged.
+fn swapped(x: Expr) -> Expr {
+    let order: Vec<usize> = [1, 0].into_iter().chain(2..x.rank()).collect();
+    run(ArrayOp::Permute(order), &[Value::Num(x)]).num()
+}
+
+/// One value per sample where a number per sample is not 0, else the other.
+fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
+    if a.dtype() != DType::Float {
+        let message = format!("vmap of {what}: samples go different ways, and an index cannot be selected");
+        return Err(Error::here(crate::error::Kind::Unsupported, message));
+    }
+    let mut axes = holds.shape().axes().to_vec();
+    axes.resize(a.rank(), Axis::Fixed(1));
+    let holds = if axes.len() > 1 { holds.reshape(axes) } else { holds };
+    Ok(select(holds.ne(lit(0.0)), a, b))
+}
+
+fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {
+    let with = |(&(shape, dtype), &marked): (&Type, &bool)| (if marked { with_axis(axis, shape) } else { shape }, dtype);
+    types.iter().zip(marked).map(with).collect()
+}
+
+/// All outputs of a body, with the axis.
+fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis) -> Result<Vec<Expr>> {
+    let mut refused = None;
+    let values = walk(body, args, marked, axis, &mut refused);
+    let outputs = body.output_nodes().map(|id| spread(values[id.index()], axis).num()).collect();
+    refused.map_or(Ok(outputs), Err)
+}
+
+/// The body over samples: marked inputs have the axis, and marked outputs are given it.
+fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis) -> Result<Function> {
+    let mut refused = None;
+    debug_assert_eq!(results.len(), types_out(body).len());
+    let types = types(&types_in(body), inputs, axis);
+    let f = make_body(body.width(), &types, Location::caller(), |args| {
+        let values = walk(body, args, inputs, axis, &mut refused);
+        let result = |(id, &marked): (crate::graph::NodeId, &bool)| match marked {
+            true => spread(values[id.index()], axis).num(),
+            false => values[id.index()].value.num(),
+        };
+        body.output_nodes().zip(results).map(result).collect()
+    });
+    refused.map_or(f, Err)
+}
+
+/// A result of no samples' shape, where an error has been recorded.
+pub(super) fn nothing(shape: Shape, axis: Axis) -> Expr {
+    Expr::full(f64::NAN, with_axis(axis, shape))
+}
