@@ -3,6 +3,7 @@
 mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;
+mod c;
 mod calls;
 mod formulas;
 mod hand;

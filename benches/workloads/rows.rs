@@ -1,6 +1,6 @@
 //! W4, W5, W6, W9: a loop over rows inside native code, and training around it.
 
-use super::{bench::*, calls::option_row, formulas::*, hand};
+use super::{bench::*, c, calls::option_row, formulas::*, hand};
 use std::hint::black_box;
 use wengert::{Function, Real};
 
@@ -28,7 +28,7 @@ pub fn breast_cancer() -> (Vec<f64>, Vec<f64>) {
 fn logistic_regression(bench: &mut Bench) {
     const ROWS: usize = 569;
     bench.section("W4: logistic regression, 569 rows of 30 features");
-    if !bench.wants_any(&["w4.full", "w4.epoch"]) {
+    if !bench.wants_any(&["w4.full", "w4.full.c128", "w4.epoch", "w4.epoch.c128"]) {
         return;
     }
     let (x, y) = breast_cancer();
@@ -43,18 +43,31 @@ fn logistic_regression(bench: &mut Bench) {
     let loss = hand::logistic(&x, &y, &w, &mut expected);
     agree("w4.full", &[&f[..], &g].concat(), &[&[loss][..], &expected].concat(), 1e-12);
     let what = "mean loss and gradient by `map_rows` / a loop written by hand, per row";
-    bench.pair(
-        "w4.full",
-        what,
-        (NS, ROWS as f64),
-        Target::Within(1.5),
-        |_| {
-            compiled.call_into(black_box(&[&w[..], &x, &y]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
-        },
-        |_| {
-            black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
-        },
-    );
+    let mut ours = |_: usize| {
+        compiled.call_into(black_box(&[&w[..], &x, &y]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
+    };
+    bench.pair("w4.full", what, (NS, ROWS as f64), Target::Within(1.5), &mut ours, |_| {
+        black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
+    });
+    let in_c = c::kernel::<c::Logistic>("logistic").map(|kernel| {
+        move |x: &[f64], y: &[f64], w: &[f64], g: &mut [f64]| {
+            assert!(x.len() == 30 * y.len() && y.len() <= ROWS && w.len() == 31 && g.len() == 31);
+            let (mut z, mut q) = ([0.0; ROWS], [0.0; ROWS]);
+            let (z, q) = (z.as_mut_ptr(), q.as_mut_ptr());
+            // SAFETY: the slices are as long as the kernel reads and writes.
+            unsafe { kernel(y.len() as i64, 30, x.as_ptr(), y.as_ptr(), w.as_ptr(), g.as_mut_ptr(), z, q) }
+        }
+    });
+    if let Some(in_c) = in_c {
+        let mut h = vec![0.0; 31];
+        let loss = in_c(&x, &y, &w, &mut h);
+        let loss_by_hand = hand::logistic(&x, &y, &w, &mut expected);
+        agree("w4.full.c128", &[&[loss][..], &h].concat(), &[&[loss_by_hand][..], &expected].concat(), 1e-12);
+        let what = "the same / in C, two passes";
+        bench.pair("w4.full.c128", what, (NS, ROWS as f64), Target::Within(1.3), &mut ours, |_| {
+            black_box(in_c(black_box(&x), &y, &w, black_box(&mut h)));
+        });
+    }
 
     const BATCH: usize = 32;
     /// Rows, classes, weights; the gradient.
@@ -77,7 +90,15 @@ fn logistic_regression(bench: &mut Bench) {
     epoch(&mut b, &mut reference);
     agree("w4.epoch", &a, &b, 1e-12);
     let what = "an epoch of 17 steps on batches of 32 / the same written by hand";
-    bench.pair("w4.epoch", what, (US, 1.0), Target::Within(1.5), |_| epoch(&mut a, &mut ours), |_| epoch(&mut b, &mut reference));
+    let mut ours = |_: usize| epoch(&mut a, &mut ours);
+    bench.pair("w4.epoch", what, (US, 1.0), Target::Within(1.5), &mut ours, |_| epoch(&mut b, &mut reference));
+    if let Some(in_c) = in_c {
+        let mut reference = |x: &[f64], y: &[f64], w: &[f64], g: &mut [f64]| {
+            in_c(x, y, w, g);
+        };
+        let what = "the same / in C, two passes";
+        bench.pair("w4.epoch.c128", what, (US, 1.0), Target::Within(1.3), &mut ours, |_| epoch(&mut b, &mut reference));
+    }
 }
 
 /// The four rows as constants of the graph.
@@ -90,7 +111,7 @@ fn exclusive_or(bench: &mut Bench) {
     const STEPS: usize = 10_000;
     const RATE: f64 = 0.5;
     bench.section("W5: exclusive or by a network 2-8-1, 10,000 steps on all four rows");
-    if !bench.wants_any(&["w5.rows", "w5.unrolled"]) {
+    if !bench.wants_any(&["w5.rows", "w5.rows.c128", "w5.unrolled", "w5.unrolled.c128"]) {
         return;
     }
     let start: [f64; 33] = std::array::from_fn(|k| (k as f64 + 1.0).sin());
@@ -141,22 +162,31 @@ fn exclusive_or(bench: &mut Bench) {
     agree("w5.unrolled", &q, &r, 1e-12);
 
     // From the same start in every run: a run is 100 steps, and the figure 100 of them.
-    let mut pair = |name: &str, what: &str, ours: &dyn Fn(usize, &mut [f64; 33]) -> f64| {
-        let run = |f: &dyn Fn(usize, &mut [f64; 33]) -> f64| {
+    type Steps<'a> = &'a dyn Fn(usize, &mut [f64; 33]) -> f64;
+    let mut pair = |name: &str, what: &str, ours: Steps, reference: Steps, most: f64| {
+        let run = |f: Steps| {
             let mut p = start;
             black_box(f(black_box(100), &mut p));
             black_box(p);
         };
-        let reference = |steps: usize, p: &mut [f64; 33]| hand::exclusive_or(steps, p, RATE);
-        bench.pair(name, what, (MS, 0.01), Target::Within(1.5), |_| run(ours), |_| run(&reference));
+        bench.pair(name, what, (MS, 0.01), Target::Within(most), |_| run(ours), |_| run(reference));
     };
-    pair("w5.rows", "a row loop over the four rows, the update in Rust / by hand", &by_rows);
-    pair("w5.unrolled", "four rows and the update as one straight line / by hand", &unrolled);
+    let by_hand = |steps: usize, p: &mut [f64; 33]| hand::exclusive_or(steps, p, RATE);
+    let what = ["a row loop over the four rows, the update in Rust", "four rows and the update as one straight line"];
+    pair("w5.rows", &format!("{} / by hand", what[0]), &by_rows, &by_hand, 1.5);
+    pair("w5.unrolled", &format!("{} / by hand", what[1]), &unrolled, &by_hand, 1.5);
+    if let Some(kernel) = c::kernel::<c::ExclusiveOr>("exclusive_or") {
+        // SAFETY: the kernel has room for 33 numbers.
+        let in_c = |steps: usize, p: &mut [f64; 33]| unsafe { kernel(steps as i64, p.as_mut_ptr(), RATE) };
+        agree("w5 in C", &[in_c(100, &mut start.clone())], &[by_hand(100, &mut start.clone())], 1e-12);
+        pair("w5.rows.c128", &format!("{} / in C", what[0]), &by_rows, &in_c, 1.3);
+        pair("w5.unrolled.c128", &format!("{} / in C", what[1]), &unrolled, &in_c, 1.3);
+    }
 }
 
 fn polynomial(bench: &mut Bench) {
     bench.section("W6: a cubic through 2,000 points, 10,000 steps");
-    if !bench.wants_any(&["w6.full", "w6.single"]) {
+    if !bench.wants_any(&["w6.full", "w6.full.c128", "w6.single"]) {
         return;
     }
     let x: Vec<f64> = (0..2000).map(|i| -1.0 + 2.0 * i as f64 / 1999.0).collect();
@@ -174,25 +204,30 @@ fn polynomial(bench: &mut Bench) {
         }
         f[0]
     };
-    let (mut p, mut q) = ([0.0; 4], [0.0; 4]);
+    let (mut p, mut q, mut r) = ([0.0; 4], [0.0; 4], [0.0; 4]);
     full(100, &mut p);
     hand::cubic_full(100, &x, &y, &mut q, 1e-4);
     agree("w6.full", &p, &q, 1e-12);
     full(9_900, &mut p);
     agree("w6.full: the fit", &p, &[0.0, 1.0, 2.0, 3.0], 1e-4);
     let what = "all points a step, by `map_rows` / a loop written by hand";
-    bench.pair(
-        "w6.full",
-        what,
-        (MS, 0.001),
-        Target::Within(1.5),
-        |_| {
-            black_box(full(black_box(10), black_box(&mut p)));
-        },
-        |_| {
-            black_box(hand::cubic_full(black_box(10), &x, &y, black_box(&mut q), 1e-4));
-        },
-    );
+    let mut ours = |_: usize| {
+        black_box(full(black_box(10), black_box(&mut p)));
+    };
+    bench.pair("w6.full", what, (MS, 0.001), Target::Within(1.5), &mut ours, |_| {
+        black_box(hand::cubic_full(black_box(10), &x, &y, black_box(&mut q), 1e-4));
+    });
+    if let Some(kernel) = c::kernel::<c::Cubic>("cubic") {
+        let mut in_c = |steps: usize| {
+            // SAFETY: there are as many points as numbers in both slices, and the kernel has room for four numbers.
+            unsafe { kernel(steps as i64, x.len() as i64, x.as_ptr(), y.as_ptr(), black_box(&mut r).as_mut_ptr(), 1e-4) }
+        };
+        in_c(10_000);
+        bench.pair("w6.full.c128", "the same / in C", (MS, 0.001), Target::Within(1.2), &mut ours, |_| {
+            black_box(in_c(black_box(10)));
+        });
+        agree("w6.full.c128: the fit", &r, &[0.0, 1.0, 2.0, 3.0], 1e-4);
+    }
 
     // One point a step: the update is part of the function.
     let step = Function::trace((("p", 4), ["x", "y"]), |(p, [x, y])| {
@@ -229,7 +264,7 @@ fn polynomial(bench: &mut Bench) {
 fn options(bench: &mut Bench) {
     const ROWS: usize = 1_000_000;
     bench.section("W9: an option's price and five partial derivatives over 1,000,000 rows");
-    if !bench.wants_any(&["w9.bs_l", "w9.bs_erf"]) {
+    if !bench.wants_any(&["w9.bs_l", "w9.bs_l.c128", "w9.bs_erf", "w9.bs_erf.c128"]) {
         return;
     }
     let rows: Vec<[f64; 5]> = (0..ROWS).map(option_row).collect();
@@ -237,11 +272,17 @@ fn options(bench: &mut Bench) {
     let x: [&[f64]; 5] = std::array::from_fn(|k| &columns[k][..]);
     let names = ["s", "k", "r", "v", "t"];
     type Rows = fn(&[&[f64]; 5], &mut [Vec<f64>; 6]);
-    for (name, f, reference) in [
-        ("w9.bs_l", Function::trace(names, option_logistic), hand::option_logistic_rows as Rows),
-        ("w9.bs_erf", Function::trace(names, option_erf), hand::option_erf_rows as Rows),
+    for (name, name_c, f, reference, kernel) in [
+        (
+            "w9.bs_l",
+            "w9.bs_l.c128",
+            Function::trace(names, option_logistic),
+            hand::option_logistic_rows as Rows,
+            "option_logistic",
+        ),
+        ("w9.bs_erf", "w9.bs_erf.c128", Function::trace(names, option_erf), hand::option_erf_rows as Rows, "option_erf"),
     ] {
-        if !bench.wants(name) {
+        if !bench.wants_any(&[name, name_c]) {
             continue;
         }
         let compiled = f.unwrap().value_and_grad().unwrap().map_rows(names).unwrap().compile().unwrap();
@@ -263,5 +304,17 @@ fn options(bench: &mut Bench) {
             |_| ours(black_box(&mut y)),
             |_| reference(black_box(&x), black_box(&mut z)),
         );
+        if let Some(kernel) = c::kernel::<c::OptionRows>(kernel) {
+            let inputs = x.map(<[f64]>::as_ptr);
+            let mut in_c = || {
+                let outputs = [0, 1, 2, 3, 4, 5].map(|k| black_box(&mut z)[k].as_mut_ptr());
+                // SAFETY: every column has as many numbers.
+                unsafe { kernel(ROWS as i64, inputs.as_ptr(), outputs.as_ptr()) }
+            };
+            in_c();
+            let target = Target::Within(1.3);
+            bench.pair(name_c, "the same / in C", (NS, ROWS as f64), target, |_| ours(black_box(&mut y)), |_| in_c());
+            y.iter().zip(&z).for_each(|(y, z)| agree(name_c, y, z, 1e-11));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! W2: the gradient of a function of 1,000 numbers, as straight-line code, against tapes.
 
-use super::{bench::*, formulas::*, hand};
+use super::{bench::*, c, formulas::*, hand};
 use std::hint::black_box;
 use wengert::Function;
 
@@ -8,7 +8,7 @@ const N: usize = 1000;
 
 pub fn run(bench: &mut Bench) {
     bench.section("W2: Rosenbrock's function of 1,000 numbers, value and gradient");
-    let names = ["w2.grad.bytecode", "w2.grad.tape", "w2.grad.aad", "w2.grad.hand"];
+    let names = ["w2.grad.bytecode", "w2.grad.tape", "w2.grad.aad", "w2.grad.hand", "w2.grad.c128"];
     if !bench.wants_any(&names) {
         return;
     }
@@ -60,4 +60,13 @@ pub fn run(bench: &mut Bench) {
         reference(black_box(&z), black_box(&mut expected));
         z[0] += 1e-12;
     });
+    if let Some(kernel) = c::kernel::<c::Rosenbrock>("rosenbrock") {
+        let mut in_c = |_: usize| {
+            let (f, g) = expected.split_first_mut().unwrap();
+            // SAFETY: the gradient has as many numbers as the point.
+            *f = unsafe { kernel(N as i64, black_box(&z).as_ptr(), black_box(g).as_mut_ptr()) };
+            z[0] += 1e-12;
+        };
+        bench.pair(names[4], "straight-line code / a loop in C", (US, 1.0), Target::None, &mut ours, &mut in_c);
+    }
 }

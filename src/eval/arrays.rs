@@ -4,7 +4,10 @@ use super::control::Nests;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
-use crate::schedule::Scalar;
+use crate::schedule::{
+    Scalar,
+    sums::{self, Sum},
+};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -257,7 +260,11 @@ impl<'f, T: Scalar> Run<'f, T> {
         let places: usize = lengths.iter().product();
         let first = operands.first().map(|x| num(x));
         Ok(match op {
-            ArrayOp::Sum(axes) => reduce(first.expect("an operand"), axes, lengths, |a, b| a + b, zero),
+            ArrayOp::Sum(axes) => {
+                let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
+                let run = sums::run(self.f.graph().node(operand).shape(), axes);
+                sum(first.expect("an operand"), axes, run, lengths)
+            }
             ArrayOp::MaxOf(axes) => {
                 let larger = |a: T, b: T| if b > a || crate::op::Real::ne(b, b) { b } else { a };
                 reduce(first.expect("an operand"), axes, lengths, larger, crate::op::lit(f64::NEG_INFINITY))
@@ -371,6 +378,20 @@ fn each<T: Scalar>(op: Op, operands: &[&Computed<T>], shape: Vec<usize>) -> Comp
 /// Places before an axis, along it, and after it.
 fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
+}
+
+/// Sums over axes, of which the last ones are the run.
+fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Vec<usize>) -> Array<T> {
+    let (outer, inner) = x.shape.split_at(x.shape.len() - run);
+    let run: usize = inner.iter().product();
+    let sums = x.data.chunks(run.max(1)).map(|run| {
+        let mut sum = Sum::new();
+        run.iter().enumerate().for_each(|(k, &v)| sum.add(k, v));
+        sum.total()
+    });
+    let sums = Array { shape: outer.to_vec(), data: sums.collect() };
+    let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).collect();
+    reduce(&sums, &axes, shape, |a, b| a + b, T::default())
 }
 
 /// Combines over axes, from the first element on in the order of the elements.

@@ -1,9 +1,12 @@
-//! The emitter: a [`Machine`] whose numbers are values of Cranelift IR, so that kernels written once become native code.
+//! The emitter: a [`Machine`] whose numbers are values of Cranelift IR, so that kernels written once become native code. Every
+//! instruction works on the type of its value: a number alone, or the lanes of a vector.
 
 use crate::graph::Width;
 use crate::kernels::{Library1, Library2};
 use crate::op::Machine;
-use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types};
+use cranelift_codegen::ir::{
+    AbiParam, ConstantData, Endianness, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types,
+};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
 use std::{
@@ -28,7 +31,7 @@ impl<'f> Emitter<'f> {
         }
     }
 
-    /// The vector whose first lane a number is in.
+    /// A vector of numbers.
     pub(super) fn lanes(&self) -> Type {
         match self.width {
             Width::F32 => types::F32X4,
@@ -46,16 +49,40 @@ impl<'f> Emitter<'f> {
 
     /// A truth value as bits of a number, to be stored.
     pub(super) fn mask_to_number(&self, mask: Value) -> Value {
-        let mut builder = self.builder.borrow_mut();
-        let v = builder.ins().bitcast(self.lanes(), MemFlagsData::new(), mask);
-        builder.ins().extractlane(v, 0)
+        let v = self.as_type(self.lanes(), mask);
+        self.builder.borrow_mut().ins().extractlane(v, 0)
     }
 
     /// And back.
     pub(super) fn number_to_mask(&self, v: Value) -> Value {
+        self.as_type(self.lanes().as_int(), self.spread(v))
+    }
+
+    /// A vector with a number in every lane.
+    pub(super) fn spread(&self, v: Value) -> Value {
+        self.builder.borrow_mut().ins().splat(self.lanes(), v)
+    }
+
+    /// The same bits as another vector type.
+    pub(super) fn as_type(&self, ty: Type, v: Value) -> Value {
+        self.builder.borrow_mut().ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), v)
+    }
+
+    /// The lanes of a vector.
+    pub(super) fn split(&self, v: Value) -> impl Iterator<Item = Value> {
+        (0..self.lanes().lane_count() as u8).map(move |lane| self.builder.borrow_mut().ins().extractlane(v, lane))
+    }
+
+    /// Lanes as a vector.
+    pub(super) fn join(&self, lanes: &[Value]) -> Value {
         let mut builder = self.builder.borrow_mut();
-        let v = builder.ins().splat(self.lanes(), v);
-        builder.ins().bitcast(self.lanes().as_int(), MemFlagsData::new(), v)
+        let start = builder.ins().scalar_to_vector(self.lanes(), lanes[0]);
+        lanes.iter().zip(0u8..).skip(1).fold(start, |v, (&lane, at)| builder.ins().insertlane(v, lane, at))
+    }
+
+    /// Whether a value is a vector.
+    fn is_vector(&self, v: Value) -> bool {
+        self.builder.borrow().func.dfg.value_type(v).is_vector()
     }
 
     pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
@@ -73,7 +100,24 @@ impl<'f> Emitter<'f> {
         }
     }
 
+    /// A constant in every lane.
+    pub(super) fn constants(&self, v: f64) -> Value {
+        let bytes = match self.width {
+            Width::F32 => (v as f32).to_le_bytes().repeat(4),
+            Width::F64 => v.to_le_bytes().repeat(2),
+        };
+        let mut builder = self.builder.borrow_mut();
+        let data = builder.func.dfg.constants.insert(ConstantData::from(bytes));
+        builder.ins().vconst(self.lanes(), data)
+    }
+
+    /// A call of a scalar routine, lane by lane for vectors.
     fn library(&self, f64: *const u8, f32: *const u8, args: &[Value]) -> Value {
+        if self.is_vector(args[0]) {
+            let args: Vec<Vec<Value>> = args.iter().map(|&arg| self.split(arg).collect()).collect();
+            let call = |lane: usize| self.library(f64, f32, &args.iter().map(|arg| arg[lane]).collect::<Vec<_>>());
+            return self.join(&(0..args[0].len()).map(call).collect::<Vec<_>>());
+        }
         let address = match self.width {
             Width::F32 => f32,
             Width::F64 => f64,
@@ -97,7 +141,7 @@ pub(super) struct Emit<'e, 'f> {
     pub(super) v: Value,
 }
 
-/// A truth value in native code: all bits of the first lane of a vector, or none. A selection is then arithmetic on bits, where
+/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same. A selection is then arithmetic on bits, where
 /// one by a flag would be a branch, and a mispredicted one half of the time on data.
 #[derive(Copy, Clone)]
 pub(super) struct EmitMask<'e, 'f> {
@@ -110,12 +154,14 @@ impl<'e, 'f> Emit<'e, 'f> {
         Emit { v: f(&mut self.emitter.builder.borrow_mut()), ..self }
     }
 
+    /// The value as a vector: a number alone is in every lane.
+    fn vector(self) -> Value {
+        if self.emitter.is_vector(self.v) { self.v } else { self.emitter.spread(self.v) }
+    }
+
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
-        let lanes = self.emitter.lanes();
-        let mut builder = self.emitter.builder.borrow_mut();
-        let x = builder.ins().splat(lanes, self.v);
-        let y = builder.ins().splat(lanes, y.v);
-        self.emitter.mask(builder.ins().fcmp(condition, x, y))
+        let (x, y) = (self.vector(), y.vector());
+        self.emitter.mask(self.emitter.builder.borrow_mut().ins().fcmp(condition, x, y))
     }
 }
 
@@ -152,7 +198,8 @@ impl ops::Not for EmitMask<'_, '_> {
 impl<'e, 'f> Machine for Emit<'e, 'f> {
     type Mask = EmitMask<'e, 'f>;
     fn k(self, v: f64) -> Self {
-        Emit { v: self.emitter.constant(v), ..self }
+        let vector = self.emitter.is_vector(self.v);
+        Emit { v: if vector { self.emitter.constants(v) } else { self.emitter.constant(v) }, ..self }
     }
     fn fma(self, y: Self, z: Self) -> Self {
         self.with(|b| b.ins().fma(self.v, y.v, z.v))
@@ -173,7 +220,12 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         self.with(|b| b.ins().trunc(self.v))
     }
     fn copysign(self, y: Self) -> Self {
-        self.with(|b| b.ins().fcopysign(self.v, y.v))
+        if !self.emitter.is_vector(self.v) {
+            return self.with(|b| b.ins().fcopysign(self.v, y.v));
+        }
+        // Cranelift has it for single numbers only.
+        let sign = self.k(-0.0);
+        self.with(|b| b.ins().bitselect(sign.v, y.v, self.v))
     }
     fn lt(self, y: Self) -> Self::Mask {
         self.compare(FloatCC::LessThan, y)
@@ -185,13 +237,12 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         self.compare(FloatCC::Equal, y)
     }
     fn select(m: Self::Mask, a: Self, b: Self) -> Self {
-        let lanes = a.emitter.lanes();
+        let emitter = a.emitter;
+        let mask = emitter.as_type(emitter.lanes(), m.v);
+        let (x, y, whole) = (a.vector(), b.vector(), emitter.is_vector(a.v));
         a.with(|builder| {
-            let mask = builder.ins().bitcast(lanes, MemFlagsData::new(), m.v);
-            let a = builder.ins().splat(lanes, a.v);
-            let b = builder.ins().splat(lanes, b.v);
-            let chosen = builder.ins().bitselect(mask, a, b);
-            builder.ins().extractlane(chosen, 0)
+            let chosen = builder.ins().bitselect(mask, x, y);
+            if whole { chosen } else { builder.ins().extractlane(chosen, 0) }
         })
     }
     fn call1(self, f: &'static Library1) -> Self {

@@ -4,7 +4,8 @@ use super::emit::Emitter;
 use super::lower::{self, Lowering};
 use super::segment::Plan;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::schedule::{Options, Program, RowCall, Tier};
+use crate::schedule::sums::{halve, partials};
+use crate::schedule::{Options, Program, RowCall, Scalar, Tier};
 use cranelift_codegen::ir::{AbiParam, UserFuncName, types};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -19,8 +20,9 @@ const BEST_UP_TO: usize = 400_000;
 
 /// `fn(x, y, scratch)` for one point; see [`Lowering::flat`].
 pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *const ());
-/// `fn(inputs, outputs, scratch, from, to)` over rows; see [`Lowering::row_loop`].
-pub(super) type RowsFn = unsafe extern "C" fn(*const *const u8, *const *mut u8, *mut u64, i64, i64);
+/// `fn(inputs, outputs, scratch, rows, count, strides)` over rows, or `fn(inputs, outputs, scratch, row, _, _)` at a row; see
+/// [`Lowering::row_loop`].
+type RowsFn = unsafe extern "C" fn(*mut *const u8, *mut *mut u8, *mut u64, i64, i64, *const i64);
 
 /// Native functions and the memory that they live in.
 pub(super) struct Native {
@@ -29,6 +31,11 @@ pub(super) struct Native {
     pub(super) functions: Vec<(*const u8, bool)>,
     /// Words of scratch memory that a call needs.
     pub(super) scratch: usize,
+    /// Of code for rows: where partial sums are in it, and the group and place of each sum.
+    partials: usize,
+    sums: Vec<(u32, u32)>,
+    /// Whether subnormal numbers are zeros to code for rows.
+    flush: bool,
     pub(super) stats: Stats,
 }
 
@@ -73,7 +80,7 @@ impl Native {
         emit(program, &plan, rows, &mut module, |module, context, k| {
             let name = format!("segment{k}");
             let id = module.declare_function(&name, Linkage::Local, &context.func.signature).map_err(failed)?;
-            module.define_function(id, context).map_err(failed)?;
+            module.define_function(id, context).map_err(|e| failed(format!("{e:?}")))?;
             code_bytes += context.compiled_code().map_or(0, |code| code.code_buffer().len());
             ids.push((id, plan.segments[k].per_row));
             Ok(())
@@ -81,7 +88,64 @@ impl Native {
         module.finalize_definitions().map_err(failed)?;
         let functions = ids.iter().map(|&(id, per_row)| (module.get_finalized_function(id), per_row)).collect();
         let stats = Stats { tier, operations, code_bytes, time: start.elapsed() };
-        Ok(Native { functions, module: Some(module), scratch: plan.scratch, stats })
+        let sums: Vec<(u32, u32)> =
+            rows.map_or(vec![], |call| lower::reduced(call).into_iter().map(|k| call.places[k as usize]).collect());
+        let scratch = plan.scratch + (sums.len() * partials(program.width) * program.width.bytes()).div_ceil(8);
+        Ok(Native {
+            functions,
+            module: Some(module),
+            scratch,
+            partials: plan.scratch,
+            sums,
+            flush: program.options.flush_subnormals,
+            stats,
+        })
+    }
+
+    /// Whether it is one function, and not cut into segments.
+    pub(super) fn is_whole(&self) -> bool {
+        self.functions.len() == 1
+    }
+
+    /// Runs code for rows.
+    ///
+    /// # Safety
+    /// The code was made for rows of numbers `T`. The tables have an address for every input and output, which are good for as many rows, and are writable
+    /// if `count` is not 1; then the addresses must be good `count` times, moved on by the strides in bytes. There are `scratch` words of scratch memory.
+    pub(super) unsafe fn run_rows<T: Scalar>(
+        &self,
+        (inputs, outputs): (*mut *const u8, *mut *mut u8),
+        scratch: *mut u64,
+        rows: usize,
+        (count, strides): (usize, &[i64]),
+    ) {
+        // SAFETY: `Lowering` emitted these functions with this signature; the rest is promised.
+        let run = |address: *const u8, rows: usize| unsafe {
+            let run = std::mem::transmute::<*const u8, RowsFn>(address);
+            run(inputs, outputs, scratch, rows as i64, count as i64, strides.as_ptr());
+        };
+        let flushing = self.flush.then(Flushing::start);
+        let segments = match self.functions[..] {
+            [(address, _)] => return run(address, rows),
+            ref segments => segments,
+        };
+        assert_eq!(count, 1, "segments have no loop");
+        let parts = partials(T::WIDTH);
+        // SAFETY: the scratch memory ends with the partial sums, which are numbers of this width.
+        let sums = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) };
+        sums.fill(T::lit(-0.0));
+        segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| run(address, 0));
+        for row in 0..rows {
+            segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| run(address, row));
+        }
+        drop(flushing);
+        // SAFETY: as above; the code is done with it.
+        let sums = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) };
+        for (&(group, k), parts) in self.sums.iter().zip(sums.chunks_exact_mut(parts)) {
+            // SAFETY: the output has room for as many sums.
+            let sum = unsafe { &mut *(*outputs.add(group as usize)).cast::<T>().add(k as usize) };
+            *sum += halve(parts, |a, b| a + b);
+        }
     }
 }
 
@@ -123,8 +187,8 @@ fn emit(
     let mut reused = FunctionBuilderContext::new();
     for (k, segment) in plan.segments.iter().enumerate() {
         module.clear_context(&mut context);
-        let params: &[types::Type] = if rows.is_some() { &[types::I64; 5] } else { &[types::I64; 3] };
-        context.func.signature.params.extend(params.iter().map(|&ty| AbiParam::new(ty)));
+        let params = if rows.is_some() { 6 } else { 3 };
+        context.func.signature.params.extend((0..params).map(|_| AbiParam::new(types::I64)));
         context.func.name = UserFuncName::user(0, k as u32);
         let call_conv = context.func.signature.call_conv;
         let mut builder = FunctionBuilder::new(&mut context.func, &mut reused);
@@ -173,7 +237,7 @@ fn isa(tier: Tier) -> Result<OwnedTargetIsa> {
 }
 
 fn failed(reason: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Native, format!("native code could not be made: {reason}"))
+    Error::new(ErrorKind::Native, format!("native code could not be made: {reason:#}"))
 }
 
 thread_local! {

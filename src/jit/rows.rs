@@ -1,7 +1,7 @@
 //! Compiled row maps.
 
 use super::compiled::Report;
-use super::native::{self, Native, RowsFn};
+use super::native::{self, Native};
 use crate::error::Result;
 use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
 use std::sync::Arc;
@@ -76,21 +76,8 @@ impl CompiledRows {
         let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
         let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
         native::with_scratch(self.native.scratch, |scratch| {
-            let _flushing = self.program.program.options.flush_subnormals.then(native::Flushing::start);
-            // SAFETY: `Lowering` emitted these functions with this signature; every slice was checked to be as long as they read
-            // and write over these rows, and to be of their width.
-            let run = |address: *const u8, from: usize, to: usize| unsafe {
-                std::mem::transmute::<*const u8, RowsFn>(address)(x, y, scratch, from as i64, to as i64);
-            };
-            match self.native.functions[..] {
-                [(address, _)] => run(address, 0, rows),
-                ref segments => {
-                    segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| run(address, 0, 1));
-                    for row in 0..rows {
-                        segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| run(address, row, row + 1));
-                    }
-                }
-            }
+            // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
+            unsafe { self.native.run_rows::<T>((x, y), scratch, rows, (1, &[])) }
         });
         call.finish(outputs, rows);
         Ok(rows)
@@ -102,15 +89,15 @@ impl CompiledRows {
     }
 }
 
-fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *const P {
+fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *mut P {
     if all.len() > ON_STACK {
         heap.extend(all);
-        return heap.as_ptr();
+        return heap.as_mut_ptr();
     }
     for (place, pointer) in stack.iter_mut().zip(all) {
         *place = pointer;
     }
-    stack.as_ptr()
+    stack.as_mut_ptr()
 }
 
 impl std::fmt::Debug for CompiledRows {

@@ -9,6 +9,7 @@ mod open;
 mod program;
 mod rows;
 mod scalar;
+pub(crate) mod sums;
 
 pub use program::{Options, Program, Tier};
 pub use rows::{Reduce, RowMap, RowProgram};

@@ -1,10 +1,12 @@
 //! One function over many rows: per-row results, and sums or means over the rows.
 
 use super::interpret::Registers;
-use super::program::{Options, Program, list};
+use super::program::{Options, Program, Step, list};
 use super::scalar::Scalar;
+use super::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Function;
+use crate::graph::{Function, Kind};
+use crate::op::Op;
 use std::sync::Arc;
 
 /// What becomes of an output over the rows.
@@ -12,7 +14,7 @@ use std::sync::Arc;
 pub enum Reduce {
     /// One result per row.
     Each,
-    /// The sum over the rows, added up in the order of the rows; 0 for no rows.
+    /// The sum over the rows, added up in an order that depends on nothing but the rows (see `docs/numerics.md`); 0 for no rows.
     Sum,
     /// That sum divided by the number of rows; no rows are an error.
     Mean,
@@ -120,7 +122,7 @@ impl RowMap {
         let groups = self.f.inputs().iter().zip(&self.shape.varying);
         let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
         let program = Program::new(&self.f, options, &varying);
-        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape)), program }
+        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape, options.fuse)), program }
     }
 }
 
@@ -132,23 +134,50 @@ pub(crate) struct RowCall {
     pub(crate) slots: Vec<(u32, u32)>,
     /// Per output number: its group, and its place in the group.
     pub(crate) places: Vec<(u32, u32)>,
+    /// Per output number: the factors of a product that is nothing but summed, and is added with one rounding.
+    pub(crate) products: Vec<Option<[u32; 2]>>,
     inputs: Vec<(String, usize)>,
     outputs: Vec<(String, usize)>,
 }
 
 impl RowCall {
-    pub(crate) fn new(program: &Program, shape: &RowShape) -> Self {
+    /// `fuse` says whether products may be added with one rounding.
+    pub(crate) fn new(program: &Program, shape: &RowShape, fuse: bool) -> Self {
         let places = |groups: &[(String, usize)]| {
             let groups = groups.iter().enumerate();
             groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
         };
+        let mut uses = vec![0u32; program.steps.len()];
+        program.steps.iter().flat_map(|step| step.operands()).chain(&*program.outputs).for_each(|&step| uses[step as usize] += 1);
+        let places_out = places(&program.layout.outputs);
+        let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
+            let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
+            let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
+            (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
+        };
         RowCall {
             shape: shape.clone(),
             slots: places(&program.layout.inputs),
-            places: places(&program.layout.outputs),
+            products: places_out.iter().zip(&*program.outputs).map(product).collect(),
+            places: places_out,
             inputs: program.layout.inputs.clone(),
             outputs: program.layout.outputs.clone(),
         }
+    }
+
+    /// Whether an output group is a sum or a mean.
+    pub(crate) fn is_reduced(&self, group: usize) -> bool {
+        self.shape.reduce[group] != Reduce::Each
+    }
+
+    /// How far apart the rows of an input group are; nothing for a shared one.
+    pub(crate) fn input_stride(&self, group: usize) -> Option<usize> {
+        self.shape.varying[group].then(|| self.input_len(group))
+    }
+
+    /// How far apart the rows of an output group are; nothing for one that is reduced.
+    pub(crate) fn output_stride(&self, group: usize) -> Option<usize> {
+        (!self.is_reduced(group)).then(|| self.output_len(group))
     }
 
     pub(crate) fn input_len(&self, group: usize) -> usize {
@@ -252,21 +281,25 @@ impl RowProgram {
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let mut registers = Registers::new(program);
+        let mut sums = vec![Sum::new(); call.places.len()];
         let read = |row: usize, slot: usize| {
             let (group, k) = call.slots[slot];
-            let stride = if call.shape.varying[group as usize] { call.input_len(group as usize) } else { 0 };
-            inputs[group as usize][row * stride + k as usize]
+            inputs[group as usize][row * call.input_stride(group as usize).unwrap_or(0) + k as usize]
         };
         registers.run(program, 0..program.invariant, |slot| read(0, slot));
         for row in 0..rows {
             registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
-            for (&(group, k), &step) in call.places.iter().zip(&*program.outputs) {
-                let (group, k, value) = (group as usize, k as usize, registers.number(step));
-                match call.shape.reduce[group] {
-                    Reduce::Each => outputs[group][row * call.output_len(group) + k] = value,
-                    _ => outputs[group][k] += value,
+            for (output, (&(group, k), &step)) in call.places.iter().zip(&*program.outputs).enumerate() {
+                let (group, k) = (group as usize, k as usize);
+                match call.products[output] {
+                    Some([x, y]) => sums[output].add_product(row, registers.number(x), registers.number(y)),
+                    None if call.is_reduced(group) => sums[output].add(row, registers.number(step)),
+                    None => outputs[group][row * call.output_len(group) + k] = registers.number(step),
                 }
             }
+        }
+        for (&(group, k), sum) in call.places.iter().zip(sums).filter(|((group, _), _)| call.is_reduced(*group as usize)) {
+            outputs[group as usize][k as usize] += sum.total();
         }
         call.finish(outputs, rows);
         Ok(rows)

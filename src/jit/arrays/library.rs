@@ -69,12 +69,20 @@ impl Planner<'_> {
             ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
             ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
+                let largest = matches!(op, ArrayOp::MaxOf(_));
+                let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+                if let (Some(&first), true) = (axes.first(), neighbours) {
+                    let (before, after) = x_shape.split_at(first);
+                    let (over, after) = after.split_at(axes.len());
+                    let [outer, len, inner] = [before, over, after].map(|axes| axes.iter().product());
+                    self.actions.push(Action::Extreme { x: sources[0], to, along: Along { outer, len, inner }, largest });
+                    return;
+                }
                 let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
                 let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
                 let dense = strides(&own);
                 kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
-                let largest = matches!(op, ArrayOp::MaxOf(_));
-                Action::Extreme { x: sources[0], to, lengths: x_shape, places, largest }
+                Action::ExtremeOver { x: sources[0], to, lengths: x_shape, places, largest }
             }
             ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
         };

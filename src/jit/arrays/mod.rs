@@ -1,10 +1,12 @@
 //! Native code for functions of arrays.
 //!
 //! In: a function of arrays. Out: stages that run one after the other. Elementwise work and sums over one shape are fused into a
-//! native loop each, made from the same steps as a row map; matrix products go to a library; what only moves numbers is
+//! native loop each, made from the same steps as a row map; matrix products have kernels of their own; what only moves numbers is
 //! copied. Code does not depend on lengths: where axes are open, a plan with addresses and counts is made for the
 //! lengths at hand and kept.
 
+mod analysis;
+mod axes;
 mod control;
 mod lengths;
 mod library;
@@ -31,7 +33,8 @@ use std::{fmt, sync::Arc};
 /// A function of arrays as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
 ///
 /// A call takes a slice per input and per output, each in row-major order. Open axes get their lengths from the slices. Values
-/// between are kept in a workspace of the thread, which is allocated once; a call otherwise allocates only a little for its lengths.
+/// between are kept in a workspace of the thread, which is allocated once. The first call of some lengths makes a plan for them; later
+/// ones allocate nothing.
 #[derive(Clone)]
 pub struct CompiledArrays {
     code: Arc<ArrayCode>,
@@ -144,6 +147,12 @@ impl CompiledArrays {
         let mut numbers = results.into_iter().flatten();
         let array = |shape: Vec<usize>| Array::new(&shape, numbers.by_ref().take(shape.iter().product()).collect());
         shapes.into_iter().map(array).collect()
+    }
+
+    /// Bytes of memory that a call with the lengths of the first call uses beside its slices: the workspace, which is the thread's and
+    /// serves all calls, and the values that depend on no input, which are kept. `None` before the first call.
+    pub fn workspace_bytes(&self) -> Option<usize> {
+        self.code.workspace_bytes()
     }
 
     /// What a call does, stage by stage: the loops with the operations that were fused into each, and what a library does, with the

@@ -70,8 +70,9 @@ pub(super) fn read<T: Copy>(x: &[T], from: &Strided, y: &mut [T]) {
     let mut rows = y.chunks_exact_mut(n.max(1));
     from.runs(|start| {
         let row = rows.next().expect("as many runs as rows");
-        for (k, y) in row.iter_mut().enumerate() {
-            *y = x[start.wrapping_add_signed(stride * k as isize)];
+        match stride {
+            1 => row.copy_from_slice(&x[start..start + n]),
+            _ => row.iter_mut().enumerate().for_each(|(k, y)| *y = x[start.wrapping_add_signed(stride * k as isize)]),
         }
     });
 }
@@ -82,8 +83,9 @@ pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
     let mut rows = x.chunks_exact(n.max(1));
     to.runs(|start| {
         let row = rows.next().expect("as many runs as rows");
-        for (k, x) in row.iter().enumerate() {
-            y[start.wrapping_add_signed(stride * k as isize)] = *x;
+        match stride {
+            1 => y[start..start + n].copy_from_slice(row),
+            _ => row.iter().enumerate().for_each(|(k, x)| y[start.wrapping_add_signed(stride * k as isize)] = *x),
         }
     });
 }
@@ -150,6 +152,16 @@ pub(super) fn iota<T: Scalar>(along: Along, y: &mut [T]) {
 
 /// The index of the first largest value along an axis.
 pub(super) fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+    if along.inner == 1 {
+        for (row, y) in x.chunks_exact(along.len).zip(y) {
+            let (mut best, mut most) = (0, row[0]);
+            for (k, &v) in row.iter().enumerate() {
+                (best, most) = if v > most { (k, v) } else { (best, most) };
+            }
+            *y = crate::op::lit(best as f64);
+        }
+        return;
+    }
     for o in 0..along.outer {
         for i in 0..along.inner {
             let at = |k: usize| x[(o * along.len + k) * along.inner + i];
@@ -159,20 +171,66 @@ pub(super) fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
     }
 }
 
-/// The largest or smallest value over the axes whose stride in the result is 0; NaN if there is one.
-pub(super) fn extreme<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, largest: bool, y: &mut [T]) {
-    let empty = if largest { f64::NEG_INFINITY } else { f64::INFINITY };
+/// Of two numbers the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
+#[inline(always)]
+fn better<T: Scalar>(best: T, v: T, largest: bool) -> T {
+    // One instruction, where a test for NaN would be a branch.
+    if largest { if v > best { v } else { best } } else if v < best { v } else { best }
+}
+
+/// The largest or smallest value along an axis; NaN if there is one.
+pub(super) fn extreme<T: Scalar>(x: &[T], along: Along, largest: bool, y: &mut [T]) {
     if x.is_empty() {
-        return y.fill(crate::op::lit(empty));
+        return y.fill(crate::op::lit(if largest { f64::NEG_INFINITY } else { f64::INFINITY }));
+    }
+    if along.inner == 1 {
+        x.chunks_exact(along.len).zip(&mut *y).for_each(|(row, y)| *y = extreme_of(row, largest));
+    } else {
+        for (x, y) in x.chunks_exact(along.len * along.inner).zip(y.chunks_exact_mut(along.inner)) {
+            y.copy_from_slice(&x[..along.inner]);
+            for row in x.chunks_exact(along.inner).skip(1) {
+                y.iter_mut().zip(row).for_each(|(y, &v)| *y = better(*y, v, largest));
+            }
+        }
+    }
+    let is_nan = |v: T| crate::op::Real::ne(v, v);
+    if x.iter().fold(false, |any, &v| any | is_nan(v)) {
+        let place = |k: usize| k / (along.len * along.inner) * along.inner + k % along.inner;
+        x.iter().enumerate().filter(|&(_, &v)| is_nan(v)).for_each(|(k, &v)| y[place(k)] = v);
+    }
+}
+
+/// That of some numbers: for many of them in lanes, as whoever waits for one comparison after the other waits long.
+fn extreme_of<T: Scalar>(row: &[T], largest: bool) -> T {
+    const LANES: usize = 16;
+    let fold = |row: &[T]| row.iter().fold(row[0], |best, &v| better(best, v, largest));
+    if row.len() < 4 * LANES {
+        return fold(row);
+    }
+    let mut best = [row[0]; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better(*best, v, largest));
+    }
+    let found = rest.iter().fold(fold(&best), |best, &v| better(best, v, largest));
+    // Of zeros of both signs the first counts.
+    if found == T::default() { row.iter().copied().find(|&v| v == found).unwrap_or(found) } else { found }
+}
+
+/// The same over the axes whose stride in the result is 0, wherever they are.
+pub(super) fn extreme_over<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, largest: bool, y: &mut [T]) {
+    if x.is_empty() {
+        return extreme(x, Along { outer: 0, len: 0, inner: 0 }, largest, y);
     }
     let mut index = [0usize; MAX_RANK];
     let mut at = 0isize;
     for &v in x {
         let first = index[..lengths.len()].iter().zip(&to.strides).all(|(&i, &stride)| stride != 0 || i == 0);
         let best = &mut y[at as usize];
-        let better = if largest { v > *best } else { v < *best };
-        if first || better || crate::op::Real::ne(v, v) {
+        if first || crate::op::Real::ne(v, v) {
             *best = v;
+        } else if !crate::op::Real::ne(*best, *best) {
+            *best = better(*best, v, largest);
         }
         for k in (0..lengths.len()).rev() {
             index[k] += 1;

@@ -101,6 +101,12 @@ pub(super) enum Action {
     Extreme {
         x: Place,
         to: Place,
+        along: Along,
+        largest: bool,
+    },
+    ExtremeOver {
+        x: Place,
+        to: Place,
         lengths: Vec<usize>,
         places: Strided,
         largest: bool,
@@ -115,7 +121,10 @@ pub(super) struct RunLoop {
     pub(super) inputs: usize,
     /// The length of the native loop.
     pub(super) inner: usize,
-    /// The axes around it, from the outside: lengths, and every place's stride.
+    /// The axis around it that is native too: its length, and every place's stride in bytes.
+    pub(super) count: usize,
+    pub(super) strides: Vec<i64>,
+    /// The axes around that, from the outside: lengths, and every place's stride.
     pub(super) outer: Vec<(usize, Vec<usize>)>,
 }
 
@@ -200,7 +209,7 @@ impl Plan {
             all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
         };
         let addresses = |action: &Action| match action {
-            Action::Loop(run) => run.places.len(),
+            Action::Loop(run) => 2 * run.places.len(),
             Action::Control(run) => run.table(),
             _ => 0,
         };
@@ -417,19 +426,42 @@ impl Planner<'_> {
         if total == 0 {
             return;
         }
-        // Axes that are dense in every operand run as one.
-        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank).map(|k| (all[k], along.iter().map(|own| own[k]).collect())).collect();
-        let mut k = axes.len().saturating_sub(1);
-        while k > 0 {
-            let (len, inner) = (axes[k].0, axes[k].1.clone());
-            let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
-            if joins || axes[k - 1].0 == 1 {
-                let outer = axes.remove(k - 1).0;
-                axes[k - 1].0 *= outer;
-            }
-            k -= 1;
+        // Axes that are as one for every place run as one, but for the run of a sum.
+        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank)
+            .filter(|&k| looped.shape.axes()[k] != Axis::Fixed(1))
+            .map(|k| (all[k], along.iter().map(|own| own[k]).collect()))
+            .collect();
+        let mut rows = axes.split_off(axes.len() - looped.rows);
+        join(&mut rows);
+        debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
+        if !looped.is_sum() {
+            axes.append(&mut rows);
         }
-        let inner = axes.pop().map_or(1, |(len, _)| len);
-        self.actions.push(Action::Loop(RunLoop { stage, places, inputs: looped.inputs.len(), inner, outer: axes }));
+        join(&mut axes);
+        axes.append(&mut rows);
+        let inner = if looped.rows == 0 { 1 } else { axes.pop().map_or(1, |(len, _)| len) };
+        let (count, strides) = match axes.pop() {
+            Some(axis) if !looped.native.is_whole() => {
+                axes.push(axis);
+                (1, vec![])
+            }
+            around => around.unwrap_or((1, vec![])),
+        };
+        let bytes = self.f.width().bytes();
+        let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
+        let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
+        self.actions.push(Action::Loop(run));
+    }
+}
+
+/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
+fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
+    for k in (1..axes.len()).rev() {
+        let (len, inner) = (axes[k].0, axes[k].1.clone());
+        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
+        if joins || axes[k - 1].0 == 1 {
+            let outer = axes.remove(k - 1).0;
+            axes[k - 1].0 *= outer;
+        }
     }
 }

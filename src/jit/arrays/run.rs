@@ -7,7 +7,7 @@ use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, InputGroup, OutputGroup, Width};
 use crate::jit::compiled::Report;
-use crate::jit::native::{self, RowsFn};
+use crate::jit::native;
 use crate::op::DType;
 use crate::schedule::{Options, Scalar};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -95,6 +95,12 @@ impl ArrayCode {
             Stage::Library(_) | Stage::Control(_) => None,
         });
         Report::of_arrays(natives, self.time)
+    }
+
+    /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
+    pub(super) fn workspace_bytes(&self) -> Option<usize> {
+        let number = self.stages.f.width().bytes();
+        self.first.get().map(|ready| (ready.plan.scratch + ready.plan.kept) * number + ready.plan.table * 8)
     }
 
     /// The inputs that are given as inputs, or else those that are overwritten.
@@ -267,8 +273,9 @@ impl ArrayCode {
                 }
                 call.with([*x], *to, |[x], to| moves::argmax(x, *along, to));
             }
-            Action::Extreme { x, to, lengths, places, largest } => {
-                call.with([*x], *to, |[x], to| moves::extreme(x, lengths, places, *largest, to));
+            Action::Extreme { x, to, along, largest } => call.with([*x], *to, |[x], to| moves::extreme(x, *along, *largest, to)),
+            Action::ExtremeOver { x, to, lengths, places, largest } => {
+                call.with([*x], *to, |[x], to| moves::extreme_over(x, lengths, places, *largest, to));
             }
         }
         Ok(())
@@ -277,28 +284,20 @@ impl ArrayCode {
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
-        let pointers = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
+        let (pointers, moved) =
+            unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
         pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
         let mut index = [0usize; MAX_RANK];
-        let segments = &looped.native.functions;
         native::with_scratch(looped.native.scratch, |scratch| {
-            let _flushing = self.stages.flush.then(native::Flushing::start);
             loop {
-                let x = pointers.as_ptr().cast::<*const u8>();
-                // SAFETY: there are as many places as inputs and outputs, and the outputs come last.
-                let y = unsafe { pointers.as_ptr().add(run.inputs) }.cast::<*mut u8>();
-                // SAFETY: the code was made with this signature, and the plan keeps every place within its slice for `inner` rows.
-                let go = |address: *const u8, from: usize, to: usize| unsafe {
-                    std::mem::transmute::<*const u8, RowsFn>(address)(x, y, scratch, from as i64, to as i64);
-                };
-                match segments[..] {
-                    [(address, _)] => go(address, 0, run.inner),
-                    ref segments => {
-                        segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| go(address, 0, 1));
-                        for row in 0..run.inner {
-                            segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| go(address, row, row + 1));
-                        }
-                    }
+                // Native code moves them on.
+                moved.copy_from_slice(pointers);
+                let inputs = moved.as_mut_ptr();
+                // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place
+                // within its slice for `inner` rows, `count` times.
+                unsafe {
+                    let outputs = inputs.add(run.inputs);
+                    looped.native.run_rows::<T>((inputs.cast(), outputs.cast()), scratch, run.inner, (run.count, &run.strides));
                 }
                 let mut k = run.outer.len();
                 loop {

@@ -96,6 +96,11 @@ impl CompiledUpdate {
     pub fn call_into<T: Scalar>(&self, updated: &mut [&mut [T]], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
         self.code.call(&[], Slices { state: updated, inputs, outputs })
     }
+
+    /// As [`CompiledArrays::workspace_bytes`].
+    pub fn workspace_bytes(&self) -> Option<usize> {
+        self.code.workspace_bytes()
+    }
 }
 
 impl fmt::Debug for CompiledUpdate {

@@ -1,0 +1,46 @@
+//! The axes of a loop: along which of them a place goes on, and how many of the last ones run as one.
+
+use crate::op::{Axis, Shape};
+use crate::schedule::sums;
+
+/// The axes of a shape that have a length other than 1 by declaration. The others are no loops.
+fn long(shape: Shape) -> impl DoubleEndedIterator<Item = usize> {
+    (0..shape.rank()).filter(move |&k| shape.axes()[k] != Axis::Fixed(1))
+}
+
+/// A place of a loop over a shape: for each of the shape's axes whether the place is another one at the next index.
+pub(super) type Pattern = Vec<bool>;
+
+/// A value of some shape, broadcast.
+pub(super) fn read(source: Shape, shape: Shape) -> Pattern {
+    let new = shape.rank() - source.rank();
+    let goes_on = |k: usize| k >= new && (source.axes()[k - new] != Axis::Fixed(1) || shape.axes()[k] == Axis::Fixed(1));
+    (0..shape.rank()).map(goes_on).collect()
+}
+
+/// A sum over some axes, or what is stored whole if there are none.
+pub(super) fn written(summed: &[usize], shape: Shape) -> Pattern {
+    (0..shape.rank()).map(|k| !summed.contains(&k)).collect()
+}
+
+/// How many of a shape's last axes with a length are as one for all places: each of them goes on along all of these, or along none.
+pub(super) fn rows<'a>(places: impl Iterator<Item = &'a Pattern> + Clone, shape: Shape) -> usize {
+    let Some(last) = long(shape).next_back() else { return 0 };
+    long(shape).rev().take_while(|&k| places.clone().all(|pattern| pattern[k] == pattern[last])).count()
+}
+
+/// Whether a place goes on along the last axis with a length.
+pub(super) fn varies(pattern: &Pattern, shape: Shape) -> bool {
+    long(shape).next_back().is_some_and(|last| pattern[last])
+}
+
+/// Whether a sum is over the last axis with a length, so that the rows of a loop are added up.
+pub(super) fn is_sum_of_rows(summed: &[usize], shape: Shape) -> bool {
+    long(shape).next_back().is_some_and(|last| summed.contains(&last))
+}
+
+/// How many of a shape's last axes with a length are the run of a sum.
+pub(super) fn run(summed: &[usize], shape: Shape) -> usize {
+    let first = shape.rank() - sums::run(shape, summed);
+    long(shape).filter(|&k| k >= first).count()
+}

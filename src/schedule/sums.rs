@@ -1,0 +1,110 @@
+//! The order in which a sum over rows is added up, the same in the interpreter and in native code.
+//!
+//! Row k is added to partial sum k mod [`partials`], in the order of the rows; at the end the partial sums are added up in
+//! halves. So a vector register has some of the partial sums, and what a sum is depends on the rows alone: not on how many lanes a
+//! machine has, nor on what else is computed in the loop. Partial sums start from −0, which leaves the first summand as it is
+//! (0 + −0 would not).
+//!
+//! A sum over axes of an array has its rows along the *run*: the last axes, as long as they are summed over (or have the fixed
+//! length 1). The sums of runs are added in order.
+
+use super::scalar::Scalar;
+use crate::graph::Width;
+use crate::op::{Axis, Shape};
+
+/// The most partial sums of a sum.
+const MOST: usize = 8;
+
+/// How many partial sums there are: two vectors of 128 bits.
+pub(crate) fn partials(width: Width) -> usize {
+    32 / width.bytes()
+}
+
+/// Partial sums in one: the second half is added to the first, until there is one.
+pub(crate) fn halve<X: Copy>(parts: &mut [X], mut add: impl FnMut(X, X) -> X) -> X {
+    let mut n = parts.len();
+    while n > 1 {
+        n /= 2;
+        for k in 0..n {
+            parts[k] = add(parts[k], parts[n + k]);
+        }
+    }
+    parts[0]
+}
+
+/// How many of a shape's last axes are the run of a sum over some axes.
+pub(crate) fn run(shape: Shape, summed: &[usize]) -> usize {
+    let axes = shape.axes().iter().enumerate().rev();
+    axes.take_while(|&(k, axis)| summed.contains(&k) || *axis == Axis::Fixed(1)).count()
+}
+
+/// A sum over rows of numbers.
+#[derive(Copy, Clone)]
+pub(crate) struct Sum<T> {
+    parts: [T; MOST],
+}
+
+impl<T: Scalar> Sum<T> {
+    pub(crate) fn new() -> Self {
+        Sum { parts: [T::lit(-0.0); MOST] }
+    }
+
+    pub(crate) fn add(&mut self, row: usize, v: T) {
+        let part = &mut self.parts[row % partials(T::WIDTH)];
+        *part += v;
+    }
+
+    /// Adds x·y with one rounding.
+    pub(crate) fn add_product(&mut self, row: usize, x: T, y: T) {
+        let part = &mut self.parts[row % partials(T::WIDTH)];
+        *part = x.fma(y, *part);
+    }
+
+    pub(crate) fn total(mut self) -> T {
+        halve(&mut self.parts[..partials(T::WIDTH)], |a, b| a + b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_round_and_parts_are_halved() {
+        let mut sum = Sum::new();
+        // Each addition is exact but for what is said: 2⁵³ + 1 is 2⁵³.
+        let big = 9007199254740992.0;
+        [big, 1.0, -big, 1.0, 1.0].into_iter().enumerate().for_each(|(k, v)| sum.add(k, v));
+        // ((2⁵³ + 1) + −2⁵³) + (1 + 1): the fifth number is lost in the first part.
+        assert_eq!(sum.total(), 2.0);
+        let mut names: Vec<String> = "abcdefgh".chars().map(String::from).collect();
+        let mut order = Vec::new();
+        let mut numbers: Vec<usize> = (0..8).collect();
+        halve(&mut numbers, |a, b| {
+            order.push(format!("{}+{}", names[a], names[b]));
+            names[a] = format!("({}+{})", names[a], names[b]);
+            a
+        });
+        assert_eq!(names[0], "(((a+e)+(c+g))+((b+f)+(d+h)))");
+        assert_eq!(order.len(), 7);
+    }
+
+    #[test]
+    fn a_sum_starts_as_its_first_number() {
+        let mut sum = Sum::<f32>::new();
+        sum.add(0, -0.0);
+        assert_eq!(sum.total().to_bits(), (-0.0f32).to_bits());
+    }
+
+    #[test]
+    fn runs_end_at_the_first_axis_that_is_kept() {
+        let shape = |text: &[Axis]| Shape::new(text);
+        let (n, one, three) = (Axis::Open("n"), Axis::Fixed(1), Axis::Fixed(3));
+        assert_eq!(run(shape(&[n, three]), &[0, 1]), 2);
+        assert_eq!(run(shape(&[n, three]), &[1]), 1);
+        assert_eq!(run(shape(&[n, three]), &[0]), 0);
+        assert_eq!(run(shape(&[n, one]), &[0]), 2);
+        assert_eq!(run(shape(&[n, three, one, n]), &[0, 3]), 2);
+        assert_eq!(run(shape(&[]), &[]), 0);
+    }
+}
