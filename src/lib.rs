@@ -40,7 +40,7 @@ pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
-pub use graph::{Axes, Graph, InputGroup, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values};
+pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
 pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report};
 pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};

@@ -6,8 +6,8 @@
 mod control;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput};
-use crate::op::{ArrayOp, Axis, Cut, DType, Real, Shape, Value};
+use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput, refuse};
+use crate::op::{ArrayOp, Axis, Cut, Real, Shape, Value};
 use std::panic::Location;
 
 type Handle = Value<Expr, Cond>;
@@ -38,8 +38,7 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If a name is unknown or there is none, if the axis is open by a name that the function uses already, or where both operands
-    /// of a gather or scatter would have the axis.
+    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
     #[track_caller]
     pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let (axis, at) = (axis.into(), Location::caller());
@@ -62,19 +61,14 @@ impl Function {
             inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
         let is_mapped: Vec<bool> =
             self.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
-        let mut refused = None;
-        let f = Function::build(self.width(), inputs.collect(), at, |args| {
-            let values = walk(self, args, &is_mapped, axis, &mut refused);
+        Function::build(self.width(), inputs.collect(), at, |args| {
+            let values = walk(self, args, &is_mapped, axis);
             let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
             let outputs = self.outputs().iter();
             outputs
                 .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
                 .collect()
-        });
-        match refused {
-            Some(error) => Err(error),
-            None => f,
-        }
+        })
     }
 }
 
@@ -95,7 +89,7 @@ fn spread(x: Mapped, axis: Axis) -> Handle {
     run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
 }
 
-fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut Option<Error>) -> Vec<Mapped> {
+fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped> {
     let graph = f.graph();
     let located = Located::new();
     let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
@@ -127,23 +121,12 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
                     Value::Num(value)
                 }
                 Err(error) => {
-                    refused.get_or_insert_with(|| error.at(node.location()));
+                    refuse(error.at(node.location()));
                     Value::Num(control::nothing(node.shape(), axis))
                 }
             },
             Kind::Array(op) if !batched => Expr::array(op, &handles),
-            Kind::Array(op) => match array(op, &operands, axis, node.shape()) {
-                Ok(value) => value,
-                Err(reason) => {
-                    refused.get_or_insert_with(|| {
-                        Error::new(ErrorKind::Unsupported, format!("vmap of {}: {reason}", op.name())).at(node.location())
-                    });
-                    match node.dtype() {
-                        DType::Mask => Value::Mask(Cond::Const(false)),
-                        _ => Value::Num(Expr::full(f64::NAN, Shape::new(&[&[axis], node.shape().axes()].concat()))),
-                    }
-                }
-            },
+            Kind::Array(op) => array(op, &operands, axis, node.shape()),
         };
         values.push(Mapped { value, batched, shape: node.shape() });
     }
@@ -151,12 +134,12 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis, refused: &mut 
 }
 
 /// An array operation with the axis in front.
-fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> std::result::Result<Handle, &'static str> {
+fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
     let with_axis = |shape: Shape| with_axis(axis, shape);
     let shift = |axes: &[usize]| axes.iter().map(|k| k + 1).collect::<Vec<_>>();
     let cuts = |cuts: &[Cut]| [&[Cut::All], cuts].concat();
     let x = operands[0];
-    Ok(match op {
+    match op {
         ArrayOp::Broadcast(to) => {
             // Axes of length 1 between the new one and the old ones, so that these stay the last.
             let mut axes = vec![axis];
@@ -175,6 +158,13 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> std::resul
         ArrayOp::Slice(c) => run(ArrayOp::Slice(cuts(c)), &[x.value]),
         ArrayOp::Place(shape, c) => run(ArrayOp::Place(with_axis(*shape), cuts(c)), &[x.value]),
         ArrayOp::CumSum { axis: k, reverse } => run(ArrayOp::CumSum { axis: k + 1, reverse: *reverse }, &[x.value]),
+        ArrayOp::Prod(k) => run(ArrayOp::Prod(k + 1), &[x.value]),
+        ArrayOp::Shift { axis: k, reverse } => run(ArrayOp::Shift { axis: k + 1, reverse: *reverse }, &[x.value]),
+        ArrayOp::Recur { axis: k, reverse } => {
+            run(ArrayOp::Recur { axis: k + 1, reverse: *reverse }, &[spread(x, axis), spread(operands[1], axis)])
+        }
+        ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => run(op.clone(), &[x.value]),
+        ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => solve(op, x, operands[1], axis),
         ArrayOp::Concat(k) => {
             let all: Vec<Handle> = operands.iter().map(|&x| spread(x, axis)).collect();
             run(ArrayOp::Concat(k + 1), &all)
@@ -187,22 +177,43 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> std::resul
             }
             _ => run(ArrayOp::MatMul, &[spread(x, axis), spread(operands[1], axis)]),
         },
-        ArrayOp::Gather(k) => match (x.batched, operands[1].batched) {
-            (true, false) => run(ArrayOp::Gather(k + 1), &[x.value, operands[1].value]),
-            (false, true) => {
-                // The axis comes out where the indices are, and goes to the front.
-                let gathered = run(ArrayOp::Gather(*k), &[x.value, operands[1].value]);
-                let order: Vec<usize> = std::iter::once(*k).chain((0..to.rank() + 1).filter(|axis| axis != k)).collect();
-                if *k == 0 { gathered } else { run(ArrayOp::Permute(order), &[gathered]) }
-            }
-            _ => return Err("both the array and its indices differ from sample to sample"),
-        },
-        ArrayOp::ScatterAdd(shape, k) => {
-            if operands[1].batched {
-                return Err("the indices differ from sample to sample");
-            }
-            run(ArrayOp::ScatterAdd(with_axis(*shape), k + 1), &[x.value, operands[1].value])
+        ArrayOp::Gather { axis: k, batch: 0 } if !operands[1].batched => {
+            run(ArrayOp::Gather { axis: k + 1, batch: 0 }, &[x.value, operands[1].value])
+        }
+        ArrayOp::Gather { axis: k, batch: 0 } if !x.batched => {
+            // The axis comes out where the indices are, and goes to the front.
+            let gathered = run(op.clone(), &[x.value, operands[1].value]);
+            let order: Vec<usize> = std::iter::once(*k).chain((0..to.rank() + 1).filter(|axis| axis != k)).collect();
+            if *k == 0 { gathered } else { run(ArrayOp::Permute(order), &[gathered]) }
+        }
+        ArrayOp::ScatterAdd { to, axis: k, batch: 0 } if !operands[1].batched => {
+            run(ArrayOp::ScatterAdd { to: with_axis(*to), axis: k + 1, batch: 0 }, &[x.value, operands[1].value])
+        }
+        // The new axis is one more that array and indices share.
+        ArrayOp::Gather { axis: k, batch } => {
+            run(ArrayOp::Gather { axis: k + 1, batch: batch + 1 }, &[spread(x, axis), spread(operands[1], axis)])
+        }
+        ArrayOp::ScatterAdd { to, axis: k, batch } => {
+            let op = ArrayOp::ScatterAdd { to: with_axis(*to), axis: k + 1, batch: batch + 1 };
+            run(op, &[spread(x, axis), spread(operands[1], axis)])
         }
         ArrayOp::Iota(..) => unreachable!("it has no operand"),
-    })
+    }
+}
+
+/// A solution for every sample: with one matrix for all, the right-hand sides stand side by side as columns where they can.
+fn solve(op: &ArrayOp, a: Mapped, b: Mapped, axis: Axis) -> Handle {
+    let columns = match (axis, b.shape.axes()) {
+        (_, [_, Axis::Fixed(1)]) => Some(axis),
+        (Axis::Fixed(samples), [_, Axis::Fixed(columns)]) => Some(Axis::Fixed(samples * columns)),
+        _ => None,
+    };
+    let Some(columns) = columns.filter(|_| !a.batched) else {
+        return run(op.clone(), &[spread(a, axis), spread(b, axis)]);
+    };
+    let [rows, own] = *b.shape.axes() else { unreachable!("it is a matrix") };
+    let turned = run(ArrayOp::Permute(vec![1, 0, 2]), &[b.value]);
+    let wide = run(ArrayOp::Reshape(Shape::new(&[rows, columns])), &[turned]);
+    let solved = run(op.clone(), &[a.value, wide]);
+    run(ArrayOp::Permute(vec![1, 0, 2]), &[run(ArrayOp::Reshape(Shape::new(&[rows, axis, own])), &[solved])])
 }

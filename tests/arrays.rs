@@ -1,93 +1,10 @@
 //! Arrays: values against plain loops, and derivatives against finite differences and against each other.
 
-use wengert::{Array, Axis, Expr, Function, Inputs, Options, Outputs, lit};
+#[path = "common/arrays.rs"]
+mod helpers;
 
-/// Reproducible numbers in (−1, 1).
-fn noise(shape: &[usize], seed: u64) -> Array {
-    let mut s = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = |_| {
-        s ^= s << 13;
-        s ^= s >> 7;
-        s ^= s << 17;
-        (s >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    Array::new(shape, (0..shape.iter().product()).map(next).collect()).unwrap()
-}
-
-fn dot(a: &Array, b: &Array) -> f64 {
-    assert_eq!(a.shape(), b.shape());
-    a.data().iter().zip(b.data()).map(|(x, y)| x * y).sum()
-}
-
-/// Evaluates by interpretation and as native code; they agree to the bit but for products of matrices.
-fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
-    let y = f.eval_arrays(x).unwrap();
-    for fuse in [false, true] {
-        let native = f.compile_arrays_with(Options::new().fuse(fuse)).unwrap();
-        let inputs: Vec<&[f64]> = x.iter().map(|x| x.data()).collect();
-        let mut results: Vec<Vec<f64>> = y.iter().map(|y| vec![f64::NAN; y.data().len()]).collect();
-        for _ in 0..2 {
-            let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-            native.call_into(&inputs, &mut outputs).unwrap();
-        }
-        let exact = !fuse && f.cost().of("matmul") == 0;
-        for (got, want) in results.iter().zip(&y) {
-            for (&a, &b) in got.iter().zip(want.data()) {
-                let same = a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
-                assert!(
-                    same || !exact && (a - b).abs() <= 1e-12 * (1.0 + b.abs()),
-                    "{name}: native {got:?}, interpreted {want:?}\n{f}"
-                );
-            }
-        }
-    }
-    y
-}
-
-/// ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩ = the finite difference along v, for the function and, over its gradient's directional derivative, for
-/// second derivatives.
-fn check(name: &str, f: &Function, x: &[Array]) {
-    check_first(name, f, x);
-    let (n, y) = (x.len(), f.eval_arrays(x).unwrap());
-    let cotangents: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 700 + k as u64)).collect();
-    let mut extended = x.to_vec();
-    extended.extend(cotangents);
-    // The adjoints, as a function of x and the cotangent, differentiated again.
-    let adjoint = f.vjp().unwrap();
-    assert_eq!(adjoint.inputs().len(), n + y.len());
-    check_first(&format!("{name}, second order"), &adjoint, &extended);
-}
-
-fn check_first(name: &str, f: &Function, x: &[Array]) {
-    let active: Vec<usize> = f.inputs().iter().enumerate().filter(|(_, input)| input.is_active()).map(|(k, _)| k).collect();
-    let v: Vec<Array> = active.iter().map(|&k| noise(x[k].shape(), 100 + k as u64)).collect();
-    let y = f.eval_arrays(x).unwrap();
-    let u: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 200 + k as u64)).collect();
-    let with = |more: &[Array]| x.iter().chain(more).cloned().collect::<Vec<_>>();
-    for f in [f.clone(), f.simplify()] {
-        let jv = evaluate(name, &f.jvp().unwrap(), &with(&v)).split_off(y.len());
-        let ju = evaluate(name, &f.vjp().unwrap(), &with(&u)).split_off(y.len());
-        let forward: f64 = u.iter().zip(&jv).map(|(u, jv)| dot(u, jv)).sum();
-        let reverse: f64 = v.iter().zip(&ju).map(|(v, ju)| dot(v, ju)).sum();
-        let along = |h: f64| -> f64 {
-            let mut moved = x.to_vec();
-            for (&k, v) in active.iter().zip(&v) {
-                moved[k].data_mut().iter_mut().zip(v.data()).for_each(|(x, v)| *x += h * v);
-            }
-            f.eval_arrays(&moved).unwrap().iter().zip(&u).map(|(y, u)| dot(y, u)).sum()
-        };
-        let h = 1e-3;
-        // Fourth order.
-        let difference = (8.0 * (along(h) - along(-h)) - (along(2.0 * h) - along(-2.0 * h))) / (12.0 * h);
-        let scale = 1.0 + forward.abs();
-        assert!((forward - reverse).abs() <= 1e-12 * scale, "{name}: forward {forward}, reverse {reverse}");
-        assert!((forward - difference).abs() <= 1e-7 * scale, "{name}: forward {forward}, difference {difference}");
-    }
-}
-
-fn traced<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Function {
-    Function::trace(inputs, f).unwrap()
-}
+use helpers::{check, evaluate, noise, traced};
+use wengert::{Array, Axis, Expr, Function, keep, lit};
 
 #[test]
 fn every_operation_in_both_modes_and_orders() {
@@ -116,9 +33,13 @@ fn every_operation_in_both_modes_and_orders() {
         ("log_softmax", |a, b| a.log_softmax(-1) * b),
         ("cross_entropy", |a, b| a.cross_entropy(b.softmax(1))),
         ("cumsum", |a, b| a.cumsum(1) * b.cumsum(0)),
-        ("outer", |a, b| a.at(0, 0).outer(b.at(1, 2))),
+        ("cumprod", |a, b| a.cumprod(1) * b.cumprod(0)),
+        ("kept axes", |a, b| (a - a.mean(keep(0))) * b.sum(keep([0, 1])) + a.max_of(keep(-1)) * b.prod(keep(0))),
+        ("outer", |a, b| a.at(0, 0).outer(b.at(1, 2)) + a.outer(b).sum(..)),
         ("dot, norm, cosine", |a, b| a.at(0, 0).cosine(b.at(0, 1)) + a.at(0, 2).norm()),
+        ("stacks of vectors", |a, b| a.dot(b) * a.cosine(b + 0.5)),
         ("diag, trace", |a, b| a.diag() * b.matmul(a.t()).trace()),
+        ("diag_matrix", |a, b| a.at(0, 0).diag_matrix().matmul(b.t()) + b.diag_matrix().sum(..)),
         ("triangles", |a, b| a.tril(0) + b.triu(1) * a),
         ("select", |a, b| wengert::select(a.gt(b), a * b, b.exp())),
         ("scalar with array", |a, b| (a.sum(..) * b + a.at(0, 0)).tanh()),
@@ -244,6 +165,60 @@ fn products_with_zero_factors() {
     assert_eq!(along([0.0, 1.0, 0.0, 0.0]), [0.0, 0.0, 8.0, 0.0]);
 }
 
+/// Products along axes of any length, and against sums over what is left out, by hand.
+#[test]
+fn products_along_open_axes() {
+    let f = traced(["x[n,3]", "w[3]"], |[x, w]| ((x * w).prod(0) + x.cumprod(0).sum(0), x.prod(..)));
+    for n in [0, 1, 2, 5] {
+        let mut x = noise(&[n, 3], 9);
+        if n > 2 {
+            x.data_mut()[4] = 0.0;
+            x.data_mut()[10] = 0.0;
+        }
+        check(&format!("product over {n} rows"), &f, &[x, noise(&[3], 4)]);
+    }
+}
+
+#[test]
+fn kept_and_open_reductions() {
+    let refused = Function::trace("x[n,2]", |x| x.argmax(..)).unwrap_err();
+    assert!(refused.is_shape() && refused.to_string().contains("argmax"), "{refused}");
+    let f = traced(["x[n,2]", "z[3,2]"], |[x, z]| (x.argmax(keep(0)), z.argmax(..), x.sum(keep(..)), x.diag_matrix().diag() - x));
+    let x = Array::new([3, 2], vec![1.0, 5.0, 7.0, 2.0, 3.0, 4.0]).unwrap();
+    let y = evaluate("kept", &f, &[x.clone(), x]);
+    assert_eq!((y[0].shape(), y[0].data()), (&[1, 2][..], &[1.0, 0.0][..]));
+    assert_eq!((y[1].shape(), y[1].data()), (&[][..], &[2.0][..]));
+    assert_eq!((y[2].shape(), y[2].data()), (&[1, 1][..], &[22.0][..]));
+    assert_eq!(y[3].data(), [0.0; 6]);
+}
+
+#[test]
+fn labels_are_classes_or_distributions() {
+    let by = |labels: fn(Expr) -> Expr| {
+        traced(["z[n,4]", "k[n]: index"], |[z, k]| z.cross_entropy(labels(k)).mean(..)).value_and_grad().unwrap()
+    };
+    let (numbers, distributions) = (by(|k| k), by(|k| k.one_hot(4)));
+    let x = [noise(&[3, 4], 5), Array::vector(vec![3.0, 0.0, 3.0])];
+    let (a, b) = (evaluate("class numbers", &numbers, &x), evaluate("distributions", &distributions, &x));
+    for (a, b) in a.iter().zip(&b) {
+        assert!(a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-15), "{a:?} {b:?}");
+    }
+    for (f, name) in [(&numbers, "gather"), (&distributions, "gather")] {
+        let labels = Array::vector(vec![3.0, 4.0, 0.0]);
+        let error = f.eval_arrays(&[noise(&[3, 4], 5), labels.clone()]).unwrap_err();
+        assert!(
+            error.is_value() && error.location().is_some_and(|at| at.file().ends_with("arrays.rs") && !at.file().contains("src"))
+        );
+        assert!(error.to_string().contains(&format!("{name}: the index 4.0 is out of range for an axis of length 4")), "{error}");
+        let (mut loss, mut dz) = ([0.0], [0.0; 12]);
+        let z = noise(&[3, 4], 5);
+        let native = f.compile_arrays().unwrap().call_into(&[z.data(), labels.data()], &mut [&mut loss, &mut dz]).unwrap_err();
+        assert!(native.to_string().contains("the index 4.0 is out of range for an axis of length 4"), "{native}");
+        assert_eq!(native.location(), error.location());
+    }
+    assert!(Function::trace(["z[n,4]", "k[2]: index"], |[z, k]| z.cross_entropy(k)).unwrap_err().is_shape());
+}
+
 #[test]
 fn ties_share() {
     let g = traced("x[4]", |x| x.max_of(..)).grad().unwrap();
@@ -265,7 +240,13 @@ fn shape_errors_name_the_operation_the_shapes_and_the_line() {
         (|a, b| Expr::stack(&[a, b], 0), &["concat", "[1,3,4]", "[1,5]"]),
         (|a, b| a.gather(b, 0), &["gather", "indices"]),
         (|_, b| b.t(), &["t:", "[5]"]),
-        (|_, b| b.tril(0), &["[5]"]),
+        (|_, b| b.tril(0), &["tril", "[5]"]),
+        (|a, _| a.inverse(), &["inverse", "[3,4]"]),
+        (|a, _| a.det(), &["det", "[3,4]"]),
+        (|_, b| b.cholesky(), &["cholesky", "[5]"]),
+        (|a, b| a.solve(b), &["solve", "[3,4]", "[5]"]),
+        (|a, b| a.matmul(a.t()).solve(b), &["solve", "[3,3]", "[5]"]),
+        (|a, b| a.matmul(a.t()).solve_lower(b), &["solve_triangular", "[3,3]", "[5]"]),
         (|_, b| b.diag(), &["diag", "[5]"]),
         (|a, _| a.broadcast_to([Axis::Fixed(4), Axis::Fixed(3)]), &["broadcast", "[3,4]", "[4,3]"]),
     ];

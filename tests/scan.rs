@@ -355,7 +355,7 @@ fn an_index_out_of_range_in_a_body_is_an_error() -> Result {
     let error = code.call_with(&[("m", 5)], &[&x, &[2.0, 0.0]], &mut [&mut y]).unwrap_err();
     assert!(error.is_name() && error.to_string().contains("no open axis is named `m`"), "{error}");
     let error = code.call_into(&[&x, &[2.0, 3.0]], &mut [&mut y]).unwrap_err();
-    assert!(error.is_value() && error.to_string().contains("the axis has the length 3"), "{error}");
+    assert!(error.is_value() && error.to_string().contains("an axis of length 3"), "{error}");
     Ok(())
 }
 
@@ -391,4 +391,17 @@ proptest! {
         let reverse = dot(&adjoints[1], x[2].data()) + dot(&adjoints[2], x[3].data());
         prop_assert!((forward - reverse).abs() < 1e-12 * (1.0 + forward.abs()), "{forward} {reverse}");
     }
+}
+
+#[test]
+fn known_numbers_are_operands_like_others() -> Result {
+    let reshaped = Function::trace(["x"], |[x]| (x, Expr::from(4.0).reshape([Axis::Fixed(1)])))?;
+    assert_eq!(run(&reshaped, &[5.0.into()])[1], [4.0]);
+    let f = Function::trace(["x"], |[x]| {
+        let known = Expr::stack(&[lit(2.0), lit(3.0), x], 0);
+        (known.permute([0]).slice_by(0, 2, 3, -1), Expr::concat(&[known, known], 0).cumsum(0))
+    })?;
+    let y = run(&f, &[5.0.into()]);
+    assert_eq!((&y[0][..], &y[1][..]), (&[5.0, 3.0, 2.0][..], &[2.0, 5.0, 10.0, 12.0, 15.0, 20.0][..]));
+    Ok(())
 }

@@ -87,6 +87,22 @@ fn every_operation_round_trips() {
 }
 
 #[test]
+fn signatures_of_arrays_round_trip() {
+    let text = "\
+function f64 (w[3,2]: %0, inactive x[n,3]: %1, inactive i[n]: index %2, one[1]: %3, p[2]: %4 %5, q[n,2][2]: %6 %7, none[3][0]:) \
+                -> (y: %8, aux k: %9, both[2]: %6 %2) {
+  %8 = matmul %1, %0
+  %9 = argmax[1] %8
+}";
+    let f: Function = text.parse().unwrap();
+    assert_eq!(f.to_string(), text);
+    assert_round_trip(&f);
+    assert_eq!(f.inputs()[2].dtype(), DType::Index);
+    let (q, p) = (&f.inputs()[5], &f.inputs()[4]);
+    assert_eq!((q.len(), q.shape().to_string(), p.len(), p.shape().rank()), (2, "[n,2]".into(), 2, 0));
+}
+
+#[test]
 fn numbers_keep_their_bits() {
     let numbers = [0.0, -0.0, 1.0, 0.1, f64::MAX, f64::MIN_POSITIVE, 5e-324, -2.2e-310, f64::INFINITY, f64::NEG_INFINITY];
     let strange = [f64::NAN.to_bits(), 0xfff8_0000_0000_0000, 0x7ff0_0000_0000_0001, 0x7ff8_dead_beef_0000];
@@ -137,10 +153,17 @@ fn errors_say_where() {
         ("function f64 (2: %0)".into(), (1, 15), "expected the name of an input, found `2`"),
         ("function f64 (a: %0, a: %1)".into(), (1, 22), "two inputs are named `a`"),
         ("function f64 (a: %0, b: %0)".into(), (1, 25), "%0 is defined twice"),
-        ("function f64 (a[2]: %0)".into(), (1, 17), "input `a` has length 2 but 1 nodes"),
+        ("function f64 (i[2]: index %0) -> (y: %1) { %1 = sin %0 }".into(), (1, 53), "sin: %0 is an index, not a number"),
+        ("function f64 (a[2]: %0 %1 %2)".into(), (1, 17), "input `a` has length 2 but 3 nodes"),
+        ("function f64 (a[3][2]: %0)".into(), (1, 20), "input `a` has length 2 but 1 nodes"),
+        ("function f64 (a[n]: %0 %1)".into(), (1, 17), "expected a length"),
+        ("function f64 (a[3,!]: %0)".into(), (1, 19), "expected a length, found `!`"),
+        ("function f64 (a[2]: inde %0)".into(), (1, 21), "expected `index`, found `inde`"),
+        ("function f64 (a[4611686018427387904]: %0)".into(), (1, 17), "larger than any memory"),
+        ("function f64 (a[n]: %0) -> (y: %0, z[2]: %0) {}".into(), (1, 38), "output `z` has length 2 but 1 nodes"),
         ("function f64 (a: %0 %1)".into(), (1, 15), "input `a` has length 1 but 2 nodes"),
         ("function f64 (a[99999999999999999999]: %0)".into(), (1, 17), "out of range for a length"),
-        ("function f64 (a[18446744073709551615]: %0)".into(), (1, 17), "has length 18446744073709551615 but 1 nodes"),
+        ("function f64 () -> (a[18446744073709551615]: %0)".into(), (1, 23), "larger than any memory"),
         ("function f64 (a: %0) -> () {}".into(), (1, 25), "no output"),
         ("function f64 (a: %0) -> (y[0]:) {}".into(), (1, 25), "no output"),
         ("function f64 (a: %0) -> (y: %1) {}".into(), (1, 29), "output `y`: %1 is not defined so far"),
@@ -166,6 +189,18 @@ fn errors_say_where() {
         (body("%2 = const nan:3ff0000000000000"), (2, 14), "not a number"),
         (body("%2 = const %0"), (2, 14), "expected a number, found `%`"),
         (body("%2 = flag maybe"), (2, 13), "`true` or `false`, not `maybe`"),
+        (body("%2 = sum %0"), (2, 12), "expected `[`, found `%`"),
+        (body("%2 = sum[0] %0"), (2, 8), "sum: axis 0 of the shape []"),
+        (body("%2 = broadcast[2,2] %0 %3 = sum[1, 0] %2"), (2, 31), "sum: the axes [1, 0] do not ascend"),
+        (body("%2 = broadcast[3] %0 %3 = add %2, %0"), (2, 37), "add: %0 has the shape [], not [3]"),
+        (body("%2 = matmul %0"), (2, 8), "matmul: 1 operands"),
+        (body("%2 = matmul %0, %9"), (2, 19), "matmul: %9 is not defined so far"),
+        (body("%2 = iota[3] %0"), (2, 16), "expected `[`, found `%`"),
+        (body("%2 = gather[0,bunch 1] %0, %1"), (2, 17), "expected `batch`, found `bunch`"),
+        (body("%2 = broadcast[5] %0 %3 = argmax[0] %2 %4 = sin %3"), (2, 51), "sin: %3 is an index, not a number"),
+        (body("%2 = solve_triangular[left] %0, %1"), (2, 25), "a triangle is `lower` or `upper`, not `left`"),
+        (body("%2 = broadcast[5] %0 %3 = slice[3+9223372036854775807*3] %2"), (2, 29), "reaches outside of the shape [5]"),
+        (body("%2 = broadcast[5] %0 %3 = slice[3+1] %2"), (2, 38), "expected `*`, found `]`"),
         ("; é\nfunction f64 (é: %0, ö x".into(), (2, 24), "expected `:`, found `x`"),
     ];
     for (text, place, message) in cases {
@@ -177,9 +212,25 @@ fn errors_say_where() {
     assert!(error.to_string().contains("`1e39` is out of range for f32"));
 }
 
+/// Texts of functions of arrays that have every array operation.
+fn array_text() -> impl Strategy<Value = String> {
+    let moves = Function::trace(["x[n,4]", "i[n]: index", "m[4,4]"], |[x, i, m]| {
+        let picked = m.gather(i, 1).scatter_add(i, m.shape().axes(), 1);
+        let cut = wengert::Expr::concat(&[m.slice_by(1, 3, 2, -2), m.pad(0, 1, 2).slice(0, 1..5)], 1);
+        (x.matmul(picked).cumsum(0).cumprod(-1), cut.prod(0), x.argmax(1), x.cross_entropy(i), x.max_of(0) - x.min_of(0))
+    });
+    let algebra = Function::trace(["a[s,3,3]", "b[3,2]"], |[a, b]| {
+        let l = a.cholesky();
+        (a.solve(b), l.solve_lower(b) + l.t().solve_upper(b), a.inverse().diag(), a.det() * a.log_det())
+    });
+    let texts = [moves.unwrap(), algebra.unwrap()].map(|f| [f.to_string(), f.vjp().unwrap().to_string()]).concat();
+    let mapped = Function::parse(&texts[1]).unwrap().vmap("batch", ["x", "i"]).unwrap().to_string();
+    prop::sample::select([texts, vec![mapped]].concat())
+}
+
 proptest! {
     #[test]
-    fn printing_and_reading_are_inverse(text in text()) {
+    fn printing_and_reading_are_inverse(text in prop_oneof![text(), array_text()]) {
         assert_round_trip(&Function::parse(&text).unwrap());
     }
 
@@ -193,7 +244,7 @@ proptest! {
 
     #[test]
     fn a_changed_text_is_read_or_refused(
-        text in text(),
+        text in prop_oneof![text(), array_text()],
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4, any::<prop::sample::Index>(), any::<char>()), 1..6),
     ) {
         let mut chars: Vec<char> = text.chars().collect();

@@ -58,6 +58,8 @@ const CASES: &[Case] = &[
     ("moves", |a, b| Expr::concat(&[a.t(), b.slice_by(1, 3, 2, -2).pad(1, 1, 0).slice(0, 0..2).t().pad(0, 1, 0)], 1)),
     ("softmax", |a, b| a.softmax(1) * b.log_softmax(0)),
     ("cumsum", |a, b| a.cumsum(1) * b.cumsum(0)),
+    ("cumprod", |a, b| a.cumprod(1) * b.cumprod(0)),
+    ("diagonals", |a, b| a.diag().diag_matrix().matmul(b) + a.outer(b).sum([0, 2])),
     ("select", |a, b| select(a.gt(b), a * b, b.exp())),
     ("triangles", |a, b| a.tril(0) + b.triu(1)),
     ("independent of the batch", |_, b| b * 2.0),
@@ -125,8 +127,29 @@ fn gathers() {
     check("indices", &f, &["i"], &[noise(&[4, 2], 1), index(&[2, 3])]);
     let along = Function::trace(["x[2,4]", "i[3]: index"], |[x, i]| x.gather(i, 1)).unwrap();
     check("indices of the second axis", &along, &["i"], &[noise(&[2, 4], 1), index(&[5, 3])]);
-    let refused = f.vmap("n", ["x", "i"]).unwrap_err();
-    assert!(refused.is_unsupported() && refused.to_string().contains("gather") && refused.location().is_some(), "{refused}");
+    check("both", &f, &["x", "i"], &[noise(&[2, 4, 2], 1), index(&[2, 3])]);
+    check("both, of the second axis", &along, &["x", "i"], &[noise(&[5, 2, 4], 1), index(&[5, 3])]);
+    // Adjoints scatter; each way of mapping, and a second one over it.
+    for f in [&f, &along] {
+        let adjoint = f.vjp().unwrap();
+        let shapes: Vec<Vec<usize>> =
+            adjoint.inputs().iter().map(|x| x.shape().axes().iter().map(|n| n.to_string().parse().unwrap()).collect()).collect();
+        for names in [&["x"][..], &["i"], &["x", "i"], &["c_y"], &["i", "c_y"], &["x", "i", "c_y"]] {
+            let data = |g: &Function, by: usize, names: &[&str]| -> Vec<Array> {
+                let groups = g.inputs().iter().zip(&shapes);
+                let value = |(group, own): (&wengert::InputGroup, &Vec<usize>)| {
+                    let shape = if names.contains(&group.name()) { [&[by], &own[..]].concat() } else { own.clone() };
+                    if group.name() == "i" { index(&shape) } else { noise(&shape, 3) }
+                };
+                groups.map(value).collect()
+            };
+            check("adjoint", &adjoint, names, &data(&adjoint, 3, names));
+            let again = adjoint.vmap(3usize, names).unwrap();
+            let mut x = data(&adjoint, 3, names);
+            x[1] = index(&[&[2], x[1].shape()].concat());
+            check("adjoint, nested", &again, &["i"], &x);
+        }
+    }
 }
 
 #[test]

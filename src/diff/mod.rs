@@ -3,6 +3,7 @@
 //! In: a [`Function`]. Out: a `Function` that computes derivatives. There are no rules here: the op table gives every
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
+mod arrays;
 mod control;
 mod linear;
 mod point;
@@ -118,8 +119,20 @@ impl Function {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
+    /// Of a function of arrays it has the shape of the output followed by that of the input, and comes from one sweep that is
+    /// mapped over all numbers. With several outputs or active inputs there is an output `jacobian_y_x` for each pair. Axes may be
+    /// open either in the inputs, for reverse mode, or in the outputs, for forward mode.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// let f = Function::trace(["x[2]", "w[3,2]"], |[x, w]| w.matmul(x))?.wrt(["x"])?;
+    /// let w = Array::new([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// assert_eq!(f.jacobian()?.eval_arrays(&[Array::vector(vec![0.0, 0.0]), w.clone()])?, [w]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// If no input is active, or all outputs are auxiliary.
+    /// If no input is active, if all outputs are auxiliary, or where open axes leave no mode.
     #[track_caller]
     pub fn jacobian(&self) -> Result<Function> {
         self.jacobian_in(Mode::Auto)
@@ -131,7 +144,11 @@ impl Function {
     /// As [`Function::jacobian`].
     #[track_caller]
     pub fn jacobian_in(&self, mode: Mode) -> Result<Function> {
-        self.check_scalar("jacobian")?;
+        self.check_differentiable()?;
+        if self.has_arrays() {
+            let rows: Vec<&str> = self.differentiable().map(OutputGroup::name).collect();
+            return self.jacobian_of_arrays("jacobian", &rows, mode);
+        }
         self.transform(Extra::None, |linear, x, _| {
             let rows: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
             let columns = self.active_slots();
@@ -163,7 +180,8 @@ impl Function {
     }
 
     /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
-    /// over reverse.
+    /// over reverse. With respect to an array it has the array's shape twice over, and with several inputs there is an output
+    /// `hessian_x_y` for each pair, as in [`Function::jacobian`].
     ///
     /// ```
     /// use wengert::Function;
@@ -175,10 +193,15 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// As [`Function::grad`].
+    /// As [`Function::grad`], or if an active input has an open axis.
     #[track_caller]
     pub fn hessian(&self) -> Result<Function> {
-        let mut hessian = self.without_aux().grad()?.jacobian_in(Mode::Forward)?;
+        let grad = self.without_aux().grad()?;
+        if self.has_arrays() {
+            let rows: Vec<&str> = self.inputs().iter().filter(|group| group.is_active()).map(InputGroup::name).collect();
+            return grad.jacobian_of_arrays("hessian", &rows, Mode::Forward);
+        }
+        let mut hessian = grad.jacobian_in(Mode::Forward)?;
         hessian.rename_output(0, "hessian");
         Ok(hessian)
     }
@@ -207,12 +230,7 @@ impl Function {
     /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
     #[track_caller]
     fn transform(&self, extra: Extra, body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
-        if self.active_slots().is_empty() {
-            return Err(Error::here(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
-        }
-        if self.differentiable().next().is_none() {
-            return Err(Error::here(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
-        }
+        self.check_differentiable()?;
         let n = self.input_len();
         let mut inputs = self.inputs().to_vec();
         let like_output = |y: &OutputGroup| match y.nodes() {
@@ -238,14 +256,20 @@ impl Function {
         }
         Function::build(self.width(), inputs, Location::caller(), |args| {
             let (x, extra) = args.split_at(n);
-            let mut outputs = body(&Linear::new(self, x), x, extra);
-            for k in 1..outputs.len() {
-                while outputs[..k].iter().any(|taken| taken.name == outputs[k].name) {
-                    outputs[k].name.push('\'');
-                }
-            }
-            outputs
+            distinct(body(&Linear::new(self, x), x, extra))
         })
+    }
+
+    /// That there is something to differentiate, and something to do so with respect to.
+    #[track_caller]
+    fn check_differentiable(&self) -> Result<()> {
+        if self.active_slots().is_empty() {
+            return Err(Error::here(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
+        }
+        if self.differentiable().next().is_none() {
+            return Err(Error::here(ErrorKind::Unsupported, "there is no output to differentiate: all are auxiliary"));
+        }
+        Ok(())
     }
 
     /// The outputs that are differentiated.
@@ -292,6 +316,16 @@ impl Function {
             )),
         }
     }
+}
+
+/// Outputs with names of their own.
+fn distinct(mut outputs: Vec<NewOutput>) -> Vec<NewOutput> {
+    for k in 1..outputs.len() {
+        while outputs[..k].iter().any(|taken| taken.name == outputs[k].name) {
+            outputs[k].name.push('\'');
+        }
+    }
+    outputs
 }
 
 #[derive(Copy, Clone, PartialEq)]

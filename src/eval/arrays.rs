@@ -1,13 +1,13 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
+use super::along::{self, Along, Indices};
 use super::control::Nests;
+use super::linalg::{self, Sizes};
+use super::moves::{moved, reduce, sum};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
-use crate::schedule::{
-    Scalar,
-    sums::{self, Sum},
-};
+use crate::schedule::{Scalar, sums};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -22,8 +22,8 @@ use std::cell::RefCell;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<T = f64> {
-    shape: Vec<usize>,
-    data: Vec<T>,
+    pub(super) shape: Vec<usize>,
+    pub(super) data: Vec<T>,
 }
 
 impl<T> Array<T> {
@@ -224,8 +224,11 @@ impl<'f, T: Scalar> Run<'f, T> {
                     self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
                 match operands.first() {
                     Some(Either::Mask(_)) => {
-                        let masks: Vec<&Array<bool>> = operands.iter().map(|x| mask(x)).collect();
-                        Either::Mask(moved(op, &masks, lengths, false, &self.index_of(id)?)?)
+                        let masks: Vec<&Array<bool>> = operands.iter().filter_map(|x| mask(x)).collect();
+                        Either::Mask(match op {
+                            ArrayOp::Gather { axis, batch } => self.gather(id, masks[0], (*axis, *batch), lengths, false)?,
+                            _ => moved(op, &masks, lengths, false),
+                        })
                     }
                     _ => Either::Num(self.array(id, op, &operands, lengths)?),
                 }
@@ -233,26 +236,28 @@ impl<'f, T: Scalar> Run<'f, T> {
         })
     }
 
-    /// The indices that a gather or scatter takes, checked.
-    fn index_of(&self, id: NodeId) -> Result<Vec<usize>> {
-        let node = self.f.graph().node(id);
-        let operands: crate::graph::Args = self.f.graph().operands(id).collect();
-        let (axis, of) = match node.kind() {
-            Kind::Array(ArrayOp::Gather(axis)) => (*axis, self.f.graph().node(operands[0]).shape()),
-            Kind::Array(ArrayOp::ScatterAdd(to, axis)) => (*axis, *to),
-            _ => return Ok(vec![]),
-        };
-        let (len, index) = (self.lengths(of)?[axis], operands[1]);
-        let Either::Num(index) = &self.values[index.index()] else { unreachable!("indices are numbers") };
-        let check = |v: &T| {
-            let k = v.to_f64() as usize;
-            if k < len {
-                return Ok(k);
-            }
-            let message = format!("an index is {v:?}, and the axis has the length {len}");
-            Err(Error::new(ErrorKind::Value, message).at(node.location()))
-        };
-        index.data.iter().map(check).collect()
+    /// The indices that a gather or scatter takes along an axis of a length, checked.
+    fn index_of(&self, id: NodeId, len: usize) -> Result<&Array<T>> {
+        let index = self.f.graph().operands(id).nth(1).expect("it takes indices");
+        let index = num(&self.values[index.index()]);
+        match along::outside(&index.data, len) {
+            Some(bad) => Err(index_error(self.f, id, bad, len)),
+            None => Ok(index),
+        }
+    }
+
+    fn gather<U: Copy>(
+        &self,
+        id: NodeId,
+        x: &Array<U>,
+        (axis, batch): (usize, usize),
+        shape: Vec<usize>,
+        zero: U,
+    ) -> Result<Array<U>> {
+        let index = self.index_of(id, x.shape[axis])?;
+        let mut data = vec![zero; shape.iter().product()];
+        Indices::new(&x.shape, axis, batch, &index.shape).gather(&x.data, &index.data, Along::new(&x.shape, axis), &mut data);
+        Ok(Array { data, shape })
     }
 
     fn array(&self, id: NodeId, op: &ArrayOp, operands: &[&Computed<T>], lengths: Vec<usize>) -> Result<Array<T>> {
@@ -273,19 +278,6 @@ impl<'f, T: Scalar> Run<'f, T> {
                 let smaller = |a: T, b: T| if b < a || crate::op::Real::ne(b, b) { b } else { a };
                 reduce(first.expect("an operand"), axes, lengths, smaller, crate::op::lit(f64::INFINITY))
             }
-            ArrayOp::ArgMax(axis) => {
-                let x = first.expect("an operand");
-                let (outer, len, inner) = around(&x.shape, *axis);
-                if len == 0 {
-                    return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(self.f.graph().node(id).location()));
-                }
-                let best = |o: usize, i: usize| {
-                    let at = |k: usize| x.data[(o * len + k) * inner + i];
-                    (1..len).fold(0, |best, k| if at(k) > at(best) { k } else { best })
-                };
-                let data = (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i)));
-                Array { data: data.map(|(o, i)| crate::op::lit(best(o, i) as f64)).collect(), shape: lengths }
-            }
             ArrayOp::MatMul => {
                 let (a, b) = (first.expect("two operands"), num(operands[1]));
                 let rank = lengths.len();
@@ -303,40 +295,45 @@ impl<'f, T: Scalar> Run<'f, T> {
                 }
                 Array { data, shape: lengths }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                let mut x = first.expect("an operand").clone();
-                let (outer, len, inner) = around(&x.shape, *axis);
-                for o in 0..outer {
-                    for k in 1..len {
-                        let (from, to) = if *reverse { (len - k, len - k - 1) } else { (k - 1, k) };
-                        for i in 0..inner {
-                            let before = x.data[(o * len + from) * inner + i];
-                            x.data[(o * len + to) * inner + i] += before;
-                        }
-                    }
-                }
-                x
-            }
-            ArrayOp::Iota(_, axis) => {
-                let (_, len, inner) = around(&lengths, *axis);
-                Array { data: (0..places).map(|at| crate::op::lit((at / inner % len) as f64)).collect(), shape: lengths }
-            }
-            ArrayOp::ScatterAdd(_, axis) => {
-                let (updates, index) = (first.expect("two operands"), self.index_of(id)?);
-                let (outer, len, inner) = around(&lengths, *axis);
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(first.map_or(&lengths, |x| &x.shape), *axis);
+                let x = [0, 1].map(|k| operands.get(k).map_or(&[][..], |x| &num(x).data));
                 let mut data = vec![zero; places];
-                for o in 0..outer {
-                    for (k, &to) in index.iter().enumerate() {
-                        for i in 0..inner {
-                            data[(o * len + to) * inner + i] += updates.data[(o * index.len() + k) * inner + i];
-                        }
-                    }
-                }
+                along::sweep(op, x, along, &mut data)
+                    .map_err(|message| Error::new(ErrorKind::Value, message).at(self.f.graph().node(id).location()))?;
                 Array { data, shape: lengths }
+            }
+            ArrayOp::Gather { axis, batch } => self.gather(id, first.expect("two operands"), (*axis, *batch), lengths, zero)?,
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                let (x, along) = (first.expect("two operands"), Along::new(&lengths, *axis));
+                let index = self.index_of(id, along.len)?;
+                let indices = Indices::new(&lengths, *axis, *batch, &index.shape);
+                let mut data = vec![zero; places];
+                indices.scatter_add(&x.data, &index.data, along, &mut data);
+                Array { data, shape: lengths }
+            }
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let (a, b) = (first.expect("an operand"), operands.get(1).map(|b| num(b)));
+                let sizes = Sizes::new(&a.shape, b.map(|b| &b.shape[..]), &lengths);
+                let mut work = vec![zero; sizes.work()];
+                let mut y = vec![zero; places];
+                linalg::run(op, sizes, &a.data, b.map_or(&[], |b| &b.data), &mut work, &mut y)
+                    .map_err(|message| Error::new(ErrorKind::Value, message).at(self.f.graph().node(id).location()))?;
+                Array { data: y, shape: lengths }
             }
             _ => {
                 let arrays: Vec<&Array<T>> = operands.iter().map(|x| num(x)).collect();
-                moved(op, &arrays, lengths, zero, &self.index_of(id)?)?
+                moved(op, &arrays, lengths, zero)
             }
         })
     }
@@ -349,11 +346,19 @@ fn num<T>(x: &Computed<T>) -> &Array<T> {
     }
 }
 
-fn mask<T>(x: &Computed<T>) -> &Array<bool> {
+fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
     match x {
-        Either::Mask(x) => x,
-        Either::Num(_) => unreachable!("a verified graph has masks here"),
+        Either::Mask(x) => Some(x),
+        Either::Num(_) => None,
     }
+}
+
+/// That an operation's index is out of range.
+pub(crate) fn index_error<T: Scalar>(f: &Function, id: NodeId, index: T, len: usize) -> Error {
+    let node = f.graph().node(id);
+    let name = if let Kind::Array(op) = node.kind() { op.name() } else { "an array operation" };
+    Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}"))
+        .at(node.location())
 }
 
 /// A scalar operation, element by element; single numbers fit every shape.
@@ -373,121 +378,4 @@ fn each<T: Scalar>(op: Op, operands: &[&Computed<T>], shape: Vec<usize>) -> Comp
         DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).truth()).collect(), shape }),
         _ => Either::Num(Array { data: (0..places).map(|at| element(at).num()).collect(), shape }),
     }
-}
-
-/// Places before an axis, along it, and after it.
-fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
-    (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
-}
-
-/// Sums over axes, of which the last ones are the run.
-fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Vec<usize>) -> Array<T> {
-    let (outer, inner) = x.shape.split_at(x.shape.len() - run);
-    let run: usize = inner.iter().product();
-    let sums = x.data.chunks(run.max(1)).map(|run| {
-        let mut sum = Sum::new();
-        run.iter().enumerate().for_each(|(k, &v)| sum.add(k, v));
-        sum.total()
-    });
-    let sums = Array { shape: outer.to_vec(), data: sums.collect() };
-    let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).collect();
-    reduce(&sums, &axes, shape, |a, b| a + b, T::default())
-}
-
-/// Combines over axes, from the first element on in the order of the elements.
-fn reduce<T: Copy>(x: &Array<T>, axes: &[usize], shape: Vec<usize>, combine: impl Fn(T, T) -> T, empty: T) -> Array<T> {
-    let mut results: Vec<Option<T>> = vec![None; shape.iter().product()];
-    for (at, &v) in x.data.iter().enumerate() {
-        let (mut rest, mut to, mut stride) = (at, 0, 1);
-        for k in (0..x.shape.len()).rev() {
-            let index = rest % x.shape[k];
-            rest /= x.shape[k];
-            if !axes.contains(&k) {
-                to += index * stride;
-                stride *= x.shape[k];
-            }
-        }
-        results[to] = Some(results[to].map_or(v, |sum| combine(sum, v)));
-    }
-    Array { data: results.into_iter().map(|v| v.unwrap_or(empty)).collect(), shape }
-}
-
-/// The operations that only move numbers.
-fn moved<T: Copy>(op: &ArrayOp, operands: &[&Array<T>], shape: Vec<usize>, zero: T, index: &[usize]) -> Result<Array<T>> {
-    let x = operands[0];
-    let places: usize = shape.iter().product();
-    // The index along every axis of the result, and where that is in a source of some strides.
-    let indices = |mut at: usize| {
-        let mut indices = vec![0; shape.len()];
-        for k in (0..shape.len()).rev() {
-            indices[k] = at % shape[k];
-            at /= shape[k];
-        }
-        indices
-    };
-    let flat = |indices: &[usize], lengths: &[usize]| indices.iter().zip(lengths).fold(0, |at, (i, n)| at * n + i);
-    let data = match op {
-        ArrayOp::Reshape(_) => x.data.clone(),
-        ArrayOp::Broadcast(_) => {
-            let new = shape.len() - x.shape.len();
-            let source = |at: usize| {
-                let indices = indices(at);
-                let own = indices[new..].iter().zip(&x.shape).map(|(&i, &n)| if n == 1 { 0 } else { i });
-                flat(&own.collect::<Vec<_>>(), &x.shape)
-            };
-            (0..places).map(|at| x.data[source(at)]).collect()
-        }
-        ArrayOp::Permute(order) => {
-            let source = |at: usize| {
-                let mut own = vec![0; order.len()];
-                for (&axis, i) in order.iter().zip(indices(at)) {
-                    own[axis] = i;
-                }
-                flat(&own, &x.shape)
-            };
-            (0..places).map(|at| x.data[source(at)]).collect()
-        }
-        ArrayOp::Slice(cuts) => {
-            let source = |at: usize| {
-                let own: Vec<usize> = indices(at).iter().zip(cuts).map(|(&i, cut)| cut.at(i)).collect();
-                flat(&own, &x.shape)
-            };
-            (0..places).map(|at| x.data[source(at)]).collect()
-        }
-        ArrayOp::Place(_, cuts) => {
-            let mut data = vec![zero; places];
-            for (at, &v) in x.data.iter().enumerate() {
-                let (mut rest, mut own) = (at, vec![0; x.shape.len()]);
-                for k in (0..x.shape.len()).rev() {
-                    own[k] = cuts[k].at(rest % x.shape[k]);
-                    rest /= x.shape[k];
-                }
-                data[flat(&own, &shape)] = v;
-            }
-            data
-        }
-        ArrayOp::Concat(axis) => {
-            let (outer, _, inner) = around(&shape, *axis);
-            let mut data = Vec::with_capacity(places);
-            for o in 0..outer {
-                for x in operands {
-                    let run = x.shape[*axis] * inner;
-                    data.extend_from_slice(&x.data[o * run..(o + 1) * run]);
-                }
-            }
-            data
-        }
-        ArrayOp::Gather(axis) => {
-            let (outer, len, inner) = around(&x.shape, *axis);
-            let mut data = Vec::with_capacity(places);
-            for o in 0..outer {
-                for &k in index {
-                    data.extend_from_slice(&x.data[(o * len + k) * inner..(o * len + k + 1) * inner]);
-                }
-            }
-            data
-        }
-        _ => unreachable!("{op} does not only move numbers"),
-    };
-    Ok(Array { data, shape })
 }

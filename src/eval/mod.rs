@@ -2,11 +2,14 @@
 //!
 //! Numbers interpret, duals differentiate forward, handles of a trace rebuild the graph there.
 
+pub(crate) mod along;
 mod arrays;
 mod control;
+pub(crate) mod linalg;
+mod moves;
 
 pub use arrays::Array;
-pub(crate) use arrays::Lengths;
+pub(crate) use arrays::{Lengths, index_error};
 
 use crate::graph::{Args, Graph, Kind, Located, Width};
 use crate::op::{Op, Real, Value};

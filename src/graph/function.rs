@@ -362,6 +362,12 @@ impl Function {
         f
     }
 
+    /// The function with some of its outputs.
+    pub(crate) fn with_outputs(mut self, which: impl std::slice::SliceIndex<[OutputGroup], Output = [OutputGroup]>) -> Function {
+        self.outputs = self.outputs[which].to_vec();
+        self.pruned()
+    }
+
     pub(crate) fn rename_output(&mut self, at: usize, name: &str) {
         self.outputs[at].name = name.into();
     }

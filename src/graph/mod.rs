@@ -19,7 +19,7 @@ mod text;
 mod trace;
 mod values;
 
-pub use arrays::Axes;
+pub use arrays::{Axes, Keep, keep};
 pub use control::Nested;
 pub(crate) use control::{Control, Flow, Port, Type, make_body, stacked, types_in, types_out};
 pub use expr::{Cond, Expr};

@@ -5,7 +5,7 @@ use super::function::Function;
 use super::node::{Kind, NodeId, Width};
 use super::parse;
 use crate::error::{Error, Result};
-use crate::op::Shape;
+use crate::op::{DType, Shape};
 use std::{fmt, str::FromStr};
 
 impl Function {
@@ -16,14 +16,20 @@ impl Function {
     /// width    ::= "f64" | "f32"
     /// input    ::= ["inactive"] group         inputs that are not differentiated with respect to are marked
     /// output   ::= ["aux"] group              outputs that are not differentiated are marked
-    /// group    ::= name ":" id | name "[" length "]" ":" id*
-    /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op ["[" integer "]"] id, …
+    /// group    ::= name ":" id | name "[" length "]" ":" id*        a number, or several
+    ///            | name shape ":" ["index"] id                       an array, of numbers or indices
+    ///            | name shape "[" length "]" ":" id*                 several arrays
+    /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
+    /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
     /// ```
     ///
     /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
     /// `nan:` with the 16 hexadecimal digits of another NaN; it is rounded to the width. `;` starts a comment. White space
-    /// and line breaks only separate. Functions of arrays are printed, with the shapes of their inputs and the attributes of array
-    /// operations in brackets, but not read. Equal nodes are merged and unused ones dropped, so ids may change.
+    /// and line breaks only separate. Equal nodes are merged and unused ones dropped, so ids may change.
+    ///
+    /// An operation's attributes are what its `Display` puts in brackets: an integer parameter (`powi[3]`), shapes and axes
+    /// (`broadcast[n,3]`, `sum[0, 1]`), what is cut out along each axis (`slice[:,4+-2*3]`: all, and from 4 on, two back, three of
+    /// them). Operands of an elementwise operation have one shape, constants aside.
     ///
     /// ```
     /// use wengert::Function;
@@ -78,11 +84,12 @@ impl fmt::Display for Signature<'_> {
                 Shape::SCALAR => input.name.clone(),
                 shape => format!("{}{shape}", input.name),
             };
-            group(out, k, marker, &declared, input.range().map(NodeId::new))?;
+            let kind = if input.dtype == DType::Index { " index" } else { "" };
+            group(out, k, (marker, &declared, kind), input.range().map(NodeId::new))?;
         }
         out.write_str(") -> (")?;
         for (k, output) in f.outputs.iter().enumerate() {
-            group(out, k, if output.aux { "aux " } else { "" }, &output.name, output.nodes.iter().copied())?;
+            group(out, k, (if output.aux { "aux " } else { "" }, &output.name, ""), output.nodes.iter().copied())?;
         }
         out.write_str(")")
     }
@@ -98,8 +105,7 @@ impl fmt::Debug for Function {
 fn group(
     out: &mut fmt::Formatter<'_>,
     at: usize,
-    marker: &str,
-    name: &str,
+    (marker, name, kind): (&str, &str, &str),
     ids: impl ExactSizeIterator<Item = NodeId>,
 ) -> fmt::Result {
     let comma = if at == 0 { "" } else { ", " };
@@ -107,7 +113,7 @@ fn group(
     if ids.len() != 1 {
         write!(out, "[{}]", ids.len())?;
     }
-    out.write_str(":")?;
+    write!(out, ":{kind}")?;
     for id in ids {
         write!(out, " {id}")?;
     }

@@ -75,6 +75,16 @@ impl Shape {
         self.0.iter().map(|axis| if let Axis::Fixed(n) = axis { Some(*n) } else { None }).product()
     }
 
+    /// Whether its numbers, as far as they are known, can be counted.
+    pub(crate) fn check_size(self) -> Result<(), String> {
+        let mut fixed = self.0.iter().map(|axis| if let Axis::Fixed(n) = axis { (*n).max(1) } else { 1 });
+        let count = fixed.try_fold(1usize, |all, n| all.checked_mul(n));
+        match count {
+            Some(n) if n <= isize::MAX as usize / 8 => Ok(()),
+            _ => Err(format!("the shape {self} is larger than any memory")),
+        }
+    }
+
     /// Whether an axis is known to have the length 0.
     pub fn is_empty(self) -> bool {
         self.0.contains(&Axis::Fixed(0))

@@ -1,7 +1,7 @@
 //! Operations with bodies over a new leading axis: their bodies are mapped.
 
 use super::{Mapped, run, spread, walk, with_axis};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Control, Expr, Function, Nested, Port, Type, make_body, types_in, types_out};
 use crate::op::{ArrayOp, Axis, DType, Real, Shape, Value, lit, select};
 use std::panic::Location;
@@ -18,7 +18,7 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
     match control {
         Control::Choice { bodies } if marked[0] => {
             let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis));
-            let (holds, fails) = (results.next().expect("two")?, results.next().expect("two")?);
+            let (holds, fails) = (results.next().expect("two"), results.next().expect("two"));
             let Port::Final(k) = port else { unreachable!("a choice has no other results") };
             let [a, b] = [holds[k as usize], fails[k as usize]];
             Ok((chosen("cond", values[0], a, b)?, true))
@@ -52,15 +52,17 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
             let mut problem = None;
             let width = body.width();
             let any = make_body(width, &types, at, |args| {
-                let each = keep(&mut problem, outputs(condition, args, &flow.inputs, axis), 1);
+                let each = outputs(condition, args, &flow.inputs, axis);
                 vec![select(each[0].ne(lit(0.0)), Expr::from(1.0), lit(0.0)).sum(..)]
             })?;
             let step = make_body(width, &types, at, |args| {
-                let holds = keep(&mut problem, outputs(condition, args, &flow.inputs, axis), 1)[0];
-                let next = keep(&mut problem, outputs(body, args, &flow.inputs, axis), *carries);
+                let holds = outputs(condition, args, &flow.inputs, axis)[0];
+                let next = outputs(body, args, &flow.inputs, axis);
                 let kept = args.iter().zip(next).map(|(&old, new)| {
-                    let kept = chosen("while", holds, new, old).map(|x| vec![x]);
-                    keep(&mut problem, kept, 1)[0]
+                    chosen("while", holds, new, old).unwrap_or_else(|error| {
+                        problem.get_or_insert(error);
+                        old
+                    })
                 });
                 kept.collect::<Vec<_>>()
             });
@@ -96,13 +98,6 @@ fn spread_marked(operands: &[Mapped], marked: &[bool], axis: Axis) -> Vec<Expr> 
     operands.iter().zip(marked).map(spread).collect()
 }
 
-fn keep(problem: &mut Option<Error>, made: Result<Vec<Expr>>, n: usize) -> Vec<Expr> {
-    made.unwrap_or_else(|error| {
-        problem.get_or_insert(error);
-        vec![lit(f64::NAN); n]
-    })
-}
-
 /// The first two axes exchanged.
 fn swapped(x: Expr) -> Expr {
     let order: Vec<usize> = [1, 0].into_iter().chain(2..x.rank()).collect();
@@ -113,7 +108,7 @@ fn swapped(x: Expr) -> Expr {
 fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
     if a.dtype() != DType::Float {
         let message = format!("vmap of {what}: samples go different ways, and an index cannot be selected");
-        return Err(Error::here(crate::error::Kind::Unsupported, message));
+        return Err(Error::here(ErrorKind::Unsupported, message));
     }
     let mut axes = holds.shape().axes().to_vec();
     axes.resize(a.rank(), Axis::Fixed(1));
@@ -127,27 +122,23 @@ fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {
 }
 
 /// All outputs of a body, with the axis.
-fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis) -> Result<Vec<Expr>> {
-    let mut refused = None;
-    let values = walk(body, args, marked, axis, &mut refused);
-    let outputs = body.output_nodes().map(|id| spread(values[id.index()], axis).num()).collect();
-    refused.map_or(Ok(outputs), Err)
+fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis) -> Vec<Expr> {
+    let values = walk(body, args, marked, axis);
+    body.output_nodes().map(|id| spread(values[id.index()], axis).num()).collect()
 }
 
 /// The body over samples: marked inputs have the axis, and marked outputs are given it.
 fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis) -> Result<Function> {
-    let mut refused = None;
     debug_assert_eq!(results.len(), types_out(body).len());
     let types = types(&types_in(body), inputs, axis);
-    let f = make_body(body.width(), &types, Location::caller(), |args| {
-        let values = walk(body, args, inputs, axis, &mut refused);
+    make_body(body.width(), &types, Location::caller(), |args| {
+        let values = walk(body, args, inputs, axis);
         let result = |(id, &marked): (crate::graph::NodeId, &bool)| match marked {
             true => spread(values[id.index()], axis).num(),
             false => values[id.index()].value.num(),
         };
         body.output_nodes().zip(results).map(result).collect()
-    });
-    refused.map_or(f, Err)
+    })
 }
 
 /// A result of no samples' shape, where an error has been recorded.

@@ -5,7 +5,7 @@ use super::plan::{Action, Place, Plan, Planner, Space};
 use super::run::{ArrayCode, Call};
 use super::stages::owner;
 use crate::error::Result;
-use crate::graph::{Control, Function, Kind, NodeId, Port, stacked};
+use crate::graph::{Control, Function, NodeId, Port, stacked};
 use crate::op::Shape;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
@@ -23,10 +23,9 @@ impl ControlStage {
         Ok(ControlStage { control, members, bodies })
     }
 
-    /// The nodes whose memory it reads; what is known has none.
+    /// The nodes whose memory it reads.
     pub(super) fn reads(&self, f: &Function) -> Vec<NodeId> {
-        let known = |id: &NodeId| f.graph().node(*id).kind().is_known();
-        f.graph().operands(self.members[0].1).filter(|id| !known(id)).map(|id| owner(f, id)).collect()
+        f.graph().operands(self.members[0].1).map(|id| owner(f, id)).collect()
     }
 }
 
@@ -56,18 +55,7 @@ impl Planner<'_> {
         let open = self.open;
         let operands: Vec<NodeId> = self.f.graph().operands(stage.members[0].1).collect();
         let mut borrowed = Vec::new();
-        let mut operand_places = Vec::new();
-        for id in operands {
-            operand_places.push(match self.f.graph().node(id).kind() {
-                Kind::Const(bits) => {
-                    let place = self.borrow(1);
-                    self.actions.push(Action::Fill(place, f64::from_bits(bits)));
-                    borrowed.push(place);
-                    place
-                }
-                _ => self.places[&owner(self.f, id)],
-            });
-        }
+        let operand_places: Vec<Place> = operands.into_iter().map(|id| self.memory(id)).collect();
         let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), 0, &[], open)).collect();
         let size = |shape: Shape| super::lengths::lengths(shape, open).iter().product::<usize>();
         // The one number more is a condition's.

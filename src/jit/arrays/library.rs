@@ -1,10 +1,12 @@
 //! Operations that are no loops over numbers, planned for the lengths of a call.
 
 use super::lengths::lengths;
-use super::moves::{Along, Strided, strides};
+use super::moves::{Strided, strides};
 use super::plan::{Action, Place, Planner};
 use super::product::MatMul;
-use super::stages::{matrix, owner};
+use super::stages::matrix;
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
 use crate::graph::{Kind, NodeId};
 use crate::op::{ArrayOp, DType};
 
@@ -17,13 +19,13 @@ impl Planner<'_> {
         let own = shape(id);
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
-        let read = |this: &Self, id: NodeId| this.places[&owner(this.f, id)];
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| read(self, matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| read(self, operand)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
-        let index_len = |axis: usize, of: &[usize]| of[axis];
         let to = self.claim(id);
+        let nothing = Place { len: 0, ..to };
+        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
         let action = match op {
             ArrayOp::Permute(order) => {
                 let dense = strides(&x_shape);
@@ -55,19 +57,36 @@ impl Planner<'_> {
                 let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
-            ArrayOp::Gather(axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &x_shape), node: id });
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis) }
+            ArrayOp::Gather { axis, batch } => {
+                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
+                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
             }
-            ArrayOp::ScatterAdd(_, axis) => {
-                self.actions.push(Action::Check { index: sources[1], len: index_len(*axis, &own), node: id });
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis) }
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
+                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
             }
-            ArrayOp::CumSum { axis, reverse } => {
-                Action::CumSum { x: sources[0], to, along: Along::new(&own, *axis), reverse: *reverse }
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
+                Action::Sweep { op, operands: two(&sources), to, along, node: id }
             }
-            ArrayOp::Iota(_, axis) => Action::Iota { to, along: Along::new(&own, *axis) },
-            ArrayOp::ArgMax(axis) => Action::ArgMax { x: sources[0], to, along: Along::new(&x_shape, *axis), node: id },
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
+                let work = self.borrow(sizes.work());
+                self.give_back(work);
+                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
+            }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let largest = matches!(op, ArrayOp::MaxOf(_));
                 let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);

@@ -1,6 +1,7 @@
 //! What is not a loop over numbers: copies along strides, gathers, partial sums, extremes, matrix products.
 
 use super::stages::MAX_RANK;
+use crate::eval::along::Along;
 use crate::schedule::Scalar;
 
 /// A box of places in memory: lengths, and the distance between neighbours along each axis.
@@ -90,92 +91,17 @@ pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
     });
 }
 
-/// An axis: places before it, along it, and after it.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Along {
-    pub(super) outer: usize,
-    pub(super) len: usize,
-    pub(super) inner: usize,
-}
-
-impl Along {
-    pub(super) fn new(lengths: &[usize], axis: usize) -> Self {
-        Along { outer: lengths[..axis].iter().product(), len: lengths[axis], inner: lengths[axis + 1..].iter().product() }
-    }
-}
-
-/// Slices of `x` along an axis at indices, which are in range.
-pub(super) fn gather<T: Scalar>(x: &[T], index: &[T], along: Along, y: &mut [T]) {
-    for o in 0..along.outer {
-        for (k, &i) in index.iter().enumerate() {
-            let from = (o * along.len + i.to_f64() as usize) * along.inner;
-            let to = (o * index.len() + k) * along.inner;
-            y[to..to + along.inner].copy_from_slice(&x[from..from + along.inner]);
-        }
-    }
-}
-
-/// Adds slices of `x` to slices of `y`, which starts as zeros, along an axis at indices, which are in range.
-pub(super) fn scatter_add<T: Scalar>(x: &[T], index: &[T], along: Along, y: &mut [T]) {
-    y.fill(T::default());
-    for o in 0..along.outer {
-        for (k, &i) in index.iter().enumerate() {
-            let to = (o * along.len + i.to_f64() as usize) * along.inner;
-            let from = (o * index.len() + k) * along.inner;
-            for (y, &x) in y[to..to + along.inner].iter_mut().zip(&x[from..from + along.inner]) {
-                *y += x;
-            }
-        }
-    }
-}
-
-/// Partial sums along an axis.
-pub(super) fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
-    y.copy_from_slice(x);
-    for o in 0..along.outer {
-        for k in 1..along.len {
-            let (from, to) = if reverse { (along.len - k, along.len - k - 1) } else { (k - 1, k) };
-            for i in 0..along.inner {
-                let before = y[(o * along.len + from) * along.inner + i];
-                y[(o * along.len + to) * along.inner + i] += before;
-            }
-        }
-    }
-}
-
-/// Each place's own index along an axis.
-pub(super) fn iota<T: Scalar>(along: Along, y: &mut [T]) {
-    for (at, y) in y.iter_mut().enumerate() {
-        *y = crate::op::lit((at / along.inner % along.len) as f64);
-    }
-}
-
-/// The index of the first largest value along an axis.
-pub(super) fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
-    if along.inner == 1 {
-        for (row, y) in x.chunks_exact(along.len).zip(y) {
-            let (mut best, mut most) = (0, row[0]);
-            for (k, &v) in row.iter().enumerate() {
-                (best, most) = if v > most { (k, v) } else { (best, most) };
-            }
-            *y = crate::op::lit(best as f64);
-        }
-        return;
-    }
-    for o in 0..along.outer {
-        for i in 0..along.inner {
-            let at = |k: usize| x[(o * along.len + k) * along.inner + i];
-            let best = (1..along.len).fold(0, |best, k| if at(k) > at(best) { k } else { best });
-            y[o * along.inner + i] = crate::op::lit(best as f64);
-        }
-    }
-}
-
 /// Of two numbers the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
 #[inline(always)]
 fn better<T: Scalar>(best: T, v: T, largest: bool) -> T {
     // One instruction, where a test for NaN would be a branch.
-    if largest { if v > best { v } else { best } } else if v < best { v } else { best }
+    if largest {
+        if v > best { v } else { best }
+    } else if v < best {
+        v
+    } else {
+        best
+    }
 }
 
 /// The largest or smallest value along an axis; NaN if there is one.

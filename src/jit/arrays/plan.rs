@@ -3,12 +3,14 @@
 use super::control::RunControl;
 use super::lengths::lengths;
 use super::memory::Arena;
-use super::moves::{Along, Strided, strides};
+use super::moves::{Strided, strides};
 use super::product::MatMul;
 use super::stages::{Loop, LoopInput, Source, Stage, Stages, owner};
 use crate::eval::Lengths;
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{Axis, Shape};
+use crate::op::{ArrayOp, Axis, Shape};
 use rustc_hash::FxHashMap;
 
 /// A place in memory, by elements.
@@ -75,27 +77,30 @@ pub(super) enum Action {
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
     ScatterAdd {
         x: Place,
         index: Place,
         to: Place,
         along: Along,
+        indices: Indices,
     },
-    CumSum {
-        x: Place,
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
         along: Along,
-        reverse: bool,
+        node: NodeId,
     },
-    Iota {
+    /// Linear algebra; a second operand that is not there has no length.
+    Linalg {
+        op: &'static ArrayOp,
+        operands: [Place; 2],
         to: Place,
-        along: Along,
-    },
-    ArgMax {
-        x: Place,
-        to: Place,
-        along: Along,
+        work: Place,
+        sizes: Sizes,
         node: NodeId,
     },
     Extreme {
@@ -307,7 +312,7 @@ impl Planner<'_> {
             if self.f.graph().node(node).kind().is_known() {
                 continue;
             }
-            let mut from = self.places[&owner(self.f, node)];
+            let mut from = self.memory(node);
             if from == to {
                 continue;
             }
@@ -335,6 +340,22 @@ impl Planner<'_> {
         }
         let place = self.borrow(self.size(id));
         self.places.insert(id, place);
+        place
+    }
+
+    /// Where a value is that is not read in a loop; what is known is put there first.
+    pub(super) fn memory(&mut self, id: NodeId) -> Place {
+        let owner = owner(self.f, id);
+        if let Some(&place) = self.places.get(&owner) {
+            return place;
+        }
+        let known = match self.f.graph().node(owner).kind() {
+            Kind::Const(bits) => f64::from_bits(bits),
+            Kind::Flag(holds) => f64::from(u8::from(holds)),
+            kind => unreachable!("{kind:?} is computed before it is read"),
+        };
+        let place = self.claim(owner);
+        self.actions.push(Action::Fill(place, known));
         place
     }
 

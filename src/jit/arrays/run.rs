@@ -5,7 +5,8 @@ use super::moves;
 use super::plan::{Action, Place, Plan, RunLoop, Space};
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Function, InputGroup, OutputGroup, Width};
+use crate::eval::{along, index_error, linalg};
+use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
 use crate::jit::compiled::Report;
 use crate::jit::native;
 use crate::op::DType;
@@ -252,33 +253,33 @@ impl ArrayCode {
             }
             Action::Check { index, len, node } => {
                 let nowhere = Place { len: 0, ..*index };
-                let outside = |v: &&T| !(0.0..*len as f64).contains(&v.to_f64());
-                if let Some(bad) = call.with([*index], nowhere, |[index], _| index.iter().find(outside).copied()) {
-                    let message = format!("an index is {bad:?}, and the axis has the length {len}");
-                    return Err(Error::new(ErrorKind::Value, message).at(self.stages.f.graph().node(*node).location()));
+                if let Some(bad) = call.with([*index], nowhere, |[index], _| along::outside(index, *len)) {
+                    return Err(index_error(&self.stages.f, *node, bad, *len));
                 }
             }
-            Action::Gather { x, index, to, along } => {
-                call.with([*x, *index], *to, |[x, index], to| moves::gather(x, index, *along, to))
+            Action::Gather { x, index, to, along, indices } => {
+                call.with([*x, *index], *to, |[x, index], to| indices.gather(x, index, *along, to))
             }
-            Action::ScatterAdd { x, index, to, along } => {
-                call.with([*x, *index], *to, |[x, index], to| moves::scatter_add(x, index, *along, to))
+            Action::ScatterAdd { x, index, to, along, indices } => {
+                call.with([*x, *index], *to, |[x, index], to| indices.scatter_add(x, index, *along, to))
             }
-            Action::CumSum { x, to, along, reverse } => call.with([*x], *to, |[x], to| moves::cumsum(x, *along, *reverse, to)),
-            Action::Iota { to, along } => call.with([], *to, |[], to| moves::iota(*along, to)),
-            Action::ArgMax { x, to, along, node } => {
-                if along.len == 0 {
-                    let at = self.stages.f.graph().node(*node).location();
-                    return Err(Error::new(ErrorKind::Value, "argmax over no numbers").at(at));
-                }
-                call.with([*x], *to, |[x], to| moves::argmax(x, *along, to));
-            }
+            Action::Sweep { op, operands, to, along, node } => call
+                .with(*operands, *to, |operands, to| along::sweep(op, operands, *along, to))
+                .map_err(|message| self.failure(*node, message))?,
+            Action::Linalg { op, operands, to, work, sizes, node } => call
+                .with_work(*operands, *to, *work, |[a, b], to, work| linalg::run(op, *sizes, a, b, work, to))
+                .map_err(|message| self.failure(*node, message))?,
             Action::Extreme { x, to, along, largest } => call.with([*x], *to, |[x], to| moves::extreme(x, *along, *largest, to)),
             Action::ExtremeOver { x, to, lengths, places, largest } => {
                 call.with([*x], *to, |[x], to| moves::extreme_over(x, lengths, places, *largest, to));
             }
         }
         Ok(())
+    }
+
+    /// That the numbers at hand do not suit a node's operation.
+    fn failure(&self, node: NodeId, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Value, message).at(self.stages.f.graph().node(node).location())
     }
 
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
@@ -366,13 +367,26 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
 
     /// Lends the numbers at some places to be read, and those at another to be written.
     pub(super) fn with<R, const N: usize>(&mut self, from: [Place; N], to: Place, f: impl FnOnce([&[T]; N], &mut [T]) -> R) -> R {
+        self.with_work(from, to, Place { len: 0, ..to }, |sources, target, _| f(sources, target))
+    }
+
+    /// The same with a further place to work in.
+    fn with_work<R, const N: usize>(
+        &mut self,
+        from: [Place; N],
+        to: Place,
+        work: Place,
+        f: impl FnOnce([&[T]; N], &mut [T], &mut [T]) -> R,
+    ) -> R {
         let sources = from.map(|place| (self.address(place), place.len));
-        let target = self.address(to);
+        let (target, room) = (self.address(to), self.address(work));
         // SAFETY: the plan keeps places within their slices, and what an action reads apart from what it writes: live values of
         // the workspace do not overlap, and inputs are never written to.
         let sources = sources.map(|(address, len)| unsafe { std::slice::from_raw_parts(address.cast_const(), len) });
         // SAFETY: as above.
-        f(sources, unsafe { std::slice::from_raw_parts_mut(target, to.len) })
+        let target = unsafe { std::slice::from_raw_parts_mut(target, to.len) };
+        // SAFETY: as above; a place to work in is none of the others, or has no length.
+        f(sources, target, unsafe { std::slice::from_raw_parts_mut(room, work.len) })
     }
 }
 

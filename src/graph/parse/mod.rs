@@ -2,11 +2,13 @@
 //!
 //! Nodes are interned as they come, so the graph is as sound as a traced one: operands exist, fit, and precede their user.
 
+mod arrays;
+
 use super::function::{Function, InputGroup, OutputGroup};
 use super::node::{Kind, NodeId, Width};
 use super::storage::{Args, Builder};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{DType, Op, Shape};
+use crate::op::{ArrayOp, Axis, DType, Op, Shape};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
@@ -22,10 +24,14 @@ pub(super) fn function(text: &str) -> Result<Function> {
     let mut inputs = Vec::new();
     for group in scan.groups("inactive", "input")? {
         for &(id, at) in &group.ids {
-            let node = nodes.builder.input(Shape::SCALAR, DType::Float);
+            let node = nodes.builder.input(group.shape, group.dtype);
             nodes.define(id, at, node)?;
         }
-        inputs.push(InputGroup::numbers(group.name, group.ids.len()).with_active(!group.marked));
+        let input = match group.ids.len() {
+            1 => InputGroup::value(group.name, group.shape, group.dtype),
+            len => InputGroup::numbers(group.name, len).with_shape(group.shape),
+        };
+        inputs.push(input.with_active(!group.marked));
     }
     scan.symbol("->")?;
     let result_at = scan.here();
@@ -40,7 +46,7 @@ pub(super) fn function(text: &str) -> Result<Function> {
     }
     let mut outputs = Vec::new();
     for group in results {
-        let ids = group.ids.iter().map(|&(id, at)| nodes.operand(id, at, DType::Float, || format!("output `{}`", group.name)));
+        let ids = group.ids.iter().map(|&(id, at)| nodes.result(id, at, group.name));
         outputs.push(OutputGroup { name: group.name.to_owned(), nodes: ids.collect::<Result<_>>()?, aux: group.marked });
     }
     let graph = nodes.builder.finish();
@@ -62,11 +68,28 @@ impl Nodes {
         }
     }
 
+    fn node(&self, id: u32, at: Place, user: impl Fn() -> String) -> Result<NodeId> {
+        let undefined = || at.error(format!("{}: %{id} is not defined so far", user()));
+        self.known.get(&id).copied().ok_or_else(undefined)
+    }
+
+    /// What an output has: a number or an index.
+    fn result(&self, id: u32, at: Place, name: &str) -> Result<NodeId> {
+        let user = || format!("output `{name}`");
+        let node = self.node(id, at, user)?;
+        match self.builder.graph().node(node).dtype() {
+            DType::Index => Ok(node),
+            _ => self.operand(id, at, DType::Float, user),
+        }
+    }
+
     fn operand(&self, id: u32, at: Place, wanted: DType, user: impl Fn() -> String) -> Result<NodeId> {
-        let Some(&node) = self.known.get(&id) else {
-            return Err(at.error(format!("{}: %{id} is not defined so far", user())));
+        let node = self.node(id, at, &user)?;
+        let what = |dtype| match dtype {
+            DType::Float => "a number",
+            DType::Mask => "a mask",
+            DType::Index => "an index",
         };
-        let what = |dtype| if dtype == DType::Float { "a number" } else { "a mask" };
         let got = self.builder.graph().node(node).dtype();
         if got != wanted {
             return Err(at.error(format!("{}: %{id} is {}, not {}", user(), what(got), what(wanted))));
@@ -85,28 +108,50 @@ impl Nodes {
                 ("false", _) => (Kind::Flag(false), Args::new()),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
-            (name, at) => {
-                let op = scan.op(name, at)?;
-                (Kind::Apply(op), self.operands(scan, op, at)?)
-            }
+            (name, at) => match scan.array_op(name)? {
+                Some(op) => {
+                    let args = self.array_operands(scan, &op, at)?;
+                    (Kind::Array(op.intern()), args)
+                }
+                None => {
+                    let op = scan.op(name, at)?;
+                    (Kind::Apply(op), self.operands(scan, op, at)?)
+                }
+            },
         };
         let node = self.builder.intern(kind, &args, None);
         self.define(id, at, node)
     }
 
     fn operands(&self, scan: &mut Scan, op: Op, at: Place) -> Result<Args> {
-        let mut ids = Vec::new();
-        if scan.peek() == Some('%') {
-            ids.push(scan.id()?);
-            while scan.eat(",") {
-                ids.push(scan.id()?);
-            }
-        }
+        let ids = scan.ids()?;
         if ids.len() != op.arity() {
             let s = if op.arity() == 1 { "" } else { "s" };
             return Err(at.error(format!("{op} takes {} operand{s}, not {}", op.arity(), ids.len())));
         }
-        ids.iter().zip(op.operands()).map(|(&(id, at), &dtype)| self.operand(id, at, dtype, || op.to_string())).collect()
+        let mut args = Args::new();
+        let mut shape = None;
+        for (&(id, at), &dtype) in ids.iter().zip(op.operands()) {
+            let arg = self.operand(id, at, dtype, || op.to_string())?;
+            let node = self.builder.graph().node(arg);
+            if !node.kind().is_known() {
+                let wanted = *shape.get_or_insert(node.shape());
+                if node.shape() != wanted {
+                    return Err(at.error(format!("{op}: %{id} has the shape {}, not {wanted}", node.shape())));
+                }
+            }
+            args.push(arg);
+        }
+        Ok(args)
+    }
+
+    fn array_operands(&self, scan: &mut Scan, op: &ArrayOp, at: Place) -> Result<Args> {
+        // What follows an operation without operands is the next node.
+        let ids = if let ArrayOp::Iota(..) = op { vec![] } else { scan.ids()? };
+        let args = ids.into_iter().map(|(id, at)| self.node(id, at, || op.name().into())).collect::<Result<Args>>()?;
+        let fits = op.infer(&self.builder.graph().types(&args));
+        fits.map_err(|reason| at.error(format!("{}: {reason}", op.name())))?;
+        Ok(args)
     }
 }
 
@@ -127,6 +172,9 @@ impl Place {
 struct Group<'t> {
     marked: bool,
     name: &'t str,
+    /// Of each of its values, as is the kind.
+    shape: Shape,
+    dtype: DType,
     ids: Vec<(u32, Place)>,
 }
 
@@ -220,6 +268,18 @@ impl<'t> Scan<'t> {
         Ok((id, at))
     }
 
+    /// `%1, %2`, or none.
+    fn ids(&mut self) -> Result<Vec<(u32, Place)>> {
+        let mut ids = Vec::new();
+        if self.peek() == Some('%') {
+            ids.push(self.id()?);
+            while self.eat(",") {
+                ids.push(self.id()?);
+            }
+        }
+        Ok(ids)
+    }
+
     /// `[-3]`, where it is there.
     fn bracketed<N: std::str::FromStr>(&mut self, what: &str) -> Result<Option<(N, Place)>> {
         if !self.eat("[") {
@@ -275,7 +335,7 @@ impl<'t> Scan<'t> {
         Ok(Kind::constant(v))
     }
 
-    /// `(a: %0, marker x[2]: %1 %2)`
+    /// `(a: %0, marker x[2]: %1 %2, i[n]: index %3)`
     fn groups(&mut self, marker: &str, what: &str) -> Result<Vec<Group<'t>>> {
         let mut groups = Vec::new();
         let mut names = HashSet::new();
@@ -293,17 +353,34 @@ impl<'t> Scan<'t> {
             if !names.insert(name) {
                 return Err(at.error(format!("two {what}s are named `{name}`")));
             }
-            let len = self.bracketed::<usize>("a length")?;
+            let brackets = [self.maybe_shape()?, self.maybe_shape()?];
             self.symbol(":")?;
+            let dtype = match self.peek() {
+                Some('i') => {
+                    self.keyword("index")?;
+                    DType::Index
+                }
+                _ => DType::Float,
+            };
             let mut ids = Vec::new();
             while self.peek() == Some('%') {
                 ids.push(self.id()?);
             }
-            let (wanted, at) = len.unwrap_or((1, at));
+            // A shape, then a length; of one value there is no length, of numbers no shape.
+            let (shape, len) = match brackets {
+                [Some((shape, _)), None] if ids.len() == 1 && what == "input" => (shape, None),
+                [Some(len), None] => (Shape::SCALAR, Some(len)),
+                [shape, len] => (shape.map_or(Shape::SCALAR, |(shape, _)| shape), len),
+            };
+            let (wanted, at) = match len.map(|(len, at)| (len.axes(), at)) {
+                None => (1, at),
+                Some((&[Axis::Fixed(len)], at)) => (len, at),
+                Some((_, at)) => return Err(at.error("expected a length")),
+            };
             if ids.len() != wanted {
                 return Err(at.error(format!("{what} `{name}` has length {wanted} but {} nodes", ids.len())));
             }
-            groups.push(Group { marked, name, ids });
+            groups.push(Group { marked, name, shape, dtype, ids });
             if !self.eat(",") {
                 self.symbol(")")?;
                 return Ok(groups);

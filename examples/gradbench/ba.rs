@@ -1,0 +1,193 @@
+//! Bundle adjustment: how far points, seen by cameras, are from where they were seen, and the sparse Jacobian in all of them.
+
+use super::prepared::{Prepared, Result, check_len};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wengert::{CompiledRows, Function, Real, lit, select};
+
+#[derive(Deserialize)]
+struct Input {
+    n: usize,
+    m: usize,
+    p: usize,
+    cam: Vec<f64>,
+    x: Vec<f64>,
+    w: f64,
+    feat: Vec<f64>,
+}
+
+/// Cameras, points, weights and features, and which camera sees which point.
+pub struct Problem {
+    pub cameras: Vec<[f64; 11]>,
+    pub points: Vec<[f64; 3]>,
+    pub weights: Vec<f64>,
+    pub features: Vec<[f64; 2]>,
+    pub observations: Vec<(usize, usize)>,
+}
+
+fn cross<T: Real>(a: [T; 3], b: [T; 3]) -> [T; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+}
+
+fn dot<T: Real>(a: [T; 3], b: [T; 3]) -> T {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// A vector turned about an axis by the axis' length (O. Rodrigues, 1840); for a length of 0 the linear part.
+fn rotate<T: Real>(r: [T; 3], x: [T; 3]) -> [T; 3] {
+    let square = dot(r, r);
+    let turns = square.gt(lit(0.0));
+    let angle = square.sqrt();
+    let axis = r.map(|v| v / angle);
+    let (cos, sin) = (angle.cos(), angle.sin());
+    let (across, along) = (cross(axis, x), dot(axis, x) * (lit::<T>(1.0) - cos));
+    let near = cross(r, x);
+    std::array::from_fn(|k| select(turns, x[k] * cos + across[k] * sin + axis[k] * along, x[k] + near[k]))
+}
+
+/// The weighted distance between where a camera sees a point and where it was seen.
+fn reprojection<T: Real>(cam: &[T], x: &[T], w: T, feat: &[T]) -> [T; 2] {
+    let seen = rotate([cam[0], cam[1], cam[2]], std::array::from_fn(|k| x[k] - cam[3 + k]));
+    let plane = [seen[0] / seen[2], seen[1] / seen[2]];
+    let square = plane[0] * plane[0] + plane[1] * plane[1];
+    let distortion = lit::<T>(1.0) + cam[9] * square + cam[10] * square * square;
+    std::array::from_fn(|k| w * (cam[6] * distortion * plane[k] + cam[7 + k] - feat[k]))
+}
+
+fn weight_error<T: Real>(w: T) -> T {
+    lit::<T>(1.0) - w * w
+}
+
+impl Problem {
+    fn read(input: &Value) -> Result<Problem> {
+        let Input { n, m, p, cam, x, w, feat } = Input::deserialize(input)?;
+        let fixed = |name: &str, v: &[f64]| check_len(name, v.len(), if name == "cam" { 11 } else { v.len() });
+        fixed("cam", &cam)?;
+        check_len("x", x.len(), 3)?;
+        check_len("feat", feat.len(), 2)?;
+        if n == 0 || m == 0 || p == 0 {
+            return Err("there must be a camera, a point and an observation".into());
+        }
+        Ok(Problem {
+            cameras: vec![std::array::from_fn(|k| cam[k]); n],
+            points: vec![[x[0], x[1], x[2]]; m],
+            weights: vec![w; p],
+            features: vec![[feat[0], feat[1]]; p],
+            observations: (0..p).map(|i| (i % n, i % m)).collect(),
+        })
+    }
+
+    /// Every observation's camera and point.
+    fn gather(&self, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
+        cameras.clear();
+        points.clear();
+        for &(c, t) in &self.observations {
+            cameras.extend_from_slice(&self.cameras[c]);
+            points.extend_from_slice(&self.points[t]);
+        }
+    }
+}
+
+fn kernel() -> wengert::Result<Function> {
+    Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
+}
+
+/// Runs a kernel over all observations.
+struct Rows {
+    code: CompiledRows,
+    cameras: Vec<f64>,
+    points: Vec<f64>,
+}
+
+impl Rows {
+    fn new(kernel: &Function) -> Result<Rows> {
+        let code = kernel.map_rows(["cam", "x", "w", "feat"])?.compile()?;
+        Ok(Rows { code, cameras: vec![], points: vec![] })
+    }
+
+    fn run(&mut self, problem: &Problem, out: &mut [f64]) -> Result<()> {
+        problem.gather(&mut self.cameras, &mut self.points);
+        let inputs = [&self.cameras[..], &self.points, &problem.weights, problem.features.as_flattened()];
+        self.code.call_into(&inputs, &mut [out])?;
+        Ok(())
+    }
+}
+
+pub fn objective(input: &Value) -> Result<Prepared> {
+    let problem = Problem::read(input)?;
+    let p = problem.observations.len();
+    let mut rows = Rows::new(&kernel()?)?;
+    let weights = Function::trace("w", weight_error)?.map_rows(["w"])?.compile()?;
+    let output = move |y: &[Vec<f64>]| {
+        json!({
+            "reproj_error": {"elements": &y[0][..2], "repeated": p},
+            "w_err": {"element": y[1][0], "repeated": p},
+        })
+    };
+    Ok(Prepared::new(vec![2 * p, p], output, move |y| {
+        let [errors, of_weights] = y else { unreachable!("two outputs") };
+        rows.run(&problem, errors)?;
+        weights.call_into(&[&problem.weights], &mut [of_weights])?;
+        Ok(())
+    }))
+}
+
+/// A matrix by rows: where each row starts, then columns and values.
+#[derive(Default)]
+pub struct Csr {
+    pub rows: Vec<usize>,
+    pub columns: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+/// Computes the Jacobian of all errors in all cameras, points and weights.
+pub struct Jacobian {
+    rows: Rows,
+    weights: CompiledRows,
+}
+
+impl Jacobian {
+    pub fn new() -> Result<Jacobian> {
+        let rows = Rows::new(&kernel()?.wrt(["cam", "x", "w"])?.jacobian()?)?;
+        let weights = Function::trace("w", weight_error)?.grad()?.map_rows(["w"])?.compile()?;
+        Ok(Jacobian { rows, weights })
+    }
+
+    /// Two rows of 15 numbers for each observation, then one of 1 for each weight.
+    pub fn run(&mut self, problem: &Problem, csr: &mut Csr) -> Result<()> {
+        let (n, m, p) = (problem.cameras.len(), problem.points.len(), problem.observations.len());
+        csr.values.resize(31 * p, 0.0);
+        let (errors, of_weights) = csr.values.split_at_mut(30 * p);
+        self.rows.run(problem, errors)?;
+        self.weights.call_into(&[&problem.weights], &mut [of_weights])?;
+        csr.rows.clear();
+        csr.rows.extend((0..2 * p).map(|k| 15 * k));
+        csr.rows.extend((0..=p).map(|k| 30 * p + k));
+        csr.columns.clear();
+        for (i, &(c, t)) in problem.observations.iter().enumerate() {
+            for _ in 0..2 {
+                csr.columns.extend(11 * c..11 * c + 11);
+                csr.columns.extend(11 * n + 3 * t..11 * n + 3 * t + 3);
+                csr.columns.push(11 * n + 3 * m + i);
+            }
+        }
+        csr.columns.extend((0..p).map(|i| 11 * n + 3 * m + i));
+        Ok(())
+    }
+}
+
+pub fn jacobian(input: &Value) -> Result<Prepared> {
+    let problem = Problem::read(input)?;
+    let mut jacobian = Jacobian::new()?;
+    let csr = std::rc::Rc::new(std::cell::RefCell::new(Csr::default()));
+    let filled = csr.clone();
+    let output = move |_: &[Vec<f64>]| {
+        let csr = csr.borrow();
+        // The first thirty, and the last.
+        fn ends<T: Copy>(all: &[T]) -> Vec<T> {
+            all.iter().take(30).chain(all.last()).copied().collect()
+        }
+        json!({"rows": ends(&csr.rows), "cols": ends(&csr.columns), "vals": ends(&csr.values)})
+    };
+    Ok(Prepared::new(vec![], output, move |_| jacobian.run(&problem, &mut filled.borrow_mut())))
+}

@@ -1,0 +1,165 @@
+//! Sweeps along an axis: the routines that interpreter and native code both run.
+
+use crate::op::ArrayOp;
+use crate::schedule::Scalar;
+
+/// An axis: places before it, along it, and after it.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Along {
+    pub(crate) outer: usize,
+    pub(crate) len: usize,
+    pub(crate) inner: usize,
+}
+
+impl Along {
+    pub(crate) fn new(lengths: &[usize], axis: usize) -> Self {
+        Along { outer: lengths[..axis].iter().product(), len: lengths[axis], inner: lengths[axis + 1..].iter().product() }
+    }
+
+    /// Where a place is among all.
+    pub(crate) fn at(self, outer: usize, k: usize, inner: usize) -> usize {
+        (outer * self.len + k) * self.inner + inner
+    }
+
+    /// The start of every run of `inner` numbers at place k, for every k in order from the start or the end, with that of the place
+    /// before it.
+    fn steps(self, reverse: bool, mut f: impl FnMut(Option<usize>, usize)) {
+        for o in 0..self.outer {
+            let mut before = None;
+            for step in 0..self.len {
+                let k = if reverse { self.len - 1 - step } else { step };
+                let start = self.at(o, k, 0);
+                f(before, start);
+                before = Some(start);
+            }
+        }
+    }
+}
+
+/// Runs an operation along an axis; what it says is wrong is an error of the call.
+pub(crate) fn sweep<T: Scalar>(op: &ArrayOp, operands: [&[T]; 2], along: Along, y: &mut [T]) -> Result<(), &'static str> {
+    let [x, b] = operands;
+    match op {
+        ArrayOp::ArgMax(_) if along.len == 0 => return Err("argmax over no numbers"),
+        ArrayOp::ArgMax(_) => argmax(x, along, y),
+        ArrayOp::Prod(_) => prod(x, along, y),
+        ArrayOp::CumSum { reverse, .. } => cumsum(x, along, *reverse, y),
+        ArrayOp::Shift { reverse, .. } => shift(x, along, *reverse, y),
+        ArrayOp::Recur { reverse, .. } => recur(x, b, along, *reverse, y),
+        ArrayOp::Iota(..) => iota(along, y),
+        _ => unreachable!("{op} does not go along an axis"),
+    }
+    Ok(())
+}
+
+/// Partial sums.
+fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
+    y.copy_from_slice(x);
+    along.steps(reverse, |before, to| {
+        if let Some(before) = before {
+            (0..along.inner).for_each(|i| y[to + i] += y[before + i]);
+        }
+    });
+}
+
+/// yᵢ = aᵢ·yᵢ₋₁ + bᵢ
+fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) {
+    y.copy_from_slice(b);
+    along.steps(reverse, |before, to| {
+        if let Some(before) = before {
+            (0..along.inner).for_each(|i| y[to + i] = a[to + i] * y[before + i] + y[to + i]);
+        }
+    });
+}
+
+/// yᵢ = xᵢ₋₁
+fn shift<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
+    along.steps(reverse, |before, to| match before {
+        Some(before) => y[to..to + along.inner].copy_from_slice(&x[before..before + along.inner]),
+        None => y[to..to + along.inner].fill(T::default()),
+    });
+}
+
+/// Products.
+fn prod<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+    for o in 0..along.outer {
+        let y = &mut y[o * along.inner..(o + 1) * along.inner];
+        if along.len == 0 {
+            y.fill(crate::op::lit(1.0));
+        }
+        for k in 0..along.len {
+            let row = &x[along.at(o, k, 0)..along.at(o, k, along.inner)];
+            y.iter_mut().zip(row).for_each(|(y, &x)| *y = if k == 0 { x } else { *y * x });
+        }
+    }
+}
+
+/// Which of a gather's or scatter's indices belong to a place before the axis: `shared` neighbours have the same ones, `each` of them.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Indices {
+    shared: usize,
+    each: usize,
+}
+
+impl Indices {
+    /// For arrays of these lengths and indices of those, the first `batch` axes being common.
+    pub(crate) fn new(lengths: &[usize], axis: usize, batch: usize, index: &[usize]) -> Self {
+        Indices { shared: lengths[batch..axis].iter().product(), each: index[batch..].iter().product() }
+    }
+
+    /// Calls `f` with every place before the axis, and each of its indices with its number among all slices.
+    fn each<T: Scalar>(self, index: &[T], along: Along, mut f: impl FnMut(usize, usize)) {
+        for o in 0..along.outer {
+            let own = o / self.shared * self.each;
+            for (k, i) in index[own..own + self.each].iter().enumerate() {
+                f(along.at(o, i.to_f64() as usize, 0), (o * self.each + k) * along.inner);
+            }
+        }
+    }
+
+    /// Slices of `x` at indices, which are in range.
+    pub(crate) fn gather<T: Copy, I: Scalar>(self, x: &[T], index: &[I], along: Along, y: &mut [T]) {
+        self.each(index, along, |from, to| y[to..to + along.inner].copy_from_slice(&x[from..from + along.inner]));
+    }
+
+    /// Adds slices of `x` to zeros at indices, which are in range.
+    pub(crate) fn scatter_add<T: Scalar>(self, x: &[T], index: &[T], along: Along, y: &mut [T]) {
+        y.fill(T::default());
+        self.each(index, along, |to, from| {
+            y[to..to + along.inner].iter_mut().zip(&x[from..from + along.inner]).for_each(|(y, &x)| *y += x);
+        });
+    }
+}
+
+/// The index that is not below a length.
+pub(crate) fn outside<T: Scalar>(index: &[T], len: usize) -> Option<T> {
+    index.iter().find(|v| !(0.0..len as f64).contains(&v.to_f64())).copied()
+}
+
+/// Each place's own index.
+fn iota<T: Scalar>(along: Along, y: &mut [T]) {
+    for (at, y) in y.iter_mut().enumerate() {
+        *y = crate::op::lit((at / along.inner % along.len) as f64);
+    }
+}
+
+/// The index of the first largest value.
+fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+    if along.inner == 1 {
+        for (row, y) in x.chunks_exact(along.len).zip(y) {
+            let (mut best, mut most) = (0, row[0]);
+            for (k, &v) in row.iter().enumerate() {
+                (best, most) = if v > most { (k, v) } else { (best, most) };
+            }
+            *y = crate::op::lit(best as f64);
+        }
+        return;
+    }
+    for o in 0..along.outer {
+        for i in 0..along.inner {
+            let value = |k: usize| x[along.at(o, k, i)];
+            let best = (1..along.len).fold(0, |best, k| if value(k) > value(best) { k } else { best });
+            y[o * along.inner + i] = crate::op::lit(best as f64);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Reading what only arrays have: shapes, and the attributes of array operations.
+
+use super::{Place, Scan};
+use crate::error::Result;
+use crate::op::{ArrayOp, Axis, Cut, Shape};
+use std::str::FromStr;
+
+impl Scan<'_> {
+    /// An array operation with its attributes, if the name is one's.
+    pub(super) fn array_op(&mut self, name: &str) -> Result<Option<ArrayOp>> {
+        Ok(Some(match name {
+            "broadcast" => ArrayOp::Broadcast(self.shape()?),
+            "reshape" => ArrayOp::Reshape(self.shape()?),
+            "permute" => ArrayOp::Permute(self.numbers()?),
+            "sum" => ArrayOp::Sum(self.numbers()?),
+            "max_of" => ArrayOp::MaxOf(self.numbers()?),
+            "min_of" => ArrayOp::MinOf(self.numbers()?),
+            "prod" => ArrayOp::Prod(self.axis()?),
+            "argmax" => ArrayOp::ArgMax(self.axis()?),
+            "slice" => ArrayOp::Slice(self.cuts()?),
+            "place" => ArrayOp::Place(self.shape()?, self.cuts()?),
+            "concat" => ArrayOp::Concat(self.axis()?),
+            "matmul" => ArrayOp::MatMul,
+            "gather" => {
+                let (axis, batch) = self.axis_and_batch()?;
+                ArrayOp::Gather { axis, batch }
+            }
+            "scatter_add" => {
+                let to = self.shape()?;
+                let (axis, batch) = self.axis_and_batch()?;
+                ArrayOp::ScatterAdd { to, axis, batch }
+            }
+            "cumsum" => {
+                let (axis, reverse) = self.axis_and_way()?;
+                ArrayOp::CumSum { axis, reverse }
+            }
+            "shift" => {
+                let (axis, reverse) = self.axis_and_way()?;
+                ArrayOp::Shift { axis, reverse }
+            }
+            "recur" => {
+                let (axis, reverse) = self.axis_and_way()?;
+                ArrayOp::Recur { axis, reverse }
+            }
+            "iota" => ArrayOp::Iota(self.shape()?, self.axis()?),
+            "solve" => ArrayOp::Solve,
+            "solve_triangular" => {
+                self.symbol("[")?;
+                let lower = match self.name("`lower` or `upper`")? {
+                    ("lower", _) => true,
+                    ("upper", _) => false,
+                    (other, at) => return Err(at.error(format!("a triangle is `lower` or `upper`, not `{other}`"))),
+                };
+                self.symbol("]")?;
+                ArrayOp::SolveTriangular { lower }
+            }
+            "inverse" => ArrayOp::Inverse,
+            "det" => ArrayOp::Det,
+            "log_det" => ArrayOp::LogDet,
+            "cholesky" => ArrayOp::Cholesky,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// `[n,64]`, if it is there, with the place of its first axis.
+    pub(super) fn maybe_shape(&mut self) -> Result<Option<(Shape, Place)>> {
+        if !self.eat("[") {
+            return Ok(None);
+        }
+        let at = self.here();
+        let axes = self.list(|scan| match scan.peek() {
+            Some(c) if c.is_ascii_digit() => Ok(Axis::Fixed(scan.integer("a length")?)),
+            _ => Ok(Axis::from(scan.name("a length")?.0)),
+        })?;
+        let shape = Shape::new(&axes);
+        shape.check_size().map_err(|reason| at.error(reason))?;
+        Ok(Some((shape, at)))
+    }
+
+    fn shape(&mut self) -> Result<Shape> {
+        match self.maybe_shape()? {
+            Some((shape, _)) => Ok(shape),
+            None => Err(self.expected("a shape as `[n,64]`")),
+        }
+    }
+
+    /// Items up to a `]`, separated by commas.
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        if self.eat("]") {
+            return Ok(items);
+        }
+        loop {
+            items.push(item(self)?);
+            if !self.eat(",") {
+                self.symbol("]")?;
+                return Ok(items);
+            }
+        }
+    }
+
+    fn integer<N: FromStr>(&mut self, what: &str) -> Result<N> {
+        let at = self.here();
+        let sign = if self.eat("-") { "-" } else { "" };
+        let digits = self.take(|c| c.is_ascii_digit());
+        if digits.is_empty() {
+            return Err(self.expected(what));
+        }
+        format!("{sign}{digits}").parse().map_err(|_| at.error(format!("`{sign}{digits}` is out of range for {what}")))
+    }
+
+    fn numbers(&mut self) -> Result<Vec<usize>> {
+        self.symbol("[")?;
+        self.list(|scan| scan.integer("an axis"))
+    }
+
+    fn axis(&mut self) -> Result<usize> {
+        self.symbol("[")?;
+        let axis = self.integer("an axis")?;
+        self.symbol("]")?;
+        Ok(axis)
+    }
+
+    /// `[1,batch 2]`
+    fn axis_and_batch(&mut self) -> Result<(usize, usize)> {
+        self.symbol("[")?;
+        let axis = self.integer("an axis")?;
+        let mut batch = 0;
+        if self.eat(",") {
+            self.keyword("batch")?;
+            batch = self.integer("a number of axes")?;
+        }
+        self.symbol("]")?;
+        Ok((axis, batch))
+    }
+
+    /// `[1,reverse]`
+    fn axis_and_way(&mut self) -> Result<(usize, bool)> {
+        self.symbol("[")?;
+        let axis = self.integer("an axis")?;
+        let reverse = self.eat(",");
+        if reverse {
+            self.keyword("reverse")?;
+        }
+        self.symbol("]")?;
+        Ok((axis, reverse))
+    }
+
+    /// `[:,1+2*3]`: all, or a first one, a step, and how many.
+    fn cuts(&mut self) -> Result<Vec<Cut>> {
+        self.symbol("[")?;
+        self.list(|scan| {
+            if scan.eat(":") {
+                return Ok(Cut::All);
+            }
+            let start = scan.integer("the first index of a cut, or `:`")?;
+            scan.symbol("+")?;
+            let step = scan.integer("a step")?;
+            scan.symbol("*")?;
+            Ok(Cut::Range { start, step, len: scan.integer("how many")? })
+        })
+    }
+}
