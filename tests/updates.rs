@@ -1,6 +1,6 @@
 //! Outputs that overwrite inputs give what outputs of their own would.
 
-use wengert::{Expr, Function, Options, Result, Width};
+use wengert::{CompiledArrays, Expr, Function, Options, Result, Width};
 
 /// Reproducible numbers in (−1, 1).
 fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -9,7 +9,13 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
 
 /// Calls with outputs of their own, and with every pair in place; the same numbers come out, to the bit.
 fn check(name: &str, f: Result<Function>, pairs: &[(&str, &str)]) {
-    let native = f.unwrap().compile_arrays().unwrap();
+    let f = f.unwrap();
+    for unroll in [false, true] {
+        check_compiled(name, f.compile_arrays_with(Options::new().unroll(unroll)).unwrap(), pairs);
+    }
+}
+
+fn check_compiled(name: &str, native: CompiledArrays, pairs: &[(&str, &str)]) {
     let inputs: Vec<Vec<f64>> =
         native.inputs().iter().enumerate().map(|(k, input)| noise(input.shape().len().unwrap(), k as u64)).collect();
     let names: Vec<String> = native.outputs().map(|(name, _)| name.to_owned()).collect();
@@ -122,6 +128,31 @@ fn pairs_that_do_not_fit() {
     let long = update.call_into(&mut [&mut [1.0; 5]], &[&b, &i], &mut [&mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
     assert!(long.is_shape(), "{long}");
     assert_eq!(a, [1.0; 4]);
+}
+
+/// A step of a network in place: beside parameters, batch and results there is room for the gradient and the values between.
+#[test]
+fn a_step_needs_no_more_memory_than_gradients_and_activations() {
+    const N: usize = 64;
+    let inputs = ["w[784,128]", "b[128]", "v[128,10]", "c[10]", "x[n,784]", "y[n]: index"];
+    let loss = Function::trace_in(Width::F32, inputs, |[w, b, v, c, x, y]| {
+        ((x.matmul(w) + b).relu().matmul(v) + c).cross_entropy(y.one_hot(10)).mean(..)
+    });
+    let gradient = loss.unwrap().wrt(["w", "b", "v", "c"]).unwrap().value_and_grad().unwrap();
+    let step = Function::trace_in(Width::F32, inputs, |p| {
+        let r = gradient.eval(&p).unwrap();
+        (("loss", r[0]), ("w", p[0] - r[1]), ("b", p[1] - r[2]), ("v", p[2] - r[3]), ("c", p[3] - r[4]))
+    });
+    let step = step.unwrap().compile_arrays().unwrap().in_place([("w", "w"), ("b", "b"), ("v", "v"), ("c", "c")]).unwrap();
+    let mut p = [784 * 128, 128, 1280, 10].map(|n| vec![0.01f32; n]);
+    let parameters: usize = p.iter().map(Vec::len).sum();
+    let [w, b, v, c] = &mut p;
+    step.call_into(&mut [w, b, v, c], &[&[0.5; N * 784], &[3.0; N]], &mut [&mut [0.0]]).unwrap();
+    // Hidden units before and after ReLU, scores, probabilities, losses.
+    let activations = N * (128 + 128 + 10 + 10 + 1);
+    let all = 4 * (2 * parameters + activations);
+    assert!(step.workspace_bytes().unwrap() + 4 * parameters <= 2 * all, "{:?} against {all}", step.workspace_bytes());
+    assert!(step.workspace_bytes().unwrap() <= 4 * (parameters + 2 * activations), "{:?}", step.workspace_bytes());
 }
 
 /// Adam's averages under a gradient that has become 0: they decay below the smallest normal number.

@@ -2,7 +2,7 @@
 
 use super::{bench::*, hand, rows::breast_cancer};
 use std::hint::black_box;
-use wengert::{CompiledArrays, Expr, Function, Result};
+use wengert::{CompiledArrays, CompiledUpdate, Expr, Function, Result};
 
 pub fn run(bench: &mut Bench) {
     rosenbrock(bench);
@@ -17,9 +17,9 @@ pub fn gradient(f: Result<Function>, of: &[&str]) -> CompiledArrays {
     f.unwrap().wrt(of.iter().copied()).unwrap().value_and_grad().unwrap().compile_arrays().unwrap()
 }
 
-/// A step of gradient descent: the loss' inputs, of which the first ones are moved against their gradient; gives the loss, and
-/// what becomes of them.
-pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> Function {
+/// A step of gradient descent: the loss' inputs, of which the first ones are moved against their gradient where they are; gives the
+/// loss.
+pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> CompiledUpdate {
     let gradient = loss.wrt(moved.iter().copied()).unwrap().value_and_grad().unwrap();
     let declared = |input: &wengert::InputGroup| {
         let index = if input.dtype() == wengert::DType::Index { ": index" } else { "" };
@@ -31,7 +31,8 @@ pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> Function {
         let next = moved.iter().enumerate().map(|(k, name)| (format!("next_{name}"), v[k] - rate * y[k + 1]));
         Ok::<_, wengert::Error>(std::iter::once(("loss".to_owned(), y[0])).chain(next).collect::<Vec<_>>())
     });
-    step.unwrap()
+    let pairs = moved.iter().map(|name| (format!("next_{name}"), name.to_string()));
+    step.unwrap().compile_arrays().unwrap().in_place(pairs).unwrap()
 }
 
 fn rosenbrock(bench: &mut Bench) {
@@ -151,13 +152,11 @@ fn logistic_regression(bench: &mut Bench) {
     );
 
     const BATCH: usize = 32;
-    let step = descent(&loss, &["w", "b"], 0.1).compile_arrays().unwrap();
+    let step = descent(&loss, &["w", "b"], 0.1);
     let epoch = |w: &mut [f64]| {
-        let (mut next, mut loss) = ([0.0; 31], [0.0]);
+        let (mut loss, (w, b)) = ([0.0], w.split_at_mut(30));
         for (x, y) in x.chunks_exact(BATCH * 30).zip(y.chunks_exact(BATCH)) {
-            let (next_w, next_b) = next.split_at_mut(30);
-            step.call_into(&[&w[..30], &w[30..], x, y], &mut [&mut loss, next_w, next_b]).unwrap();
-            w.copy_from_slice(&next);
+            step.call_into(&mut [w, b], &[x, y], &mut [&mut loss]).unwrap();
         }
     };
     let by_hand = |w: &mut [f64]| {
@@ -185,19 +184,18 @@ fn exclusive_or(bench: &mut Bench) {
         let h = (x.matmul(u) + b).tanh();
         ("loss", ((h.matmul(v) + c).sigmoid() - y).powi(2).mean(..))
     });
-    let step = descent(&loss.unwrap(), &["u", "b", "v", "c"], 0.5).compile_arrays().unwrap();
-    bench.note(&step.report().to_string());
+    let step = descent(&loss.unwrap(), &["u", "b", "v", "c"], 0.5);
+    bench.note(&format!("{step:?}"));
     let x = super::formulas::XOR.map(|(x, _)| x).concat();
     let y = super::formulas::XOR.map(|(_, y)| y);
     let start: [f64; 33] = std::array::from_fn(|k| (k as f64 + 1.0).sin());
     let ours = |steps: usize, p: &mut [f64; 33]| {
-        let (mut next, mut loss) = ([0.0; 33], [0.0]);
+        let mut loss = [0.0];
+        let (u, rest) = p.split_at_mut(16);
+        let (b, rest) = rest.split_at_mut(8);
+        let (v, c) = rest.split_at_mut(8);
         for _ in 0..steps {
-            let (nu, rest) = next.split_at_mut(16);
-            let (nb, rest) = rest.split_at_mut(8);
-            let (nv, nc) = rest.split_at_mut(8);
-            step.call_into(&[&p[..16], &p[16..24], &p[24..32], &p[32..], &x, &y], &mut [&mut loss, nu, nb, nv, nc]).unwrap();
-            *p = next;
+            step.call_into(&mut [u, b, v, c], &[&x, &y], &mut [&mut loss]).unwrap();
         }
         loss[0]
     };
@@ -235,15 +233,13 @@ fn polynomial(bench: &mut Bench) {
         let e = a + b * x + c * (x * x) + d * (x * x * x) - y;
         ("loss", (e * e).sum(..))
     });
-    let step = descent(&loss.unwrap(), &["a", "b", "c", "d"], 1e-4).compile_arrays().unwrap();
-    bench.note(&step.report().to_string());
+    let step = descent(&loss.unwrap(), &["a", "b", "c", "d"], 1e-4);
+    bench.note(&format!("{step:?}"));
     let full = |steps: usize, p: &mut [f64; 4]| {
-        let (mut loss, mut next) = ([0.0], [[0.0]; 4]);
+        let (mut loss, (ab, cd)) = ([0.0], p.split_at_mut(2));
+        let ((a, b), (c, d)) = (ab.split_at_mut(1), cd.split_at_mut(1));
         for _ in 0..steps {
-            let [a, b, c, d] = &mut next;
-            let inputs = [&p[..1], &p[1..2], &p[2..3], &p[3..], &x, &y];
-            step.call_into(&inputs, &mut [&mut loss, a, b, c, d]).unwrap();
-            *p = next.map(|[v]| v);
+            step.call_into(&mut [a, b, c, d], &[&x, &y], &mut [&mut loss]).unwrap();
         }
     };
     let (mut p, mut q) = ([0.0; 4], [0.0; 4]);

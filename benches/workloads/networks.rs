@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
-use wengert::{CompiledArrays, Function, Width};
+use wengert::{CompiledUpdate, Function, Width};
 
 const BATCH: usize = 64;
 
@@ -112,7 +112,7 @@ fn autoencoder() -> Workload {
 
 impl Workload {
     /// Loss, gradient and update as one function.
-    fn function(&self) -> Function {
+    fn step(&self) -> CompiledUpdate {
         let [inputs, hidden, outputs] = self.sizes;
         let mut declared = vec![
             format!("w1[{inputs},{hidden}]"),
@@ -133,18 +133,16 @@ impl Workload {
     }
 
     /// Steps over batches in order, by our code; gives the last loss.
-    fn ours(&self, step: &CompiledArrays, steps: usize, from: usize, [p, next]: &mut [[Vec<f32>; 4]; 2]) -> f32 {
+    fn ours(&self, step: &CompiledUpdate, steps: usize, from: usize, [w1, b1, w2, b2]: &mut [Vec<f32>; 4]) -> f32 {
         let mut loss = [0.0];
         for s in from..from + steps {
             let (x, y) = self.batch(s);
-            let [w1, b1, w2, b2] = &mut *next;
-            let mut outputs = [&mut loss[..], w1, b1, w2, b2];
+            let state: &mut [&mut [f32]] = &mut [w1, b1, w2, b2];
             match y {
-                Some(y) => step.call_into(&[&p[0], &p[1], &p[2], &p[3], x, y], &mut outputs),
-                None => step.call_into(&[&p[0], &p[1], &p[2], &p[3], x], &mut outputs),
+                Some(y) => step.call_into(state, &[x, y], &mut [&mut loss]),
+                None => step.call_into(state, &[x], &mut [&mut loss]),
             }
             .unwrap();
-            std::mem::swap(p, next);
         }
         loss[0]
     }
@@ -174,16 +172,15 @@ impl Workload {
 }
 
 fn training(bench: &mut Bench, reference: &Reference, workload: Workload) {
-    let function = workload.function();
-    let (step, compiling) = timed(|| function.compile_arrays().unwrap());
-    bench.note(&format!("{}; {:.1} ms to compile", step.report(), compiling.as_secs_f64() * 1e3));
+    let (step, making) = timed(|| workload.step());
+    bench.note(&format!("{step:?}; {:.1} ms with tracing and differentiating", making.as_secs_f64() * 1e3));
     let [inputs, hidden, outputs] = workload.sizes;
     let mut space = vec![0f32; BATCH * (2 * hidden + outputs) + (inputs + outputs) * hidden];
-    let mut a = [workload.start.clone(), workload.start.clone()];
+    let mut a = workload.start.clone();
     let mut b = workload.start.clone();
     let losses = [workload.ours(&step, 50, 0, &mut a), workload.theirs(reference.step, 50, 0, &mut b, &mut space)];
     agree(workload.name, &[losses[0] as f64], &[losses[1] as f64], 1e-3);
-    for (a, b) in a[0].iter().zip(&b) {
+    for (a, b) in a.iter().zip(&b) {
         let wide = |v: &[f32]| v.iter().map(|&v| v as f64).collect::<Vec<_>>();
         agree(workload.name, &wide(a), &wide(b), 2e-3);
     }

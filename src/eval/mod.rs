@@ -6,7 +6,7 @@ pub(crate) mod along;
 mod arrays;
 mod control;
 pub(crate) mod linalg;
-mod moves;
+pub(crate) mod moves;
 
 pub use arrays::Array;
 pub(crate) use arrays::{Lengths, index_error};

@@ -26,11 +26,12 @@ pub struct Options {
     pub(crate) fuse: bool,
     pub(crate) tier: Tier,
     pub(crate) flush_subnormals: bool,
+    pub(crate) unroll: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false }
+        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true }
     }
 }
 
@@ -49,6 +50,12 @@ impl Options {
     /// On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
+        self
+    }
+    /// Whether a function of arrays with up to a thousand operations on numbers, all shapes known, becomes straight-line code number
+    /// by number, which then takes a fraction of the time of loops. On by default.
+    pub fn unroll(mut self, on: bool) -> Self {
+        self.unroll = on;
         self
     }
     /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:

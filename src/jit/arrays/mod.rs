@@ -12,9 +12,11 @@ mod lengths;
 mod library;
 mod memory;
 mod moves;
+mod outputs;
 mod plan;
 mod product;
 mod run;
+mod small;
 mod stages;
 mod update;
 

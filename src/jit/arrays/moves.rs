@@ -93,29 +93,28 @@ pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
 
 /// Of two numbers the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
 #[inline(always)]
-fn better<T: Scalar>(best: T, v: T, largest: bool) -> T {
+fn better<T: Scalar, const LARGEST: bool>(best: T, v: T) -> T {
     // One instruction, where a test for NaN would be a branch.
-    if largest {
-        if v > best { v } else { best }
-    } else if v < best {
-        v
-    } else {
-        best
-    }
+    let better = if LARGEST { v > best } else { v < best };
+    if better { v } else { best }
 }
 
 /// The largest or smallest value along an axis; NaN if there is one.
 pub(super) fn extreme<T: Scalar>(x: &[T], along: Along, largest: bool, y: &mut [T]) {
+    if largest { extremes::<T, true>(x, along, y) } else { extremes::<T, false>(x, along, y) }
+}
+
+fn extremes<T: Scalar, const LARGEST: bool>(x: &[T], along: Along, y: &mut [T]) {
     if x.is_empty() {
-        return y.fill(crate::op::lit(if largest { f64::NEG_INFINITY } else { f64::INFINITY }));
+        return y.fill(crate::op::lit(if LARGEST { f64::NEG_INFINITY } else { f64::INFINITY }));
     }
     if along.inner == 1 {
-        x.chunks_exact(along.len).zip(&mut *y).for_each(|(row, y)| *y = extreme_of(row, largest));
+        x.chunks_exact(along.len).zip(&mut *y).for_each(|(row, y)| *y = extreme_of::<T, LARGEST>(row));
     } else {
         for (x, y) in x.chunks_exact(along.len * along.inner).zip(y.chunks_exact_mut(along.inner)) {
             y.copy_from_slice(&x[..along.inner]);
             for row in x.chunks_exact(along.inner).skip(1) {
-                y.iter_mut().zip(row).for_each(|(y, &v)| *y = better(*y, v, largest));
+                y.iter_mut().zip(row).for_each(|(y, &v)| *y = better::<T, LARGEST>(*y, v));
             }
         }
     }
@@ -127,18 +126,18 @@ pub(super) fn extreme<T: Scalar>(x: &[T], along: Along, largest: bool, y: &mut [
 }
 
 /// That of some numbers: for many of them in lanes, as whoever waits for one comparison after the other waits long.
-fn extreme_of<T: Scalar>(row: &[T], largest: bool) -> T {
+fn extreme_of<T: Scalar, const LARGEST: bool>(row: &[T]) -> T {
     const LANES: usize = 16;
-    let fold = |row: &[T]| row.iter().fold(row[0], |best, &v| better(best, v, largest));
+    let fold = |row: &[T]| row.iter().fold(row[0], |best, &v| better::<T, LARGEST>(best, v));
     if row.len() < 4 * LANES {
         return fold(row);
     }
     let mut best = [row[0]; LANES];
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
-        best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better(*best, v, largest));
+        best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better::<T, LARGEST>(*best, v));
     }
-    let found = rest.iter().fold(fold(&best), |best, &v| better(best, v, largest));
+    let found = rest.iter().fold(fold(&best), |best, &v| better::<T, LARGEST>(best, v));
     // Of zeros of both signs the first counts.
     if found == T::default() { row.iter().copied().find(|&v| v == found).unwrap_or(found) } else { found }
 }
@@ -156,7 +155,7 @@ pub(super) fn extreme_over<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, 
         if first || crate::op::Real::ne(v, v) {
             *best = v;
         } else if !crate::op::Real::ne(*best, *best) {
-            *best = better(*best, v, largest);
+            *best = if largest { better::<T, true>(*best, v) } else { better::<T, false>(*best, v) };
         }
         for k in (0..lengths.len()).rev() {
             index[k] += 1;

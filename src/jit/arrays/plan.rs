@@ -47,6 +47,13 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    /// All of a small function: inputs are put together, and outputs taken apart.
+    Whole {
+        inputs: Vec<Place>,
+        x: Place,
+        y: Place,
+        outputs: Vec<Place>,
+    },
     Control(Box<RunControl>),
     Read {
         from: Place,
@@ -155,8 +162,8 @@ pub(super) struct Planner<'a> {
     pub(super) open: &'a Lengths,
     pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
-    last: FxHashMap<NodeId, usize>,
-    scratch: Arena,
+    pub(super) last: FxHashMap<NodeId, usize>,
+    pub(super) scratch: Arena,
     kept: Arena,
     /// Whether the stage at hand runs once.
     once: bool,
@@ -205,7 +212,10 @@ impl Plan {
             first = std::mem::take(&mut planner.actions);
         }
         planner.once = false;
-        planner.copy_out(pending);
+        match stages.whole {
+            Some(_) => planner.whole(updates),
+            None => planner.copy_out(pending),
+        }
         let size = |id: NodeId| planner.size(id);
         let of_inputs: Vec<usize> =
             f.inputs().iter().map(|group| group.range().map(|slot| size(NodeId::new(slot))).sum()).collect();
@@ -233,7 +243,7 @@ impl Plan {
 }
 
 impl Planner<'_> {
-    fn size(&self, id: NodeId) -> usize {
+    pub(super) fn size(&self, id: NodeId) -> usize {
         lengths(self.f.graph().node(id).shape(), self.open).iter().product()
     }
 
@@ -251,84 +261,6 @@ impl Planner<'_> {
                 let id = NodeId::new(slot);
                 let len = self.size(id);
                 self.places.insert(id, Place { space, offset: k * len, len });
-            }
-        }
-    }
-
-    /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
-    fn outputs(&mut self, stages: &Stages, once: usize, updates: &Updates) -> Vec<(NodeId, Place)> {
-        let mut pending = Vec::new();
-        let mut others = 0;
-        for (g, group) in self.f.outputs().iter().enumerate() {
-            let update = updates.iter().position(|&(output, _)| output == g);
-            let space = match update {
-                Some(k) => Space::State(k),
-                None => {
-                    others += 1;
-                    Space::Output(others - 1)
-                }
-            };
-            let mut offset = 0;
-            for (k, &id) in group.nodes().iter().enumerate() {
-                let len = self.size(id);
-                let place = Place { space, offset, len };
-                offset += len;
-                let known = self.f.graph().node(id).kind().is_known();
-                let overwritten = update.map(|u| NodeId::new(self.f.inputs()[updates[u].1].range().start + k));
-                // An output that is computed once may not lie in a slice of one call.
-                let elsewhere = known
-                    || owner(self.f, id) != id
-                    || self.places.contains_key(&id)
-                    || stages.stages[..once].iter().any(|stage| stage.makes(id));
-                if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
-                    pending.push((id, place));
-                } else {
-                    self.places.insert(id, place);
-                }
-            }
-        }
-        pending
-    }
-
-    /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
-    fn may_overwrite(&self, stages: &Stages, output: NodeId, input: NodeId) -> bool {
-        let copied = self.f.output_nodes().any(|id| owner(self.f, id) == input);
-        let Some(made) = stages.stages.iter().position(|stage| stage.makes(output)) else { return false };
-        !copied
-            && match (self.last.get(&input), &stages.stages[made]) {
-                (None, _) => true,
-                (Some(&last), _) if last < made => true,
-                (Some(&last), Stage::Loop(looped)) if last == made => looped.may_overwrite(output, input),
-                _ => false,
-            }
-    }
-
-    /// Copies outputs that have their memory elsewhere to their slices.
-    fn copy_out(&mut self, pending: Vec<(NodeId, Place)>) {
-        let is_state = |place: Place| matches!(place.space, Space::State(_));
-        // First what is read of slices that are overwritten then.
-        let mut copies = Vec::new();
-        for &(node, to) in &pending {
-            if self.f.graph().node(node).kind().is_known() {
-                continue;
-            }
-            let mut from = self.memory(node);
-            if from == to {
-                continue;
-            }
-            if is_state(from) && is_state(to) {
-                let aside = Place { space: Space::Scratch, offset: self.scratch.take(from.len), len: from.len };
-                self.actions.push(Action::Copy { from, to: aside });
-                from = aside;
-            }
-            copies.push((from, to));
-        }
-        // What goes to slices of its own comes before what overwrites others' sources.
-        copies.sort_by_key(|&(_, to)| is_state(to));
-        self.actions.extend(copies.into_iter().map(|(from, to)| Action::Copy { from, to }));
-        for (node, to) in pending {
-            if let Kind::Const(bits) = self.f.graph().node(node).kind() {
-                self.actions.push(Action::Fill(to, f64::from_bits(bits)));
             }
         }
     }

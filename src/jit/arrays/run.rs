@@ -95,7 +95,10 @@ impl ArrayCode {
             Stage::Loop(looped) => Some(&looped.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
-        Report::of_arrays(natives, self.time)
+        match &self.stages.whole {
+            Some(whole) => Report { compile_time: self.time, ..whole.report() },
+            None => Report::of_arrays(natives, self.time),
+        }
     }
 
     /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
@@ -233,6 +236,19 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Whole { inputs, x, y, outputs } => {
+                let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
+                    let mut offset = all.offset;
+                    for place in places {
+                        copy(Place { offset, len: place.len, ..*all }, *place);
+                        offset += place.len;
+                    }
+                };
+                parts(x, inputs, &mut |part, input| call.copy(input, part));
+                let whole = self.stages.whole.as_ref().expect("the function is small");
+                call.with([*x], *y, |[x], y| whole.call_into(x, y))?;
+                parts(y, outputs, &mut |part, output| call.copy(part, output));
+            }
             Action::Control(run) => {
                 let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
                 run.run(stage, call)?;

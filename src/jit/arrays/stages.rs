@@ -3,8 +3,10 @@
 use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
+use super::small::unrolled;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
+use crate::jit::compiled::Compiled;
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, Shape};
 use crate::schedule::Options;
@@ -113,6 +115,14 @@ impl fmt::Display for Stages {
         for id in self.f.graph().ids().filter(|&id| self.f.graph().node(id).kind().is_known()) {
             writeln!(out, "  {}", Line(&self.f, id))?;
         }
+        if self.whole.is_some() {
+            writeln!(out, "  number by number, in straight-line code:")?;
+            let computed =
+                |id: &NodeId| !matches!(self.f.graph().node(*id).kind(), Kind::Input(_) | Kind::Const(_) | Kind::Flag(_));
+            for id in self.f.graph().ids().filter(computed) {
+                writeln!(out, "    {}", Line(&self.f, id))?;
+            }
+        }
         for (k, stage) in self.stages.iter().enumerate() {
             let once = if k < self.once { "once: " } else { "" };
             match stage {
@@ -144,6 +154,8 @@ pub(super) struct Stages {
     pub(super) stages: Vec<Stage>,
     /// How many of them, the first ones, depend on no input: they run once.
     pub(super) once: usize,
+    /// All of a small function as straight-line code; then there are no stages.
+    pub(super) whole: Option<Compiled>,
 }
 
 /// Walks over places keep an index per axis on the stack.
@@ -155,6 +167,12 @@ impl Stages {
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
             return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
+        }
+        if options.unroll
+            && let Some(numbers) = unrolled(&f)?
+        {
+            let whole = Some(numbers.compile_with(options)?);
+            return Ok(Stages { f, stages: vec![], once: 0, whole });
         }
         let analysis = Analysis::new(&f);
         // What depends on no input comes first.
@@ -207,7 +225,7 @@ impl Stages {
                 once = stages.len();
             }
         }
-        Ok(Stages { f, stages, once })
+        Ok(Stages { f, stages, once, whole: None })
     }
 }
 

@@ -88,8 +88,8 @@ fn pair(f: &Function, output: &str, input: &str) -> Result<(usize, usize)> {
 
 impl CompiledUpdate {
     /// Evaluates: a slice per updated input, in the order of the pairs; a slice per other input and per other output, in the order
-    /// of the function. After an error the updated slices are as they were before the call, unless an index that was computed
-    /// was out of range.
+    /// of the function. After an error about lengths or given indices the updated slices are as they were; after one about numbers on
+    /// the way (an index that was computed, a singular matrix) some may be updated.
     ///
     /// # Errors
     /// As [`CompiledArrays::call_into`].
