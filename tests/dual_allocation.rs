@@ -6,7 +6,7 @@ use std::{
     cell::Cell,
     hint::black_box,
 };
-use wengert::{Expr, Function, Real, dual, lit};
+use wengert::{Expr, Function, Real, Width, aux, dual, lit};
 
 thread_local! {
     // Per thread: the test harness allocates on others.
@@ -97,4 +97,45 @@ fn native_code_does_not_allocate_after_a_threads_first_call() {
         let again = || (0..100).for_each(|_| assert_eq!(rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap(), 3));
         assert_eq!(allocations(again), 0);
     }
+}
+
+#[test]
+fn functions_of_arrays_do_not_allocate_after_the_first_call_of_their_lengths() {
+    let loss = Function::trace_in(Width::F32, ["w[7,5]", "b[5]", "x[n,7]", "y[n]: index"], |[w, b, x, y]| {
+        let scores = (x.matmul(w) + b).tanh();
+        let truth = y.one_hot(5);
+        let hits = (scores.argmax(-1).one_hot(5) * truth).sum(..);
+        (scores.cross_entropy(truth).mean(..), aux(("hits", hits)))
+    });
+    let gradient = loss.unwrap().wrt(["w", "b"]).unwrap().value_and_grad().unwrap();
+    let native = gradient.compile_arrays().unwrap();
+    let step = Function::trace_in(Width::F32, ["w[7,5]", "b[5]", "x[n,7]", "y[n]: index"], |v| {
+        let results = gradient.eval(&v).unwrap();
+        (("loss", results[0]), ("next_w", v[0] - results[2] * 0.1), ("next_b", v[1] - results[3] * 0.1))
+    });
+    let step = step.unwrap().compile_arrays().unwrap().in_place([("next_w", "w"), ("next_b", "b")]).unwrap();
+    let (mut w, mut b) = (vec![0.1f32; 35], vec![0.2f32; 5]);
+    let (mut loss, mut hits, mut dw, mut db) = ([0.0], [0.0], vec![0.0; 35], vec![0.0; 5]);
+    let (x, y) = (vec![0.3f32; 7 * 40], vec![3.0f32; 40]);
+    let mut call = |n: usize| {
+        let (x, y) = (&x[..7 * n], &y[..n]);
+        native.call_into(&[&w, &b, x, y], &mut [&mut loss, &mut hits, &mut dw, &mut db]).unwrap();
+        step.call_into(&mut [&mut w, &mut b], &[x, y], &mut [&mut loss]).unwrap();
+    };
+    for n in [40, 3, 17] {
+        call(n);
+    }
+    for n in [40, 3, 17, 40, 40] {
+        assert_eq!(allocations(|| call(n)), 0, "{n} rows");
+    }
+}
+
+#[test]
+fn loops_over_many_arrays_do_not_allocate() {
+    let names: Vec<String> = (0..60).map(|k| format!("x{k}[n]")).collect();
+    let f = Function::trace(names, |x| x.iter().map(|&x| x.sin()).collect::<Vec<_>>()).unwrap().compile_arrays().unwrap();
+    let (x, mut y) = (vec![[0.5, 0.25]; 60], vec![0.0; 120]);
+    let x: Vec<&[f64]> = x.iter().map(|x| &x[..]).collect();
+    f.call_into(&x, &mut [&mut y]).unwrap();
+    assert_eq!(allocations(|| f.call_into(&x, &mut [&mut y]).unwrap()), 0);
 }

@@ -171,7 +171,11 @@ fn bodies_that_do_not_fit_say_where() {
         (text(&format!("final[0] of scan[1,1,t] {add} %0")), (2, 6), "scan: 1 operands, not 2"),
         (text(&format!("final[0] of scan[1,1,t] {add} %0, %7")), (2, 97), "scan: %7 is not defined so far"),
         (text(&format!("each[0] of cond {add} {add} %0, %0, %0")), (2, 6), "cond has no such result"),
-        (text(&format!("final[0] of while[2] {add} {add} %0, %0")), (2, 6), "while: the body does not give the 2 values to carry on"),
+        (
+            text(&format!("final[0] of while[2] {add} {add} %0, %0")),
+            (2, 6),
+            "while: the body does not give the 2 values to carry on",
+        ),
         (
             text("final[0] of cond { function f32 (a: %0) -> (y: %0) {} } { function f32 (a: %0) -> (y: %0) {} } %0, %0"),
             (2, 6),

@@ -188,3 +188,38 @@ pub fn cubic_single(steps: usize, x: &[f64], y: &[f64], p: &mut [f64; 4], rate: 
         p[3] -= q * x3;
     }
 }
+
+/// The product of numbers and its gradient: what is before times what is after.
+#[inline(never)]
+pub fn product_of(x: &[f64], g: &mut [f64]) -> f64 {
+    let mut before = 1.0;
+    for (g, &x) in g.iter_mut().zip(x) {
+        *g = before;
+        before *= x;
+    }
+    let mut after = 1.0;
+    for (g, &x) in g.iter_mut().zip(x).rev() {
+        *g *= after;
+        after *= x;
+    }
+    before
+}
+
+/// ln Σ exp(A·x + b) and its gradient in x.
+#[inline(never)]
+pub fn log_sum_exp(a: &[f64], b: &[f64], x: &[f64], g: &mut [f64]) -> f64 {
+    let rows = || a.chunks_exact(x.len());
+    let mut z: Vec<f64> = rows().zip(b).map(|(a, &b)| a.iter().zip(x).fold(b, |z, (a, x)| z + a * x)).collect();
+    let most = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut total = 0.0;
+    for z in &mut z {
+        *z = (*z - most).exp();
+        total += *z;
+    }
+    g.fill(0.0);
+    for (a, z) in rows().zip(&z) {
+        let share = z / total;
+        g.iter_mut().zip(a).for_each(|(g, a)| *g += share * a);
+    }
+    most + total.ln()
+}

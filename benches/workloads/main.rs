@@ -1,5 +1,6 @@
 //! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
 
+mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;
 mod c;
@@ -7,6 +8,7 @@ mod calls;
 mod formulas;
 mod hand;
 mod linalg;
+mod networks;
 mod rows;
 mod sizes;
 mod tapes;
@@ -16,6 +18,8 @@ fn main() {
     calls::run(&mut bench);
     tapes::run(&mut bench);
     rows::run(&mut bench);
+    arrays::run(&mut bench);
+    networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
 }

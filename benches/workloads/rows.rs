@@ -12,7 +12,7 @@ pub fn run(bench: &mut Bench) {
 }
 
 /// The data: 569 rows of 30 standardised features, and the classes.
-fn breast_cancer() -> (Vec<f64>, Vec<f64>) {
+pub fn breast_cancer() -> (Vec<f64>, Vec<f64>) {
     let text = include_str!("../../data/breast_cancer.csv");
     let rows: Vec<Vec<f64>> = text.lines().skip(1).map(|row| row.split(',').map(|v| v.parse().unwrap()).collect()).collect();
     let n = rows.len() as f64;

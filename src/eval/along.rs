@@ -64,7 +64,25 @@ fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
 
 /// yᵢ = aᵢ·yᵢ₋₁ + bᵢ
 fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) {
+    /// Numbers between two looks at whether there is anything to add.
+    const BLOCK: usize = 8;
     y.copy_from_slice(b);
+    if along.inner == 1 && along.len > 0 {
+        for ((a, b), y) in a.chunks_exact(along.len).zip(b.chunks_exact(along.len)).zip(y.chunks_exact_mut(along.len)) {
+            let at = |k: usize| if reverse { along.len - 1 - k } else { k };
+            let mut v = b[at(0)];
+            for start in (1..along.len).step_by(BLOCK) {
+                let block = start..along.len.min(start + BLOCK);
+                // Every number waits for the one before: where nothing is added, for a product only.
+                let product_only = block.clone().all(|k| b[at(k)] == T::default());
+                for k in block {
+                    v = if product_only { a[at(k)] * v } else { a[at(k)] * v + b[at(k)] };
+                    y[at(k)] = v;
+                }
+            }
+        }
+        return;
+    }
     along.steps(reverse, |before, to| {
         if let Some(before) = before {
             (0..along.inner).for_each(|i| y[to + i] = a[to + i] * y[before + i] + y[to + i]);
@@ -74,14 +92,32 @@ fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) 
 
 /// yᵢ = xᵢ₋₁
 fn shift<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
+    if along.inner == 1 && along.len > 0 {
+        for (x, y) in x.chunks_exact(along.len).zip(y.chunks_exact_mut(along.len)) {
+            let (from, to, empty) = if reverse { (1, 0, along.len - 1) } else { (0, 1, 0) };
+            y[to..to + along.len - 1].copy_from_slice(&x[from..from + along.len - 1]);
+            y[empty] = T::default();
+        }
+        return;
+    }
     along.steps(reverse, |before, to| match before {
         Some(before) => y[to..to + along.inner].copy_from_slice(&x[before..before + along.inner]),
         None => y[to..to + along.inner].fill(T::default()),
     });
 }
 
-/// Products.
+/// Products; along the last axis in eight parts, of which none waits for another.
 fn prod<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+    if along.inner == 1 && along.len > 0 {
+        for (row, y) in x.chunks_exact(along.len).zip(y) {
+            let mut parts = [crate::op::lit::<T>(1.0); 8];
+            let (chunks, rest) = row.as_chunks::<8>();
+            chunks.iter().for_each(|chunk| parts.iter_mut().zip(chunk).for_each(|(part, &x)| *part *= x));
+            parts.iter_mut().zip(rest).for_each(|(part, &x)| *part *= x);
+            *y = crate::schedule::sums::halve(&mut parts, |a, b| a * b);
+        }
+        return;
+    }
     for o in 0..along.outer {
         let y = &mut y[o * along.inner..(o + 1) * along.inner];
         if along.len == 0 {
@@ -145,6 +181,16 @@ fn iota<T: Scalar>(along: Along, y: &mut [T]) {
 
 /// The index of the first largest value.
 fn argmax<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
+    if along.inner == 1 {
+        for (row, y) in x.chunks_exact(along.len).zip(y) {
+            let (mut best, mut most) = (0, row[0]);
+            for (k, &v) in row.iter().enumerate() {
+                (best, most) = if v > most { (k, v) } else { (best, most) };
+            }
+            *y = crate::op::lit(best as f64);
+        }
+        return;
+    }
     for o in 0..along.outer {
         for i in 0..along.inner {
             let value = |k: usize| x[along.at(o, k, i)];

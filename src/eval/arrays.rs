@@ -8,7 +8,8 @@ use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
 use crate::schedule::{Scalar, sums};
-use std::{cell::RefCell, collections::HashMap};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 
 /// Numbers in a shape, the last axis running fastest.
 ///
@@ -97,17 +98,26 @@ impl Function {
     /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
     #[track_caller]
     pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+        Run::new(self, self.lengths_of(inputs)?).all(inputs)
+    }
+
+    /// Checks inputs against their declarations, and learns the lengths of open axes from them.
+    #[track_caller]
+    pub(crate) fn lengths_of<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Lengths> {
         if T::WIDTH != self.width() {
             return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
         }
         self.check_len("inputs", self.input_len(), inputs.len())?;
-        let mut run = Run::new(self, HashMap::new());
+        let mut open = Lengths::default();
         for (slot, input) in inputs.iter().enumerate() {
-            run.bind(slot, input)?;
+            bind(self, &mut open, slot, input)?;
         }
-        run.all(inputs)
+        Ok(open)
     }
 }
+
+/// Lengths of open axes.
+pub(crate) type Lengths = FxHashMap<&'static str, usize>;
 
 type Computed<T> = Either<Array<T>, Array<bool>>;
 
@@ -128,13 +138,46 @@ impl<N, M> Either<N, M> {
 
 pub(super) struct Run<'f, T> {
     pub(super) f: &'f Function,
-    pub(super) open: HashMap<&'static str, usize>,
+    pub(super) open: Lengths,
     values: Vec<Computed<T>>,
     pub(super) nested: RefCell<Nests<T>>,
 }
 
+/// Checks an input against its declaration, and learns the lengths of open axes from it.
+fn bind<T: Scalar>(f: &Function, open: &mut Lengths, slot: usize, input: &Array<T>) -> Result<()> {
+    let group = f.inputs().iter().find(|group| group.range().contains(&slot)).expect("every slot is of an input");
+    let declared = group.shape();
+    let fail = |why: String| {
+        Error::new(
+            ErrorKind::Shape,
+            format!("the input `{}` is declared as {declared} and is given as {:?}{why}", group.name(), input.shape),
+        )
+    };
+    if declared.rank() != input.shape.len() {
+        return Err(fail(String::new()));
+    }
+    for (&axis, &len) in declared.axes().iter().zip(&input.shape) {
+        match axis {
+            Axis::Fixed(n) if n != len => return Err(fail(String::new())),
+            Axis::Fixed(_) => {}
+            Axis::Open(name) => {
+                let known = *open.entry(name).or_insert(len);
+                if known != len {
+                    return Err(fail(format!(", where `{name}` is {known}")));
+                }
+            }
+        }
+    }
+    if group.dtype() == DType::Index
+        && let Some(bad) = input.data.iter().find(|v| v.to_f64() < 0.0 || v.to_f64().fract() != 0.0 || v.to_f64().is_nan())
+    {
+        return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
+    }
+    Ok(())
+}
+
 impl<'f, T: Scalar> Run<'f, T> {
-    pub(super) fn new(f: &'f Function, open: HashMap<&'static str, usize>) -> Self {
+    pub(super) fn new(f: &'f Function, open: Lengths) -> Self {
         Run { f, open, values: Vec::with_capacity(f.graph().len()), nested: RefCell::default() }
     }
 
@@ -150,39 +193,6 @@ impl<'f, T: Scalar> Run<'f, T> {
     /// A number's value.
     pub(super) fn array_of(&self, id: NodeId) -> &Array<T> {
         num(&self.values[id.index()])
-    }
-
-    /// Checks an input against its declaration, and learns the lengths of open axes from it.
-    fn bind(&mut self, slot: usize, input: &Array<T>) -> Result<()> {
-        let group = self.f.inputs().iter().find(|group| group.range().contains(&slot)).expect("every slot is of an input");
-        let declared = group.shape();
-        let fail = |why: String| {
-            Error::new(
-                ErrorKind::Shape,
-                format!("the input `{}` is declared as {declared} and is given as {:?}{why}", group.name(), input.shape),
-            )
-        };
-        if declared.rank() != input.shape.len() {
-            return Err(fail(String::new()));
-        }
-        for (&axis, &len) in declared.axes().iter().zip(&input.shape) {
-            match axis {
-                Axis::Fixed(n) if n != len => return Err(fail(String::new())),
-                Axis::Fixed(_) => {}
-                Axis::Open(name) => {
-                    let known = *self.open.entry(name).or_insert(len);
-                    if known != len {
-                        return Err(fail(format!(", where `{name}` is {known}")));
-                    }
-                }
-            }
-        }
-        if group.dtype() == DType::Index
-            && let Some(bad) = input.data.iter().find(|v| v.to_f64() < 0.0 || v.to_f64().fract() != 0.0 || v.to_f64().is_nan())
-        {
-            return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
-        }
-        Ok(())
     }
 
     pub(super) fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {

@@ -6,10 +6,10 @@ pub(crate) mod along;
 mod arrays;
 mod control;
 pub(crate) mod linalg;
-mod moves;
+pub(crate) mod moves;
 
 pub use arrays::Array;
-pub(crate) use arrays::index_error;
+pub(crate) use arrays::{Lengths, index_error};
 
 use crate::graph::{Args, Graph, Kind, Located, Width};
 use crate::op::{Op, Real, Value};

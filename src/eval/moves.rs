@@ -20,7 +20,7 @@ pub(super) fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Ve
 }
 
 /// Combines over axes, from the first element on in the order of the elements.
-pub(super) fn reduce<T: Copy>(
+pub(crate) fn reduce<T: Copy>(
     x: &Array<T>,
     axes: &[usize],
     shape: Vec<usize>,
@@ -44,7 +44,7 @@ pub(super) fn reduce<T: Copy>(
 }
 
 /// The operations that only move numbers.
-pub(super) fn moved<T: Copy>(op: &ArrayOp, operands: &[&Array<T>], shape: Vec<usize>, zero: T) -> Array<T> {
+pub(crate) fn moved<T: Copy>(op: &ArrayOp, operands: &[&Array<T>], shape: Vec<usize>, zero: T) -> Array<T> {
     let x = operands[0];
     let places: usize = shape.iter().product();
     // The index along every axis of the result, and where that is in a source of some strides.

@@ -33,5 +33,6 @@ pub use signature::{Aux, Binder, Collector, Inputs, Like, Outputs, aux, like};
 pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};
 pub use structure::Structure;
+pub(crate) use text::{Line, Signature};
 pub(crate) use trace::{Located, refuse};
 pub use values::Values;

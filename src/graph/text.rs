@@ -67,8 +67,22 @@ impl FromStr for Function {
 /// The text that [`Function::parse`] reads.
 impl fmt::Display for Function {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "function {} (", self.width)?;
-        for (k, input) in self.inputs.iter().enumerate() {
+        writeln!(out, "{} {{", Signature(self))?;
+        for id in self.graph.ids().skip(self.input_len()) {
+            writeln!(out, "  {}", Line(self, id))?;
+        }
+        out.write_str("}")
+    }
+}
+
+/// The first line: width, inputs, outputs.
+pub(crate) struct Signature<'f>(pub(crate) &'f Function);
+
+impl fmt::Display for Signature<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let f = self.0;
+        write!(out, "function {} (", f.width)?;
+        for (k, input) in f.inputs.iter().enumerate() {
             let marker = if input.active { "" } else { "inactive " };
             let declared = match input.shape {
                 Shape::SCALAR => input.name.clone(),
@@ -78,14 +92,10 @@ impl fmt::Display for Function {
             group(out, k, (marker, &declared, kind), input.range().map(NodeId::new))?;
         }
         out.write_str(") -> (")?;
-        for (k, output) in self.outputs.iter().enumerate() {
+        for (k, output) in f.outputs.iter().enumerate() {
             group(out, k, (if output.aux { "aux " } else { "" }, &output.name, ""), output.nodes.iter().copied())?;
         }
-        out.write_str(") {\n")?;
-        for id in self.graph.ids().skip(self.input_len()) {
-            writeln!(out, "  {}", Line(self, id))?;
-        }
-        out.write_str("}")
+        out.write_str(")")
     }
 }
 
@@ -115,7 +125,7 @@ fn group(
 }
 
 /// A node as its line.
-struct Line<'f>(&'f Function, NodeId);
+pub(crate) struct Line<'f>(pub(crate) &'f Function, pub(crate) NodeId);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,6 +73,7 @@ impl Program {
     pub fn compile(&self) -> Result<Compiled> {
         let native = Native::new(self, None)?;
         let run = match native.functions[..] {
+            _ if self.options.flush_subnormals => run_flushing,
             // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory.
             [(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
             _ => run_segments,
@@ -175,6 +176,16 @@ unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, native: *const ()) {
             unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch.cast()) }
         }
     });
+}
+
+/// As [`run_segments`], with subnormal numbers as zeros.
+///
+/// # Safety
+/// As [`run_segments`].
+unsafe extern "C" fn run_flushing(x: *const u8, y: *mut u8, native: *const ()) {
+    let _flushing = native::Flushing::start();
+    // SAFETY: as promised.
+    unsafe { run_segments(x, y, native) }
 }
 
 /// What compiling took and gave.

@@ -5,7 +5,7 @@ use super::lower::{self, Lowering};
 use super::segment::Plan;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::schedule::sums::{halve, partials};
-use crate::schedule::{Program, RowCall, Scalar, Tier};
+use crate::schedule::{Options, Program, RowCall, Scalar, Tier};
 use cranelift_codegen::ir::{AbiParam, UserFuncName, types};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -34,6 +34,8 @@ pub(super) struct Native {
     /// Of code for rows: where partial sums are in it, and the group and place of each sum.
     partials: usize,
     sums: Vec<(u32, u32)>,
+    /// Whether subnormal numbers are zeros to code for rows.
+    flush: bool,
     pub(super) stats: Stats,
 }
 
@@ -63,6 +65,7 @@ impl Drop for Native {
 impl Native {
     pub(super) fn new(program: &Program, rows: Option<&RowCall>) -> Result<Native> {
         program.check_supported()?;
+        check_options(program.options)?;
         let start = Instant::now();
         let operations = program.len();
         let tier = match program.options.tier {
@@ -88,7 +91,15 @@ impl Native {
         let sums: Vec<(u32, u32)> =
             rows.map_or(vec![], |call| lower::reduced(call).into_iter().map(|k| call.places[k as usize]).collect());
         let scratch = plan.scratch + (sums.len() * partials(program.width) * program.width.bytes()).div_ceil(8);
-        Ok(Native { functions, module: Some(module), scratch, partials: plan.scratch, sums, stats })
+        Ok(Native {
+            functions,
+            module: Some(module),
+            scratch,
+            partials: plan.scratch,
+            sums,
+            flush: program.options.flush_subnormals,
+            stats,
+        })
     }
 
     /// Whether it is one function, and not cut into segments.
@@ -113,6 +124,7 @@ impl Native {
             let run = std::mem::transmute::<*const u8, RowsFn>(address);
             run(inputs, outputs, scratch, rows as i64, count as i64, strides.as_ptr());
         };
+        let flushing = self.flush.then(Flushing::start);
         let segments = match self.functions[..] {
             [(address, _)] => return run(address, rows),
             ref segments => segments,
@@ -126,6 +138,7 @@ impl Native {
         for row in 0..rows {
             segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| run(address, row));
         }
+        drop(flushing);
         // SAFETY: as above; the code is done with it.
         let sums = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) };
         for (&(group, k), parts) in self.sums.iter().zip(sums.chunks_exact_mut(parts)) {
@@ -259,4 +272,59 @@ fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnO
     let result = f(workspace.as_mut_ptr());
     from.set(workspace);
     result
+}
+
+/// While it lives, native code of this thread takes subnormal numbers for zeros and gives zeros for them. No Rust code may compute
+/// with floats meanwhile: it counts on the default.
+pub(super) struct Flushing {
+    before: u32,
+}
+
+impl Flushing {
+    /// Whether this processor can do it.
+    pub(super) const SUPPORTED: bool = cfg!(target_arch = "x86_64");
+    /// The bits of MXCSR: flush results to zero, and take operands for zero.
+    const BITS: u32 = 1 << 15 | 1 << 6;
+
+    pub(super) fn start() -> Flushing {
+        let before = control();
+        set_control(before | Flushing::BITS);
+        Flushing { before }
+    }
+}
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        set_control(self.before);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn control() -> u32 {
+    let mut word = 0u32;
+    // SAFETY: the instruction stores the control word of the vector unit, four bytes, where it is told.
+    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut word, options(nostack, preserves_flags)) };
+    word
+}
+
+#[cfg(target_arch = "x86_64")]
+fn set_control(word: u32) {
+    // SAFETY: the word is one that was read, with two defined bits set or not.
+    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &word, options(nostack, preserves_flags, readonly)) };
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn control() -> u32 {
+    unreachable!("compiling refuses the option on this processor")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn set_control(_: u32) {}
+
+/// An option that this processor does not have.
+fn check_options(options: Options) -> Result<()> {
+    if options.flush_subnormals && !Flushing::SUPPORTED {
+        return Err(failed("`flush_subnormals` is there on x86-64 only"));
+    }
+    Ok(())
 }

@@ -25,11 +25,13 @@ pub struct Options {
     pub(crate) simplify: bool,
     pub(crate) fuse: bool,
     pub(crate) tier: Tier,
+    pub(crate) flush_subnormals: bool,
+    pub(crate) unroll: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { simplify: true, fuse: true, tier: Tier::Auto }
+        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true }
     }
 }
 
@@ -48,6 +50,20 @@ impl Options {
     /// On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
+        self
+    }
+    /// Whether a function of arrays with up to a thousand operations on numbers, all shapes known, becomes straight-line code number
+    /// by number, which then takes a fraction of the time of loops. On by default.
+    pub fn unroll(mut self, on: bool) -> Self {
+        self.unroll = on;
+        self
+    }
+    /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
+    /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
+    /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
+    /// the interpreter keep subnormal numbers. Off by default; on x86-64 only, compiling is an error elsewhere.
+    pub fn flush_subnormals(mut self, on: bool) -> Self {
+        self.flush_subnormals = on;
         self
     }
     /// How much time the native compiler may spend.

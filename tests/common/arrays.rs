@@ -31,8 +31,8 @@ pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
     for (a, b) in read.eval_arrays(x).unwrap().iter().zip(&y) {
         assert!(a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| same(a, b)), "{name}: {a:?} is not {b:?}");
     }
-    for fuse in [false, true] {
-        let native = f.compile_arrays_with(Options::new().fuse(fuse)).unwrap();
+    for (fuse, unroll) in [(false, false), (true, false), (false, true)] {
+        let native = f.compile_arrays_with(Options::new().fuse(fuse).unroll(unroll)).unwrap();
         let inputs: Vec<&[f64]> = x.iter().map(|x| x.data()).collect();
         let mut results: Vec<Vec<f64>> = y.iter().map(|y| vec![f64::NAN; y.data().len()]).collect();
         for _ in 0..2 {

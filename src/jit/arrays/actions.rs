@@ -1,7 +1,8 @@
 //! What a plan is made of: places in memory, and what happens there.
 
 use super::control::RunControl;
-use super::moves::{MatMul, Strided};
+use super::moves::Strided;
+use super::product::MatMul;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::NodeId;
@@ -21,8 +22,12 @@ pub(super) enum Space {
     Input(usize),
     /// The slice of an output.
     Output(usize),
+    /// The slice of an input that an output overwrites.
+    State(usize),
     /// The workspace.
     Scratch,
+    /// What depends on no input and is kept with the plan.
+    Kept,
 }
 
 /// What happens, in order.
@@ -34,6 +39,13 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    /// All of a small function: inputs are put together, and outputs taken apart.
+    Whole {
+        inputs: Vec<Place>,
+        x: Place,
+        y: Place,
+        outputs: Vec<Place>,
+    },
     Control(Box<RunControl>),
     Read {
         from: Place,
@@ -91,6 +103,12 @@ pub(super) enum Action {
         node: NodeId,
     },
     Extreme {
+        x: Place,
+        to: Place,
+        along: Along,
+        largest: bool,
+    },
+    ExtremeOver {
         x: Place,
         to: Place,
         lengths: Vec<usize>,

@@ -57,8 +57,8 @@ impl Planner<'_> {
         let operands: Vec<NodeId> = self.f.graph().operands(stage.members[0].1).collect();
         let mut borrowed = Vec::new();
         let operand_places: Vec<Place> = operands.into_iter().map(|id| self.memory(id)).collect();
-        let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), open)).collect();
-        let size = |shape: Shape| super::plan::lengths(shape, open).iter().product::<usize>();
+        let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), 0, &[], open)).collect();
+        let size = |shape: Shape| super::lengths::lengths(shape, open).iter().product::<usize>();
         // The one number more is a condition's.
         let scratch = self.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0) + 1);
         borrowed.push(scratch);
@@ -125,6 +125,11 @@ fn part(place: Place, n: usize, k: usize) -> Place {
 }
 
 impl RunControl {
+    /// Room for the addresses that the bodies' loops take.
+    pub(super) fn table(&self) -> usize {
+        self.plans.iter().map(|plan| plan.table).max().unwrap_or(0)
+    }
+
     pub(super) fn run<T: Scalar>(&self, stage: &ControlStage, call: &mut Call<T>) -> Result<()> {
         match stage.control {
             Control::Choice { .. } => {

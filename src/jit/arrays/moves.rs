@@ -1,6 +1,7 @@
 //! What is not a loop over numbers: copies along strides, gathers, partial sums, extremes, matrix products.
 
 use super::stages::MAX_RANK;
+use crate::eval::along::Along;
 use crate::schedule::Scalar;
 
 /// A box of places in memory: lengths, and the distance between neighbours along each axis.
@@ -70,8 +71,9 @@ pub(super) fn read<T: Copy>(x: &[T], from: &Strided, y: &mut [T]) {
     let mut rows = y.chunks_exact_mut(n.max(1));
     from.runs(|start| {
         let row = rows.next().expect("as many runs as rows");
-        for (k, y) in row.iter_mut().enumerate() {
-            *y = x[start.wrapping_add_signed(stride * k as isize)];
+        match stride {
+            1 => row.copy_from_slice(&x[start..start + n]),
+            _ => row.iter_mut().enumerate().for_each(|(k, y)| *y = x[start.wrapping_add_signed(stride * k as isize)]),
         }
     });
 }
@@ -82,26 +84,78 @@ pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
     let mut rows = x.chunks_exact(n.max(1));
     to.runs(|start| {
         let row = rows.next().expect("as many runs as rows");
-        for (k, x) in row.iter().enumerate() {
-            y[start.wrapping_add_signed(stride * k as isize)] = *x;
+        match stride {
+            1 => y[start..start + n].copy_from_slice(row),
+            _ => row.iter().enumerate().for_each(|(k, x)| y[start.wrapping_add_signed(stride * k as isize)] = *x),
         }
     });
 }
 
-/// The largest or smallest value over the axes whose stride in the result is 0; NaN if there is one.
-pub(super) fn extreme<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, largest: bool, y: &mut [T]) {
-    let empty = if largest { f64::NEG_INFINITY } else { f64::INFINITY };
+/// Of two numbers the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
+#[inline(always)]
+fn better<T: Scalar, const LARGEST: bool>(best: T, v: T) -> T {
+    // One instruction, where a test for NaN would be a branch.
+    let better = if LARGEST { v > best } else { v < best };
+    if better { v } else { best }
+}
+
+/// The largest or smallest value along an axis; NaN if there is one.
+pub(super) fn extreme<T: Scalar>(x: &[T], along: Along, largest: bool, y: &mut [T]) {
+    if largest { extremes::<T, true>(x, along, y) } else { extremes::<T, false>(x, along, y) }
+}
+
+fn extremes<T: Scalar, const LARGEST: bool>(x: &[T], along: Along, y: &mut [T]) {
     if x.is_empty() {
-        return y.fill(crate::op::lit(empty));
+        return y.fill(crate::op::lit(if LARGEST { f64::NEG_INFINITY } else { f64::INFINITY }));
+    }
+    if along.inner == 1 {
+        x.chunks_exact(along.len).zip(&mut *y).for_each(|(row, y)| *y = extreme_of::<T, LARGEST>(row));
+    } else {
+        for (x, y) in x.chunks_exact(along.len * along.inner).zip(y.chunks_exact_mut(along.inner)) {
+            y.copy_from_slice(&x[..along.inner]);
+            for row in x.chunks_exact(along.inner).skip(1) {
+                y.iter_mut().zip(row).for_each(|(y, &v)| *y = better::<T, LARGEST>(*y, v));
+            }
+        }
+    }
+    let is_nan = |v: T| crate::op::Real::ne(v, v);
+    if x.iter().fold(false, |any, &v| any | is_nan(v)) {
+        let place = |k: usize| k / (along.len * along.inner) * along.inner + k % along.inner;
+        x.iter().enumerate().filter(|&(_, &v)| is_nan(v)).for_each(|(k, &v)| y[place(k)] = v);
+    }
+}
+
+/// That of some numbers: for many of them in lanes, as whoever waits for one comparison after the other waits long.
+fn extreme_of<T: Scalar, const LARGEST: bool>(row: &[T]) -> T {
+    const LANES: usize = 16;
+    let fold = |row: &[T]| row.iter().fold(row[0], |best, &v| better::<T, LARGEST>(best, v));
+    if row.len() < 4 * LANES {
+        return fold(row);
+    }
+    let mut best = [row[0]; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better::<T, LARGEST>(*best, v));
+    }
+    let found = rest.iter().fold(fold(&best), |best, &v| better::<T, LARGEST>(best, v));
+    // Of zeros of both signs the first counts.
+    if found == T::default() { row.iter().copied().find(|&v| v == found).unwrap_or(found) } else { found }
+}
+
+/// The same over the axes whose stride in the result is 0, wherever they are.
+pub(super) fn extreme_over<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, largest: bool, y: &mut [T]) {
+    if x.is_empty() {
+        return extreme(x, Along { outer: 0, len: 0, inner: 0 }, largest, y);
     }
     let mut index = [0usize; MAX_RANK];
     let mut at = 0isize;
     for &v in x {
         let first = index[..lengths.len()].iter().zip(&to.strides).all(|(&i, &stride)| stride != 0 || i == 0);
         let best = &mut y[at as usize];
-        let better = if largest { v > *best } else { v < *best };
-        if first || better || crate::op::Real::ne(v, v) {
+        if first || crate::op::Real::ne(v, v) {
             *best = v;
+        } else if !crate::op::Real::ne(*best, *best) {
+            *best = if largest { better::<T, true>(*best, v) } else { better::<T, false>(*best, v) };
         }
         for k in (0..lengths.len()).rev() {
             index[k] += 1;
@@ -111,41 +165,6 @@ pub(super) fn extreme<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, large
             }
             at -= to.strides[k] * lengths[k] as isize;
             index[k] = 0;
-        }
-    }
-}
-
-/// A product of matrices: rows, terms, columns; the distances between rows and columns of both factors.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct MatMul {
-    pub(super) m: usize,
-    pub(super) k: usize,
-    pub(super) n: usize,
-    pub(super) a: (isize, isize),
-    pub(super) b: (isize, isize),
-}
-
-impl MatMul {
-    /// C = A·B; each slice has the whole matrix.
-    #[allow(unsafe_code, reason = "the library takes pointers")]
-    pub(super) fn run<T: Scalar>(&self, a: &[T], b: &[T], c: &mut [T]) {
-        let MatMul { m, k, n, .. } = *self;
-        assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n, "whole matrices");
-        if k == 0 {
-            return c[..m * n].fill(T::default());
-        }
-        let ((ra, ca), (rb, cb)) = (self.a, self.b);
-        let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-        // SAFETY: the strides are those of dense matrices of these sizes, in either order, and the slices are as long.
-        unsafe {
-            match T::WIDTH {
-                crate::graph::Width::F64 => {
-                    matrixmultiply::dgemm(m, k, n, 1.0, a.cast(), ra, ca, b.cast(), rb, cb, 0.0, c.cast(), n as isize, 1)
-                }
-                crate::graph::Width::F32 => {
-                    matrixmultiply::sgemm(m, k, n, 1.0, a.cast(), ra, ca, b.cast(), rb, cb, 0.0, c.cast(), n as isize, 1)
-                }
-            }
         }
     }
 }

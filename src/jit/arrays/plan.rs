@@ -2,30 +2,33 @@
 
 use super::actions::{Action, Place, RunLoop, Space};
 use super::axes;
-use super::moves::{MatMul, Strided, strides};
-use super::stages::{Loop, LoopInput, Source, Stage, Stages, matrix, owner};
-use crate::eval::along::{Along, Indices};
-use crate::eval::linalg::Sizes;
+use super::lengths::lengths;
+use super::memory::Arena;
+use super::moves::strides;
+use super::stages::{Loop, LoopInput, Source, Stage, Stages, owner};
+use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{ArrayOp, Axis, DType, Shape};
+use crate::op::{Axis, Shape};
 use rustc_hash::FxHashMap;
+
+/// Outputs that overwrite an input, as numbers of groups: the output's, and the input's.
+pub(super) type Updates = [(usize, usize)];
 
 /// The actions for some lengths of the open axes.
 pub(super) struct Plan {
+    /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
+    pub(super) state: Vec<usize>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) outputs: Vec<usize>,
+    /// What computes the values that depend on no input, once.
+    pub(super) once: Vec<Action>,
     pub(super) actions: Vec<Action>,
     /// Elements of the workspace.
     pub(super) scratch: usize,
-}
-
-/// Lengths of open axes.
-pub(super) type Lengths = FxHashMap<&'static str, usize>;
-
-pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {
-    let length = |axis: &Axis| match axis {
-        Axis::Fixed(n) => *n,
-        Axis::Open(name) => open[name],
-    };
-    shape.axes().iter().map(length).collect()
+    /// Elements of the values that depend on no input.
+    pub(super) kept: usize,
+    /// Words for the addresses that a loop takes, in whole cache lines.
+    pub(super) table: usize,
 }
 
 pub(super) struct Planner<'a> {
@@ -33,109 +36,107 @@ pub(super) struct Planner<'a> {
     pub(super) open: &'a Lengths,
     pub(super) places: FxHashMap<NodeId, Place>,
     /// The last stage that reads a node.
-    last: FxHashMap<NodeId, usize>,
-    free: Vec<(usize, usize)>,
-    scratch: usize,
+    pub(super) last: FxHashMap<NodeId, usize>,
+    pub(super) scratch: Arena,
+    kept: Arena,
+    /// Whether the stage at hand runs once.
+    once: bool,
     pub(super) actions: Vec<Action>,
 }
 
 impl Plan {
-    pub(super) fn new(stages: &Stages, open: &Lengths) -> Plan {
+    /// `once` is how many of the first stages run once only.
+    pub(super) fn new(stages: &Stages, once: usize, updates: &Updates, open: &Lengths) -> Plan {
         let f = &stages.f;
         let mut planner = Planner {
             f,
             open,
             places: FxHashMap::default(),
             last: FxHashMap::default(),
-            free: Vec::new(),
-            scratch: 0,
+            scratch: Arena::default(),
+            kept: Arena::default(),
+            once: false,
             actions: Vec::new(),
         };
-        planner.inputs();
-        let pending = planner.outputs();
+        planner.inputs(updates);
         for (k, stage) in stages.stages.iter().enumerate() {
-            for node in reads(f, stage) {
+            for node in stage.reads(f) {
                 planner.last.insert(node, k);
             }
         }
-        // What is copied to an output at the end is read to the end.
+        let pending = planner.outputs(stages, once, updates);
+        // What a later stage reads of the values that are computed once is kept, as is what is copied to an output.
         for &(node, _) in &pending {
             planner.last.insert(owner(f, node), stages.stages.len());
         }
+        let mut first = Vec::new();
         for (k, stage) in stages.stages.iter().enumerate() {
+            if k == once {
+                first = std::mem::take(&mut planner.actions);
+            }
+            planner.once = k < once;
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
                 Stage::Library(node) => planner.library(*node),
                 Stage::Control(control) => planner.control(k, control),
             }
-            planner.release(k, stage);
+            planner.release(k, stage, once);
         }
-        for (node, to) in pending {
-            match f.graph().node(node).kind() {
-                Kind::Const(bits) => planner.actions.push(Action::Fill(to, f64::from_bits(bits))),
-                _ => {
-                    let from = planner.memory(node);
-                    planner.actions.push(Action::Copy { from, to });
-                }
-            }
+        if stages.stages.len() == once {
+            first = std::mem::take(&mut planner.actions);
         }
-        Plan { actions: planner.actions, scratch: planner.scratch }
-    }
-}
-
-/// The nodes whose memory a stage reads.
-fn reads(f: &Function, stage: &Stage) -> Vec<NodeId> {
-    match stage {
-        Stage::Loop(looped) => looped
-            .inputs
-            .iter()
-            .filter_map(|input| match input {
-                LoopInput::Source(source) => Some(source.node),
-                LoopInput::Partial(_) => None,
-            })
-            .collect(),
-        Stage::Library(node) => {
-            let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
-            let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
-            f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+        planner.once = false;
+        match stages.whole {
+            Some(_) => planner.whole(updates),
+            None => planner.copy_out(pending),
         }
-        Stage::Control(control) => control.reads(f),
+        let size = |id: NodeId| planner.size(id);
+        let of_inputs: Vec<usize> =
+            f.inputs().iter().map(|group| group.range().map(|slot| size(NodeId::new(slot))).sum()).collect();
+        let of_outputs: Vec<usize> = f.outputs().iter().map(|group| group.nodes().iter().map(|&id| size(id)).sum()).collect();
+        let rest = |all: &[usize], taken: &dyn Fn(usize) -> bool| {
+            all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
+        };
+        let addresses = |action: &Action| match action {
+            Action::Loop(run) => 2 * run.places.len(),
+            Action::Control(run) => run.table(),
+            _ => 0,
+        };
+        let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
+        Plan {
+            state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
+            inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
+            outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),
+            once: first,
+            actions: planner.actions,
+            scratch: planner.scratch.size(),
+            kept: planner.kept.size(),
+            table: table.next_multiple_of(8),
+        }
     }
 }
 
 impl Planner<'_> {
-    fn size(&self, id: NodeId) -> usize {
+    pub(super) fn size(&self, id: NodeId) -> usize {
         lengths(self.f.graph().node(id).shape(), self.open).iter().product()
     }
 
-    fn inputs(&mut self) {
+    fn inputs(&mut self, updates: &Updates) {
+        let mut others = 0;
         for (g, group) in self.f.inputs().iter().enumerate() {
+            let space = match updates.iter().position(|&(_, input)| input == g) {
+                Some(k) => Space::State(k),
+                None => {
+                    others += 1;
+                    Space::Input(others - 1)
+                }
+            };
             for (k, slot) in group.range().enumerate() {
                 let id = NodeId::new(slot);
                 let len = self.size(id);
-                self.places.insert(id, Place { space: Space::Input(g), offset: k * len, len });
+                self.places.insert(id, Place { space, offset: k * len, len });
             }
         }
-    }
-
-    /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
-    fn outputs(&mut self) -> Vec<(NodeId, Place)> {
-        let mut pending = Vec::new();
-        for (g, group) in self.f.outputs().iter().enumerate() {
-            let mut offset = 0;
-            for &id in group.nodes() {
-                let len = self.size(id);
-                let place = Place { space: Space::Output(g), offset, len };
-                offset += len;
-                let known = self.f.graph().node(id).kind().is_known();
-                if known || owner(self.f, id) != id || self.places.contains_key(&id) {
-                    pending.push((id, place));
-                } else {
-                    self.places.insert(id, place);
-                }
-            }
-        }
-        pending
     }
 
     /// The node's memory, which is taken from the workspace if it is no output.
@@ -164,32 +165,27 @@ impl Planner<'_> {
         place
     }
 
-    /// Some of the workspace.
+    /// Some of the workspace, or of what is kept where that is computed.
     pub(super) fn borrow(&mut self, len: usize) -> Place {
-        // Whole cache lines, so that neighbours do not share one.
-        let room = len.next_multiple_of(16);
-        let fit = self.free.iter().position(|&(_, free)| free >= room);
-        let (offset, free) = match fit {
-            Some(k) => self.free.swap_remove(k),
-            None => {
-                self.scratch += room;
-                (self.scratch - room, room)
-            }
+        let (space, arena) = match self.once {
+            true => (Space::Kept, &mut self.kept),
+            false => (Space::Scratch, &mut self.scratch),
         };
-        if free > room {
-            self.free.push((offset + room, free - room));
-        }
-        Place { space: Space::Scratch, offset, len }
+        Place { space, offset: arena.take(len), len }
     }
 
     /// Takes back what was borrowed.
-    pub(super) fn give_back(&mut self, place: Place) {
-        self.free.push((place.offset, place.len.next_multiple_of(16)));
+    pub(super) fn give_back(&mut self, Place { space, offset, len }: Place) {
+        match space {
+            Space::Scratch => self.scratch.give(offset, len),
+            Space::Kept => self.kept.give(offset, len),
+            Space::Input(_) | Space::Output(_) | Space::State(_) => unreachable!("slices are not borrowed"),
+        }
     }
 
     /// Takes back what no later stage reads.
-    fn release(&mut self, k: usize, stage: &Stage) {
-        let mut done: Vec<NodeId> = reads(self.f, stage);
+    fn release(&mut self, k: usize, stage: &Stage, once: usize) {
+        let mut done: Vec<NodeId> = stage.reads(self.f);
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
             Stage::Library(node) => done.push(*node),
@@ -198,12 +194,15 @@ impl Planner<'_> {
         done.sort_unstable();
         done.dedup();
         for node in done {
-            if self.last.get(&node).is_none_or(|&last| last <= k)
-                && let Some(&place @ Place { space: Space::Scratch, .. }) = self.places.get(&node)
-            {
-                self.places.remove(&node);
-                self.give_back(place);
+            if self.last.get(&node).is_some_and(|&last| last > k) {
+                continue;
             }
+            match self.places.get(&node) {
+                Some(&place @ Place { space: Space::Scratch, .. }) => self.give_back(place),
+                Some(&place @ Place { space: Space::Kept, .. }) if k < once => self.give_back(place),
+                _ => continue,
+            }
+            self.places.remove(&node);
         }
     }
 
@@ -267,112 +266,4 @@ impl Planner<'_> {
         let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
         self.actions.push(Action::Loop(run));
     }
-
-    fn library(&mut self, id: NodeId) {
-        let graph = self.f.graph();
-        let Kind::Array(op) = graph.node(id).kind() else { unreachable!("a library stage is an array operation") };
-        let operands: Vec<NodeId> = graph.operands(id).collect();
-        let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
-        let own = shape(id);
-        let first = operands.first().copied();
-        let x_shape = first.map(&shape).unwrap_or_default();
-        let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
-            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
-        };
-        let to = self.claim(id);
-        let nothing = Place { len: 0, ..to };
-        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
-        let action = match op {
-            ArrayOp::Permute(order) => {
-                let dense = strides(&x_shape);
-                let strides = order.iter().map(|&k| dense[k] as isize).collect();
-                Action::Read { from: sources[0], places: Strided { lengths: own, strides, offset: 0 }, to }
-            }
-            ArrayOp::Slice(cuts) => Action::Read { from: sources[0], places: cut(&x_shape, cuts, &own), to },
-            ArrayOp::Place(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
-            ArrayOp::Concat(axis) => {
-                let mut start = 0;
-                for (&operand, from) in operands.iter().zip(sources) {
-                    let part = shape(operand);
-                    let mut places = Strided::contiguous(&own);
-                    places.offset = start * places.strides[*axis] as usize;
-                    start += part[*axis];
-                    places.lengths = part;
-                    self.actions.push(Action::Write { from, to, places, clear: false });
-                }
-                return;
-            }
-            ArrayOp::MatMul => {
-                let rank = own.len();
-                let (m, n) = (own[rank - 2], own[rank - 1]);
-                let k = x_shape[rank - 1];
-                let factor = |operand: NodeId, rows: usize, columns: usize| match matrix(self.f, operand).1 {
-                    true => (1, rows as isize),
-                    false => (columns as isize, 1),
-                };
-                let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
-                Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
-            }
-            ArrayOp::Gather { axis, batch } => {
-                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
-                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
-                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
-            }
-            ArrayOp::ScatterAdd { axis, batch, .. } => {
-                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
-                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
-                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
-            }
-            ArrayOp::Prod(axis)
-            | ArrayOp::ArgMax(axis)
-            | ArrayOp::CumSum { axis, .. }
-            | ArrayOp::Shift { axis, .. }
-            | ArrayOp::Recur { axis, .. }
-            | ArrayOp::Iota(_, axis) => {
-                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
-                Action::Sweep { op, operands: two(&sources), to, along, node: id }
-            }
-            ArrayOp::Solve
-            | ArrayOp::SolveTriangular { .. }
-            | ArrayOp::Inverse
-            | ArrayOp::Det
-            | ArrayOp::LogDet
-            | ArrayOp::Cholesky => {
-                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
-                let work = self.borrow(sizes.work());
-                self.give_back(work);
-                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
-            }
-            ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
-                let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
-                let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
-                let dense = strides(&own);
-                kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
-                let largest = matches!(op, ArrayOp::MaxOf(_));
-                Action::Extreme { x: sources[0], to, lengths: x_shape, places, largest }
-            }
-            ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
-        };
-        debug_assert!(
-            graph.node(id).dtype() != DType::Mask
-                || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
-        );
-        self.actions.push(action);
-    }
-}
-
-/// The places that cuts leave of a shape.
-fn cut(of: &[usize], cuts: &[crate::op::Cut], left: &[usize]) -> Strided {
-    let dense = strides(of);
-    let mut places = Strided { lengths: left.to_vec(), ..Strided::default() };
-    for (cut, &stride) in cuts.iter().zip(&dense) {
-        let step = match cut {
-            crate::op::Cut::All => 1,
-            crate::op::Cut::Range { step, .. } => *step,
-        };
-        places.offset += cut.at(0) * stride;
-        places.strides.push(step * stride as isize);
-    }
-    places
 }

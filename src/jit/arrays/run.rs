@@ -1,180 +1,235 @@
 //! Running a function of arrays.
 
 use super::actions::{Action, Place, RunLoop, Space};
+use super::lengths::open_lengths;
 use super::moves;
-use super::plan::{Lengths, Plan};
+use super::plan::Plan;
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
-use crate::graph::{Function, NodeId, Width};
+use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
+use crate::jit::compiled::Report;
 use crate::jit::native;
-use crate::op::{Axis, DType, Shape};
+use crate::op::DType;
 use crate::schedule::{Options, Scalar};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A function of arrays, compiled.
-pub(in crate::jit) struct ArrayCode {
-    stages: Stages,
-    /// Plans for the lengths of late, the last one first.
-    plans: Mutex<Vec<(Vec<usize>, Arc<Plan>)>>,
-    pub(in crate::jit) time: Duration,
+pub(super) struct ArrayCode {
+    stages: Arc<Stages>,
+    /// Outputs that overwrite an input.
+    updates: Vec<(usize, usize)>,
+    /// The plan for the lengths of the first call, which needs no lock.
+    first: OnceLock<Arc<Ready>>,
+    /// Plans for other lengths, those of late first.
+    others: Mutex<Vec<Arc<Ready>>>,
+    pub(super) time: Duration,
 }
 
-/// How many plans are kept.
+/// How many plans are kept beside the first.
 const PLANS: usize = 8;
 
+/// A plan, and the values that depend on no input.
+struct Ready {
+    /// The lengths of open axes that were given.
+    given: Vec<(String, usize)>,
+    plan: Plan,
+    kept: Vec<u64>,
+}
+
 /// The slices of a call.
-pub(super) struct Call<'a, 'b, T> {
-    inputs: &'a [&'a [T]],
-    outputs: &'a mut [&'b mut [T]],
+pub(super) struct Slices<'a, 'b, 'c, T> {
+    /// Of inputs that outputs overwrite.
+    pub(super) state: &'a mut [&'b mut [T]],
+    pub(super) inputs: &'a [&'a [T]],
+    pub(super) outputs: &'a mut [&'c mut [T]],
+}
+
+/// A call: slices, and memory of its own.
+pub(super) struct Call<'s, 'a, 'b, 'c, T> {
+    slices: &'s mut Slices<'a, 'b, 'c, T>,
     scratch: *mut T,
+    kept: *mut T,
+    /// Room for the addresses that a loop takes.
+    table: *mut *mut T,
+}
+
+impl Ready {
+    fn fits<T>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
+        let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
+            lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
+        };
+        same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
+            && same(&self.plan.state, &mut slices.state.iter().map(|slice| slice.len()))
+            && self.given.len() == given.len()
+            && self.given.iter().zip(given).all(|((name, len), other)| (name.as_str(), *len) == *other)
+    }
 }
 
 impl ArrayCode {
-    pub(in crate::jit) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
+    pub(super) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
         let start = Instant::now();
-        let stages = Stages::new(crate::schedule::prepared(f, options), options)?;
-        Ok(ArrayCode { stages, plans: Mutex::default(), time: start.elapsed() })
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options)?);
+        Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
-    pub(in crate::jit) fn natives(&self) -> impl Iterator<Item = &native::Native> {
-        self.stages.stages.iter().filter_map(|stage| match stage {
-            Stage::Loop(looped) => Some(&looped.native),
-            Stage::Library(_) | Stage::Control(_) => None,
-        })
+    fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
+        ArrayCode { stages, updates, first: OnceLock::new(), others: Mutex::default(), time: Duration::ZERO }
+    }
+
+    /// The same code, with outputs that overwrite inputs.
+    pub(super) fn updating(&self, updates: Vec<(usize, usize)>) -> ArrayCode {
+        ArrayCode { time: self.time, ..ArrayCode::of(self.stages.clone(), updates) }
+    }
+
+    pub(super) fn function(&self) -> &Function {
+        &self.stages.f
     }
 
     pub(super) fn stages(&self) -> &Stages {
         &self.stages
     }
 
+    pub(super) fn report(&self) -> Report {
+        let natives = self.stages.stages.iter().filter_map(|stage| match stage {
+            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Library(_) | Stage::Control(_) => None,
+        });
+        match &self.stages.whole {
+            Some(whole) => Report { compile_time: self.time, ..whole.report() },
+            None => Report::of_arrays(natives, self.time),
+        }
+    }
+
+    /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
+    pub(super) fn workspace_bytes(&self) -> Option<usize> {
+        let number = self.stages.f.width().bytes();
+        self.first.get().map(|ready| (ready.plan.scratch + ready.plan.kept) * number + ready.plan.table * 8)
+    }
+
+    /// The inputs that are given as inputs, or else those that are overwritten.
+    fn input_groups(&self, overwritten: bool) -> impl Iterator<Item = &InputGroup> {
+        let is_state = |k: usize| self.updates.iter().any(|&(_, input)| input == k);
+        self.stages.f.inputs().iter().enumerate().filter(move |(k, _)| is_state(*k) == overwritten).map(|(_, group)| group)
+    }
+
+    /// The outputs that are given slices of their own.
+    fn output_groups(&self) -> impl Iterator<Item = &OutputGroup> {
+        let is_update = |k: usize| self.updates.iter().any(|&(output, _)| output == k);
+        self.stages.f.outputs().iter().enumerate().filter(move |(k, _)| !is_update(*k)).map(|(_, group)| group)
+    }
+
     pub(super) fn act_all<T: Scalar>(&self, plan: &Plan, call: &mut Call<T>) -> Result<()> {
         plan.actions.iter().try_for_each(|action| self.act(action, call))
     }
 
-    pub(in crate::jit) fn call<T: Scalar>(
-        &self,
-        lengths: &[(&str, usize)],
-        inputs: &[&[T]],
-        outputs: &mut [&mut [T]],
-    ) -> Result<()> {
+    /// A call, with the lengths of open axes that the slices do not tell.
+    pub(super) fn call<T: Scalar>(&self, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
         let f = &self.stages.f;
         if T::WIDTH != f.width() {
             return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
         }
-        let names = |names: Vec<&str>| names.join(", ");
-        if inputs.len() != f.inputs().len() || outputs.len() != f.outputs().len() {
-            let message = format!(
-                "{} input and {} output slices for ({}) -> ({})",
-                inputs.len(),
-                outputs.len(),
-                names(f.inputs().iter().map(|group| group.name()).collect()),
-                names(f.outputs().iter().map(|group| group.name()).collect()),
-            );
-            return Err(Error::new(ErrorKind::Length, message));
-        }
-        let open = self.open_lengths(lengths, inputs)?;
-        let plan = self.plan(&open);
-        for (group, slice) in f.outputs().iter().zip(outputs.iter()) {
-            let len = |id: &NodeId| super::plan::lengths(f.graph().node(*id).shape(), &open).iter().product::<usize>();
-            let wanted: usize = group.nodes().iter().map(len).sum();
-            if slice.len() != wanted {
-                let message = format!("the output `{}` needs room for {wanted} numbers, not {}", group.name(), slice.len());
-                return Err(Error::new(ErrorKind::Length, message));
+        let other;
+        let ready: &Ready = match self.first.get() {
+            Some(first) if first.fits(given, &slices) => first,
+            _ => {
+                other = self.other_plan(given, &slices)?;
+                &other
             }
+        };
+        let plan = &ready.plan;
+        if slices.outputs.len() != plan.outputs.len() || slices.outputs.iter().zip(&plan.outputs).any(|(y, &len)| y.len() != len)
+        {
+            return Err(self.wrong_outputs(plan, &slices));
         }
-        for (group, slice) in f.inputs().iter().zip(inputs) {
-            let bad = |v: &&T| !(v.to_f64() >= 0.0 && v.to_f64().fract() == 0.0 && v.to_f64() < 9e15);
-            if group.dtype() == DType::Index
-                && let Some(bad) = slice.iter().find(bad)
-            {
+        for (group, slice) in self.input_groups(false).zip(slices.inputs).filter(|(group, _)| group.dtype() == DType::Index) {
+            let bad = |v: &&T| !(v.to_f64() >= 0.0 && v.to_f64() < 9e15 && v.to_f64() as i64 as f64 == v.to_f64());
+            if let Some(bad) = slice.iter().find(bad) {
                 return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
             }
         }
-        let words = match T::WIDTH {
-            Width::F64 => plan.scratch,
-            Width::F32 => plan.scratch.div_ceil(2),
-        };
-        native::with_arrays(words, |scratch| {
-            let mut call = Call { inputs, outputs, scratch: scratch.cast() };
-            self.act_all(&plan, &mut call)
+        native::with_arrays(plan.table + words::<T>(plan.scratch), |memory| {
+            // Nothing writes to what is kept any more.
+            let kept = ready.kept.as_ptr().cast_mut().cast();
+            let scratch = memory.wrapping_add(plan.table).cast();
+            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast() };
+            self.act_all(plan, &mut call)
         })
     }
 
-    /// The lengths of the open axes, from those of the slices.
-    fn open_lengths<T>(&self, given: &[(&str, usize)], inputs: &[&[T]]) -> Result<Lengths> {
+    /// A plan for lengths that are not those of the first call.
+    #[cold]
+    fn other_plan<T: Scalar>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
+        {
+            let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(at) = others.iter().position(|ready| ready.fits(given, slices)) {
+                others[..=at].rotate_right(1);
+                return Ok(others[0].clone());
+            }
+        }
+        self.check_counts(slices)?;
         let f = &self.stages.f;
-        let mut open = Lengths::default();
-        for &(name, len) in given {
-            let axes = f.inputs().iter().flat_map(|group| group.shape().axes());
-            let names = axes.filter_map(|axis| if let Axis::Open(name) = axis { Some(*name) } else { None });
-            let names: Vec<&'static str> = names.collect();
-            let Some(known) = names.iter().find(|known| **known == name) else {
-                return Err(crate::error::unknown_name("open axis", name, &names));
-            };
-            open.insert(known, len);
+        // By the order of the function's inputs.
+        let (mut state, mut others) = (slices.state.iter().map(|s| s.len()), slices.inputs.iter().map(|s| s.len()));
+        let mut lengths = vec![0; f.inputs().len()];
+        for &(_, input) in &self.updates {
+            lengths[input] = state.next().unwrap_or(0);
         }
-        let fail = |name: &str, shape: Shape, len: usize, why: String| {
-            let message = format!("the input `{name}` is declared as {shape} and has {len} numbers{why}");
-            Err(Error::new(ErrorKind::Shape, message))
-        };
-        // A slice with one unknown axis tells its length; that may leave one unknown in another.
-        let mut waiting: Vec<usize> = (0..inputs.len()).collect();
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            let mut stuck = Vec::new();
-            for &g in &waiting {
-                let (group, len) = (&f.inputs()[g], inputs[g].len());
-                let (mut known, mut unknown) = (group.len(), Vec::new());
-                for axis in group.shape().axes() {
-                    match axis {
-                        Axis::Fixed(n) => known *= n,
-                        Axis::Open(name) => match open.get(name) {
-                            Some(n) => known *= n,
-                            None => unknown.push(*name),
-                        },
-                    }
-                }
-                match unknown[..] {
-                    [] if known == len => {}
-                    [] => return fail(group.name(), group.shape(), len, format!(", not {known}")),
-                    [name] if known > 0 && len.is_multiple_of(known) => {
-                        open.insert(name, len / known);
-                    }
-                    [name] if known > 0 => {
-                        return fail(group.name(), group.shape(), len, format!(": no whole `{name}`, at {known} each"));
-                    }
-                    _ => stuck.push(g),
-                }
+        for (k, len) in lengths.iter_mut().enumerate() {
+            if !self.updates.iter().any(|&(_, input)| input == k) {
+                *len = others.next().unwrap_or(0);
             }
-            if stuck.len() == before {
-                let group = &f.inputs()[stuck[0]];
-                return fail(
-                    group.name(),
-                    group.shape(),
-                    inputs[stuck[0]].len(),
-                    ", which leaves its open axes undecided".into(),
-                );
-            }
-            waiting = stuck;
         }
-        Ok(open)
+        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open_lengths(f, given, &lengths)?);
+        let mut kept = vec![0u64; words::<T>(plan.kept)];
+        let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
+        let mut table = vec![std::ptr::null_mut(); plan.table];
+        let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
+        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table };
+        plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
+        let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
+        if self.first.set(ready.clone()).is_err() {
+            let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            others.truncate(PLANS - 1);
+            others.insert(0, ready.clone());
+        }
+        Ok(ready)
     }
 
-    fn plan(&self, open: &Lengths) -> Arc<Plan> {
-        let mut key: Vec<(&str, usize)> = open.iter().map(|(&name, &n)| (name, n)).collect();
-        key.sort_unstable();
-        let key: Vec<usize> = key.into_iter().map(|(_, n)| n).collect();
-        let mut plans = self.plans.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(at) = plans.iter().position(|(known, _)| *known == key) {
-            plans[..=at].rotate_right(1);
-            return plans[0].1.clone();
+    fn check_counts<T>(&self, slices: &Slices<T>) -> Result<()> {
+        let inputs = |overwritten| self.input_groups(overwritten).map(InputGroup::name).collect::<Vec<_>>();
+        let outputs: Vec<&str> = self.output_groups().map(OutputGroup::name).collect();
+        let (state, inputs) = (inputs(true), inputs(false));
+        let given = [slices.state.len(), slices.inputs.len(), slices.outputs.len()];
+        if given == [state.len(), inputs.len(), outputs.len()] {
+            return Ok(());
         }
-        let plan = Arc::new(Plan::new(&self.stages, open));
-        plans.truncate(PLANS - 1);
-        plans.insert(0, (key, plan.clone()));
-        plan
+        let (before, of_state) = match &state[..] {
+            [] => (String::new(), String::new()),
+            names => (format!("{} to update, ", given[0]), format!("[{}] ", names.join(", "))),
+        };
+        let message = format!(
+            "{before}{} input and {} output slices for {of_state}({}) -> ({})",
+            given[1],
+            given[2],
+            inputs.join(", "),
+            outputs.join(", ")
+        );
+        Err(Error::new(ErrorKind::Length, message))
+    }
+
+    #[cold]
+    fn wrong_outputs<T>(&self, plan: &Plan, slices: &Slices<T>) -> Error {
+        if let Err(error) = self.check_counts(slices) {
+            return error;
+        }
+        let wrong = self.output_groups().zip(slices.outputs.iter()).zip(&plan.outputs).find(|((_, y), len)| y.len() != **len);
+        let message = match wrong {
+            Some(((group, y), len)) => format!("the output `{}` needs room for {len} numbers, not {}", group.name(), y.len()),
+            None => "the output slices do not fit".into(),
+        };
+        Error::new(ErrorKind::Length, message)
     }
 
     fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
@@ -182,6 +237,19 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Whole { inputs, x, y, outputs } => {
+                let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
+                    let mut offset = all.offset;
+                    for place in places {
+                        copy(Place { offset, len: place.len, ..*all }, *place);
+                        offset += place.len;
+                    }
+                };
+                parts(x, inputs, &mut |part, input| call.copy(input, part));
+                let whole = self.stages.whole.as_ref().expect("the function is small");
+                call.with([*x], *y, |[x], y| whole.call_into(x, y))?;
+                parts(y, outputs, &mut |part, output| call.copy(part, output));
+            }
             Action::Control(run) => {
                 let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
                 run.run(stage, call)?;
@@ -218,8 +286,9 @@ impl ArrayCode {
             Action::Linalg { op, operands, to, work, sizes, node } => call
                 .with_work(*operands, *to, *work, |[a, b], to, work| linalg::run(op, *sizes, a, b, work, to))
                 .map_err(|message| self.failure(*node, message))?,
-            Action::Extreme { x, to, lengths, places, largest } => {
-                call.with([*x], *to, |[x], to| moves::extreme(x, lengths, places, *largest, to));
+            Action::Extreme { x, to, along, largest } => call.with([*x], *to, |[x], to| moves::extreme(x, *along, *largest, to)),
+            Action::ExtremeOver { x, to, lengths, places, largest } => {
+                call.with([*x], *to, |[x], to| moves::extreme_over(x, lengths, places, *largest, to));
             }
         }
         Ok(())
@@ -232,13 +301,16 @@ impl ArrayCode {
 
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
-        let mut pointers: smallvec::SmallVec<[*mut T; 32]> = run.places.iter().map(|&place| call.address(place)).collect();
+        // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
+        let (pointers, moved) =
+            unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
+        pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
         let mut index = [0usize; MAX_RANK];
         native::with_scratch(looped.native.scratch, |scratch| {
             loop {
                 // Native code moves them on.
-                let mut table = pointers.clone();
-                let inputs = table.as_mut_ptr();
+                moved.copy_from_slice(pointers);
+                let inputs = moved.as_mut_ptr();
                 // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place
                 // within its slice for `inner` rows, `count` times.
                 unsafe {
@@ -268,12 +340,14 @@ impl ArrayCode {
     }
 }
 
-impl<T: Scalar> Call<'_, '_, T> {
+impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     fn address(&mut self, place: Place) -> *mut T {
         let base = match place.space {
-            Space::Input(k) => self.inputs[k].as_ptr().cast_mut(),
-            Space::Output(k) => self.outputs[k].as_mut_ptr(),
+            Space::Input(k) => self.slices.inputs[k].as_ptr().cast_mut(),
+            Space::Output(k) => self.slices.outputs[k].as_mut_ptr(),
+            Space::State(k) => self.slices.state[k].as_mut_ptr(),
             Space::Scratch => self.scratch,
+            Space::Kept => self.kept,
         };
         base.wrapping_add(place.offset)
     }
@@ -303,8 +377,9 @@ impl<T: Scalar> Call<'_, '_, T> {
         let inputs: smallvec::SmallVec<[&[T]; 16]> = inputs.iter().map(|&place| lend((self.address(place), place.len))).collect();
         let mut outputs: smallvec::SmallVec<[&mut [T]; 16]> =
             outputs.iter().map(|&place| lend_mut((self.address(place), place.len))).collect();
-        let scratch = self.address(scratch);
-        f(&mut Call { inputs: &inputs, outputs: &mut outputs, scratch })
+        let (scratch, kept, table) = (self.address(scratch), self.kept, self.table);
+        let mut slices = Slices { state: &mut [], inputs: &inputs, outputs: &mut outputs };
+        f(&mut Call { slices: &mut slices, scratch, kept, table })
     }
 
     /// Lends the numbers at some places to be read, and those at another to be written.
@@ -329,5 +404,13 @@ impl<T: Scalar> Call<'_, '_, T> {
         let target = unsafe { std::slice::from_raw_parts_mut(target, to.len) };
         // SAFETY: as above; a place to work in is none of the others, or has no length.
         f(sources, target, unsafe { std::slice::from_raw_parts_mut(room, work.len) })
+    }
+}
+
+/// Words of memory that hold so many numbers.
+fn words<T: Scalar>(len: usize) -> usize {
+    match T::WIDTH {
+        Width::F64 => len,
+        Width::F32 => len.div_ceil(2),
     }
 }

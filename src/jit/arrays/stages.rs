@@ -1,13 +1,17 @@
 //! From a graph to stages: which nodes are computed together, and which values need memory.
 
-use super::axes::{self, Pattern};
+use super::analysis::{Analysis, Place};
+use super::axes;
 use super::control::ControlStage;
+use super::small::unrolled;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
+use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
+use crate::jit::compiled::Compiled;
 use crate::jit::native::Native;
-use crate::op::{ArrayOp, DType, Op, Shape};
-use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
-use rustc_hash::{FxHashMap, FxHashSet};
+use crate::op::{ArrayOp, Shape};
+use crate::schedule::Options;
+use rustc_hash::FxHashMap;
+use std::fmt;
 
 /// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
 /// shape broadcast.
@@ -32,8 +36,13 @@ pub(super) struct Loop {
     pub(super) shape: Shape,
     /// How many of its last axes (those with a fixed length of 1 apart) are the rows of the native code.
     pub(super) rows: usize,
+    /// What it computes.
+    pub(super) nodes: Vec<NodeId>,
     pub(super) inputs: Vec<LoopInput>,
     pub(super) outputs: Vec<LoopOutput>,
+    /// The last step that reads an input, and the step that makes an output.
+    pub(super) last_read: Vec<u32>,
+    pub(super) made: Vec<u32>,
     pub(super) native: Native,
 }
 
@@ -50,41 +59,107 @@ pub(super) struct LoopOutput {
     pub(super) summed: Vec<usize>,
 }
 
+impl Stage {
+    /// The nodes whose memory is read.
+    pub(super) fn reads(&self, f: &Function) -> Vec<NodeId> {
+        match self {
+            Stage::Loop(looped) => looped.sources().map(|(_, source)| source.node).collect(),
+            Stage::Library(node) => {
+                let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
+                let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
+                f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+            }
+            Stage::Control(control) => control.reads(f),
+        }
+    }
+
+    /// Whether a node's memory is written.
+    pub(super) fn makes(&self, id: NodeId) -> bool {
+        match self {
+            Stage::Loop(looped) => looped.outputs.iter().any(|output| output.node == id),
+            Stage::Library(node) => *node == id,
+            Stage::Control(control) => control.members.iter().any(|&(_, node)| node == id),
+        }
+    }
+}
+
 impl Loop {
+    /// What is read of memory, by the number of the input.
+    fn sources(&self) -> impl Iterator<Item = (usize, Source)> {
+        self.inputs.iter().enumerate().filter_map(|(k, input)| match input {
+            LoopInput::Source(source) => Some((k, *source)),
+            LoopInput::Partial(_) => None,
+        })
+    }
+
     /// Whether the native code adds up rows.
     pub(super) fn is_sum(&self) -> bool {
         self.outputs.iter().any(|output| axes::is_sum_of_rows(&output.summed, self.shape))
     }
+
+    /// Whether an output may be written to the memory of an input: every number is read before it is overwritten, and not again.
+    pub(super) fn may_overwrite(&self, output: NodeId, input: NodeId) -> bool {
+        let Some(k) = self.outputs.iter().position(|other| other.node == output) else { return false };
+        self.outputs[k].summed.is_empty()
+            && self
+                .sources()
+                .filter(|(_, source)| source.node == input)
+                .all(|(slot, source)| source.shape == self.shape && self.last_read[slot] <= self.made[k])
+    }
 }
 
-/// The nodes of a loop, in order.
-#[derive(Default)]
-struct Members {
-    nodes: Vec<NodeId>,
-    /// Those that are stored for a loop of sums that follows.
-    stored: Vec<NodeId>,
+/// The stages, each with the nodes that it computes.
+impl fmt::Display for Stages {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{} {{", Signature(&self.f))?;
+        for id in self.f.graph().ids().filter(|&id| self.f.graph().node(id).kind().is_known()) {
+            writeln!(out, "  {}", Line(&self.f, id))?;
+        }
+        if self.whole.is_some() {
+            writeln!(out, "  number by number, in straight-line code:")?;
+            let computed =
+                |id: &NodeId| !matches!(self.f.graph().node(*id).kind(), Kind::Input(_) | Kind::Const(_) | Kind::Flag(_));
+            for id in self.f.graph().ids().filter(computed) {
+                writeln!(out, "    {}", Line(&self.f, id))?;
+            }
+        }
+        for (k, stage) in self.stages.iter().enumerate() {
+            let once = if k < self.once { "once: " } else { "" };
+            match stage {
+                Stage::Library(node) => writeln!(out, "  {once}{}", Line(&self.f, *node))?,
+                Stage::Control(control) => {
+                    for (_, node) in &control.members {
+                        writeln!(out, "  {once}{}", Line(&self.f, *node))?;
+                    }
+                }
+                Stage::Loop(looped) => {
+                    write!(out, "  {once}loop over {}", looped.shape)?;
+                    for (k, output) in looped.outputs.iter().enumerate() {
+                        write!(out, "{} {}", if k == 0 { ", stores" } else { "," }, output.node)?;
+                    }
+                    writeln!(out, ":")?;
+                    for &node in &looped.nodes {
+                        writeln!(out, "    {}", Line(&self.f, node))?;
+                    }
+                }
+            }
+        }
+        out.write_str("}")
+    }
 }
 
 /// The stages of a function, in order.
 pub(super) struct Stages {
     pub(super) f: Function,
     pub(super) stages: Vec<Stage>,
+    /// How many of them, the first ones, depend on no input: they run once.
+    pub(super) once: usize,
+    /// All of a small function as straight-line code; then there are no stages.
+    pub(super) whole: Option<Compiled>,
 }
 
 /// Walks over places keep an index per axis on the stack.
 pub(super) const MAX_RANK: usize = 16;
-
-/// What is decided about the nodes before the loops are made.
-struct Analysis<'f> {
-    f: &'f Function,
-    graph: &'f Graph,
-    users: Vec<Vec<NodeId>>,
-    is_output: Vec<bool>,
-    /// The level that a node is computed at; a loop has the nodes of one shape and level.
-    level: Vec<u32>,
-    /// The first level that may read a node's value.
-    ready: Vec<u32>,
-}
 
 impl Stages {
     pub(super) fn new(f: Function, options: Options) -> Result<Stages> {
@@ -93,12 +168,20 @@ impl Stages {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
             return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
         }
+        if options.unroll
+            && let Some(numbers) = unrolled(&f)?
+        {
+            let whole = Some(numbers.compile_with(options)?);
+            return Ok(Stages { f, stages: vec![], once: 0, whole });
+        }
         let analysis = Analysis::new(&f);
-        let mut groups: FxHashMap<(u32, Shape), Vec<NodeId>> = FxHashMap::default();
+        // What depends on no input comes first.
+        type When = (bool, u32);
+        let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
         let mut nested: FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>> = FxHashMap::default();
-        let mut order: Vec<(u32, Option<Shape>, Option<NodeId>)> = Vec::new();
+        let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
-            let level = analysis.level[id.index()];
+            let level = (!analysis.once[id.index()], analysis.level[id.index()]);
             match analysis.place(id) {
                 Place::Nowhere => {}
                 Place::Library => order.push((level, None, Some(id))),
@@ -120,6 +203,7 @@ impl Stages {
         }
         order.sort_by_key(|(level, ..)| *level);
         let mut stages = Vec::new();
+        let mut once = 0;
         for (level, shape, node) in order {
             match (shape, node) {
                 (Some(shape), _) => {
@@ -137,21 +221,16 @@ impl Stages {
                 }),
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             }
+            if !level.0 {
+                once = stages.len();
+            }
         }
-        Ok(Stages { f, stages })
+        Ok(Stages { f, stages, once, whole: None })
     }
 }
 
-enum Place {
-    /// It is read where its operand is, or known.
-    Nowhere,
-    Library,
-    Loop(Shape),
-    Control(&'static Control, Port),
-}
-
 /// Whether a permutation exchanges the last two axes.
-fn is_transpose(order: &[usize]) -> bool {
+pub(super) fn is_transpose(order: &[usize]) -> bool {
     let n = order.len();
     n >= 2 && order[n - 2..] == [n - 1, n - 2] && order[..n - 2].iter().copied().eq(0..n - 2)
 }
@@ -188,269 +267,4 @@ pub(super) fn owner(f: &Function, mut id: NodeId) -> NodeId {
         id = f.graph().operands(id).next().expect("it has an operand");
     }
     id
-}
-
-impl<'f> Analysis<'f> {
-    fn new(f: &'f Function) -> Self {
-        let graph = f.graph();
-        let mut users = vec![Vec::new(); graph.len()];
-        for id in graph.ids() {
-            for operand in graph.operands(id) {
-                users[operand.index()].push(id);
-            }
-        }
-        let mut is_output = vec![false; graph.len()];
-        f.output_nodes().for_each(|id| is_output[id.index()] = true);
-        let mut analysis = Analysis { f, graph, users, is_output, level: vec![0; graph.len()], ready: vec![0; graph.len()] };
-        for id in graph.ids() {
-            let (level, ready) = analysis.levels(id);
-            analysis.level[id.index()] = level;
-            analysis.ready[id.index()] = ready;
-        }
-        analysis
-    }
-
-    /// The level that computes a node, and the first one that may read it.
-    fn levels(&self, id: NodeId) -> (u32, u32) {
-        let node = self.graph.node(id);
-        let operands: Args = self.graph.operands(id).collect();
-        let ready = |operand: &NodeId| self.ready[operand.index()];
-        match node.kind() {
-            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
-            Kind::Apply(_) => {
-                let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
-                    Kind::Apply(_) if self.graph.node(*operand).shape() == node.shape() => self.level[operand.index()],
-                    Kind::Array(ArrayOp::Broadcast(_)) => self.ready[source(self.f, *operand).node.index()],
-                    _ => self.ready[operand.index()],
-                };
-                let level = operands.iter().map(fused).max().unwrap_or(0);
-                (level, level + 1)
-            }
-            Kind::Array(ArrayOp::Sum(_)) => {
-                let level = match self.graph.node(operands[0]).kind() {
-                    Kind::Apply(_) => self.level[operands[0].index()],
-                    _ => self.ready[self.source(id, operands[0]).node.index()],
-                };
-                (level, level + 1)
-            }
-            Kind::Array(ArrayOp::Reshape(_)) => (0, ready(&operands[0])),
-            // Of its own memory, if it needs any; whoever reads it broadcast asks its source.
-            Kind::Array(ArrayOp::Broadcast(_)) => {
-                let level = self.ready[source(self.f, operands[0]).node.index()];
-                (level, level + 1)
-            }
-            Kind::Array(_) | Kind::Control(_) => {
-                let level = operands.iter().map(ready).max().unwrap_or(0);
-                (level, level + 1)
-            }
-        }
-    }
-
-    fn in_loop(&self, id: NodeId) -> bool {
-        matches!(self.graph.node(id).kind(), Kind::Apply(_))
-    }
-
-    /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
-    fn reads_memory(&self, id: NodeId, user: NodeId) -> bool {
-        let same_level = self.level[user.index()] == self.level[id.index()];
-        match self.graph.node(user).kind() {
-            Kind::Apply(_) => !(self.in_loop(id) && same_level && self.graph.node(user).shape() == self.graph.node(id).shape()),
-            Kind::Array(ArrayOp::Sum(_)) => !self.in_loop(id),
-            _ => true,
-        }
-    }
-
-    /// Whether a node's value must be in memory.
-    fn is_stored(&self, id: NodeId) -> bool {
-        self.is_output[id.index()] || self.users[id.index()].iter().any(|&user| self.reads_memory(id, user))
-    }
-
-    /// Whether a broadcast must be in memory of its own, as anyone but loops reads it.
-    fn is_spread(&self, id: NodeId) -> bool {
-        let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
-            // A broadcast of a broadcast reads the first one's source.
-            Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
-            Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
-            _ => true,
-        };
-        self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
-    }
-
-    fn place(&self, id: NodeId) -> Place {
-        let node = self.graph.node(id);
-        match node.kind() {
-            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Place::Nowhere,
-            Kind::Apply(_) => Place::Loop(node.shape()),
-            Kind::Array(ArrayOp::Sum(_)) => {
-                let operand = self.graph.operands(id).next().expect("a sum has an operand");
-                Place::Loop(self.graph.node(operand).shape())
-            }
-            Kind::Array(ArrayOp::Broadcast(_)) if self.is_spread(id) => Place::Loop(node.shape()),
-            Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Place::Nowhere,
-            Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
-                let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
-                if !self.is_output[id.index()] && self.users[id.index()].iter().all(only_matmul) {
-                    Place::Nowhere
-                } else {
-                    Place::Library
-                }
-            }
-            Kind::Array(_) => Place::Library,
-            Kind::Control(op) => Place::Control(op.control, op.port),
-        }
-    }
-
-    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast that does
-    /// not is read from memory of its own.
-    fn source(&self, user: NodeId, operand: NodeId) -> Source {
-        let from = source(self.f, operand);
-        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_))) =
-            (self.graph.node(user).kind(), self.graph.node(operand).kind())
-        {
-            let shape = self.graph.node(operand).shape();
-            let pattern = axes::read(from.shape, shape);
-            if axes::rows(std::iter::once(&pattern), shape) < axes::run(summed, shape) {
-                return Source { node: operand, shape };
-            }
-        }
-        from
-    }
-
-    /// Whether a loop computes an operand itself.
-    fn is_computed(&self, operand: NodeId, members: &Members) -> bool {
-        self.in_loop(operand) && members.nodes.binary_search(&operand).is_ok()
-    }
-
-    /// The values that a loop reads from memory.
-    fn sources(&self, members: &Members) -> Vec<Source> {
-        let mut sources = Vec::new();
-        let mut seen = FxHashSet::default();
-        for &id in &members.nodes {
-            for operand in self.graph.operands(id).filter(|&operand| !self.is_computed(operand, members)) {
-                let source = self.source(id, operand);
-                if !self.graph.node(source.node).kind().is_known() && seen.insert(source) {
-                    sources.push(source);
-                }
-            }
-        }
-        sources
-    }
-
-    /// The values that a loop writes to memory.
-    fn outputs(&self, members: &Members) -> Vec<LoopOutput> {
-        let output = |&id: &NodeId| match self.graph.node(id).kind() {
-            Kind::Array(ArrayOp::Sum(axes)) => Some(LoopOutput { node: id, summed: axes.clone() }),
-            Kind::Apply(_) if !self.is_stored(id) && !members.stored.contains(&id) => None,
-            _ => Some(LoopOutput { node: id, summed: vec![] }),
-        };
-        members.nodes.iter().filter_map(output).collect()
-    }
-
-    /// How many of the last axes are rows of a loop's native code.
-    fn rows(&self, shape: Shape, sources: &[Source], outputs: &[LoopOutput]) -> usize {
-        let read = sources.iter().map(|source| axes::read(source.shape, shape));
-        let places: Vec<Pattern> = read.chain(outputs.iter().map(|output| axes::written(&output.summed, shape))).collect();
-        axes::rows(places.iter(), shape)
-    }
-
-    /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
-    /// in common goes through what it adds up in a loop of its own.
-    fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
-        let all = Members { nodes: nodes.to_vec(), stored: vec![] };
-        let rows = self.rows(shape, &self.sources(&all), &self.outputs(&all));
-        let mut split = vec![Members::default()];
-        let mut late: Vec<(&[usize], Members)> = Vec::new();
-        for &id in nodes {
-            match self.graph.node(id).kind() {
-                Kind::Array(ArrayOp::Sum(summed)) if axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows => {
-                    split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
-                    match late.iter_mut().find(|(axes, _)| axes == summed) {
-                        Some((_, members)) => members.nodes.push(id),
-                        None => late.push((summed, Members { nodes: vec![id], stored: vec![] })),
-                    }
-                }
-                _ => split[0].nodes.push(id),
-            }
-        }
-        split.extend(late.into_iter().map(|(_, members)| members));
-        split.retain(|members| !members.nodes.is_empty());
-        split
-    }
-
-    /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
-    fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
-        let sources = self.sources(members);
-        let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
-        let outputs = self.outputs(members);
-        let rows = self.rows(shape, &sources, &outputs);
-        let mut varying: Vec<bool> = sources.iter().map(|source| axes::varies(&axes::read(source.shape, shape), shape)).collect();
-        let mut inputs: Vec<LoopInput> = sources.into_iter().map(LoopInput::Source).collect();
-        let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
-        for (k, output) in outputs.iter().enumerate() {
-            if !output.summed.is_empty() && axes::varies(&axes::written(&output.summed, shape), shape) {
-                partials.insert(output.node, inputs.len());
-                inputs.push(LoopInput::Partial(k));
-                varying.push(true);
-            }
-        }
-
-        let mut builder = Builder::default();
-        let slot_ids: Vec<NodeId> = inputs.iter().map(|_| builder.input(Shape::SCALAR, DType::Float)).collect();
-        let mut made: FxHashMap<NodeId, NodeId> = FxHashMap::default();
-        let zero = builder.intern(Kind::constant(0.0), &[], None);
-        let mut values: Vec<NodeId> = Vec::new();
-        for &id in &members.nodes {
-            let node = self.graph.node(id);
-            let args: Args = self
-                .graph
-                .operands(id)
-                .map(|operand| {
-                    if let Some(&known) = made.get(&operand).filter(|_| self.is_computed(operand, members)) {
-                        return known;
-                    }
-                    let source = self.source(id, operand);
-                    let kind = self.graph.node(source.node).kind();
-                    if kind.is_known() {
-                        return builder.intern(kind, &[], None);
-                    }
-                    let number = slot_ids[slots[&source]];
-                    // Masks are stored as numbers, 1 where they hold.
-                    if self.graph.node(source.node).dtype() == DType::Mask {
-                        builder.intern(Kind::Apply(Op::Ne), &[number, zero], None)
-                    } else {
-                        number
-                    }
-                })
-                .collect();
-            let value = match node.kind() {
-                Kind::Apply(op) => builder.intern(Kind::Apply(op), &args, node.location()),
-                _ => args[0],
-            };
-            made.insert(id, value);
-        }
-        for output in &outputs {
-            let mut value = made[&output.node];
-            if self.graph.node(output.node).dtype() == DType::Mask {
-                let one = builder.intern(Kind::constant(1.0), &[], None);
-                value = builder.intern(Kind::Apply(Op::Select), &[value, one, zero], None);
-            }
-            if let Some(&slot) = partials.get(&output.node) {
-                value = builder.intern(Kind::Apply(Op::Add), &[slot_ids[slot], value], None);
-            }
-            values.push(value);
-        }
-
-        let reduce = |output: &LoopOutput| match axes::is_sum_of_rows(&output.summed, shape) {
-            true => Reduce::Sum,
-            false => Reduce::Each,
-        };
-        let call = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
-        let signature = (0..inputs.len()).map(|k| InputGroup::numbers(format!("x{k}"), 1)).collect();
-        let results = values.iter().enumerate();
-        let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
-        let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
-        let program = Program::new(&f, options.fuse(false), &varying);
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
-        Ok(Loop { shape, rows, inputs, outputs, native })
-    }
 }

@@ -1,0 +1,320 @@
+//! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
+
+use super::axes::{self, Pattern};
+use super::stages::{Loop, LoopInput, LoopOutput, Source, is_transpose, source};
+use crate::error::Result;
+use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
+use crate::jit::native::Native;
+use crate::op::{ArrayOp, DType, Op, Shape};
+use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The nodes of a loop, in order.
+#[derive(Default)]
+pub(super) struct Members {
+    nodes: Vec<NodeId>,
+    /// Those that are stored for a loop of sums that follows.
+    stored: Vec<NodeId>,
+}
+
+/// What is decided about the nodes before the loops are made.
+pub(super) struct Analysis<'f> {
+    f: &'f Function,
+    graph: &'f Graph,
+    users: Vec<Vec<NodeId>>,
+    is_output: Vec<bool>,
+    /// The level that a node is computed at; a loop has the nodes of one shape and level.
+    pub(super) level: Vec<u32>,
+    /// The first level that may read a node's value.
+    ready: Vec<u32>,
+    /// Whether a node depends on no input.
+    pub(super) once: Vec<bool>,
+}
+
+pub(super) enum Place {
+    /// It is read where its operand is, or known.
+    Nowhere,
+    Library,
+    Loop(Shape),
+    Control(&'static Control, Port),
+}
+
+impl<'f> Analysis<'f> {
+    pub(super) fn new(f: &'f Function) -> Self {
+        let graph = f.graph();
+        let mut users = vec![Vec::new(); graph.len()];
+        for id in graph.ids() {
+            for operand in graph.operands(id) {
+                users[operand.index()].push(id);
+            }
+        }
+        let mut is_output = vec![false; graph.len()];
+        f.output_nodes().for_each(|id| is_output[id.index()] = true);
+        let n = graph.len();
+        let mut analysis = Analysis { f, graph, users, is_output, level: vec![0; n], ready: vec![0; n], once: vec![false; n] };
+        for id in graph.ids() {
+            let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
+            analysis.once[id.index()] = !is_input && graph.operands(id).all(|operand| analysis.once[operand.index()]);
+            let (level, ready) = analysis.levels(id);
+            analysis.level[id.index()] = level;
+            analysis.ready[id.index()] = ready;
+        }
+        analysis
+    }
+
+    /// The level that computes a node, and the first one that may read it.
+    fn levels(&self, id: NodeId) -> (u32, u32) {
+        let node = self.graph.node(id);
+        let operands: Args = self.graph.operands(id).collect();
+        // What is computed once is there before all else.
+        let apart = |operand: NodeId| self.once[operand.index()] && !self.once[id.index()];
+        let ready = |operand: &NodeId| if apart(*operand) { 0 } else { self.ready[operand.index()] };
+        match node.kind() {
+            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
+            Kind::Apply(_) => {
+                let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
+                    _ if apart(*operand) => 0,
+                    Kind::Apply(_) if self.graph.node(*operand).shape() == node.shape() => self.level[operand.index()],
+                    Kind::Array(ArrayOp::Broadcast(_)) => ready(&source(self.f, *operand).node),
+                    _ => ready(operand),
+                };
+                let level = operands.iter().map(fused).max().unwrap_or(0);
+                (level, level + 1)
+            }
+            Kind::Array(ArrayOp::Sum(_)) => {
+                let level = match self.graph.node(operands[0]).kind() {
+                    Kind::Apply(_) => self.level[operands[0].index()],
+                    _ => ready(&self.source(id, operands[0]).node),
+                };
+                (level, level + 1)
+            }
+            Kind::Array(ArrayOp::Reshape(_)) => (0, ready(&operands[0])),
+            // Of its own memory, if it needs any; whoever reads it broadcast asks its source.
+            Kind::Array(ArrayOp::Broadcast(_)) => {
+                let level = ready(&source(self.f, operands[0]).node);
+                (level, level + 1)
+            }
+            Kind::Array(_) | Kind::Control(_) => {
+                let level = operands.iter().map(ready).max().unwrap_or(0);
+                (level, level + 1)
+            }
+        }
+    }
+
+    fn in_loop(&self, id: NodeId) -> bool {
+        matches!(self.graph.node(id).kind(), Kind::Apply(_))
+    }
+
+    /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
+    fn reads_memory(&self, id: NodeId, user: NodeId) -> bool {
+        let same_level = self.level[user.index()] == self.level[id.index()] && self.once[user.index()] == self.once[id.index()];
+        match self.graph.node(user).kind() {
+            Kind::Apply(_) => !(self.in_loop(id) && same_level && self.graph.node(user).shape() == self.graph.node(id).shape()),
+            Kind::Array(ArrayOp::Sum(_)) => !self.in_loop(id),
+            _ => true,
+        }
+    }
+
+    /// Whether a node's value must be in memory.
+    fn is_stored(&self, id: NodeId) -> bool {
+        self.is_output[id.index()] || self.users[id.index()].iter().any(|&user| self.reads_memory(id, user))
+    }
+
+    /// Whether a broadcast must be in memory of its own, as anyone but loops reads it.
+    fn is_spread(&self, id: NodeId) -> bool {
+        let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
+            // A broadcast of a broadcast reads the first one's source.
+            Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
+            Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
+            _ => true,
+        };
+        self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
+    }
+
+    pub(super) fn place(&self, id: NodeId) -> Place {
+        let node = self.graph.node(id);
+        match node.kind() {
+            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Place::Nowhere,
+            Kind::Apply(_) => Place::Loop(node.shape()),
+            Kind::Array(ArrayOp::Sum(_)) => {
+                let operand = self.graph.operands(id).next().expect("a sum has an operand");
+                Place::Loop(self.graph.node(operand).shape())
+            }
+            Kind::Array(ArrayOp::Broadcast(_)) if self.is_spread(id) => Place::Loop(node.shape()),
+            Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Place::Nowhere,
+            Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
+                let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
+                if !self.is_output[id.index()] && self.users[id.index()].iter().all(only_matmul) {
+                    Place::Nowhere
+                } else {
+                    Place::Library
+                }
+            }
+            Kind::Array(_) => Place::Library,
+            Kind::Control(op) => Place::Control(op.control, op.port),
+        }
+    }
+
+    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast that does
+    /// not is read from memory of its own.
+    fn source(&self, user: NodeId, operand: NodeId) -> Source {
+        let from = source(self.f, operand);
+        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_))) =
+            (self.graph.node(user).kind(), self.graph.node(operand).kind())
+        {
+            let shape = self.graph.node(operand).shape();
+            let pattern = axes::read(from.shape, shape);
+            if axes::rows(std::iter::once(&pattern), shape) < axes::run(summed, shape) {
+                return Source { node: operand, shape };
+            }
+        }
+        from
+    }
+
+    /// Whether a loop computes an operand itself.
+    fn is_computed(&self, operand: NodeId, members: &Members) -> bool {
+        self.in_loop(operand) && members.nodes.binary_search(&operand).is_ok()
+    }
+
+    /// The values that a loop reads from memory.
+    fn sources(&self, members: &Members) -> Vec<Source> {
+        let mut sources = Vec::new();
+        let mut seen = FxHashSet::default();
+        for &id in &members.nodes {
+            for operand in self.graph.operands(id).filter(|&operand| !self.is_computed(operand, members)) {
+                let source = self.source(id, operand);
+                if !self.graph.node(source.node).kind().is_known() && seen.insert(source) {
+                    sources.push(source);
+                }
+            }
+        }
+        sources
+    }
+
+    /// The values that a loop writes to memory.
+    fn outputs(&self, members: &Members) -> Vec<LoopOutput> {
+        let output = |&id: &NodeId| match self.graph.node(id).kind() {
+            Kind::Array(ArrayOp::Sum(axes)) => Some(LoopOutput { node: id, summed: axes.clone() }),
+            Kind::Apply(_) if !self.is_stored(id) && !members.stored.contains(&id) => None,
+            _ => Some(LoopOutput { node: id, summed: vec![] }),
+        };
+        members.nodes.iter().filter_map(output).collect()
+    }
+
+    /// How many of the last axes are rows of a loop's native code.
+    fn rows(&self, shape: Shape, sources: &[Source], outputs: &[LoopOutput]) -> usize {
+        let read = sources.iter().map(|source| axes::read(source.shape, shape));
+        let places: Vec<Pattern> = read.chain(outputs.iter().map(|output| axes::written(&output.summed, shape))).collect();
+        axes::rows(places.iter(), shape)
+    }
+
+    /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
+    /// in common goes through what it adds up in a loop of its own.
+    pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
+        let all = Members { nodes: nodes.to_vec(), stored: vec![] };
+        let rows = self.rows(shape, &self.sources(&all), &self.outputs(&all));
+        let mut split = vec![Members::default()];
+        let mut late: Vec<(&[usize], Members)> = Vec::new();
+        for &id in nodes {
+            match self.graph.node(id).kind() {
+                Kind::Array(ArrayOp::Sum(summed)) if axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows => {
+                    split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
+                    match late.iter_mut().find(|(axes, _)| axes == summed) {
+                        Some((_, members)) => members.nodes.push(id),
+                        None => late.push((summed, Members { nodes: vec![id], stored: vec![] })),
+                    }
+                }
+                _ => split[0].nodes.push(id),
+            }
+        }
+        split.extend(late.into_iter().map(|(_, members)| members));
+        split.retain(|members| !members.nodes.is_empty());
+        split
+    }
+
+    /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
+        let sources = self.sources(members);
+        let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
+        let outputs = self.outputs(members);
+        let rows = self.rows(shape, &sources, &outputs);
+        let mut varying: Vec<bool> = sources.iter().map(|source| axes::varies(&axes::read(source.shape, shape), shape)).collect();
+        let mut inputs: Vec<LoopInput> = sources.into_iter().map(LoopInput::Source).collect();
+        let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
+        for (k, output) in outputs.iter().enumerate() {
+            if !output.summed.is_empty() && axes::varies(&axes::written(&output.summed, shape), shape) {
+                partials.insert(output.node, inputs.len());
+                inputs.push(LoopInput::Partial(k));
+                varying.push(true);
+            }
+        }
+
+        let mut builder = Builder::default();
+        let slot_ids: Vec<NodeId> = inputs.iter().map(|_| builder.input(Shape::SCALAR, DType::Float)).collect();
+        let mut made: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+        let zero = builder.intern(Kind::constant(0.0), &[], None);
+        let mut values: Vec<NodeId> = Vec::new();
+        for &id in &members.nodes {
+            let node = self.graph.node(id);
+            let args: Args = self
+                .graph
+                .operands(id)
+                .map(|operand| {
+                    if let Some(&known) = made.get(&operand).filter(|_| self.is_computed(operand, members)) {
+                        return known;
+                    }
+                    let source = self.source(id, operand);
+                    let kind = self.graph.node(source.node).kind();
+                    if kind.is_known() {
+                        return builder.intern(kind, &[], None);
+                    }
+                    let number = slot_ids[slots[&source]];
+                    // Masks are stored as numbers, 1 where they hold.
+                    if self.graph.node(source.node).dtype() == DType::Mask {
+                        builder.intern(Kind::Apply(Op::Ne), &[number, zero], None)
+                    } else {
+                        number
+                    }
+                })
+                .collect();
+            let value = match node.kind() {
+                Kind::Apply(op) => builder.intern(Kind::Apply(op), &args, node.location()),
+                _ => args[0],
+            };
+            made.insert(id, value);
+        }
+        for output in &outputs {
+            let mut value = made[&output.node];
+            if self.graph.node(output.node).dtype() == DType::Mask {
+                let one = builder.intern(Kind::constant(1.0), &[], None);
+                value = builder.intern(Kind::Apply(Op::Select), &[value, one, zero], None);
+            }
+            if let Some(&slot) = partials.get(&output.node) {
+                value = builder.intern(Kind::Apply(Op::Add), &[slot_ids[slot], value], None);
+            }
+            values.push(value);
+        }
+
+        let reduce = |output: &LoopOutput| match axes::is_sum_of_rows(&output.summed, shape) {
+            true => Reduce::Sum,
+            false => Reduce::Each,
+        };
+        let call = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
+        let signature = (0..inputs.len()).map(|k| InputGroup::numbers(format!("x{k}"), 1)).collect();
+        let results = values.iter().enumerate();
+        let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
+        let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
+        let program = Program::new(&f, options.fuse(false), &varying);
+        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        let mut last_read = vec![0; inputs.len()];
+        for (k, step) in program.steps.iter().enumerate() {
+            for &operand in step.operands() {
+                if let Kind::Input(slot) = program.steps[operand as usize].kind {
+                    last_read[slot as usize] = k as u32;
+                }
+            }
+        }
+        let made = program.outputs.to_vec();
+        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, native })
+    }
+}

@@ -1,0 +1,130 @@
+//! Operations that are no loops over numbers, planned for the lengths of a call.
+
+use super::actions::{Action, Place};
+use super::lengths::lengths;
+use super::moves::{Strided, strides};
+use super::plan::Planner;
+use super::product::MatMul;
+use super::stages::matrix;
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
+use crate::graph::{Kind, NodeId};
+use crate::op::{ArrayOp, DType};
+
+impl Planner<'_> {
+    pub(super) fn library(&mut self, id: NodeId) {
+        let graph = self.f.graph();
+        let Kind::Array(op) = graph.node(id).kind() else { unreachable!("a library stage is an array operation") };
+        let operands: Vec<NodeId> = graph.operands(id).collect();
+        let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
+        let own = shape(id);
+        let first = operands.first().copied();
+        let x_shape = first.map(&shape).unwrap_or_default();
+        let sources: Vec<Place> = match op {
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
+        };
+        let to = self.claim(id);
+        let nothing = Place { len: 0, ..to };
+        let two = |places: &[Place]| [0, 1].map(|k| places.get(k).copied().unwrap_or(nothing));
+        let action = match op {
+            ArrayOp::Permute(order) => {
+                let dense = strides(&x_shape);
+                let strides = order.iter().map(|&k| dense[k] as isize).collect();
+                Action::Read { from: sources[0], places: Strided { lengths: own, strides, offset: 0 }, to }
+            }
+            ArrayOp::Slice(cuts) => Action::Read { from: sources[0], places: cut(&x_shape, cuts, &own), to },
+            ArrayOp::Place(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
+            ArrayOp::Concat(axis) => {
+                let mut start = 0;
+                for (&operand, from) in operands.iter().zip(sources) {
+                    let part = shape(operand);
+                    let mut places = Strided::contiguous(&own);
+                    places.offset = start * places.strides[*axis] as usize;
+                    start += part[*axis];
+                    places.lengths = part;
+                    self.actions.push(Action::Write { from, to, places, clear: false });
+                }
+                return;
+            }
+            ArrayOp::MatMul => {
+                let rank = own.len();
+                let (m, n) = (own[rank - 2], own[rank - 1]);
+                let k = x_shape[rank - 1];
+                let factor = |operand: NodeId, rows: usize, columns: usize| match matrix(self.f, operand).1 {
+                    true => (1, rows as isize),
+                    false => (columns as isize, 1),
+                };
+                let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
+                Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
+            }
+            ArrayOp::Gather { axis, batch } => {
+                self.actions.push(Action::Check { index: sources[1], len: x_shape[*axis], node: id });
+                let indices = Indices::new(&x_shape, *axis, *batch, &shape(operands[1]));
+                Action::Gather { x: sources[0], index: sources[1], to, along: Along::new(&x_shape, *axis), indices }
+            }
+            ArrayOp::ScatterAdd { axis, batch, .. } => {
+                self.actions.push(Action::Check { index: sources[1], len: own[*axis], node: id });
+                let indices = Indices::new(&own, *axis, *batch, &shape(operands[1]));
+                Action::ScatterAdd { x: sources[0], index: sources[1], to, along: Along::new(&own, *axis), indices }
+            }
+            ArrayOp::Prod(axis)
+            | ArrayOp::ArgMax(axis)
+            | ArrayOp::CumSum { axis, .. }
+            | ArrayOp::Shift { axis, .. }
+            | ArrayOp::Recur { axis, .. }
+            | ArrayOp::Iota(_, axis) => {
+                let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
+                Action::Sweep { op, operands: two(&sources), to, along, node: id }
+            }
+            ArrayOp::Solve
+            | ArrayOp::SolveTriangular { .. }
+            | ArrayOp::Inverse
+            | ArrayOp::Det
+            | ArrayOp::LogDet
+            | ArrayOp::Cholesky => {
+                let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
+                let work = self.borrow(sizes.work());
+                self.give_back(work);
+                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
+            }
+            ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
+                let largest = matches!(op, ArrayOp::MaxOf(_));
+                let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+                if let (Some(&first), true) = (axes.first(), neighbours) {
+                    let (before, after) = x_shape.split_at(first);
+                    let (over, after) = after.split_at(axes.len());
+                    let [outer, len, inner] = [before, over, after].map(|axes| axes.iter().product());
+                    self.actions.push(Action::Extreme { x: sources[0], to, along: Along { outer, len, inner }, largest });
+                    return;
+                }
+                let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
+                let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
+                let dense = strides(&own);
+                kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
+                Action::ExtremeOver { x: sources[0], to, lengths: x_shape, places, largest }
+            }
+            ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
+        };
+        debug_assert!(
+            graph.node(id).dtype() != DType::Mask
+                || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
+        );
+        self.actions.push(action);
+    }
+}
+
+/// The places that cuts leave of a shape.
+fn cut(of: &[usize], cuts: &[crate::op::Cut], left: &[usize]) -> Strided {
+    let dense = strides(of);
+    let mut places = Strided { lengths: left.to_vec(), ..Strided::default() };
+    for (cut, &stride) in cuts.iter().zip(&dense) {
+        let step = match cut {
+            crate::op::Cut::All => 1,
+            crate::op::Cut::Range { step, .. } => *step,
+        };
+        places.offset += cut.at(0) * stride;
+        places.strides.push(step * stride as isize);
+    }
+    places
+}

@@ -1,0 +1,102 @@
+//! Where outputs are: in slices of their own, in those of inputs that they overwrite, or elsewhere, to be copied at the end.
+
+use super::actions::{Action, Place, Space};
+use super::plan::{Planner, Updates};
+use super::stages::{Stage, Stages, owner};
+use crate::graph::{Kind, NodeId};
+
+impl Planner<'_> {
+    /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
+    pub(super) fn outputs(&mut self, stages: &Stages, once: usize, updates: &Updates) -> Vec<(NodeId, Place)> {
+        let mut pending = Vec::new();
+        for (id, place, overwritten) in self.output_places(updates) {
+            let known = self.f.graph().node(id).kind().is_known();
+            // An output that is computed once may not lie in a slice of one call.
+            let kept = stages.stages[..once].iter().any(|stage| stage.makes(id));
+            let elsewhere = known || owner(self.f, id) != id || self.places.contains_key(&id) || kept;
+            if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
+                pending.push((id, place));
+            } else {
+                self.places.insert(id, place);
+            }
+        }
+        pending
+    }
+
+    /// The outputs' values, their places in the slices of a call, and the inputs that they overwrite.
+    fn output_places(&self, updates: &Updates) -> Vec<(NodeId, Place, Option<NodeId>)> {
+        let mut places = Vec::new();
+        let mut others = 0;
+        for (g, group) in self.f.outputs().iter().enumerate() {
+            let update = updates.iter().position(|&(output, _)| output == g);
+            let space = match update {
+                Some(k) => Space::State(k),
+                None => {
+                    others += 1;
+                    Space::Output(others - 1)
+                }
+            };
+            let mut offset = 0;
+            for (k, &id) in group.nodes().iter().enumerate() {
+                let len = self.size(id);
+                let place = Place { space, offset, len };
+                offset += len;
+                let overwritten = update.map(|u| NodeId::new(self.f.inputs()[updates[u].1].range().start + k));
+                places.push((id, place, overwritten));
+            }
+        }
+        places
+    }
+
+    /// A small function, which is straight-line code for all its numbers.
+    pub(super) fn whole(&mut self, updates: &Updates) {
+        let inputs: Vec<Place> = (0..self.f.input_len()).map(|slot| self.places[&NodeId::new(slot)]).collect();
+        let outputs: Vec<Place> = self.output_places(updates).into_iter().map(|(_, place, _)| place).collect();
+        let mut room = |places: &[Place]| self.borrow(places.iter().map(|place| place.len).sum());
+        let (x, y) = (room(&inputs), room(&outputs));
+        self.actions.push(Action::Whole { inputs, x, y, outputs });
+    }
+
+    /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
+    fn may_overwrite(&self, stages: &Stages, output: NodeId, input: NodeId) -> bool {
+        let copied = self.f.output_nodes().any(|id| owner(self.f, id) == input);
+        let Some(made) = stages.stages.iter().position(|stage| stage.makes(output)) else { return false };
+        !copied
+            && match (self.last.get(&input), &stages.stages[made]) {
+                (None, _) => true,
+                (Some(&last), _) if last < made => true,
+                (Some(&last), Stage::Loop(looped)) if last == made => looped.may_overwrite(output, input),
+                _ => false,
+            }
+    }
+
+    /// Copies outputs that have their memory elsewhere to their slices.
+    pub(super) fn copy_out(&mut self, pending: Vec<(NodeId, Place)>) {
+        let is_state = |place: Place| matches!(place.space, Space::State(_));
+        // First what is read of slices that are overwritten then.
+        let mut copies = Vec::new();
+        for &(node, to) in &pending {
+            if self.f.graph().node(node).kind().is_known() {
+                continue;
+            }
+            let mut from = self.memory(node);
+            if from == to {
+                continue;
+            }
+            if is_state(from) && is_state(to) {
+                let aside = Place { space: Space::Scratch, offset: self.scratch.take(from.len), len: from.len };
+                self.actions.push(Action::Copy { from, to: aside });
+                from = aside;
+            }
+            copies.push((from, to));
+        }
+        // What goes to slices of its own comes before what overwrites others' sources.
+        copies.sort_by_key(|&(_, to)| is_state(to));
+        self.actions.extend(copies.into_iter().map(|(from, to)| Action::Copy { from, to }));
+        for (node, to) in pending {
+            if let Kind::Const(bits) = self.f.graph().node(node).kind() {
+                self.actions.push(Action::Fill(to, f64::from_bits(bits)));
+            }
+        }
+    }
+}

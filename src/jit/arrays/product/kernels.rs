@@ -1,0 +1,268 @@
+//! Products of matrices over vectors: tiles of the result in registers, inner products, and sums of rows.
+//!
+//! The result is dense, in row-major order; factors have any strides. Nothing is allocated: what is packed is packed on the stack.
+
+use super::MatMul;
+use super::lanes::Lanes;
+
+/// Terms that a panel of the second factor has at once, when it is packed; with two vectors of columns it stays in the first-level
+/// cache.
+const TERMS: usize = 256;
+/// Bytes of a packed panel: two vectors of 64 bytes, `TERMS` times.
+const PANEL: usize = 128 * TERMS;
+/// A second factor of up to so many bytes is read where it is.
+const SMALL: usize = 24 * 1024;
+/// From so many rows on packing pays.
+const MANY: usize = 24;
+/// From so many terms on inner products pay.
+const LONG: usize = 24;
+
+/// Room for a panel, where vectors lie on whole cache lines.
+#[repr(align(64))]
+struct Panel(std::mem::MaybeUninit<[u8; PANEL]>);
+
+/// C = A·B.
+///
+/// # Safety
+/// The processor has the instructions of `V`; the strides stay within `a` and `b`, and `c` has m·n numbers.
+#[inline(always)]
+pub(super) unsafe fn product<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
+    let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = size;
+    if n == 1 && m > 1 {
+        // A column is the row of the transposed product.
+        let transposed = MatMul { m: 1, k, n: m, a: (cb, rb), b: (ca, ra) };
+        // SAFETY: the same numbers; the result is one column or one row of as many.
+        return unsafe { rows::<V>(transposed, b, a, c) };
+    }
+    // SAFETY: as promised.
+    unsafe { rows::<V>(size, a, b, c) }
+}
+
+#[inline(always)]
+unsafe fn rows<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
+    let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = size;
+    // SAFETY: as the caller promises, in every branch.
+    unsafe {
+        if rb == 1 && (cb != 1 || n == 1) && (ca == 1 || k == 1) && (k >= LONG || m == 1 || n < 4) {
+            inner::<V>(size, a, b, c)
+        } else if m == 1 && cb == 1 {
+            combination::<V>((k, n), a, ca, b, rb, c)
+        } else if cb == 1 && (m < MANY || k * n * size_of::<V::T>() <= SMALL) {
+            for j in (0..n).step_by(2 * V::N) {
+                panel::<V>((m, k, (n - j).min(2 * V::N)), (a, ra, ca), (b.add(j), rb), (c.add(j), n), false);
+            }
+        } else {
+            let mut room = Panel(std::mem::MaybeUninit::uninit());
+            let packed = room.0.as_mut_ptr().cast::<V::T>();
+            for j in (0..n).step_by(2 * V::N) {
+                let width = (n - j).min(2 * V::N);
+                for p in (0..k).step_by(TERMS) {
+                    let terms = (k - p).min(TERMS);
+                    pack::<V>((terms, width), b.offset(p as isize * rb + j as isize * cb), (rb, cb), packed);
+                    let a = a.offset(p as isize * ca);
+                    panel::<V>((m, terms, width), (a, ra, ca), (packed, 2 * V::N as isize), (c.add(j), n), p > 0);
+                }
+            }
+        }
+    }
+}
+
+/// Rows of a panel, each with room for two vectors.
+#[inline(always)]
+unsafe fn pack<V: Lanes>((terms, width): (usize, usize), b: *const V::T, (rb, cb): (isize, isize), to: *mut V::T) {
+    // SAFETY: the caller vouches for `terms` rows of `width` numbers; the panel has room for more.
+    unsafe {
+        if cb == 1 {
+            let (whole, part) = (width > V::N, V::first(if width > V::N { width - V::N } else { width }));
+            for p in 0..terms {
+                let (from, to) = (b.offset(p as isize * rb), to.add(p * 2 * V::N));
+                if whole {
+                    V::load(from).store(to);
+                    V::load_part(from.add(V::N), part).store(to.add(V::N));
+                } else {
+                    V::load_part(from, part).store(to);
+                }
+            }
+        } else {
+            // Four columns at once, so that a line of the panel is written to while it is near.
+            for j in (0..width).step_by(4) {
+                for p in 0..terms {
+                    for j in j..(j + 4).min(width) {
+                        *to.add(p * 2 * V::N + j) = *b.offset(p as isize * rb + j as isize * cb);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Up to two vectors of columns of the result, over all rows.
+#[inline(always)]
+unsafe fn panel<V: Lanes>(
+    (m, k, width): (usize, usize, usize),
+    (a, ra, ca): (*const V::T, isize, isize),
+    b: (*const V::T, isize),
+    (c, rc): (*mut V::T, usize),
+    add: bool,
+) {
+    let mut i = 0;
+    macro_rules! tiles {
+        ($($rows:literal)*) => { $(
+            while ($rows < 8 || V::ROWS >= 8) && i + $rows <= m {
+                // SAFETY: these rows and columns are within the matrices, as the caller promises.
+                unsafe {
+                    let (a, c) = ((a.offset(i as isize * ra), ra, ca), (c.add(i * rc), rc));
+                    if width > V::N {
+                        tile::<V, $rows, 2>(k, a, b, c, V::first(width - V::N), add);
+                    } else {
+                        tile::<V, $rows, 1>(k, a, b, c, V::first(width), add);
+                    }
+                }
+                i += $rows;
+            }
+        )* };
+    }
+    tiles!(8 4 2 1);
+}
+
+/// A tile of the result in registers: `R` rows, `C` vectors of columns of which the last one may be a part.
+#[inline(always)]
+unsafe fn tile<V: Lanes, const R: usize, const C: usize>(
+    k: usize,
+    (mut a, ra, ca): (*const V::T, isize, isize),
+    (mut b, rb): (*const V::T, isize),
+    (c, rc): (*mut V::T, usize),
+    last: V::Part,
+    add: bool,
+) {
+    // SAFETY: the caller vouches for the tile's rows, columns and terms.
+    unsafe {
+        let mut sums = [[V::zero(); C]; R];
+        for _ in 0..k {
+            let mut row = [V::zero(); C];
+            for (j, v) in row.iter_mut().enumerate() {
+                *v = if j + 1 < C { V::load(b.add(j * V::N)) } else { V::load_part(b.add(j * V::N), last) };
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = V::splat(*a.offset(r as isize * ra));
+                for (sum, v) in sums.iter_mut().zip(row) {
+                    *sum = x.fma(v, *sum);
+                }
+            }
+            (a, b) = (a.wrapping_offset(ca), b.wrapping_offset(rb));
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                let to = c.add(r * rc + j * V::N);
+                let whole = j + 1 < C;
+                let before = match (add, whole) {
+                    (false, _) => V::zero(),
+                    (true, true) => V::load(to),
+                    (true, false) => V::load_part(to, last),
+                };
+                let total = if add { before.add(sum) } else { sum };
+                if whole { total.store(to) } else { total.store_part(to, last) }
+            }
+        }
+    }
+}
+
+/// Inner products of rows of A and columns of B that are both dense.
+#[inline(always)]
+unsafe fn inner<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
+    let MatMul { m, k, n, a: (ra, _), b: (_, cb) } = size;
+    let whole = m / 4 * 4;
+    // SAFETY: these rows are within the matrices, as the caller promises.
+    unsafe {
+        for i in (0..whole).step_by(4) {
+            inner_rows::<V, 4>((k, n), (a.offset(i as isize * ra), ra), (b, cb), c.add(i * n));
+        }
+        for i in whole..m {
+            inner_rows::<V, 1>((k, n), (a.offset(i as isize * ra), ra), (b, cb), c.add(i * n));
+        }
+    }
+}
+
+/// `R` rows of the result, four columns at once.
+#[inline(always)]
+unsafe fn inner_rows<V: Lanes, const R: usize>(
+    (k, n): (usize, usize),
+    a: (*const V::T, isize),
+    (b, cb): (*const V::T, isize),
+    c: *mut V::T,
+) {
+    let whole = n / 4 * 4;
+    // SAFETY: these columns are within the matrices, as the caller promises.
+    unsafe {
+        for j in (0..whole).step_by(4) {
+            inner_tile::<V, R, 4>(k, a, (b.offset(j as isize * cb), cb), c.add(j), n);
+        }
+        for j in whole..n {
+            inner_tile::<V, R, 1>(k, a, (b.offset(j as isize * cb), cb), c.add(j), n);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn inner_tile<V: Lanes, const R: usize, const C: usize>(
+    k: usize,
+    (a, ra): (*const V::T, isize),
+    (b, cb): (*const V::T, isize),
+    c: *mut V::T,
+    rc: usize,
+) {
+    // SAFETY: the caller vouches for the tile's rows, columns and terms.
+    unsafe {
+        let mut sums = [[V::zero(); C]; R];
+        let mut step = |p: usize, part: Option<V::Part>| {
+            let load = |from: *const V::T| match part {
+                None => V::load(from),
+                Some(part) => V::load_part(from, part),
+            };
+            let mut columns = [V::zero(); C];
+            for (j, v) in columns.iter_mut().enumerate() {
+                *v = load(b.offset(j as isize * cb).add(p));
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = load(a.offset(r as isize * ra).add(p));
+                for (sum, v) in sums.iter_mut().zip(columns) {
+                    *sum = x.fma(v, *sum);
+                }
+            }
+        };
+        let whole = k / V::N * V::N;
+        for p in (0..whole).step_by(V::N) {
+            step(p, None);
+        }
+        if whole < k {
+            step(whole, Some(V::first(k - whole)));
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                *c.add(r * rc + j) = sum.sum();
+            }
+        }
+    }
+}
+
+/// The sum of the rows of B, each times a number: a row of the result, in the order of memory.
+#[inline(always)]
+unsafe fn combination<V: Lanes>((k, n): (usize, usize), a: *const V::T, ca: isize, b: *const V::T, rb: isize, c: *mut V::T) {
+    const TERMS: usize = 4;
+    // SAFETY: the caller vouches for k rows of n numbers, and k numbers.
+    unsafe {
+        let row = |p: usize| b.offset(p as isize * rb);
+        let factor = |p: usize| *a.offset(p as isize * ca);
+        for p in (0..k).step_by(TERMS) {
+            let terms = (k - p).min(TERMS);
+            for j in (0..n).step_by(V::N) {
+                let part = V::first(n - j);
+                let mut sum = if p == 0 { V::zero() } else { V::load_part(c.add(j), part) };
+                for t in 0..terms {
+                    sum = V::splat(factor(p + t)).fma(V::load_part(row(p + t).add(j), part), sum);
+                }
+                sum.store_part(c.add(j), part);
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Outputs that overwrite inputs give what outputs of their own would.
+
+use wengert::{CompiledArrays, Expr, Function, Options, Result, Width};
+
+/// Reproducible numbers in (−1, 1).
+fn noise(n: usize, seed: u64) -> Vec<f64> {
+    (0..n).map(|k| ((k as u64 * 2654435761 + seed * 40503) % 2001) as f64 / 1000.5 - 1.0).collect()
+}
+
+/// Calls with outputs of their own, and with every pair in place; the same numbers come out, to the bit.
+fn check(name: &str, f: Result<Function>, pairs: &[(&str, &str)]) {
+    let f = f.unwrap();
+    for unroll in [false, true] {
+        check_compiled(name, f.compile_arrays_with(Options::new().unroll(unroll)).unwrap(), pairs);
+    }
+}
+
+fn check_compiled(name: &str, native: CompiledArrays, pairs: &[(&str, &str)]) {
+    let inputs: Vec<Vec<f64>> =
+        native.inputs().iter().enumerate().map(|(k, input)| noise(input.shape().len().unwrap(), k as u64)).collect();
+    let names: Vec<String> = native.outputs().map(|(name, _)| name.to_owned()).collect();
+    let mut expected: Vec<Vec<f64>> = native.outputs().map(|(_, shape)| vec![f64::NAN; shape.len().unwrap()]).collect();
+    let slices: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+    native.call_into(&slices, &mut expected.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+
+    let update = native.in_place(pairs.iter().copied()).unwrap();
+    let at = |name: &str| native.inputs().iter().position(|input| input.name() == name).unwrap();
+    for _ in 0..2 {
+        let mut state: Vec<Vec<f64>> = pairs.iter().map(|(_, input)| inputs[at(input)].clone()).collect();
+        let is_updated = |k: &usize| pairs.iter().any(|(_, input)| at(input) == *k);
+        let others: Vec<&[f64]> = (0..inputs.len()).filter(|k| !is_updated(k)).map(|k| slices[k]).collect();
+        let own: Vec<usize> = (0..names.len()).filter(|&k| pairs.iter().all(|(output, _)| *output != names[k])).collect();
+        let mut results: Vec<Vec<f64>> = own.iter().map(|&k| vec![f64::NAN; expected[k].len()]).collect();
+        update
+            .call_into(
+                &mut state.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
+                &others,
+                &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
+            )
+            .unwrap();
+        for (k, result) in own.iter().zip(&results) {
+            assert_eq!(result, &expected[*k], "{name}: {}", names[*k]);
+        }
+        for ((output, _), state) in pairs.iter().zip(&state) {
+            let k = names.iter().position(|name| name == output).unwrap();
+            assert_eq!(state, &expected[k], "{name}: {output}, in\n{}", native.stages());
+        }
+    }
+}
+
+const A: &[(&str, &str)] = &[("next_a", "a")];
+const BOTH: &[(&str, &str)] = &[("next_a", "a"), ("next_b", "b")];
+
+#[test]
+fn every_order_of_reading_and_writing() {
+    type Body = fn([Expr; 2]) -> [(&'static str, Expr); 3];
+    let cases: &[(&str, &[(&str, &str)], Body)] = &[
+        ("a step", BOTH, |[a, b]| [("next_a", a - b * 0.1), ("next_b", b * 0.9), ("y", (a * b).sum(..))]),
+        ("exchanged", BOTH, |[a, b]| [("next_a", b), ("next_b", a), ("y", a + b)]),
+        ("exchanged and computed with", BOTH, |[a, b]| [("next_a", b * 2.0), ("next_b", a + 1.0), ("y", a.t().matmul(b))]),
+        ("itself", BOTH, |[a, b]| [("next_a", a), ("next_b", a), ("y", b)]),
+        ("read transposed", A, |[a, b]| [("next_a", a.t() + b), ("next_b", b), ("y", a * 2.0)]),
+        ("read backward", A, |[a, b]| [("next_a", a.slice_by(0, 3, 4, -1) + b), ("next_b", b), ("y", a * 2.0)]),
+        ("read shifted", A, |[a, b]| {
+            [("next_a", Expr::concat(&[a.slice(0, 1..4), a.slice(0, 0..1)], 0) * b), ("next_b", b), ("y", a)]
+        }),
+        ("read as rows", A, |[a, b]| [("next_a", a.at(0, 1) + b), ("next_b", b), ("y", a * 2.0)]),
+        ("read by a sum", A, |[a, b]| [("next_a", a * 0.5), ("next_b", b), ("y", (a.sum(0) + a.sum(1)) * b)]),
+        ("a product of itself", A, |[a, b]| [("next_a", a.matmul(a)), ("next_b", b), ("y", a.matmul(b))]),
+        ("read late in the same loop", A, |[a, b]| {
+            let long = (0..40).fold(b, |x, k| (x * 0.9 + 0.01 * k as f64).tanh());
+            [("next_a", a * 2.0), ("next_b", long + a), ("y", long * a)]
+        }),
+        ("read after a product", A, |[a, b]| {
+            let next = a - b.matmul(b);
+            [("next_a", next), ("next_b", next.matmul(a)), ("y", (next * a).exp())]
+        }),
+        ("the same result twice", BOTH, |[a, b]| [("next_a", a + b), ("next_b", a + b), ("y", a + b)]),
+        ("known numbers", BOTH, |[a, b]| {
+            let one = Expr::full(1.0, a.shape());
+            [("next_a", one), ("next_b", one + 1.0), ("y", a * b)]
+        }),
+        ("in another shape", A, |[a, b]| {
+            let flat = (a * 2.0).reshape([16.into()]);
+            [("next_a", flat.reshape([4.into(), 4.into()])), ("next_b", b), ("y", flat.at(0, 3) + a)]
+        }),
+    ];
+    for (name, pairs, body) in cases {
+        check(
+            name,
+            Function::trace(["a[4,4]", "b[4,4]"], |inputs| body(inputs).map(|(name, y)| (name.to_owned(), y)).to_vec()),
+            pairs,
+        );
+    }
+}
+
+#[test]
+fn numbers_in_place() {
+    let f = Function::trace(["a", "b"], |[a, b]| (("next_a", a + b), ("next_b", a * b)));
+    check("Fibonacci and a product", f, &[("next_b", "b"), ("next_a", "a")]);
+}
+
+#[test]
+fn pairs_that_do_not_fit() {
+    let f = Function::trace(["a[4]", "b[2,2]", "i[4]: index"], |[a, b, i]| {
+        (("p", a * 2.0), ("q", b.sum(..)), ("r", a.gather(i, 0)), ("s", i))
+    });
+    let f = f.unwrap().compile_arrays().unwrap();
+    let fails = |pairs: &[(&str, &str)]| f.in_place(pairs.iter().copied()).unwrap_err();
+    assert!(fails(&[("p", "z")]).is_name());
+    assert!(fails(&[("z", "a")]).is_name());
+    assert!(fails(&[("p", "a"), ("r", "a")]).is_name());
+    assert!(fails(&[("p", "a"), ("p", "a")]).is_name());
+    let shapes = fails(&[("p", "b")]);
+    assert!(
+        shapes.is_shape() && shapes.to_string().contains("`p` is [4]") && shapes.to_string().contains("`b` is [2,2]"),
+        "{shapes}"
+    );
+    assert!(shapes.to_string().contains("updates.rs"), "{shapes}");
+    assert!(fails(&[("p", "i")]).is_shape());
+    let update = f.in_place([("p", "a")]).unwrap();
+    let (mut a, b, i) = ([1.0; 4], [1.0; 4], [0.0; 4]);
+    let few = update.call_into(&mut [&mut a], &[&b], &mut [&mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
+    assert!(
+        few.is_length() && few.to_string().contains("1 to update, 1 input and 3 output slices for [a] (b, i) -> (q, r, s)"),
+        "{few}"
+    );
+    let long = update.call_into(&mut [&mut [1.0; 5]], &[&b, &i], &mut [&mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
+    assert!(long.is_shape(), "{long}");
+    assert_eq!(a, [1.0; 4]);
+}
+
+/// A step of a network in place: beside parameters, batch and results there is room for the gradient and the values between.
+#[test]
+fn a_step_needs_no_more_memory_than_gradients_and_activations() {
+    const N: usize = 64;
+    let inputs = ["w[784,128]", "b[128]", "v[128,10]", "c[10]", "x[n,784]", "y[n]: index"];
+    let loss = Function::trace_in(Width::F32, inputs, |[w, b, v, c, x, y]| {
+        ((x.matmul(w) + b).relu().matmul(v) + c).cross_entropy(y.one_hot(10)).mean(..)
+    });
+    let gradient = loss.unwrap().wrt(["w", "b", "v", "c"]).unwrap().value_and_grad().unwrap();
+    let step = Function::trace_in(Width::F32, inputs, |p| {
+        let r = gradient.eval(&p).unwrap();
+        (("loss", r[0]), ("w", p[0] - r[1]), ("b", p[1] - r[2]), ("v", p[2] - r[3]), ("c", p[3] - r[4]))
+    });
+    let step = step.unwrap().compile_arrays().unwrap().in_place([("w", "w"), ("b", "b"), ("v", "v"), ("c", "c")]).unwrap();
+    let mut p = [784 * 128, 128, 1280, 10].map(|n| vec![0.01f32; n]);
+    let parameters: usize = p.iter().map(Vec::len).sum();
+    let [w, b, v, c] = &mut p;
+    step.call_into(&mut [w, b, v, c], &[&[0.5; N * 784], &[3.0; N]], &mut [&mut [0.0]]).unwrap();
+    // Hidden units before and after ReLU, scores, probabilities, losses.
+    let activations = N * (128 + 128 + 10 + 10 + 1);
+    let all = 4 * (2 * parameters + activations);
+    assert!(step.workspace_bytes().unwrap() + 4 * parameters <= 2 * all, "{:?} against {all}", step.workspace_bytes());
+    assert!(step.workspace_bytes().unwrap() <= 4 * (parameters + 2 * activations), "{:?}", step.workspace_bytes());
+}
+
+/// Adam's averages under a gradient that has become 0: they decay below the smallest normal number.
+#[test]
+fn subnormal_numbers_are_flushed_where_asked() {
+    let f = Function::trace_in(Width::F32, ["m[n]"], |[m]| m * 0.5).unwrap();
+    let tiny = [f32::MIN_POSITIVE, -f32::MIN_POSITIVE, 1.0, f32::MIN_POSITIVE / 2.0];
+    for (on, expected) in [(false, [0.5 * tiny[0], 0.5 * tiny[1], 0.5, 0.5 * tiny[3]]), (true, [0.0, 0.0, 0.5, 0.0])] {
+        let options = Options::new().flush_subnormals(on);
+        let mut y = [9.0f32; 4];
+        let native = f.compile_arrays_with(options);
+        if !cfg!(target_arch = "x86_64") && on {
+            assert!(native.is_err());
+            continue;
+        }
+        native.unwrap().call_into(&[&tiny], &mut [&mut y]).unwrap();
+        assert_eq!(y, expected);
+        // As before, for everyone else.
+        assert!(std::hint::black_box(f32::MIN_POSITIVE) * 0.5 > 0.0);
+        let number = Function::trace_in(Width::F32, ["x"], |[x]| x * 0.5).unwrap();
+        let y = number.compile_with(options).unwrap().call::<f32, 1>([tiny[0]]).unwrap();
+        assert_eq!(y, [expected[0]]);
+        let mut y = [9.0f32; 4];
+        number.map_rows(["x"]).unwrap().compile_with(options).unwrap().call_into(&[&tiny], &mut [&mut y]).unwrap();
+        assert_eq!(y, expected);
+    }
+}
