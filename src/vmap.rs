@@ -133,6 +133,26 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
     values
 }
 
+/// A product of matrices of which one is the same for all samples, as one product: the samples' rows below each other, or their
+/// columns side by side. None where a length that this takes is not known.
+fn shared_factor(x: Mapped, y: Mapped, axis: Axis, to: Shape) -> Option<Handle> {
+    let (&[m, n], Axis::Fixed(samples)) = (to.axes(), axis) else { return None };
+    let reshape = |axes: [Axis; 2], x: Handle| run(ArrayOp::Reshape(Shape::new(&axes)), &[x]);
+    let unfolded = |axes: [Axis; 3], x: Handle| run(ArrayOp::Reshape(Shape::new(&axes)), &[x]);
+    let swapped = |x: Handle| run(ArrayOp::Permute(vec![1, 0, 2]), &[x]);
+    match (x.batched, y.batched, m, n) {
+        (true, false, Axis::Fixed(rows), _) => {
+            let rows = reshape([Axis::Fixed(samples * rows), x.shape.axes()[1]], x.value);
+            Some(unfolded([axis, m, n], run(ArrayOp::MatMul, &[rows, y.value])))
+        }
+        (false, true, _, Axis::Fixed(columns)) => {
+            let columns = reshape([y.shape.axes()[0], Axis::Fixed(samples * columns)], swapped(y.value));
+            Some(swapped(unfolded([m, axis, n], run(ArrayOp::MatMul, &[x.value, columns]))))
+        }
+        _ => None,
+    }
+}
+
 /// An array operation with the axis in front.
 fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
     let with_axis = |shape: Shape| with_axis(axis, shape);
@@ -175,7 +195,9 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
                 let rows = run(ArrayOp::Reshape(Shape::new(&[axis, x.shape.axes()[1]])), &[x.value]);
                 run(ArrayOp::Reshape(with_axis(to)), &[run(ArrayOp::MatMul, &[rows, y.value])])
             }
-            _ => run(ArrayOp::MatMul, &[spread(x, axis), spread(operands[1], axis)]),
+            [x, y] => shared_factor(*x, *y, axis, to)
+                .unwrap_or_else(|| run(ArrayOp::MatMul, &[spread(*x, axis), spread(*y, axis)])),
+            _ => unreachable!("a product has two factors"),
         },
         ArrayOp::Gather { axis: k, batch: 0 } if !operands[1].batched => {
             run(ArrayOp::Gather { axis: k + 1, batch: 0 }, &[x.value, operands[1].value])
