@@ -19,8 +19,6 @@ pub(super) struct Emitter<'f> {
     pub(super) builder: RefCell<FunctionBuilder<'f>>,
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
-    /// Whether the kernels of single numbers are emitted where they are used, or called; those of vectors always are emitted.
-    pub(super) inline: bool,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
 }
@@ -85,11 +83,6 @@ impl<'f> Emitter<'f> {
     /// Whether a value is a vector.
     pub(super) fn is_vector(&self, v: Value) -> bool {
         self.builder.borrow().func.dfg.value_type(v).is_vector()
-    }
-
-    /// Whether a kernel of this value is emitted where it is used.
-    fn is_inlined(&self, v: Value) -> bool {
-        self.inline || self.is_vector(v)
     }
 
     pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
@@ -166,13 +159,6 @@ impl<'e, 'f> Emit<'e, 'f> {
     /// The value as a vector: a number alone is in every lane.
     fn vector(self) -> Value {
         if self.emitter.is_vector(self.v) { self.v } else { self.emitter.spread(self.v) }
-    }
-
-    /// A kernel, which works on the bits of lanes: a number alone is computed in every lane, which takes no longer than in one.
-    fn in_lanes<const N: usize>(self, args: [Self; N], kernel: impl FnOnce([Self; N]) -> Self) -> Self {
-        let whole = self.emitter.is_vector(self.v);
-        let result = kernel(args.map(|x| Emit { v: x.vector(), ..x }));
-        if whole { result } else { result.with(|b| b.ins().extractlane(result.v, 0)) }
     }
 
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
@@ -267,16 +253,17 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
     }
+    /// In lanes it is emitted where it is used; a number alone is given to a routine of the same arithmetic.
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
-        match self.emitter.is_inlined(self.v) {
-            true => self.in_lanes([self], |[x]| K::run(x)),
-            false => Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self },
+        if self.emitter.is_vector(self.v) {
+            return K::run(self);
         }
+        Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self }
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
-        match self.emitter.is_inlined(self.v) {
-            true => self.in_lanes([self, y], |[x, y]| K::run(x, y)),
-            false => Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self },
+        if self.emitter.is_vector(self.v) {
+            return K::run(self, y);
         }
+        Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self }
     }
 }

@@ -148,9 +148,9 @@ pub(super) fn exp_m1<L: Lanes>(x: L) -> L {
     let p = parts(x);
     let (s, rest) = p.normal();
     let power = p.quarter_power() + p.quarter_power();
-    let shift = power - x.k(0.5);
+    let (shift, shift_lost) = two_sum(power, x.k(-0.5));
     let (sum, lost) = two_sum(shift, s * power);
-    let y = sum + (lost + rest * power);
+    let y = sum + (lost + rest.fma(power, shift_lost));
     let y = y + y;
     let y = L::select(pick(x, 710.0, 89.0).lt(x), x.k(f64::INFINITY), y);
     let y = L::select(x.lt(pick(x, -40.0, -20.0)), x.k(-1.0), y);

@@ -5,7 +5,7 @@
 use super::parts::{Poly, pick, quotient, rounder, sign, two_product, two_sum};
 use super::{COS_FAR, SIN_FAR, TAN_FAR};
 use crate::op::{Bits, Lanes, Machine};
-use std::f64::consts::FRAC_2_PI;
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// (sin r − r) / r³ in r² for |r| ≤ π/4.
 const SIN: Poly = Poly {
@@ -41,7 +41,7 @@ fn parts<L: Lanes>(x: L) -> (L::Bits, Sum<L>, Sum<L>) {
     let t = x.fma(x.k(FRAC_2_PI), rounder(x));
     let n = rounder(x) - t;
     // Exact, as the difference has few digits.
-    let near = n.fma(pick(x, 1.5707963267948966, 1.5707963705062866), x);
+    let near = n.fma(pick(x, FRAC_PI_2, 1.5707963705062866), x);
     let (middle, middle_rest) = two_product(n, pick(x, 6.123233995736766e-17, -4.371138828673793e-08));
     // What is near may be smaller, but it has few digits.
     let (r, lost) = two_sum(near, middle);
