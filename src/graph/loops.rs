@@ -52,7 +52,7 @@ pub fn while_loop<C: Values>(init: C, condition: impl FnOnce(C) -> Cond, body: i
     init.with(&mut given(made, n).into_iter())
 }
 
-/// As [`while_loop`], with a bound on the number of steps, which makes reverse mode possible: it is a [`scan`] over `steps` steps,
+/// As [`while_loop`], with a bound on the number of steps, which makes reverse mode possible: it is a [`scan`](crate::scan) over `steps` steps,
 /// which leaves what is carried as it is from where the condition does not hold.
 ///
 /// # Errors
