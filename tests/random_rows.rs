@@ -20,7 +20,7 @@ impl Rows {
         let mut groups = Vec::new();
         let mut left = inputs;
         while left > 0 {
-            let len = 1 + rng.below(left.min(3));
+            let len = 1 + rng.below(left.min(6));
             groups.push(len);
             left -= len;
         }

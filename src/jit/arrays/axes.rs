@@ -1,5 +1,6 @@
 //! The axes of a loop: along which of them a place goes on, and how many of the last ones run as one.
 
+use super::stages::Loop;
 use crate::op::{Axis, Shape};
 use crate::schedule::sums;
 
@@ -43,4 +44,34 @@ pub(super) fn is_sum_of_rows(summed: &[usize], shape: Shape) -> bool {
 pub(super) fn run(summed: &[usize], shape: Shape) -> usize {
     let first = shape.rank() - sums::run(shape, summed);
     long(shape).filter(|&k| k >= first).count()
+}
+
+/// For the lengths of a loop's axes and every place's strides along them: the length of the native code's rows, and the axes
+/// around, from the outside, with their lengths and every place's strides. Axes that are as one for every place become one, but for
+/// the run of a sum, which stays what it is.
+pub(super) fn nest(looped: &Loop, lengths: &[usize], strides: &[Vec<usize>]) -> (usize, Vec<(usize, Vec<usize>)>) {
+    let axis = |k: usize| (lengths[k], strides.iter().map(|own| own[k]).collect());
+    let mut around: Vec<(usize, Vec<usize>)> = long(looped.shape).map(axis).collect();
+    let mut rows = around.split_off(around.len() - looped.rows);
+    join(&mut rows);
+    debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
+    if !looped.is_sum() {
+        around.append(&mut rows);
+    }
+    join(&mut around);
+    around.append(&mut rows);
+    let inner = if looped.rows == 0 { 1 } else { around.pop().map_or(1, |(len, _)| len) };
+    (inner, around)
+}
+
+/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
+fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
+    for k in (1..axes.len()).rev() {
+        let (len, inner) = (axes[k].0, axes[k].1.clone());
+        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
+        if joins || axes[k - 1].0 == 1 {
+            let outer = axes.remove(k - 1).0;
+            axes[k - 1].0 *= outer;
+        }
+    }
 }

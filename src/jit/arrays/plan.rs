@@ -1,5 +1,6 @@
 //! For the lengths of a call: where every value is, and what runs over how much.
 
+use super::axes;
 use super::control::RunControl;
 use super::lengths::lengths;
 use super::memory::Arena;
@@ -379,20 +380,7 @@ impl Planner<'_> {
         if total == 0 {
             return;
         }
-        // Axes that are as one for every place run as one, but for the run of a sum.
-        let mut axes: Vec<(usize, Vec<usize>)> = (0..rank)
-            .filter(|&k| looped.shape.axes()[k] != Axis::Fixed(1))
-            .map(|k| (all[k], along.iter().map(|own| own[k]).collect()))
-            .collect();
-        let mut rows = axes.split_off(axes.len() - looped.rows);
-        join(&mut rows);
-        debug_assert!(rows.len() <= 1, "the axes of the rows are as one");
-        if !looped.is_sum() {
-            axes.append(&mut rows);
-        }
-        join(&mut axes);
-        axes.append(&mut rows);
-        let inner = if looped.rows == 0 { 1 } else { axes.pop().map_or(1, |(len, _)| len) };
+        let (inner, mut axes) = axes::nest(looped, &all, &along);
         let (count, strides) = match axes.pop() {
             Some(axis) if !looped.native.is_whole() => {
                 axes.push(axis);
@@ -404,17 +392,5 @@ impl Planner<'_> {
         let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
         let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
         self.actions.push(Action::Loop(run));
-    }
-}
-
-/// Makes one of neighbouring axes where every place goes on from one to the next as along the inner one.
-fn join(axes: &mut Vec<(usize, Vec<usize>)>) {
-    for k in (1..axes.len()).rev() {
-        let (len, inner) = (axes[k].0, axes[k].1.clone());
-        let joins = axes[k - 1].1.iter().zip(&inner).all(|(&outer, &inner)| outer == inner * len);
-        if joins || axes[k - 1].0 == 1 {
-            let outer = axes.remove(k - 1).0;
-            axes[k - 1].0 *= outer;
-        }
     }
 }
