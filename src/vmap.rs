@@ -195,8 +195,9 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
                 let rows = run(ArrayOp::Reshape(Shape::new(&[axis, x.shape.axes()[1]])), &[x.value]);
                 run(ArrayOp::Reshape(with_axis(to)), &[run(ArrayOp::MatMul, &[rows, y.value])])
             }
-            [x, y] => shared_factor(*x, *y, axis, to)
-                .unwrap_or_else(|| run(ArrayOp::MatMul, &[spread(*x, axis), spread(*y, axis)])),
+            [x, y] => {
+                shared_factor(*x, *y, axis, to).unwrap_or_else(|| run(ArrayOp::MatMul, &[spread(*x, axis), spread(*y, axis)]))
+            }
             _ => unreachable!("a product has two factors"),
         },
         ArrayOp::Gather { axis: k, batch: 0 } if !operands[1].batched => {

@@ -48,13 +48,16 @@ fn check_compiled(name: &str, native: CompiledArrays, pairs: &[(&str, &str)]) {
     }
 }
 
-const A: &[(&str, &str)] = &[("next_a", "a")];
-const BOTH: &[(&str, &str)] = &[("next_a", "a"), ("next_b", "b")];
+/// Names of outputs and of the inputs that they overwrite.
+type Pairs = &'static [(&'static str, &'static str)];
+const A: Pairs = &[("next_a", "a")];
+const BOTH: Pairs = &[("next_a", "a"), ("next_b", "b")];
 
 #[test]
 fn every_order_of_reading_and_writing() {
     type Body = fn([Expr; 2]) -> [(&'static str, Expr); 3];
-    let cases: &[(&str, &[(&str, &str)], Body)] = &[
+    type Case = (&'static str, Pairs, Body);
+    let cases: &[Case] = &[
         ("a step", BOTH, |[a, b]| [("next_a", a - b * 0.1), ("next_b", b * 0.9), ("y", (a * b).sum(..))]),
         ("exchanged", BOTH, |[a, b]| [("next_a", b), ("next_b", a), ("y", a + b)]),
         ("exchanged and computed with", BOTH, |[a, b]| [("next_a", b * 2.0), ("next_b", a + 1.0), ("y", a.t().matmul(b))]),

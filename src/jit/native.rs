@@ -80,7 +80,7 @@ impl Native {
         emit(program, &plan, rows, &mut module, |module, context, k| {
             let name = format!("segment{k}");
             let id = module.declare_function(&name, Linkage::Local, &context.func.signature).map_err(failed)?;
-            module.define_function(id, context).map_err(|e| failed(format!("{e:?}")))?;
+            module.define_function(id, context).map_err(failed)?;
             code_bytes += context.compiled_code().map_or(0, |code| code.code_buffer().len());
             ids.push((id, plan.segments[k].per_row));
             Ok(())
@@ -110,8 +110,9 @@ impl Native {
     /// Runs code for rows.
     ///
     /// # Safety
-    /// The code was made for rows of numbers `T`. The tables have an address for every input and output, which are good for as many rows, and are writable
-    /// if `count` is not 1; then the addresses must be good `count` times, moved on by the strides in bytes. There are `scratch` words of scratch memory.
+    /// The code was made for rows of numbers `T`. The tables have an address for every input and output, good for as many rows.
+    /// If `count` is not 1 they are written to, and the addresses are good as often, moved on by the strides in bytes. There
+    /// are `scratch` words of scratch memory.
     pub(super) unsafe fn run_rows<T: Scalar>(
         &self,
         (inputs, outputs): (*mut *const u8, *mut *mut u8),
@@ -131,17 +132,17 @@ impl Native {
         };
         assert_eq!(count, 1, "segments have no loop");
         let parts = partials(T::WIDTH);
-        // SAFETY: the scratch memory ends with the partial sums, which are numbers of this width.
-        let sums = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) };
-        sums.fill(T::lit(-0.0));
+        let sums = || {
+            // SAFETY: the scratch memory ends with the partial sums, numbers of this width, which no code uses while they are borrowed.
+            unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) }
+        };
+        sums().fill(T::lit(-0.0));
         segments.iter().filter(|(_, per_row)| !per_row).for_each(|&(address, _)| run(address, 0));
         for row in 0..rows {
             segments.iter().filter(|(_, per_row)| *per_row).for_each(|&(address, _)| run(address, row));
         }
         drop(flushing);
-        // SAFETY: as above; the code is done with it.
-        let sums = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.partials).cast::<T>(), self.sums.len() * parts) };
-        for (&(group, k), parts) in self.sums.iter().zip(sums.chunks_exact_mut(parts)) {
+        for (&(group, k), parts) in self.sums.iter().zip(sums().chunks_exact_mut(parts)) {
             // SAFETY: the output has room for as many sums.
             let sum = unsafe { &mut *(*outputs.add(group as usize)).cast::<T>().add(k as usize) };
             *sum += halve(parts, |a, b| a + b);
@@ -237,7 +238,7 @@ fn isa(tier: Tier) -> Result<OwnedTargetIsa> {
 }
 
 fn failed(reason: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Native, format!("native code could not be made: {reason:#}"))
+    Error::new(ErrorKind::Native, format!("native code could not be made: {reason}"))
 }
 
 thread_local! {

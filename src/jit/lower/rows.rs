@@ -75,7 +75,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     /// `fn(inputs, outputs, scratch, rows, count, strides)`: the loop over rows around a program that fits in one function, `count`
-    /// times. From one time to the next all addresses, which are those of the inputs, then those of the outputs, move on by their strides in bytes.
+    /// times. From one time to the next the addresses of the inputs, then those of the outputs, move on by their strides in bytes.
     pub(in crate::jit) fn row_loop(
         emitter: &'e Emitter<'f>,
         program: &'p Program,

@@ -108,7 +108,7 @@ unsafe fn panel<V: Lanes>(
     let mut i = 0;
     macro_rules! tiles {
         ($($rows:literal)*) => { $(
-            while ($rows < 8 || V::ROWS >= 8) && i + $rows <= m {
+            while $rows <= V::ROWS && m - i >= $rows {
                 // SAFETY: these rows and columns are within the matrices, as the caller promises.
                 unsafe {
                     let (a, c) = ((a.offset(i as isize * ra), ra, ca), (c.add(i * rc), rc));
