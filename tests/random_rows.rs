@@ -101,14 +101,17 @@ fn property<T: Scalar>(seed: u64, program: &Random, [fuse, simplify]: [bool; 2],
         return Ok(());
     }
 
-    // One call per row, of the function without rows.
-    let single = f.lower_with(options);
+    // One call per row, in which every input has its row. (A program for a single point takes other routines.)
+    let names: Vec<&str> = f.inputs().iter().map(|group| group.name()).collect();
+    let single = f.map_rows(&names).unwrap().lower_with(options);
     let mut expected: Vec<Vec<T>> = rows.reduce.iter().map(|_| vec![]).collect();
     for row in 0..rows.rows {
         let groups = inputs.iter().zip(&rows.groups).zip(&rows.varying);
-        let point = groups.flat_map(|((x, &len), &varies)| if varies { &x[row * len..(row + 1) * len] } else { &x[..] });
-        let y = single.call_vec(&point.copied().collect::<Vec<T>>()).unwrap();
-        y.into_iter().zip(&mut expected).for_each(|(y, all)| all.push(y));
+        let point = groups.map(|((x, &len), &varies)| if varies { &x[row * len..(row + 1) * len] } else { &x[..] });
+        let mut y: Vec<[T; 1]> = vec![[T::lit(777.0)]; expected.len()];
+        let mut out: Vec<&mut [T]> = y.iter_mut().map(|y| &mut y[..]).collect();
+        single.call_into(&point.collect::<Vec<_>>(), &mut out).unwrap();
+        y.into_iter().zip(&mut expected).for_each(|([y], all)| all.push(y));
     }
     for (all, reduce) in expected.iter_mut().zip(&rows.reduce) {
         if *reduce == Reduce::Each {

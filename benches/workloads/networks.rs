@@ -125,7 +125,7 @@ impl Workload {
         let loss = Function::trace_in(Width::F32, declared, |v| {
             let result = (v[4].matmul(v[0]) + v[1]).relu().matmul(v[2]) + v[3];
             match v.get(5) {
-                Some(y) => result.cross_entropy(y.one_hot(outputs)).mean(..),
+                Some(&y) => result.cross_entropy(y).mean(..),
                 None => (result - v[4]).powi(2).mean(..),
             }
         });

@@ -19,6 +19,8 @@ pub(super) struct Emitter<'f> {
     pub(super) builder: RefCell<FunctionBuilder<'f>>,
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
+    /// Whether single numbers are given to the platform's routines rather than to our kernels'.
+    pub(super) plain: bool,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
 }
@@ -253,16 +255,23 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
     }
-    /// In lanes it is emitted where it is used; a number alone is given to a routine of the same arithmetic.
+    /// In lanes it is emitted where it is used; a number alone is given to a routine, of the same arithmetic where it
+    /// is a loop's.
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
         if self.emitter.is_vector(self.v) {
             return K::run(self);
+        }
+        if self.emitter.plain {
+            return self.call1(K::STD);
         }
         Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self }
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
         if self.emitter.is_vector(self.v) {
             return K::run(self, y);
+        }
+        if self.emitter.plain {
+            return self.call2(y, K::STD);
         }
         Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self }
     }

@@ -197,7 +197,13 @@ fn emit(
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
         let params = builder.block_params(entry).to_vec();
-        let emitter = Emitter { builder: RefCell::new(builder), width: program.width, call_conv, calls: Default::default() };
+        let emitter = Emitter {
+            builder: RefCell::new(builder),
+            width: program.width,
+            call_conv,
+            plain: program.plain,
+            calls: Default::default(),
+        };
         match rows {
             None => Lowering::flat(&emitter, program, plan, segment, &results, &params),
             Some(call) if plan.segments.len() == 1 => Lowering::row_loop(&emitter, program, plan, call, &results, &params),

@@ -1,8 +1,8 @@
 //! Values that take more than one instruction, written once over [`Machine`], or over [`Lanes`] where they need a number's bits.
 //!
-//! A kernel is inlined into native code or called, and called by the interpreter: the same arithmetic, so their bits agree. Plain numbers of
-//! user code take the routine of the library instead, and so does every machine where there is no kernel: from std (the
-//! platform's libm), from the `libm` crate where std has none, and from `gamma` where neither has.
+//! In loops and functions of arrays a kernel is inlined into native code or called, and called by the interpreter: the same arithmetic, so their
+//! bits agree. Plain numbers of user code and programs for single points take the routine of the library instead, and so does every machine
+//! where there is no kernel: from std (the platform's libm), from the `libm` crate where std has none, and from `gamma` where neither has.
 
 mod arc;
 mod erf;

@@ -6,7 +6,7 @@ use crate::op::{Real, lit};
 /// A generator of random numbers: SplitMix64 (G. Steele, D. Lea, C. Flood, 2014). Not for secrets.
 ///
 /// The same seed gives the same bits on every platform and in every version of this crate. Numbers that take more than
-/// integer arithmetic ([`Rng::normal`]) are made by this crate's own kernels, which have the same bits everywhere, too.
+/// integer arithmetic ([`Rng::normal`]) are made by routines of the `libm` crate, which have the same bits everywhere, too.
 ///
 /// ```
 /// use wengert::nn::Rng;
@@ -51,8 +51,8 @@ impl Rng {
     /// Normal, of mean 0 and deviation 1 (G. Box and M. Muller, 1958).
     pub fn normal(&mut self) -> f64 {
         // 1 − u lies in (0, 1], where the logarithm is finite.
-        let radius = Real::ln(1.0 - self.unit()) * -2.0;
-        radius.sqrt() * Real::cos(std::f64::consts::TAU * self.unit())
+        let radius = libm::log(1.0 - self.unit()) * -2.0;
+        radius.sqrt() * libm::cos(std::f64::consts::TAU * self.unit())
     }
 
     /// Shuffles, every order being equally likely (R. Fisher, F. Yates, 1938).

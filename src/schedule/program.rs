@@ -141,6 +141,9 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
+    /// Whether values that take a routine are the platform's, as those of plain numbers are, rather than our kernels: one number at a
+    /// time, the platform's tables beat arithmetic that is made for lanes.
+    pub(crate) plain: bool,
     /// Why it cannot run, if it cannot.
     refused: Option<Error>,
 }
@@ -218,6 +221,7 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
+            plain: varying.is_empty(),
             refused: f.check_scalar("the lowered form").err(),
         }
     }
@@ -245,6 +249,11 @@ impl Program {
 }
 
 impl Program {
+    /// The same with our kernels, whose bits those of loops are.
+    pub(crate) fn with_kernels(self) -> Program {
+        Program { plain: false, ..self }
+    }
+
     pub(crate) fn check_supported(&self) -> Result<()> {
         self.refused.clone().map_or(Ok(()), Err)
     }

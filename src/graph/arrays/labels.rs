@@ -27,6 +27,6 @@ impl Expr {
         if logits.rank() != batch + 1 || logits.axes()[..batch] != *labels.axes() {
             return shape_error(at, format!("cross_entropy: labels of the shape {labels} for logits of the shape {logits}"));
         }
-        -run(ArrayOp::Gather { axis: batch, batch }, &[self.log_softmax(-1), wanted], at)
+        self.log_sum_exp(-1) - run(ArrayOp::Gather { axis: batch, batch }, &[self, wanted], at)
     }
 }

@@ -171,7 +171,7 @@ impl Stages {
         if options.unroll
             && let Some(numbers) = unrolled(&f)?
         {
-            let whole = Some(numbers.compile_with(options)?);
+            let whole = Some(numbers.lower_with(options).with_kernels().compile()?);
             return Ok(Stages { f, stages: vec![], once: 0, whole });
         }
         let analysis = Analysis::new(&f);
