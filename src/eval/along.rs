@@ -73,16 +73,8 @@ fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) 
             let mut v = b[at(0)];
             for start in (1..along.len).step_by(BLOCK) {
                 let block = start..along.len.min(start + BLOCK);
-                // Every number waits for the one before. Where nothing is added, products of a block's own factors do not.
+                // Every number waits for the one before: where nothing is added, for a product only.
                 let product_only = block.clone().all(|k| b[at(k)] == T::default());
-                if product_only
-                    && block.len() == BLOCK
-                    && let Some(products) = products(std::array::from_fn::<T, BLOCK, _>(|k| a[at(start + k)]))
-                {
-                    products.iter().zip(block).for_each(|(&p, k)| y[at(k)] = p * v);
-                    v = products[BLOCK - 1] * v;
-                    continue;
-                }
                 for k in block {
                     v = if product_only { a[at(k)] * v } else { a[at(k)] * v + b[at(k)] };
                     y[at(k)] = v;
@@ -96,16 +88,6 @@ fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) 
             (0..along.inner).for_each(|i| y[to + i] = a[to + i] * y[before + i] + y[to + i]);
         }
     });
-}
-
-/// Each number times all before it; `None` where that could leave the range in which products are exact to rounding.
-fn products<T: Scalar, const N: usize>(mut x: [T; N]) -> Option<[T; N]> {
-    for k in 1..N {
-        x[k] = x[k - 1] * x[k];
-    }
-    let most: T = crate::op::lit(if T::WIDTH == crate::graph::Width::F64 { 1e150 } else { 1e15 });
-    let least = crate::op::lit::<T>(1.0) / most;
-    x.iter().all(|v| (least..most).contains(&crate::op::Real::abs(*v))).then_some(x)
 }
 
 /// yᵢ = xᵢ₋₁
