@@ -64,20 +64,34 @@ fn cumsum<T: Scalar>(x: &[T], along: Along, reverse: bool, y: &mut [T]) {
 
 /// yᵢ = aᵢ·yᵢ₋₁ + bᵢ
 fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) {
-    /// Numbers between two looks at whether there is anything to add.
-    const BLOCK: usize = 8;
     y.copy_from_slice(b);
     if along.inner == 1 && along.len > 0 {
-        for ((a, b), y) in a.chunks_exact(along.len).zip(b.chunks_exact(along.len)).zip(y.chunks_exact_mut(along.len)) {
-            let at = |k: usize| if reverse { along.len - 1 - k } else { k };
-            let mut v = b[at(0)];
-            for start in (1..along.len).step_by(BLOCK) {
-                let block = start..along.len.min(start + BLOCK);
-                // Every number waits for the one before: where nothing is added, for a product only.
-                let product_only = block.clone().all(|k| b[at(k)] == T::default());
-                for k in block {
-                    v = if product_only { a[at(k)] * v } else { a[at(k)] * v + b[at(k)] };
-                    y[at(k)] = v;
+        let n = along.len;
+        for ((a, b), y) in a.chunks_exact(n).zip(b.chunks_exact(n)).zip(y.chunks_exact_mut(n)) {
+            if reverse {
+                let mut v = b[n - 1];
+                let ((a_rest, a), (b_rest, b), (y_rest, y)) =
+                    (a[..n - 1].as_rchunks(), b[..n - 1].as_rchunks(), y[..n - 1].as_rchunks_mut());
+                for ((a, b), y) in a.iter().zip(b).zip(y).rev() {
+                    let (mut a, mut b) = (*a, *b);
+                    a.reverse();
+                    b.reverse();
+                    *y = recur_block(&a, &b, &mut v);
+                    y.reverse();
+                }
+                for ((&a, &b), y) in a_rest.iter().zip(b_rest).zip(y_rest).rev() {
+                    v = a * v + b;
+                    *y = v;
+                }
+            } else {
+                let mut v = b[0];
+                let ((a, a_rest), (b, b_rest), (y, y_rest)) = (a[1..].as_chunks(), b[1..].as_chunks(), y[1..].as_chunks_mut());
+                for ((a, b), y) in a.iter().zip(b).zip(y) {
+                    *y = recur_block(a, b, &mut v);
+                }
+                for ((&a, &b), y) in a_rest.iter().zip(b_rest).zip(y_rest) {
+                    v = a * v + b;
+                    *y = v;
                 }
             }
         }
@@ -88,6 +102,31 @@ fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) 
             (0..along.inner).for_each(|i| y[to + i] = a[to + i] * y[before + i] + y[to + i]);
         }
     });
+}
+
+/// Eight numbers of a recurrence. Every number waits for the one before; where nothing is added, products of the factors do not, as
+/// long as they stay in the range where their order does not matter.
+#[inline(always)]
+fn recur_block<T: Scalar>(a: &[T; 8], b: &[T; 8], v: &mut T) -> [T; 8] {
+    let most: T = crate::op::lit(if T::WIDTH == crate::graph::Width::F64 { 1e150 } else { 1e15 });
+    let least = crate::op::lit::<T>(1.0) / most;
+    let mut products = *a;
+    for k in 1..8 {
+        products[k] *= products[k - 1];
+    }
+    let plain = |&p: &T| (crate::op::Real::abs(p) < most) & (crate::op::Real::abs(p) > least);
+    let simple = b.iter().fold(true, |all, &b| all & (b == T::default())) & products.iter().fold(true, |all, p| all & plain(p));
+    let mut y = *b;
+    if simple {
+        y.iter_mut().zip(products).for_each(|(y, p)| *y = p * *v);
+        *v = y[7];
+    } else {
+        for (y, &a) in y.iter_mut().zip(a) {
+            *v = a * *v + *y;
+            *y = *v;
+        }
+    }
+    y
 }
 
 /// yᵢ = xᵢ₋₁

@@ -39,7 +39,8 @@ pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
             let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
             native.call_into(&inputs, &mut outputs).unwrap();
         }
-        let exact = !fuse && f.cost().of("matmul") == 0;
+        // In bodies, too.
+        let exact = !fuse && !f.to_string().contains("matmul");
         for (got, want) in results.iter().zip(&y) {
             for (&a, &b) in got.iter().zip(want.data()) {
                 assert!(
