@@ -11,7 +11,7 @@ mod common;
 use common::chart::{BLUE, Chart, GREY, Mark, ORANGE, picture};
 use common::classifier::{loss, measure, predict, rows, start};
 use common::images::{CLASSES, Images, draw};
-use common::{Outcome, readable};
+use common::{Outcome, readable, tell};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
 use std::time::Instant;
@@ -37,13 +37,7 @@ fn main() -> Outcome {
     let mut training = Training::new(&loss, params, Momentum { rate: 0.05, momentum: 0.9 })?;
     let batches = rows(&train)?.batches(BATCH)?.shuffled(1);
     let loss = loss.compile_arrays()?;
-    let report = training.report();
-    println!(
-        "a training step is {} operations in {} native loops, compiled in {:.1} ms",
-        report.operations,
-        report.functions,
-        report.compile_time.as_secs_f64() * 1e3
-    );
+    tell(&training.report());
 
     let mut curve: Vec<[f64; 3]> = Vec::new();
     let bar = ProgressBar::new(EPOCHS as u64);

@@ -9,7 +9,7 @@
 mod common;
 
 use common::chart::{BLUE, Chart, Mark, ORANGE, picture};
-use common::{Outcome, in_repository, readable};
+use common::{Outcome, in_repository, readable, tell};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
 use std::time::Instant;
@@ -22,7 +22,7 @@ const STEPS: usize = 40;
 const BATCH: usize = 32;
 const UNITS: usize = 96;
 const FEATURES: usize = 24;
-const EPOCHS: u64 = 16;
+const EPOCHS: u64 = 12;
 
 fn main() -> Outcome {
     let text = std::fs::read_to_string(in_repository("data/midsummer.txt"))?;
@@ -43,13 +43,7 @@ fn main() -> Outcome {
     let loss = loss(&params)?;
     let settings = Settings { clip: Some(Clip::Norm(1.0)), schedule: Schedule::Constant.warm_up(20), ..Settings::default() };
     let mut training = Training::with(&loss, params, Adam::new(0.006), settings)?;
-    let report = training.report();
-    println!(
-        "a training step is {} operations in {} native loops, compiled in {:.1} ms",
-        report.operations,
-        report.functions,
-        report.compile_time.as_secs_f64() * 1e3
-    );
+    tell(&training.report());
 
     // Pieces of the text, each with the characters that follow, one further.
     let (x, y) = pieces(learnt);
@@ -206,7 +200,7 @@ fn surprise(writer: &CompiledArrays, params: &Params<f32>, text: &Text, codes: &
         expected.push(memory.chances[code]);
         memory.read(code)?;
     }
-    picture("sequence_surprise.svg", (760, 420), |area| {
+    picture("sequence_surprise.svg", (760, 480), |area| {
         let title = "Unseen text; the redder a character, the less the network expected it";
         area.draw(&plotters::element::Text::new(title, (16, 12), ("sans-serif", 17)))?;
         let (mut column, mut row) = (0, 0);

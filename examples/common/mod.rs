@@ -101,6 +101,16 @@ impl Table {
     }
 }
 
+/// Says what a training step has become.
+pub fn tell(report: &wengert::Report) {
+    println!(
+        "a training step is {} operations in {} native loops, compiled in {}",
+        report.operations,
+        report.functions,
+        readable(report.compile_time.as_secs_f64())
+    );
+}
+
 /// Seconds that one call takes: the fastest of several rounds, each long enough for the clock.
 pub fn seconds<R>(mut f: impl FnMut() -> R) -> f64 {
     let mut time = |calls: u32| {
