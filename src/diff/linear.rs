@@ -5,7 +5,7 @@
 
 use super::control::{Group, Groups};
 use crate::graph::{Args, Function, Graph, Kind, Located, NodeId, refuse};
-use crate::op::{Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
+use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
@@ -75,6 +75,18 @@ impl<'f, S: Real> Linear<'f, S> {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
+    /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
+    /// among zeros and then added.
+    fn joined(&self, id: NodeId, op: &'static ArrayOp, tangents: &[Option<S>]) -> Option<S> {
+        let operands: Args = self.graph.operands(id).collect();
+        operands.iter().find(|operand| tangents[operand.index()].is_some())?;
+        let part = |operand: &NodeId| {
+            let zeros = || S::array(ArrayOp::Broadcast(self.graph.node(*operand).shape()).intern(), &[Value::Num(lit(0.0))]);
+            tangents[operand.index()].map_or_else(zeros, Value::Num)
+        };
+        Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())
+    }
+
     fn operands(&self, group: &Group) -> Vec<S> {
         group.operands.iter().map(|operand| self.values[operand.index()].num()).collect()
     }
@@ -93,6 +105,10 @@ impl<'f, S: Real> Linear<'f, S> {
                     let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
                     pushed.into_iter().for_each(|(result, t)| tangents[result.index()] = Some(t));
                 }
+                continue;
+            }
+            if let Kind::Array(op @ ArrayOp::Concat(_)) = self.graph.node(id).kind() {
+                tangents[id.index()] = self.joined(id, op, &tangents);
                 continue;
             }
             for (operand, map) in self.edges(id) {
