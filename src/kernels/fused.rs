@@ -37,7 +37,7 @@ macro_rules! routines {
     ($fused:ident $routine:ident $slow:ident $fast:ident $Kernel:ident($($x:ident)*)) => {
         /// The kernel on single numbers.
         #[inline(always)]
-                pub(crate) fn $fused<K: $Kernel, T: Lanes>($($x: T),*) -> T {
+        pub(crate) fn $fused<K: $Kernel, T: Lanes>($($x: T),*) -> T {
             if has_fma() {
                 // SAFETY: the processor has the features.
                 return unsafe { $fast::<K, T>($($x),*) };
@@ -51,7 +51,7 @@ macro_rules! routines {
         }
 
         #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-                unsafe extern "C" fn $fast<K: $Kernel, T: Lanes>($($x: T),*) -> T {
+        unsafe extern "C" fn $fast<K: $Kernel, T: Lanes>($($x: T),*) -> T {
             K::run($($x),*)
         }
 
