@@ -1,6 +1,6 @@
 //! Outputs that overwrite inputs give what outputs of their own would.
 
-use wengert::{CompiledArrays, Expr, Function, Options, Result, Width};
+use wengert::{CompiledArrays, Expr, Function, Options, Result, Width, scan};
 
 /// Reproducible numbers in (−1, 1).
 fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -95,6 +95,18 @@ fn every_order_of_reading_and_writing() {
             pairs,
         );
     }
+}
+
+#[test]
+fn a_loop_reads_all_before_its_results_overwrite_it() {
+    let step = Function::trace(["w[3,3]", "h[3]", "x[4,3]"], |[w, h, x]| {
+        let (last, each) = scan(h, x, |h: Expr, x| {
+            let h = (h.matmul(w) + x).tanh();
+            (h, h)
+        });
+        (("next_w", w * 0.9 + last), ("next_h", last), ("next_x", each))
+    });
+    check("scan", step, &[("next_w", "w"), ("next_h", "h"), ("next_x", "x")]);
 }
 
 #[test]
