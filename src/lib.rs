@@ -34,7 +34,9 @@ pub mod nn;
 mod op;
 pub mod optim;
 mod schedule;
+mod sets;
 mod simplify;
+pub mod sparse;
 mod vmap;
 
 pub use diagnose::{Cost, GradientCost, NonFinite};

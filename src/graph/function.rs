@@ -216,7 +216,7 @@ impl Function {
     }
 
     /// The function on another graph; `map` says where its nodes have gone.
-    fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
+    pub(super) fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
         let mut outputs = self.outputs.clone();
         for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
             *node = map[node.index()];
