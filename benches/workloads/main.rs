@@ -11,6 +11,7 @@ mod linalg;
 mod networks;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 fn main() {
@@ -22,4 +23,5 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
 }
