@@ -8,6 +8,7 @@ use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::eval::Array;
 use crate::graph::Function;
 use crate::schedule::Scalar;
+use crate::simplify::Simplify;
 use std::fmt;
 use std::panic::Location;
 
@@ -146,6 +147,19 @@ impl SparseDerivative {
     /// Where the entries are, and in which order their values.
     pub fn sparsity(&self) -> &Sparsity {
         &self.sparsity
+    }
+
+    /// The same values, from a function that is simplified by the rewrites that are allowed; those that change no bit are applied in any case
+    /// when it is compiled.
+    pub fn simplify_with(mut self, allowed: Simplify) -> SparseDerivative {
+        self.f = self.f.map(|f| f.simplify_with(allowed));
+        self
+    }
+
+    /// The function that computes the values, as its one output: of single numbers a value is a number, of arrays all are a vector, before what
+    /// an acyclic colouring subtracts. After the inputs it takes what the plan needs (unit vectors, places). `None` where there is no entry.
+    pub fn function(&self) -> Option<&Function> {
+        self.f.as_ref()
     }
 
     /// The names of the inputs of a call, and how many numbers each has.
