@@ -462,6 +462,8 @@ fn many_inputs() {
 
 #[test]
 fn edges_of_what_can_be() {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<(SparseDerivative, wengert::sparse::CompiledSparse, wengert::sparse::CompiledTerms)>();
     // Nothing depends on anything.
     let f = traced(("x", 2), |x| [x[0].detach(), x[1].floor()]);
     let j = f.sparse_jacobian().unwrap();
