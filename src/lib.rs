@@ -27,6 +27,7 @@ mod error;
 mod eval;
 mod graph;
 pub mod io;
+pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Control, Expr, Flow, Function, Graph, Nested, NodeId, Port, Type, make_body, types_in, types_out};
 use crate::op::{DType, Real, lit};
 use rustc_hash::FxHashMap;
+use super::{linear::refused, taylor::Coefficients};
 use std::panic::Location;
 
 /// An operation with bodies in a graph, and the nodes of its results.
@@ -338,4 +339,11 @@ impl Backward {
         }
         results
     }
+}
+
+/// The series of a result of an operation with bodies.
+pub(super) fn series(nested: &Nested, operands: &[Coefficients]) -> Coefficients {
+    let _ = operands;
+    refused::<Expr>(Error::new(ErrorKind::Unsupported, format!("taylor through {}: use jvp of jvp", nested.control.name())));
+    lit(0.0)
 }

@@ -149,6 +149,10 @@ macro_rules! dual_arithmetic {
             fn is_absent(&self) -> bool {
                 self.re.is_absent() && self.eps.iter().all(T::is_absent)
             }
+            #[inline(always)]
+            fn known(&self) -> Option<f64> {
+                self.re.known().filter(|_| self.eps.iter().all(|eps| eps.known() == Some(0.0)))
+            }
             $(#[inline(always)] #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[inline(always)] #[track_caller] fn $cmp(self, y: Self) -> T::Mask { self.re.$cmp(y.re) })*
         }
