@@ -7,6 +7,7 @@ mod arrays;
 mod control;
 mod linear;
 mod point;
+mod rules;
 mod taylor;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -262,7 +263,8 @@ impl Function {
         let given = shapes(self, &mut self.differentiable().flat_map(|y| y.nodes().iter().copied()));
         let taken = shapes(loss, &mut (0..loss.input_len()).map(NodeId::new));
         if given != taken || loss.active_slots().len() != loss.input_len() {
-            let message = format!("gauss_newton_of: the outputs have the shapes {given}; the loss is of {taken}, all of them active");
+            let message =
+                format!("gauss_newton_of: the outputs have the shapes {given}; the loss is of {taken}, all of them active");
             return Err(Error::here(ErrorKind::Shape, message));
         }
         self.gauss_newton_by(|values, tangents| hvp.eval(&[values, tangents].concat()).expect("the lengths were checked"))

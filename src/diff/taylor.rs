@@ -68,6 +68,11 @@ impl Storage<Expr> for Kept {
     }
 }
 
+/// The order of the series that live.
+pub(super) fn order() -> usize {
+    Kept::limit() - 1
+}
+
 /// The coefficients of all outputs along a series of every input; at k those of tᵏ.
 pub(super) fn coefficients(f: &Function, order: usize, x: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
     let _memory = Memory::new(order);
@@ -189,7 +194,8 @@ impl Function {
             .map(|group| match group.shape() {
                 Shape::SCALAR => Ok(None),
                 shape => {
-                    let direction = second.inputs()[self.inputs().len() + active.iter().position(|g| g == group).expect("it is one")].name();
+                    let direction =
+                        second.inputs()[self.inputs().len() + active.iter().position(|g| g == group).expect("it is one")].name();
                     second.vmap(Axis::Fixed(shape.len().expect("it was checked")), [direction]).map(Some)
                 }
             })

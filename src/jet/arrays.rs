@@ -1,7 +1,7 @@
 //! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions.
 
 use super::recurrence::convolved;
-use super::{Series, Storage};
+use super::{Series, Storage, zeros};
 use crate::op::{ArrayOp, Chain, Real, Shape, Value, lit};
 
 fn run<T: Real>(op: &'static ArrayOp, args: &[T]) -> T {
@@ -26,11 +26,6 @@ pub(super) fn each<T: Real, S: Storage<T>>(x: Series<T, S>, map: impl Fn(T) -> T
     })
 }
 
-/// Zeros of the shape of a value.
-fn zeros<T: Real>(like: T) -> T {
-    T::array(ArrayOp::Broadcast(like.shape_of()).intern(), &[Value::Num(lit(0.0))]).num()
-}
-
 pub(super) fn array<T: Real, S: Storage<T>>(
     op: &'static ArrayOp,
     args: &[Value<Series<T, S>, T::Mask>],
@@ -53,12 +48,7 @@ pub(super) fn array<T: Real, S: Storage<T>>(
     Value::Num(series(op, z0, &operands, &points))
 }
 
-fn series<T: Real, S: Storage<T>>(
-    op: &'static ArrayOp,
-    z0: T,
-    x: &[Series<T, S>],
-    points: &[Value<T, T::Mask>],
-) -> Series<T, S> {
+fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>], points: &[Value<T, T::Mask>]) -> Series<T, S> {
     let n = S::limit();
     // From the coefficients so far.
     let stepwise = |next: &dyn Fn(usize, &[T]) -> Option<T>| {
@@ -112,9 +102,9 @@ fn series<T: Real, S: Storage<T>>(
             less(coefficient(1, k), products(&a, z, k)).map(|right| run(op, &[x[0].value(), right]))
         }),
         // A·Z = 1
-        ArrayOp::Inverse => stepwise(&|k, z| {
-            products(&|j| coefficient(0, j), z, k).map(|sum| -run(&ArrayOp::MatMul, &[z[0], sum]))
-        }),
+        ArrayOp::Inverse => {
+            stepwise(&|k, z| products(&|j| coefficient(0, j), z, k).map(|sum| -run(&ArrayOp::MatMul, &[z[0], sum])))
+        }
         // det′ = det·(ln|det|)′
         ArrayOp::Det => {
             let logarithm = array(&ArrayOp::LogDet, &[Value::Num(x[0])]).num().slope();

@@ -80,7 +80,10 @@ pub fn partial<const N: usize, T: Real>(f: impl Fn(&[Jet<T, N>]) -> Jet<T, N>, x
         return Err(Error::here(Kind::Length, message));
     }
     if order >= N {
-        return Err(Error::here(Kind::Length, format!("jets of {} have no derivative of the order {order}", count(N, "coefficient"))));
+        return Err(Error::here(
+            Kind::Length,
+            format!("jets of {} have no derivative of the order {order}", count(N, "coefficient")),
+        ));
     }
     let along = |direction: &[usize]| {
         let line: Vec<Jet<T, N>> = x.iter().zip(direction).map(|(&x, &v)| Jet::line(x, lit(v as f64))).collect();

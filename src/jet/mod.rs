@@ -11,7 +11,7 @@ mod recurrence;
 pub(crate) use drivers::interpolated;
 pub use drivers::{derivatives, partial, taylor, taylor_slice};
 
-use crate::op::{ArrayOp, EdgeMap, Op, Real, Shape, Value, derived_operators, lit, op_table, rule};
+use crate::op::{ArrayOp, CustomRule, EdgeMap, Op, Real, Shape, Value, derived_operators, lit, op_table, rule};
 use std::{any::Any, fmt, marker::PhantomData, ops};
 
 /// Where the coefficients of a series are kept. The type says how many there are at most.
@@ -201,6 +201,22 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
         Series::integrated(value, linear, slope)
     }
 
+    /// The series y with these first coefficients and y′ = `rule`(y, x′); `implicit` says whether the rule depends on y, and is asked
+    /// once for every coefficient.
+    #[track_caller]
+    pub(crate) fn solved(values: &[T], x: &[Self], rule: impl Fn(&[Self], &[Self]) -> Vec<Self>, implicit: bool) -> Vec<Self> {
+        let mut y: Vec<Self> = values.iter().map(|&y| Series::constant(y)).collect();
+        if x.iter().all(Series::is_constant) {
+            return y;
+        }
+        let t: Vec<Self> = x.iter().map(|x| x.slope().unwrap_or_else(|| Series::constant(zeros(x.value())))).collect();
+        for _ in 0..if implicit { S::limit() - 1 } else { 1 } {
+            let slopes = rule(&y, &t);
+            y = values.iter().zip(slopes).map(|(&y, slope)| Series::integrated(y, None, Some(slope))).collect();
+        }
+        y
+    }
+
     #[track_caller]
     fn chosen(mask: T::Mask, a: Self, b: Self) -> Self {
         Series::filled(a.len().max(b.len()), |z| {
@@ -211,6 +227,15 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
                 }
             }
         })
+    }
+}
+
+/// Zeros of the shape of a value.
+#[track_caller]
+fn zeros<T: Real>(like: T) -> T {
+    match like.shape_of() {
+        Shape::SCALAR => lit(0.0),
+        shape => T::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),
     }
 }
 
@@ -296,6 +321,11 @@ macro_rules! jet_arithmetic {
             #[track_caller]
             fn nested(op: &dyn Any, args: &[Self]) -> Self {
                 S::nested(op, args)
+            }
+            #[track_caller]
+            fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
+                let values: Vec<T> = x.iter().map(Series::value).collect();
+                Series::solved(&T::ruled(rule, &values), x, |_, t| rule.jvp(x, t), false)
             }
             #[track_caller]
             fn array_transpose(self) -> Self {

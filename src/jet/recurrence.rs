@@ -24,9 +24,7 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             })
         })
     };
-    let with_second = |len: usize, fill: &dyn Fn(&[T], &[T], &mut [T])| {
-        x[1].with(|y| filled(len, &|x, z| fill(x, y, z)))
-    };
+    let with_second = |len: usize, fill: &dyn Fn(&[T], &[T], &mut [T])| x[1].with(|y| filled(len, &|x, z| fill(x, y, z)));
     let lengths = |k: usize| x[k].len();
     Some(match op {
         Op::Neg => filled(lengths(0), &|x, z| each(z, |k| if x[k].is_absent() { x[k] } else { -x[k] })),
@@ -100,6 +98,11 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
         Op::Cos => filled(n, &|x, z| pair(x, z, -x[0].sin(), true)),
         Op::Sinh => filled(n, &|x, z| pair(x, z, x[0].cosh(), false)),
         Op::Cosh => filled(n, &|x, z| pair(x, z, x[0].sinh(), false)),
+        // A sign is a constant; the op table's edge asks for the operation itself.
+        Op::Copysign => {
+            let sign = x[0].value().signum() * lit::<T>(1.0).copysign(x[1].value());
+            filled(lengths(0), &|x, z| each(z, |k| scaled(x[k], sign)))
+        }
         Op::Hypot => with_second(n, &hypot),
         Op::Lgamma => composed(x[0], z0, &|x, k| if k == 1 { x.digamma() } else { x.polygamma(k as i32 - 1) }),
         Op::Digamma => composed(x[0], z0, &|x, k| x.polygamma(k as i32)),

@@ -1,7 +1,7 @@
 //! The arithmetic that users write over.
 
 use super::{
-    ArrayOp, Shape, Value,
+    ArrayOp, CustomRule, Shape, Value,
     plain::Plain,
     table::{op_table, value},
 };
@@ -104,6 +104,12 @@ macro_rules! define_real {
             fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
                 let _ = (op, args);
                 unreachable!("a function of single numbers has no bodies")
+            }
+            /// A function with a derivative of its own.
+            #[doc(hidden)]
+            #[track_caller]
+            fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
+                rule.value(x)
             }
             /// The number, where it is known while the function runs and depends on nothing.
             #[doc(hidden)]

@@ -254,7 +254,6 @@ impl ArrayOp {
     }
 }
 
-
 /// For each number the product of all others along an axis, without a division: those before it times those after it, each a
 /// recurrence of factors that stand one place off and a 1 to start with.
 #[track_caller]
