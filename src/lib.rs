@@ -8,11 +8,13 @@
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
+//! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
-//! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
+//! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
 //! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
 //! | the operations, and how they differentiate | [`Op`], [`ArrayOp`], [`EdgeMap`] |
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
@@ -58,8 +60,12 @@ pub use simplify::{Licence, Rewrite, Simplify};
 mod documentation {
     #[doc = include_str!("../docs/arrays.md")]
     mod arrays {}
+    #[doc = include_str!("../docs/custom-rules.md")]
+    mod custom_rules {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/higher-order.md")]
+    mod higher_order {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]

@@ -7,6 +7,7 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod higher;
 mod linalg;
 mod networks;
 mod rows;
@@ -22,4 +23,5 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    higher::run(&mut bench);
 }

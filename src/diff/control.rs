@@ -1,7 +1,7 @@
 //! Derivatives of operations with bodies, which are such operations again: forward mode carries tangents beside the values;
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
-use super::rules::{Ruled, zeros};
+use super::rules::Ruled;
 use super::{
     linear::refused,
     taylor::{Coefficients, coefficients},
@@ -167,9 +167,7 @@ impl Group {
         }
         let (types, width) = (types_in(self.control.body()), self.control.body().width());
         let first = self.own(values);
-        let coefficient = |t: &Vec<Option<S>>| -> Vec<S> {
-            t[first..].iter().zip(&types).map(|(t, &(shape, _))| t.unwrap_or_else(|| zeros(shape))).collect()
-        };
+        let coefficient = |t: &Vec<Option<S>>| -> Vec<S> { t[first..].iter().map(|t| t.unwrap_or(lit(0.0))).collect() };
         let tangents: Vec<Vec<S>> = series.iter().map(coefficient).collect();
         let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self.at);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// Zeros of a shape.
-pub(super) fn zeros<S: Real>(shape: Shape) -> S {
+fn zeros<S: Real>(shape: Shape) -> S {
     match shape {
         Shape::SCALAR => lit(0.0),
         _ => S::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),

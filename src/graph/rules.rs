@@ -128,12 +128,15 @@ pub fn stop_gradient<X: Values>(x: X) -> X {
     x.with(&mut parts.into_iter())
 }
 
+type Jvp<'a> = dyn FnOnce(&[Expr], &[Expr]) -> Vec<Expr> + 'a;
+type Vjp<'a> = dyn FnOnce(&[Expr], &[Expr], &[Expr]) -> Vec<Expr> + 'a;
+
 /// A rule to be traced.
 enum Kind<'a> {
     /// Of inputs and tangents.
-    Jvp(Box<dyn FnOnce(&[Expr], &[Expr]) -> Vec<Expr> + 'a>),
+    Jvp(Box<Jvp<'a>>),
     /// Of inputs, results and cotangents.
-    Vjp(Box<dyn FnOnce(&[Expr], &[Expr], &[Expr]) -> Vec<Expr> + 'a>),
+    Vjp(Box<Vjp<'a>>),
 }
 
 /// One handle for each type: those given for numbers, in order, and 0 in the place of others.

@@ -171,10 +171,10 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
         let at = |series: Option<Self>, k: usize| series.map_or(lit(0.0), |x| x.coefficient(k));
         Series::filled(len, |z| {
             z[0] = value;
-            for k in 1..z.len() {
+            for (k, z) in z.iter_mut().enumerate().skip(1) {
                 let (linear, slope) = (at(linear, k), at(slope, k - 1));
                 let own = if slope.is_absent() || k == 1 { slope } else { slope / lit(k as f64) };
-                z[k] = plus(linear, own);
+                *z = plus(linear, own);
             }
         })
     }
@@ -220,10 +220,10 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
     #[track_caller]
     fn chosen(mask: T::Mask, a: Self, b: Self) -> Self {
         Series::filled(a.len().max(b.len()), |z| {
-            for k in 0..z.len() {
+            for (k, z) in z.iter_mut().enumerate() {
                 let (a, b) = (a.coefficient(k), b.coefficient(k));
                 if k == 0 || !(a.is_absent() && b.is_absent()) {
-                    z[k] = T::select(mask, a, b);
+                    *z = T::select(mask, a, b);
                 }
             }
         })
