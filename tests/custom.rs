@@ -85,6 +85,33 @@ fn a_rule_holds_in_every_arithmetic() -> Result {
     Ok(())
 }
 
+/// Every mode agrees on a function with a rule that is right, finite differences included.
+#[test]
+fn a_right_rule_passes_every_check() -> Result {
+    struct Right;
+    impl CustomRule for Right {
+        fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
+            vec![x[0] * x[1].sin(), x[0].exp()]
+        }
+        fn jvp<T: Real>(&self, x: &[T], t: &[T]) -> Vec<T> {
+            vec![t[0] * x[1].sin() + t[1] * x[0] * x[1].cos(), t[0] * x[0].exp()]
+        }
+    }
+    struct Body;
+    impl check::Body for Body {
+        fn call<T: Real>(&self, x: &[T]) -> Vec<T> {
+            let y = custom_rule(&Right, &[x[0] * x[1], x[1]]);
+            let z = custom_rule(&Right, &[y[0], y[1] * lit(0.3)]);
+            vec![z[0] + x[0], z[1] * y[0]]
+        }
+    }
+    assert!(check::gradients(&Body, &[0.7, 0.4])?.telling() > 100);
+    let f = Function::trace(("x", 2), |x| check::Body::call(&Body, &x))?;
+    assert!(check::gradients(&f, &[0.7, 0.4])?.telling() > 100);
+    assert!(check::rules(&f, &[Array::scalar(0.7), Array::scalar(0.4)])?.telling() > 20);
+    Ok(())
+}
+
 #[test]
 fn rules_of_arrays_in_both_directions() -> Result {
     // the same function with a jvp, with a vjp, and with none

@@ -387,7 +387,7 @@ impl Function {
     #[track_caller]
     pub(crate) fn check_scalar(&self, what: &str) -> Result<()> {
         if self.has_arrays() {
-            let message = format!("{what} takes functions of single numbers, and this one has arrays");
+            let message = format!("{what} takes functions of single numbers, and this one has arrays, loops or opaque calls");
             return Err(Error::here(ErrorKind::Unsupported, message));
         }
         Ok(())

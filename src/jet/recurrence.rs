@@ -107,6 +107,11 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             let sign = x[0].value().signum() * lit::<T>(1.0).copysign(x[1].value());
             filled(lengths(0), &|x, z| each(z, |k| scaled(x[k], sign)))
         }
+        // x − q·y for a whole number q
+        Op::Rem => {
+            let q = ((x[0].value() - z0) / x[1].value()).round();
+            replaced(x[0] - x[1] * Series::constant(q), z0)
+        }
         Op::Hypot => with_second(n, &hypot),
         Op::Lgamma => composed(x[0], z0, &|x, k| if k == 1 { x.digamma() } else { x.polygamma(k as i32 - 1) }),
         Op::Digamma => composed(x[0], z0, &|x, k| x.polygamma(k as i32)),
