@@ -7,6 +7,7 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod higher;
 mod linalg;
 mod networks;
 mod rows;
@@ -24,4 +25,5 @@ fn main() {
     sizes::run(&mut bench);
     linalg::run(&mut bench);
     sparse::run(&mut bench);
+    higher::run(&mut bench);
 }
