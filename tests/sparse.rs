@@ -8,7 +8,7 @@ use common::{Random, Recipe, Rng, cases};
 use helpers::{noise, traced};
 use proptest::prelude::*;
 use wengert::sparse::{Compress, Method, Order, SparseDerivative, Sparsity, Symmetric};
-use wengert::{Array, Axis, Expr, Function, Shape, Width, cond, scan, while_loop};
+use wengert::{Array, Axis, Expr, Function, Real, Shape, Width, cond, scan, while_loop};
 
 const ORDERS: [Order; 5] = [Order::Auto, Order::Natural, Order::LargestFirst, Order::SmallestLast, Order::IncidenceDegree];
 
@@ -298,6 +298,41 @@ fn lengths_go_into_bodies() {
     let open = traced("x[n]", |x| x * x);
     assert!(open.with_lengths([("m", 2)]).unwrap_err().is_name());
     assert!(open.with_lengths([("n", 2), ("n", 3)]).unwrap_err().is_shape());
+}
+
+#[test]
+fn derivatives_of_ones_own() {
+    struct Pair;
+    impl wengert::CustomRule for Pair {
+        fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
+            vec![x[0] * x[0] + x[1].floor(), x[1].sin()]
+        }
+        // The floor's derivative as if it were its operand; what is differentiated by is the rule's matter.
+        fn jvp<T: Real>(&self, x: &[T], t: &[T]) -> Vec<T> {
+            vec![x[0] * t[0] * wengert::lit(2.0) + t[1], x[1].cos() * t[1]]
+        }
+    }
+    let f = traced(("x", 3), |x| {
+        let y = wengert::custom_rule(&Pair, &[x[0] * x[2], x[1]]);
+        vec![y[0] * x[1], y[1]]
+    });
+    let x = [0.5, -1.25, 2.0];
+    let want = f.jacobian().unwrap().eval(&x).unwrap();
+    for compress in [Compress::Auto, Compress::Columns, Compress::Rows, Compress::Both] {
+        let j = Method::new().compress(compress).jacobian(&f).unwrap();
+        assert_eq!(j.sparsity(), &Sparsity::new(2, 3, [(0, 0), (0, 1), (0, 2), (1, 1)]).unwrap());
+        close("a rule", &dense(&j, &[&x]), &want, 1e-13);
+    }
+    let sum = traced(("x", 3), |x| Ok(f.eval(&x)?[0] + f.eval(&x)?[1]));
+    let h = sum.sparse_hessian().unwrap();
+    close("its Hessian", &dense(&h, &[&x]), &sum.hessian().unwrap().eval(&x).unwrap(), 1e-12);
+    // Of arrays, in both modes, and computed again.
+    let twice = |x: Expr| wengert::custom_vjp(x, |x| x.slice(0, 0..2) * 1.0, |x, _, c: Expr| (x.slice(0, 0..2) * c).pad(0, 0, 1));
+    let f = traced("x[3]", |x| twice(x) + wengert::remat(x, |x: Expr| x.slice(0, 1..3).sin()));
+    let want = f.jacobian_in(wengert::Mode::Reverse).unwrap().eval_arrays(&[Array::vector(x.to_vec())]).unwrap().remove(0);
+    let j = Method::new().compress(Compress::Rows).jacobian(&f).unwrap();
+    assert_eq!(j.sparsity(), &Sparsity::new(2, 3, [(0, 0), (0, 1), (1, 1), (1, 2)]).unwrap());
+    close("arrays", &dense(&j, &[&x]), want.data(), 1e-13);
 }
 
 fn of_pattern(f: impl Fn(&[Expr]) -> Expr, n: usize) -> Function {
