@@ -44,7 +44,7 @@ fn few_by_few(rng: &mut Rng, n: usize, m: usize) -> Function {
             let pick = |next: &mut dyn FnMut() -> usize| {
                 let k = next();
                 // Mostly inputs, sometimes what is there already.
-                if k % 5 == 0 { pool[k / 5 % pool.len()] } else { x[k / 5 % x.len()] }
+                if k.is_multiple_of(5) { pool[k / 5 % pool.len()] } else { x[k / 5 % x.len()] }
             };
             let (a, b, c) = (pick(&mut next), pick(&mut next), pick(&mut next));
             let y = match next() % 6 {
@@ -369,11 +369,7 @@ fn published_counts_of_colours() {
         });
         for order in ORDERS {
             let j = Method::new().compress(Compress::Columns).order(order).jacobian(&banded).unwrap();
-            assert!(if matches!(order, Order::Auto | Order::Natural) {
-                j.sweeps().0 == 2 * k + 1
-            } else {
-                j.sweeps().0 >= 2 * k + 1
-            });
+            assert!(if matches!(order, Order::Auto | Order::Natural) { j.sweeps().0 == 2 * k + 1 } else { j.sweeps().0 > 2 * k });
         }
     }
 }
@@ -388,12 +384,12 @@ fn colours_of_a_grid() {
         let mut sum = x[0] * 0.0;
         for i in 0..side {
             for j in 0..side {
-                sum = sum + at(i, j).powi(4);
+                sum += at(i, j).powi(4);
                 if i + 1 < side {
-                    sum = sum + at(i, j) * at(i + 1, j).sin();
+                    sum += at(i, j) * at(i + 1, j).sin();
                 }
                 if j + 1 < side {
-                    sum = sum + at(i, j) * at(i, j + 1).sin();
+                    sum += at(i, j) * at(i, j + 1).sin();
                 }
             }
         }
