@@ -20,6 +20,7 @@ mod run;
 mod small;
 mod stages;
 mod update;
+mod views;
 
 pub use update::CompiledUpdate;
 
