@@ -6,6 +6,7 @@
 mod contract;
 mod interpret;
 mod open;
+mod pack;
 mod program;
 mod rows;
 mod scalar;
