@@ -7,6 +7,7 @@ mod contract;
 mod inline;
 mod interpret;
 mod open;
+mod pack;
 mod program;
 mod rows;
 mod scalar;

@@ -21,6 +21,7 @@ mod run;
 mod small;
 mod stages;
 mod update;
+mod views;
 
 pub use remat::RematCost;
 pub use update::CompiledUpdate;
