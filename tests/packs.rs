@@ -11,7 +11,10 @@ fn layers<S: wengert::Real>(x: &[S], layers: &[(usize, usize)]) -> Vec<S> {
     let mut now = x.to_vec();
     for &(units, function) in layers {
         let unit = |k: usize| {
-            let sum = now.iter().enumerate().fold(wengert::lit(0.1), |sum: S, (j, &v)| sum + v * wengert::lit(((j + 2 * k) as f64).sin()));
+            let sum = now
+                .iter()
+                .enumerate()
+                .fold(wengert::lit(0.1), |sum: S, (j, &v)| sum + v * wengert::lit(((j + 2 * k) as f64).sin()));
             match function {
                 0 => sum.tanh(),
                 1 => sum.sin() * sum.cos(),
@@ -37,7 +40,7 @@ fn agree<T: Scalar>(f: &Function, x: &[T], want: &[T], close: f64) {
 }
 
 proptest! {
-    #![proptest_config(common::cases(10))]
+    #![proptest_config(cases(10))]
 
     /// Any number of equal functions on any number of levels, in both widths, with their derivatives.
     #[test]
