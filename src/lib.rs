@@ -8,6 +8,7 @@
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
@@ -37,7 +38,9 @@ pub mod nn;
 mod op;
 pub mod optim;
 mod schedule;
+mod sets;
 mod simplify;
+pub mod sparse;
 mod vmap;
 
 pub use diagnose::{Cost, GradientCost, NonFinite};
@@ -70,6 +73,8 @@ mod documentation {
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[doc = include_str!("../docs/sparse.md")]
+    mod sparse {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }

@@ -12,6 +12,7 @@ mod linalg;
 mod networks;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 fn main() {
@@ -23,5 +24,6 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
     higher::run(&mut bench);
 }

@@ -344,9 +344,8 @@ struct Backward {
     inputs: Vec<bool>,
     /// Which outputs of the body, followed by values that it was given to carry, have an adjoint at every step.
     each: Vec<Port>,
-    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to its results and the adjoints.
+    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to the adjoints.
     vjp: Function,
-    outputs: usize,
 }
 
 impl Backward {
@@ -373,8 +372,9 @@ impl Backward {
         })?;
         let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
         wanted.extend(each.iter().map(|_| true));
-        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?;
-        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp, outputs: extended.output_len() })
+        // Without the values themselves, which would read what is not kept.
+        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?.with_outputs(extended.output_len()..);
+        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp })
     }
 
     fn active(&self, a: usize, b: usize) -> usize {
@@ -402,7 +402,7 @@ impl Backward {
                 let mut given = read.iter().chain(rest).copied();
                 let primal = used.iter().map(|used| if *used { given.next().expect("one for each") } else { lit(0.0) });
                 let args: Vec<Expr> = primal.chain(state[..carried].iter().copied()).chain(cotangents.iter().copied()).collect();
-                let adjoints = self.vjp.eval(&args).expect("as many as the body takes").split_off(self.outputs);
+                let adjoints = self.vjp.eval(&args).expect("as many as the body takes");
                 let (of_state, adjoints) = adjoints.split_at(carried);
                 let (of_read, of_shared) = adjoints.split_at(self.active(nc, shared));
                 let sums = state[carried..].iter().zip(of_shared).map(|(&sum, &more)| sum + more);
@@ -410,7 +410,7 @@ impl Backward {
             })
         };
         // What the adjoint does not need is not kept: it is 0 in the place of a value of any shape that nobody reads.
-        let live = self.vjp.graph().reachable(self.vjp.outputs()[self.outputs..].iter().flat_map(|y| y.nodes().iter().copied()));
+        let live = self.vjp.graph().reachable(self.vjp.output_nodes());
         let used: Vec<bool> = live[..n].to_vec();
         let body = make(&used)?;
         let xs = used[..shared].iter().filter(|u| **u).count() + cotangents.len();
