@@ -1,6 +1,6 @@
 //! Functions whose open axes are given their lengths.
 
-use super::control::{Control, Nested};
+use super::control::{Control, Derivative, Nested};
 use super::function::Function;
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder};
@@ -102,5 +102,14 @@ fn bodies(control: &Control, given: &[(&str, usize)]) -> Control {
             Control::While { condition: fixed(condition, given), body: fixed(body, given), carries: *carries }
         }
         Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [fixed(a, given), fixed(b, given)] },
+        Control::Rule { body, rule } => {
+            let rule = match rule {
+                Derivative::Jvp(f) => Derivative::Jvp(fixed(f, given)),
+                Derivative::Vjp(f) => Derivative::Vjp(fixed(f, given)),
+            };
+            Control::Rule { body: fixed(body, given), rule }
+        }
+        Control::Remat { body } => Control::Remat { body: fixed(body, given) },
+        Control::Opaque { call, body } => Control::Opaque { call: *call, body: fixed(body, given) },
     }
 }

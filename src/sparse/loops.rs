@@ -5,7 +5,7 @@ use super::flow::{self, Flow, Walk, count, everywhere, lengths};
 use super::known::Known;
 use crate::error::Result;
 use crate::eval::Array;
-use crate::graph::{Control, Function, Nested, NodeId, Port, types_in, types_out};
+use crate::graph::{Control, Derivative, Function, Nested, NodeId, Port, types_in, types_out};
 use crate::op::{Axis, DType};
 use crate::sets::{Set, Sets, union, union_all};
 use rustc_hash::FxHashMap;
@@ -48,6 +48,34 @@ pub(super) fn flow(walk: &mut Walk, id: NodeId, nested: Nested) -> Result<Flow> 
 
 fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
     match control {
+        Control::Remat { body } => {
+            let last = flow::flow(body, &known_in(body, &operands)?, operands)?;
+            Ok(Results { last, ..Results::default() })
+        }
+        // What the rule says of tangents.
+        Control::Rule { body, rule: Derivative::Jvp(tangents) } => {
+            let numbers = operands.iter().zip(types_in(body)).filter(|(_, (_, dtype))| *dtype == DType::Float);
+            let moved: Vec<Flow> = numbers.map(|(flow, _)| Flow { sets: flow.sets.clone(), known: None }).collect();
+            let at = operands.into_iter().map(|flow| Flow { sets: Sets::new(), ..flow });
+            // The results, which a rule may be written with, are numbers to it like the operands.
+            let results = types_out(body).into_iter().map(|_| Flow::default());
+            let inputs: Vec<Flow> = at.chain(results).chain(moved).collect();
+            let mut found = flow::flow(tangents, &known_in(tangents, &inputs)?, inputs)?.into_iter();
+            let result = |(_, dtype)| match dtype {
+                DType::Float => found.next().expect("a tangent for every result that is a number"),
+                DType::Index | DType::Mask => Flow::default(),
+            };
+            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
+        }
+        // Nobody sees what depends on what.
+        Control::Rule { body, rule: Derivative::Vjp(_) } | Control::Opaque { body, .. } => {
+            let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
+            let result = |(shape, dtype)| {
+                let sets = everywhere(all.clone().filter(|_| dtype == DType::Float), count(shape));
+                Flow { sets, known: None }
+            };
+            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
+        }
         Control::Choice { bodies } => {
             let known = operands[0].known.as_ref().map(|number| number.data()[0]);
             let inputs = &operands[1..];
