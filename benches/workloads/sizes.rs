@@ -29,6 +29,7 @@ fn first_results(bench: &mut Bench) {
         ("w10.first.1k", 1_000, 31, 20.0),
         ("w10.first.10k", 10_000, 7, 200.0),
         ("w10.first.100k", 100_000, 5, 2000.0),
+        ("w10.first.1m", 1_000_000, 3, 15_000.0),
     ] {
         for tier in [Tier::Auto, Tier::Fast, Tier::Best] {
             let (label, target) = match tier {
