@@ -5,12 +5,17 @@
 
 mod arrays;
 mod bits;
+mod build;
+mod cache;
+mod code;
 mod compiled;
 mod emit;
+mod flush;
 mod lower;
 mod native;
 mod rows;
 mod segment;
+mod target;
 
 pub use arrays::{CompiledArrays, CompiledUpdate};
 pub use compiled::{Compiled, Report};

@@ -305,7 +305,7 @@ impl<'f> Analysis<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        let native = Native::shared(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {

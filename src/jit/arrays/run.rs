@@ -93,7 +93,7 @@ impl ArrayCode {
 
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
-            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Loop(looped) => Some(&*looped.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -306,7 +306,7 @@ impl ArrayCode {
             unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
         pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
         let mut index = [0usize; MAX_RANK];
-        native::with_scratch(looped.native.scratch, |scratch| {
+        native::with_scratch(looped.native.needs.scratch, |scratch| {
             loop {
                 // Native code moves them on.
                 moved.copy_from_slice(pointers);

@@ -11,7 +11,7 @@ use crate::jit::native::Native;
 use crate::op::{ArrayOp, Shape};
 use crate::schedule::Options;
 use rustc_hash::FxHashMap;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
 /// shape broadcast.
@@ -43,7 +43,7 @@ pub(super) struct Loop {
     /// The last step that reads an input, and the step that makes an output.
     pub(super) last_read: Vec<u32>,
     pub(super) made: Vec<u32>,
-    pub(super) native: Native,
+    pub(super) native: Arc<Native>,
 }
 
 pub(super) enum LoopInput {

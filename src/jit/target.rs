@@ -1,0 +1,60 @@
+//! The processor that code is made for.
+
+use crate::error::{Error, Kind as ErrorKind};
+use crate::schedule::Tier;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use std::sync::OnceLock;
+
+/// Why there is no code.
+pub(super) enum Failure {
+    /// Cranelift has none for this processor.
+    Unsupported(String),
+    Error(Error),
+}
+
+/// A result, or why there is none.
+pub(super) type Made<T> = Result<T, Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        match failure {
+            Failure::Unsupported(reason) => failed(reason),
+            Failure::Error(error) => error,
+        }
+    }
+}
+
+/// The instruction set of this processor, with the settings of a tier.
+pub(super) fn isa(tier: Tier) -> Made<OwnedTargetIsa> {
+    static BEST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
+    static FAST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
+    let (cell, allocator) = if tier == Tier::Fast { (&FAST, "single_pass") } else { (&BEST, "backtracking") };
+    let make = || {
+        let verify = if cfg!(debug_assertions) { "true" } else { "false" };
+        let mut flags = settings::builder();
+        for (name, value) in [
+            ("opt_level", "none"),
+            ("regalloc_algorithm", allocator),
+            ("enable_verifier", verify),
+            ("is_pic", "false"),
+            ("unwind_info", "false"),
+            ("enable_probestack", "false"),
+        ] {
+            flags.set(name, value).map_err(|e| e.to_string())?;
+        }
+        let isa = cranelift_native::builder().map_err(str::to_owned)?;
+        isa.finish(settings::Flags::new(flags)).map_err(|e| e.to_string())
+    };
+    cell.get_or_init(make).clone().map_err(Failure::Unsupported)
+}
+
+pub(super) fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Native, format!("native code could not be made: {reason}"))
+}
