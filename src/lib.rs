@@ -45,7 +45,7 @@ pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report};
+pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report, Tiered};
 pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};

@@ -137,7 +137,8 @@ impl<'p> Job<'p> {
     }
 }
 
-fn processors() -> usize {
+/// How many threads this machine runs at once.
+pub(super) fn processors() -> usize {
     // Asking takes as long as compiling a small function.
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))

@@ -18,9 +18,9 @@ pub struct Compiled {
     run: FlatFn,
     inputs: Room,
     outputs: Room,
-    native: Arc<Native>,
-    width: Width,
-    layout: Arc<Layout>,
+    pub(super) native: Arc<Native>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
 }
 
 /// How many numbers of which width: one word, so that a call checks both in one comparison.

@@ -14,9 +14,12 @@ mod flush;
 mod lower;
 mod native;
 mod rows;
+mod saved;
 mod segment;
 mod target;
+mod tiered;
 
 pub use arrays::{CompiledArrays, CompiledUpdate};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;
+pub use tiered::Tiered;

@@ -61,6 +61,8 @@ pub(super) struct Needs {
 pub(super) struct Stats {
     pub(super) tier: Tier,
     pub(super) operations: usize,
+    /// The program's.
+    pub(super) fingerprint: u64,
     pub(super) code_bytes: usize,
     pub(super) threads: usize,
     pub(super) time: Duration,
@@ -74,12 +76,16 @@ unsafe impl Sync for Native {}
 impl Native {
     /// Native code of a program, from those that were made before if its options say so.
     pub(super) fn shared(program: &Program, rows: Option<&RowCall>) -> Result<Arc<Native>> {
-        let make = || Native::new(program, rows, &AtomicBool::new(false));
+        Native::shared_unless(program, rows, &AtomicBool::new(false))
+    }
+
+    /// As [`Native::shared`]; an error soon after `stop` is set.
+    pub(super) fn shared_unless(program: &Program, rows: Option<&RowCall>, stop: &AtomicBool) -> Result<Arc<Native>> {
+        let make = || Native::new(program, rows, stop);
         if program.options.cached { cache::find_or(program, rows, make) } else { Ok(Arc::new(make()?)) }
     }
 
-    /// Makes native code; an error soon after `stop` is set.
-    pub(super) fn new(program: &Program, rows: Option<&RowCall>, stop: &AtomicBool) -> Result<Native> {
+    fn new(program: &Program, rows: Option<&RowCall>, stop: &AtomicBool) -> Result<Native> {
         program.check_supported()?;
         if program.options.flush_subnormals && !Flushing::SUPPORTED {
             return Err(failed("`flush_subnormals` is there on x86-64 only"));
@@ -114,7 +120,8 @@ impl Native {
         };
         check_bytes("the scratch memory", needs.scratch, 8)?;
         let (code, threads) = Job::new(program, &plan, rows).compile(&*isa(tier)?, stop)?;
-        let stats = Stats { tier, operations, code_bytes: code.bytes.len(), threads, time: Duration::ZERO };
+        let (fingerprint, code_bytes) = (program.fingerprint(), code.bytes.len());
+        let stats = Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO };
         let mut native = Native::of_code(code, needs, stats)?;
         native.stats.time = start.elapsed();
         Ok(native)
@@ -128,8 +135,8 @@ impl Native {
     }
 
     fn interpreted(program: &Program, rows: Option<&RowCall>, reason: String) -> Native {
-        let stats =
-            Stats { tier: program.options.tier, operations: program.len(), code_bytes: 0, threads: 0, time: Duration::ZERO };
+        let (tier, operations, fingerprint) = (program.options.tier, program.len(), program.fingerprint());
+        let stats = Stats { tier, operations, fingerprint, code_bytes: 0, threads: 0, time: Duration::ZERO };
         let body = Body::Interpreted(Box::new(Interpreted { program: program.clone(), rows: rows.cloned(), reason }));
         Native { body, functions: vec![], needs: Needs::default(), stats }
     }

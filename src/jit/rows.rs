@@ -11,10 +11,10 @@ use std::sync::Arc;
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
 #[derive(Clone)]
 pub struct CompiledRows {
-    native: Arc<Native>,
-    call: Arc<RowCall>,
-    width: Width,
-    layout: Arc<Layout>,
+    pub(super) native: Arc<Native>,
+    pub(super) call: Arc<RowCall>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
 }
 
 impl RowMap {

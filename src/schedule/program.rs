@@ -6,6 +6,8 @@ use super::open::opened;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
@@ -159,6 +161,14 @@ impl Program {
             plain: varying.is_empty(),
             refused: f.check_scalar("the lowered form").err(),
         }
+    }
+
+    /// A number that tells programs apart, as a rule.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        self.steps.hash(&mut hasher);
+        self.outputs.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The number of operations.

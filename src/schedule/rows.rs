@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::interpret::Registers;
-use super::program::{Program, Step, list};
+use super::program::{Layout, Program, Step, list};
 use super::scalar::Scalar;
 use super::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
@@ -144,26 +144,26 @@ pub(crate) struct RowCall {
 impl RowCall {
     /// `fuse` says whether products may be added with one rounding.
     pub(crate) fn new(program: &Program, shape: &RowShape, fuse: bool) -> Self {
-        let places = |groups: &[(String, usize)]| {
-            let groups = groups.iter().enumerate();
-            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
-        };
+        let bare = RowCall::bare(shape.clone(), &program.layout);
         let mut uses = vec![0u32; program.steps.len()];
         program.steps.iter().flat_map(|step| step.operands()).chain(&*program.outputs).for_each(|&step| uses[step as usize] += 1);
-        let places_out = places(&program.layout.outputs);
         let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
             let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
             let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
             (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
         };
-        RowCall {
-            shape: shape.clone(),
-            slots: places(&program.layout.inputs),
-            products: places_out.iter().zip(&*program.outputs).map(product).collect(),
-            places: places_out,
-            inputs: program.layout.inputs.clone(),
-            outputs: program.layout.outputs.clone(),
-        }
+        RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
+    }
+
+    /// The call of code that is there: which products it adds with one rounding need not be known any more.
+    pub(crate) fn bare(shape: RowShape, layout: &Layout) -> Self {
+        let places = |groups: &[(String, usize)]| {
+            let groups = groups.iter().enumerate();
+            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
+        };
+        let (slots, places) = (places(&layout.inputs), places(&layout.outputs));
+        let (inputs, outputs) = (layout.inputs.clone(), layout.outputs.clone());
+        RowCall { shape, slots, products: vec![None; places.len()], places, inputs, outputs }
     }
 
     /// Whether an output group is a sum or a mean.

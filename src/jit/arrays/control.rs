@@ -4,6 +4,7 @@
 use super::actions::{Action, Place, Space};
 use super::plan::{Plan, Planner};
 use super::run::{ArrayCode, Call};
+use super::saved::Supply;
 use super::stages::owner;
 use crate::error::Result;
 use crate::graph::{Control, Function, NodeId, Port, stacked};
@@ -19,8 +20,13 @@ pub(super) struct ControlStage {
 }
 
 impl ControlStage {
-    pub(super) fn new(control: &'static Control, members: Vec<(Port, NodeId)>, options: Options) -> Result<Self> {
-        let bodies = control.bodies().into_iter().map(|body| ArrayCode::new(body, options)).collect::<Result<_>>()?;
+    pub(super) fn new(
+        control: &'static Control,
+        members: Vec<(Port, NodeId)>,
+        options: Options,
+        supply: &Supply,
+    ) -> Result<Self> {
+        let bodies = control.bodies().into_iter().map(|body| ArrayCode::new(body, options, supply)).collect::<Result<_>>()?;
         Ok(ControlStage { control, members, bodies })
     }
 

@@ -17,6 +17,7 @@ mod outputs;
 mod plan;
 mod product;
 mod run;
+mod saved;
 mod small;
 mod stages;
 mod update;
@@ -70,7 +71,7 @@ impl Function {
     /// # Errors
     /// As [`Function::compile_arrays`].
     pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options)?) })
+        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options, &saved::Supply::Compile)?) })
     }
 }
 

@@ -4,6 +4,7 @@ use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
+use super::saved::Supply;
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
@@ -68,13 +69,13 @@ impl Ready {
 }
 
 impl ArrayCode {
-    pub(super) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
+    pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
-    fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
+    pub(super) fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
         ArrayCode { stages, updates, first: OnceLock::new(), others: Mutex::default(), time: Duration::ZERO }
     }
 

@@ -3,6 +3,7 @@
 use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
+use super::saved::Supply;
 use super::small::unrolled;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
@@ -151,6 +152,7 @@ impl fmt::Display for Stages {
 /// The stages of a function, in order.
 pub(super) struct Stages {
     pub(super) f: Function,
+    pub(super) options: Options,
     pub(super) stages: Vec<Stage>,
     /// How many of them, the first ones, depend on no input: they run once.
     pub(super) once: usize,
@@ -162,7 +164,7 @@ pub(super) struct Stages {
 pub(super) const MAX_RANK: usize = 16;
 
 impl Stages {
-    pub(super) fn new(f: Function, options: Options) -> Result<Stages> {
+    pub(super) fn new(f: Function, options: Options, supply: &Supply) -> Result<Stages> {
         let graph = f.graph();
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
@@ -171,8 +173,9 @@ impl Stages {
         if options.unroll
             && let Some(numbers) = unrolled(&f)?
         {
-            let whole = Some(numbers.lower_with(options).with_kernels().compile()?);
-            return Ok(Stages { f, stages: vec![], once: 0, whole });
+            let program = numbers.lower_with(options).with_kernels();
+            let whole = Some(Compiled::new(supply.native(&program, None)?, program.width, program.layout.clone()));
+            return Ok(Stages { f, options, stages: vec![], once: 0, whole });
         }
         let analysis = Analysis::new(&f);
         // What depends on no input comes first.
@@ -208,14 +211,14 @@ impl Stages {
             match (shape, node) {
                 (Some(shape), _) => {
                     for members in analysis.split(shape, &groups[&(level, shape)]) {
-                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options)?)));
+                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options, supply)?)));
                     }
                 }
                 (None, Some(id)) => stages.push(match graph.node(id).kind() {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                        Stage::Control(ControlStage::new(op.control, members, options, supply)?)
                     }
                     _ => Stage::Library(id),
                 }),
@@ -225,7 +228,20 @@ impl Stages {
                 once = stages.len();
             }
         }
-        Ok(Stages { f, stages, once, whole: None })
+        Ok(Stages { f, options, stages, once, whole: None })
+    }
+
+    /// All native code, in the order in which it is made.
+    pub(super) fn natives(&self) -> Vec<&Native> {
+        let mut natives: Vec<&Native> = self.whole.iter().map(|whole| &*whole.native).collect();
+        for stage in &self.stages {
+            match stage {
+                Stage::Loop(looped) => natives.push(&looped.native),
+                Stage::Library(_) => {}
+                Stage::Control(control) => control.bodies.iter().for_each(|body| natives.append(&mut body.stages().natives())),
+            }
+        }
+        natives
     }
 }
 
