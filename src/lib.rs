@@ -10,6 +10,7 @@
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
+//! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
@@ -55,6 +56,8 @@ pub use simplify::{Licence, Rewrite, Simplify};
 mod documentation {
     #[doc = include_str!("../docs/arrays.md")]
     mod arrays {}
+    #[doc = include_str!("../docs/compiling.md")]
+    mod compiling {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
     #[doc = include_str!("../docs/learning.md")]

@@ -318,7 +318,42 @@ fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnO
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_BYTES, check_bytes};
+    use super::*;
+    use crate::graph::Function;
+    use crate::jit::compiled::Compiled;
+    use crate::jit::target::plain_isa;
+    use crate::op::select;
+
+    /// Where the processor has no multiply-add and no rounding, the code calls ours.
+    #[test]
+    fn code_for_an_old_processor_gives_the_same_bits() {
+        let f = Function::trace(["a", "b", "c"], |[a, b, c]| {
+            let (fused, down) = (a * b + c, a.floor() + b.ceil() * c.trunc());
+            (fused.sin(), select(a.lt(b), fused, down), down.abs().min(c).sqrt().copysign(a))
+        });
+        let f = f.unwrap();
+        for program in [f.lower(), f.lower().with_kernels()] {
+            let plan = Plan::new(&program, false);
+            let made = Job::new(&program, &plan, None).compile(&*plain_isa(), &AtomicBool::new(false));
+            let (code, threads) = made.map_err(Error::from).unwrap();
+            assert!(code.calls.len() > 3);
+            let stats = Stats {
+                tier: Tier::Best,
+                operations: program.len(),
+                fingerprint: 0,
+                code_bytes: code.bytes.len(),
+                threads,
+                time: Duration::ZERO,
+            };
+            let native = Native::of_code(code, Needs::default(), stats).map_err(Error::from).unwrap();
+            let compiled = Compiled::new(Arc::new(native), program.width, program.layout.clone());
+            for x in [[0.3, -1.7, 2.5], [-0.0, 1e300, -1e300], [f64::NAN, 1.0, f64::INFINITY], [7.5, 0.1, -0.75]] {
+                // All NaNs are one.
+                let bits = |v: Vec<f64>| v.into_iter().map(|v| if v.is_nan() { 0 } else { v.to_bits() }).collect::<Vec<_>>();
+                assert_eq!(bits(compiled.call_vec(&x).unwrap()), bits(program.call_vec(&x).unwrap()));
+            }
+        }
+    }
 
     #[test]
     fn lengths_beyond_an_offset_are_refused() {

@@ -49,7 +49,7 @@ impl Function {
     /// let before: [f64; 3] = g.call([2.0, 1.0])?; // interpreted, or not any more
     /// let native = g.wait()?;
     /// assert!(g.is_native());
-    /// assert_eq!((before, g.call([2.0, 1.0])?), ([6.0, 2.0, 5.0], native.call([2.0, 1.0])?));
+    /// assert_eq!((before, native.call([2.0, 1.0])?), ([6.0, 2.0, 5.0], before));
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
