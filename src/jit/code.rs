@@ -34,7 +34,7 @@ impl Call {
 
 /// Code in memory that can be run, and cannot be changed.
 pub(super) struct Memory {
-    module: Option<JITModule>,
+    module: Option<Box<JITModule>>,
     address: *const u8,
     len: usize,
 }
@@ -63,7 +63,7 @@ impl Memory {
         let id = module.declare_function("code", Linkage::Local, &signature).map_err(failed)?;
         module.define_function_bytes(id, align, &code.bytes, &[]).map_err(failed)?;
         module.finalize_definitions().map_err(failed)?;
-        Ok(Memory { address: module.get_finalized_function(id), len: code.bytes.len(), module: Some(module) })
+        Ok(Memory { address: module.get_finalized_function(id), len: code.bytes.len(), module: Some(Box::new(module)) })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

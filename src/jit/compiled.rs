@@ -276,6 +276,9 @@ impl fmt::Display for Report {
             self.tier,
             self.compile_time.as_secs_f64() * 1e3,
         )?;
+        if self.threads > 1 {
+            write!(f, " by {} threads", self.threads)?;
+        }
         if let Some(reason) = &self.interpreted {
             write!(f, "; interpreted: {reason}")?;
         }

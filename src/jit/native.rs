@@ -9,6 +9,7 @@ use super::{cache, lower};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::schedule::sums::{halve, partials};
 use crate::schedule::{Program, RowCall, Scalar, Tier};
+use cranelift_codegen::isa::TargetIsa;
 use std::sync::{Arc, atomic::AtomicBool};
 use std::{cell::RefCell, thread::LocalKey, time::Duration, time::Instant};
 
@@ -100,16 +101,25 @@ impl Native {
     }
 
     fn compiled(program: &Program, rows: Option<&RowCall>, stop: &AtomicBool) -> Made<Native> {
-        let start = Instant::now();
-        let operations = program.len();
         let tier = match program.options.tier {
-            Tier::Auto if operations <= BEST_UP_TO => Tier::Best,
+            Tier::Auto if program.len() <= BEST_UP_TO => Tier::Best,
             Tier::Auto => Tier::Fast,
             tier => tier,
         };
         if program.options.strange_processor {
             return Err(Failure::Unsupported("the options pretend an unknown processor".into()));
         }
+        Native::compiled_for(&*isa(tier)?, tier, program, rows, stop)
+    }
+
+    fn compiled_for(
+        isa: &dyn TargetIsa,
+        tier: Tier,
+        program: &Program,
+        rows: Option<&RowCall>,
+        stop: &AtomicBool,
+    ) -> Made<Native> {
+        let start = Instant::now();
         let plan = Plan::new(program, rows.is_some());
         let places = rows.map_or(vec![], |call| lower::reduced(call).into_iter().map(|k| call.places[k as usize]).collect());
         let needs = Needs {
@@ -119,8 +129,8 @@ impl Native {
             flush: program.options.flush_subnormals,
         };
         check_bytes("the scratch memory", needs.scratch, 8)?;
-        let (code, threads) = Job::new(program, &plan, rows).compile(&*isa(tier)?, stop)?;
-        let (fingerprint, code_bytes) = (program.fingerprint(), code.bytes.len());
+        let (code, threads) = Job::new(program, &plan, rows).compile(isa, stop)?;
+        let (operations, fingerprint, code_bytes) = (program.len(), program.fingerprint(), code.bytes.len());
         let stats = Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO };
         let mut native = Native::of_code(code, needs, stats)?;
         native.stats.time = start.elapsed();
@@ -319,40 +329,58 @@ fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnO
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Function;
-    use crate::jit::compiled::Compiled;
+    use crate::graph::{Function, Width};
     use crate::jit::target::plain_isa;
+    use crate::jit::{compiled::Compiled, rows::CompiledRows};
     use crate::op::select;
 
-    /// Where the processor has no multiply-add and no rounding, the code calls ours.
-    #[test]
-    fn code_for_an_old_processor_gives_the_same_bits() {
-        let f = Function::trace(["a", "b", "c"], |[a, b, c]| {
+    /// For a processor without multiply-add and rounding: the code calls ours.
+    fn on_an_old_processor(program: &Program, rows: Option<&RowCall>) -> Native {
+        let native = Native::compiled_for(&*plain_isa(), Tier::Best, program, rows, &AtomicBool::new(false));
+        native.map_err(Error::from).unwrap()
+    }
+
+    fn traced(width: Width) -> Function {
+        let f = Function::trace_in(width, ["a", "b", "c"], |[a, b, c]| {
             let (fused, down) = (a * b + c, a.floor() + b.ceil() * c.trunc());
-            (fused.sin(), select(a.lt(b), fused, down), down.abs().min(c).sqrt().copysign(a))
+            (fused.sin(), fused.exp(), select(a.lt(b), fused, down), down.abs().min(c).sqrt().copysign(a))
         });
-        let f = f.unwrap();
-        for program in [f.lower(), f.lower().with_kernels()] {
-            let plan = Plan::new(&program, false);
-            let made = Job::new(&program, &plan, None).compile(&*plain_isa(), &AtomicBool::new(false));
-            let (code, threads) = made.map_err(Error::from).unwrap();
-            assert!(code.calls.len() > 3);
-            let stats = Stats {
-                tier: Tier::Best,
-                operations: program.len(),
-                fingerprint: 0,
-                code_bytes: code.bytes.len(),
-                threads,
-                time: Duration::ZERO,
-            };
-            let native = Native::of_code(code, Needs::default(), stats).map_err(Error::from).unwrap();
-            let compiled = Compiled::new(Arc::new(native), program.width, program.layout.clone());
+        f.unwrap()
+    }
+
+    /// All NaNs are one.
+    fn bits(v: &[f64]) -> Vec<u64> {
+        v.iter().map(|v| if v.is_nan() { 0 } else { v.to_bits() }).collect()
+    }
+
+    #[test]
+    fn points_on_an_old_processor() {
+        for program in [traced(Width::F64).lower(), traced(Width::F64).lower().with_kernels()] {
+            let native = Arc::new(on_an_old_processor(&program, None));
+            let compiled = Compiled::new(native, program.width, program.layout.clone());
             for x in [[0.3, -1.7, 2.5], [-0.0, 1e300, -1e300], [f64::NAN, 1.0, f64::INFINITY], [7.5, 0.1, -0.75]] {
-                // All NaNs are one.
-                let bits = |v: Vec<f64>| v.into_iter().map(|v| if v.is_nan() { 0 } else { v.to_bits() }).collect::<Vec<_>>();
-                assert_eq!(bits(compiled.call_vec(&x).unwrap()), bits(program.call_vec(&x).unwrap()));
+                assert_eq!(bits(&compiled.call_vec(&x).unwrap()), bits(&program.call_vec(&x).unwrap()));
             }
         }
+    }
+
+    #[test]
+    fn rows_on_an_old_processor() {
+        fn check<T: Scalar>() {
+            let rows = traced(T::WIDTH).map_rows(["a", "b"]).unwrap().sum(["y0"]).unwrap().lower();
+            let native = Arc::new(on_an_old_processor(&rows.program, Some(&rows.call)));
+            let (call, layout) = (rows.call.clone(), rows.program.layout.clone());
+            let compiled = CompiledRows { native, call, width: T::WIDTH, layout };
+            let wave = |s: f64| (0..19).map(|k| T::lit((k as f64 * s).sin() * 3.0)).collect::<Vec<T>>();
+            let (a, b, c) = (wave(0.7), wave(1.3), [T::lit(0.4)]);
+            let (x, mut y) = ([&a[..], &b, &c], [[1, 19, 19, 19]; 2].map(|lens| lens.map(|len| vec![T::default(); len])));
+            compiled.call_into(&x, &mut y[0].each_mut().map(Vec::as_mut_slice)).unwrap();
+            rows.call_into(&x, &mut y[1].each_mut().map(Vec::as_mut_slice)).unwrap();
+            let [native, interpreted] = y.map(|y| bits(&y.concat().into_iter().map(T::to_f64).collect::<Vec<_>>()));
+            assert_eq!(native, interpreted);
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

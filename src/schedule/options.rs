@@ -80,8 +80,8 @@ impl Options {
         self.tier = tier;
         self
     }
-    /// How many threads make native code of a program that is cut into several functions; the code is the same with any number. By
-    /// default as many as the processor has, for programs of more than a thousand operations. 0 counts as 1.
+    /// How many threads make native code of a program that is cut into several functions (of 500 operations each); the code is the same
+    /// with any number. By default as many as the processor runs at once. 0 counts as 1.
     pub fn threads(mut self, n: usize) -> Self {
         self.threads = Some(NonZero::new(n).unwrap_or(NonZero::<usize>::MIN));
         self
