@@ -53,7 +53,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<Compiled> {
         self.lower().compile()
     }
@@ -71,7 +72,8 @@ impl Program {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<Compiled> {
         Ok(Compiled::new(Native::shared(self, None)?, self.width, self.layout.clone()))
     }

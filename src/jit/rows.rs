@@ -21,7 +21,8 @@ impl RowMap {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
         self.lower().compile()
     }
@@ -39,7 +40,8 @@ impl RowProgram {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
         let native = Native::shared(&self.program, Some(&self.call))?;
         let (width, layout) = (self.program.width, self.program.layout.clone());

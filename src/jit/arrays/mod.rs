@@ -61,7 +61,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile_arrays(&self) -> Result<CompiledArrays> {
         self.compile_arrays_with(Options::default())
     }
