@@ -7,10 +7,12 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod higher;
 mod linalg;
 mod networks;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 fn main() {
@@ -22,4 +24,6 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
+    higher::run(&mut bench);
 }

@@ -192,7 +192,7 @@ fn library(call: LibCall) -> Option<Routine> {
 pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> {
     program.check_supported()?;
     let mut text = String::new();
-    Job::new(program, &Plan::new(program, rows.is_some()), rows).each(&*isa(Tier::Best)?, |context| {
+    Job::new(program, &Plan::new(program, rows.is_some()), rows).each(&*isa(Tier::Best).map_err(Failure::error)?, |context| {
         let _ = write!(text, "{}", context.func.display());
         Ok(())
     })?;
@@ -202,7 +202,7 @@ pub(super) fn clif(program: &Program, rows: Option<&RowCall>) -> Result<String> 
 /// The machine code that the program becomes, as assembly.
 pub(super) fn assembly(program: &Program, rows: Option<&RowCall>) -> Result<String> {
     program.check_supported()?;
-    let isa = isa(Tier::Best)?;
+    let isa = isa(Tier::Best).map_err(Failure::error)?;
     let mut text = String::new();
     Job::new(program, &Plan::new(program, rows.is_some()), rows).each(&*isa, |context| {
         context.set_disasm(true);

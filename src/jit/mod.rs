@@ -19,7 +19,7 @@ mod segment;
 mod target;
 mod tiered;
 
-pub use arrays::{CompiledArrays, CompiledUpdate};
+pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;
 pub use tiered::Tiered;

@@ -337,7 +337,7 @@ mod tests {
     /// For a processor without multiply-add and rounding: the code calls ours.
     fn on_an_old_processor(program: &Program, rows: Option<&RowCall>) -> Native {
         let native = Native::compiled_for(&*plain_isa(), Tier::Best, program, rows, &AtomicBool::new(false));
-        native.map_err(Error::from).unwrap()
+        native.map_err(Failure::error).unwrap()
     }
 
     fn traced(width: Width) -> Function {

@@ -6,7 +6,7 @@ use super::code::{Call, Code};
 use super::compiled::Compiled;
 use super::native::{Native, Needs, Stats};
 use super::rows::CompiledRows;
-use super::target::{Failure, isa};
+use super::target::isa;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Width;
 use crate::io::Archive;
@@ -43,7 +43,7 @@ const FORM: u64 = 1;
 
 /// The processor, as far as code depends on it.
 fn target() -> Read<String> {
-    let isa = isa(Tier::Best).map_err(|failure| Error::from(failure).to_string())?;
+    let isa = isa(Tier::Best).map_err(|failure| failure.error().to_string())?;
     let flags: Vec<String> = isa.isa_flags().iter().map(ToString::to_string).collect();
     Ok(format!("{} {}", isa.triple(), flags.join(" ")))
 }
@@ -185,8 +185,7 @@ pub(super) fn native(archive: &Archive, name: &str) -> Read<Native> {
         threads: 0,
         time: Duration::ZERO,
     };
-    Native::of_code(Code { bytes: code, functions, calls }, needs, stats)
-        .map_err(|failure: Failure| Error::from(failure).to_string())
+    Native::of_code(Code { bytes: code, functions, calls }, needs, stats).map_err(|failure| failure.error().to_string())
 }
 
 fn put_layout(archive: &mut Archive, width: Width, layout: &Layout) {

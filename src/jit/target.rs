@@ -22,9 +22,9 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        match failure {
+impl Failure {
+    pub(super) fn error(self) -> Error {
+        match self {
             Failure::Unsupported(reason) => failed(reason),
             Failure::Error(error) => error,
         }

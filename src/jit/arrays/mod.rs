@@ -16,12 +16,14 @@ mod moves;
 mod outputs;
 mod plan;
 mod product;
+mod remat;
 mod run;
 mod saved;
 mod small;
 mod stages;
 mod update;
 
+pub use remat::RematCost;
 pub use update::CompiledUpdate;
 
 use run::{ArrayCode, Slices};
