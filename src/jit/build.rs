@@ -113,7 +113,7 @@ impl<'p> Job<'p> {
             builder: RefCell::new(builder),
             width: program.width,
             call_conv,
-            plain: program.plain,
+            plain: Default::default(),
             calls: Default::default(),
             routines: Default::default(),
         };

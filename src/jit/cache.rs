@@ -27,9 +27,9 @@ impl Key {
 impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
         let rest = |key: &Key| {
-            let Program { width, invariant, plain, options, .. } = &key.program;
+            let Program { width, invariant, options, .. } = &key.program;
             let Options { tier, flush_subnormals, code_limit, strange_processor, .. } = *options;
-            (*width, *invariant, *plain, tier, flush_subnormals, code_limit, strange_processor)
+            (*width, *invariant, tier, flush_subnormals, code_limit, strange_processor)
         };
         let (p, q) = (&self.program, &other.program);
         self.hash == other.hash

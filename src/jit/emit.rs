@@ -21,7 +21,7 @@ pub(super) struct Emitter<'f> {
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
     /// Whether single numbers are given to the platform's routines rather than to our kernels'.
-    pub(super) plain: bool,
+    pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
     /// Those that this function knows.
@@ -275,7 +275,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) {
             return K::run(self);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call1(K::STD);
         }
         Emit { v: self.emitter.library(K::NAME, &[self.v]), ..self }
@@ -284,7 +284,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) {
             return K::run(self, y);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call2(y, K::STD);
         }
         Emit { v: self.emitter.library(K::NAME, &[self.v, y.v]), ..self }

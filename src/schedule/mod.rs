@@ -8,6 +8,7 @@ mod inline;
 mod interpret;
 mod open;
 mod options;
+mod pack;
 mod program;
 mod rows;
 mod scalar;

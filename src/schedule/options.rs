@@ -56,7 +56,8 @@ impl Options {
     }
     /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
     /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
-    /// On by default.
+    /// In a function of single numbers it also lets equal functions of different numbers be computed together, in the lanes of a
+    /// vector: by our kernels, which may round otherwise than the platform's routines. On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
         self

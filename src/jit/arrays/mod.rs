@@ -22,6 +22,7 @@ mod saved;
 mod small;
 mod stages;
 mod update;
+mod views;
 
 pub use remat::RematCost;
 pub use update::CompiledUpdate;
