@@ -1,11 +1,11 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
 use super::axes::{self, Pattern};
+use super::saved::Supply;
 use super::stages::{Loop, LoopInput, LoopOutput, is_transpose, owner};
 use super::views::{self, Source};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
-use crate::jit::native::Native;
 use crate::op::{ArrayOp, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -295,7 +295,7 @@ impl<'f> Analysis<'f> {
     }
 
     /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
-    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options, supply: &Supply) -> Result<Loop> {
         let sources = self.sources(members);
         let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
         let outputs = self.outputs(members);
@@ -367,7 +367,7 @@ impl<'f> Analysis<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        let native = supply.native(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {
