@@ -525,3 +525,13 @@ fn edges_of_what_can_be() {
     assert!(traced("x[2]", |x| x).wrt([""; 0]).unwrap().sparse_jacobian().unwrap_err().is_unsupported());
     assert!(Sparsity::new(2, 2, [(2, 0)]).unwrap_err().is_value());
 }
+
+/// The pattern of a rule is what its derivative reads.
+#[test]
+fn rules_and_rematerialisation() {
+    let entries = |f: &Function| f.sparse_jacobian().unwrap().sparsity().len();
+    let through = |x: Expr| wengert::straight_through(x.round(), x);
+    assert_eq!(entries(&Function::trace("x[4]", |x| through(x) * 2.0).unwrap()), 4);
+    let rerun = Function::trace("x[4]", |x| wengert::remat(x, |v| v * wengert::stop_gradient(v.sum(..)))).unwrap();
+    assert_eq!(entries(&rerun), 4);
+}

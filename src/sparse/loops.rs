@@ -65,7 +65,10 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
         // What a closure does nobody knows.
         Control::Opaque { body, .. } => {
             let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
-            let result = |(shape, _)| Flow { sets: everywhere(all.clone(), count(shape)), known: None };
+            let result = |(shape, dtype)| {
+                let sets = everywhere(all.clone().filter(|_| dtype == DType::Float), count(shape));
+                Flow { sets, known: None }
+            };
             Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
         }
         Control::While { body, carries, .. } => {
@@ -139,11 +142,13 @@ fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>) -> Result<Ve
         .filter(|(_, (_, dtype))| *dtype == DType::Float)
         .map(|(x, _)| x.sets.clone())
         .collect();
+    // A rule may be written with the results, which are numbers to it like the operands.
+    let unknown = results.iter().map(|_| Flow::default());
     let run = |f: &Function, inputs: Vec<Flow>| flow::flow(f, &known_in(f, &inputs)?, inputs);
     let mut tangents: Vec<Sets> = match rule {
         Derivative::Jvp(f) => {
             let tangents = active.into_iter().map(|sets| Flow { sets, known: None });
-            run(f, given.chain(tangents).collect())?.into_iter().map(|flow| flow.sets).collect()
+            run(f, given.chain(unknown).chain(tangents).collect())?.into_iter().map(|flow| flow.sets).collect()
         }
         Derivative::Vjp(f) => {
             // The places of cotangents that an operand's number depends on are those of results that depend on it.
@@ -153,7 +158,6 @@ fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>) -> Result<Ve
                 place += count(shape) as u32;
                 Flow { sets: (first..place).map(sets::one).collect(), known: None }
             });
-            let unknown = results.iter().map(|_| Flow::default());
             let cotangents: Vec<Flow> = cotangents.collect();
             let adjoints = run(f, given.chain(unknown).chain(cotangents).collect())?;
             let mut all: Vec<Vec<Set>> = vec![vec![]; place as usize];
