@@ -2,7 +2,7 @@
 //!
 //! `cargo test --release --features nalgebra --test ulp -- --ignored --nocapture` takes a million arguments a kernel and prints the table
 //! of docs/numerics.md, and compares bits on ten million; it needs `cc` and glibc. The exact value is that of 113-bit arithmetic there, which is checked
-//! against 256-bit arithmetic. The tests that always run take the latter for f64, and std's value in f64 for f32.
+//! against 256-bit arithmetic; `KERNELS=erf,erfc` measures these alone. The tests that always run take the latter for f64, and std's value in f64 for f32.
 
 #[path = "common/big.rs"]
 #[allow(dead_code, reason = "every test file uses a part of it")]
@@ -47,8 +47,8 @@ const ROWS: &[Row] = &[
     row(Op::Sinh, &[(-710.0, 710.0), (-88.0, 88.0), (-5.0, 5.0), (-1.0, 1.0), (-0.36, 0.36)], 1.0),
     row(Op::Cosh, &[(-710.0, 710.0), (-88.0, 88.0), (-5.0, 5.0), (-1.0, 1.0)], 1.0),
     row(Op::Tanh, &[(-20.0, 20.0), (-9.0, 9.0), (-1.0, 1.0), (-0.3, 0.3)], 1.0),
-    row(Op::Sigmoid, SLOPE, 1.5),
-    row(Op::Softplus, SLOPE, 1.5),
+    row(Op::Sigmoid, SLOPE, 1.0),
+    row(Op::Softplus, SLOPE, 1.0),
     row(Op::Asin, UNIT, 1.0),
     row(Op::Acos, UNIT, 1.0),
     row(Op::Atan, SIGNED, 1.0),
@@ -64,7 +64,8 @@ const ROWS: &[Row] = &[
         allowed: 1.0,
     },
     row(Op::Erf, &[(-6.0, 6.0), (-1.0, 1.0), (0.7, 1.2), (-0.3, 0.3)], 1.0),
-    row(Op::Erfc, &[(-6.0, 27.2), (-1.0, 1.0), (0.4, 0.6), (0.0, 10.0), (25.0, 26.5)], 1.5),
+    row(Op::Erfc, &[(-6.0, 27.2), (-1.0, 1.0), (0.4, 0.6), (0.0, 10.0), (25.0, 26.5)], 1.2),
+    row(Op::NormCdf, &[(-37.5, 8.0), (-5.0, 5.0), (-1.0, 1.0), (-37.5, -10.0)], 1.2),
 ];
 
 /// What is made of kernels or comes from elsewhere, for the table.
@@ -75,8 +76,7 @@ const OTHERS: &[Row] = &[
     row(Op::Powi(16), SIGNED, 8.0),
     row(Op::Powi(-3), SIGNED, 2.0),
     row(Op::Powi(17), SIGNED, 1.0),
-    row(Op::NormCdf, &[(-37.5, 8.0), (-5.0, 5.0), (-1.0, 1.0), (-37.5, -10.0)], 1.5),
-    row(Op::Lgamma, &[(0.0, 1e300), (0.0, 30.0), (0.9, 1.1), (1.9, 2.1)], 1.5),
+    row(Op::Lgamma, &[(0.0, 1e300), (0.0, 30.0), (0.9, 1.1), (1.9, 2.1)], 2.5),
 ];
 
 /// A number of some width, with what is needed to count its ulps.
@@ -172,7 +172,10 @@ fn scaled(v: Big, e: i32) -> Big {
 
 /// The distance from the exact value in ulps of it.
 fn error<T: Float>(got: T, exact: &Big) -> f64 {
-    let exponent = (small(exact).abs().to_bits() >> 52) as i32 - 1023;
+    let nearest = small(exact).abs();
+    // Rounded up to a power of two it has left its binade.
+    let up = nearest.to_bits() << 12 == 0 && big(nearest) > if *exact < big(0.0) { -exact.clone() } else { exact.clone() };
+    let exponent = (nearest.to_bits() >> 52) as i32 - 1023 - i32::from(up);
     let ulp = exponent.max(T::SMALLEST) - T::DIGITS;
     small(&scaled(big(got.to_f64()) - exact, -ulp)).abs()
 }
@@ -267,9 +270,13 @@ fn largest_of_many<T: Float>(row: &Row, n: usize) -> (f64, f64, [f64; 2]) {
     let distances = |found: &[f64]| quad::distances(op, [&x, &y, found], T::DIGITS, T::SMALLEST);
     let errors = distances(&ours);
     let most = |errors: &[f64]| (0..errors.len()).fold(0, |most, k| if errors[k] > errors[most] { k } else { most });
+    // Outside of the domain the `libm` crate's functions give numbers.
+    let theirs: Vec<f64> = theirs.iter().zip(&ours).map(|(&theirs, &ours)| if ours.is_nan() { ours } else { theirs }).collect();
     let (at, of_std) = (most(&errors), distances(&theirs));
     // The reference has a reference.
-    let fits = |v: f64| v.abs() > 2f64.powi(-90) && v.abs() < 1e6;
+    // Its series take x² terms.
+    let limit = if matches!(op, Op::Erf | Op::Erfc | Op::NormCdf) { 30.0 } else { 1e6 };
+    let fits = |v: f64| v.abs() > 2f64.powi(-90) && v.abs() < limit;
     let known = |&k: &usize| {
         let small = ours[k].abs() < 2f64.powi(T::SMALLEST) || !ours[k].is_finite();
         fits(x[k]) && fits(y[k]) && !small && (op != Op::Lgamma || x[k] < 1e3)
@@ -286,7 +293,8 @@ fn largest_of_many<T: Float>(row: &Row, n: usize) -> (f64, f64, [f64; 2]) {
 fn kernels_are_accurate_on_a_million_arguments() {
     println!("| function | f64 | std or `libm`, f64 | f32 | std or `libm`, f32 |\n|---|---|---|---|---|");
     let mut beyond = Vec::new();
-    for row in ROWS.iter().chain(OTHERS) {
+    let only = std::env::var("KERNELS").unwrap_or_default();
+    for row in ROWS.iter().chain(OTHERS).filter(|row| only.is_empty() || only.split(',').any(|name| name == row.op.name())) {
         let ((wide, std, at), (narrow, std32, at32)) = std::thread::scope(|scope| {
             let wide = scope.spawn(|| largest_of_many::<f64>(row, 1_000_000));
             let narrow = largest_of_many::<f32>(row, 1_000_000);

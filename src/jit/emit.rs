@@ -9,6 +9,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
+use rustc_hash::FxHashMap;
 use std::{
     cell::{Cell, RefCell},
     ops,
@@ -23,6 +24,8 @@ pub(super) struct Emitter<'f> {
     pub(super) plain: bool,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
+    /// What kernels share, by its name and the number that it is made of, in the body of the loop at hand.
+    pub(super) shared: RefCell<FxHashMap<(&'static str, Value), Vec<Value>>>,
 }
 
 impl<'f> Emitter<'f> {

@@ -203,6 +203,7 @@ fn emit(
             call_conv,
             plain: program.plain,
             calls: Default::default(),
+            shared: Default::default(),
         };
         match rows {
             None => Lowering::flat(&emitter, program, plan, segment, &results, &params),
