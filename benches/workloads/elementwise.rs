@@ -41,7 +41,7 @@ pub fn run(bench: &mut Bench) {
             (0..N).map(|i| low + (high - low) * ((i as f64 * 0.618034).fract() * 0.5 + i as f64 / N as f64 * 0.5)).collect();
         let mut z = x.clone();
         let (mut y, mut expected) = (vec![0.0; N], vec![0.0; N]);
-        let mut in_c = |x: &[f64], y: &mut [f64]| {
+        let in_c = |x: &[f64], y: &mut [f64]| {
             // SAFETY: the routine is of this type, and both arrays have as many numbers.
             unsafe { reference(x.len() as i64, x.as_ptr(), y.as_mut_ptr()) }
         };
