@@ -72,9 +72,8 @@ const ROWS: &[Row] = &[
 const OTHERS: &[Row] = &[
     row(Op::Powi(2), SIGNED, 0.5),
     row(Op::Powi(3), SIGNED, 1.5),
-    row(Op::Powi(5), SIGNED, 2.5),
-    row(Op::Powi(16), SIGNED, 8.0),
-    row(Op::Powi(-3), SIGNED, 2.0),
+    row(Op::Powi(5), SIGNED, 3.0),
+    row(Op::Powi(16), SIGNED, 13.0),
     row(Op::Powi(17), SIGNED, 1.0),
     row(Op::Lgamma, &[(0.0, 1e300), (0.0, 30.0), (0.9, 1.1), (1.9, 2.1)], 2.5),
 ];
