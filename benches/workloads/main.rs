@@ -10,10 +10,12 @@ mod cc;
 mod elementwise;
 mod formulas;
 mod hand;
+mod higher;
 mod linalg;
 mod networks;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 fn main() {
@@ -26,4 +28,6 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
+    higher::run(&mut bench);
 }

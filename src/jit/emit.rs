@@ -21,7 +21,7 @@ pub(super) struct Emitter<'f> {
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
     /// Whether single numbers are given to the platform's routines rather than to our kernels'.
-    pub(super) plain: bool,
+    pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
     /// What kernels share, by its name and the number that it is made of, in the body of the loop at hand.
@@ -264,7 +264,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) {
             return K::run(self);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call1(K::STD);
         }
         Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self }
@@ -273,7 +273,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) {
             return K::run(self, y);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call2(y, K::STD);
         }
         Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self }

@@ -201,7 +201,7 @@ fn emit(
             builder: RefCell::new(builder),
             width: program.width,
             call_conv,
-            plain: program.plain,
+            plain: Default::default(),
             calls: Default::default(),
             shared: Default::default(),
         };

@@ -1,7 +1,9 @@
 //! The lowered program.
 
 use super::contract::{contract, undetached};
+use super::inline::inlined;
 use super::open::opened;
+use super::pack::pack;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -47,7 +49,8 @@ impl Options {
     }
     /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
     /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
-    /// On by default.
+    /// In a function of single numbers it also lets equal functions of different numbers be computed together, in the lanes of a
+    /// vector: by our kernels, which may round otherwise than the platform's routines. On by default.
     pub fn fuse(mut self, on: bool) -> Self {
         self.fuse = on;
         self
@@ -79,6 +82,11 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
+    /// Whether a value that takes a routine is the platform's, as those of plain numbers are, rather than our kernel's: one number at
+    /// a time, the platform's tables beat arithmetic that is made for lanes.
+    pub(crate) plain: bool,
+    /// For the first of some steps that are computed together: how many.
+    pub(crate) pack: u8,
 }
 
 impl Step {
@@ -141,9 +149,6 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
-    /// Whether values that take a routine are the platform's, as those of plain numbers are, rather than our kernels: one number at a
-    /// time, the platform's tables beat arithmetic that is made for lanes.
-    pub(crate) plain: bool,
     /// Why it cannot run, if it cannot.
     refused: Option<Error>,
 }
@@ -162,7 +167,7 @@ impl Function {
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Options) -> Function {
-    let mut f = undetached(f);
+    let mut f = undetached(&inlined(f));
     if options.simplify {
         f = f.simplify();
     }
@@ -201,11 +206,20 @@ impl Program {
                 for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
                     *arg = place[operand.index()];
                 }
-                steps.push(Step { kind: graph.node(id).kind(), dtype: graph.node(id).dtype(), args });
+                steps.push(Step {
+                    kind: graph.node(id).kind(),
+                    dtype: graph.node(id).dtype(),
+                    args,
+                    plain: varying.is_empty(),
+                    pack: 0,
+                });
             }
             if !part {
                 invariant = steps.len();
             }
+        }
+        if let Some(new) = (varying.is_empty() && options.fuse).then(|| pack(&mut steps, f.width())).flatten() {
+            place.iter_mut().for_each(|at| *at = new[*at as usize]);
         }
         let layout = Layout {
             inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
@@ -221,7 +235,6 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
-            plain: varying.is_empty(),
             refused: f.check_scalar("the lowered form").err(),
         }
     }
@@ -251,7 +264,7 @@ impl Program {
 impl Program {
     /// The same with our kernels, whose bits those of loops are.
     pub(crate) fn with_kernels(self) -> Program {
-        Program { plain: false, ..self }
+        Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
     }
 
     pub(crate) fn check_supported(&self) -> Result<()> {

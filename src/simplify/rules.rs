@@ -46,6 +46,8 @@ impl Rewrite {
             rule("add-neg", Exact, "(add x (neg y))", "(sub x y)"),
             rule("add-minus-zero", Exact, "(add x -0)", "x"),
             rule("add-zero", Finite, "(add x 0)", "x"),
+            rule("add-self", Rounding, "(add x x)", "(mul 2 x)"),
+            rule("sub-twice", Rounding, "(sub (sub x y) y)", "(sub x (mul 2 y))"),
             rule("factor", Rounding, "(add (mul x y) (mul x z))", "(mul x (add y z))"),
             rule("factor-second", Rounding, "(add (mul y x) (mul x z))", "(mul x (add y z))"),
             rule("sub-neg", Exact, "(sub x (neg y))", "(add x y)"),

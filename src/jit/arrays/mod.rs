@@ -16,11 +16,14 @@ mod moves;
 mod outputs;
 mod plan;
 mod product;
+mod remat;
 mod run;
 mod small;
 mod stages;
 mod update;
+mod views;
 
+pub use remat::RematCost;
 pub use update::CompiledUpdate;
 
 use run::{ArrayCode, Slices};

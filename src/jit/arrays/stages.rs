@@ -4,6 +4,7 @@ use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
 use super::small::unrolled;
+use super::views::Source;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
 use crate::jit::compiled::Compiled;
@@ -12,14 +13,6 @@ use crate::op::{ArrayOp, Shape};
 use crate::schedule::Options;
 use rustc_hash::FxHashMap;
 use std::fmt;
-
-/// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
-/// shape broadcast.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source {
-    pub(super) node: NodeId,
-    pub(super) shape: Shape,
-}
 
 /// Something that runs at once.
 pub(super) enum Stage {
@@ -104,7 +97,7 @@ impl Loop {
             && self
                 .sources()
                 .filter(|(_, source)| source.node == input)
-                .all(|(slot, source)| source.shape == self.shape && self.last_read[slot] <= self.made[k])
+                .all(|(slot, source)| source.cut.is_none() && source.shape == self.shape && self.last_read[slot] <= self.made[k])
     }
 }
 
@@ -215,7 +208,7 @@ impl Stages {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                        Stage::Control(ControlStage::new(&f, op.control, members, options)?)
                     }
                     _ => Stage::Library(id),
                 }),
@@ -242,22 +235,6 @@ pub(super) fn matrix(f: &Function, id: NodeId) -> (NodeId, bool) {
             (f.graph().operands(id).next().expect("a permutation has an operand"), true)
         }
         _ => (id, false),
-    }
-}
-
-/// Where a value is read; a value that is broadcast in memory of its own is read there by `whole`.
-pub(super) fn source(f: &Function, mut id: NodeId) -> Source {
-    let graph = f.graph();
-    loop {
-        match graph.node(id).kind() {
-            Kind::Array(ArrayOp::Broadcast(_)) => id = graph.operands(id).next().expect("it has an operand"),
-            Kind::Array(ArrayOp::Reshape(_)) => {
-                let shape = graph.node(id).shape();
-                let owner = owner(f, id);
-                return Source { node: owner, shape };
-            }
-            _ => return Source { node: id, shape: graph.node(id).shape() },
-        }
     }
 }
 
