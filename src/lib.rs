@@ -13,6 +13,7 @@
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
+//! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
@@ -52,7 +53,7 @@ pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outp
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report};
+pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report, Tiered};
 pub use op::{ArrayOp, Axis, CustomRule, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value};
 pub use op::{custom_rule, lit, select, straight_through};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
@@ -63,6 +64,8 @@ pub use simplify::{Licence, Rewrite, Simplify};
 mod documentation {
     #[doc = include_str!("../docs/arrays.md")]
     mod arrays {}
+    #[doc = include_str!("../docs/compiling.md")]
+    mod compiling {}
     #[doc = include_str!("../docs/custom-rules.md")]
     mod custom_rules {}
     #[doc = include_str!("../docs/from-pytorch.md")]

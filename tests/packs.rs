@@ -40,7 +40,7 @@ fn agree<T: Scalar>(f: &Function, x: &[T], want: &[T], close: f64) {
 }
 
 proptest! {
-    #![proptest_config(common::cases(10))]
+    #![proptest_config(cases(10))]
 
     /// Any number of equal functions on any number of levels, in both widths, with their derivatives.
     #[test]

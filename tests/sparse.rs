@@ -186,6 +186,7 @@ fn patterns_of_array_operations() {
         ("slices", true, |a, b| a.slice_by(1, 2, 2, -2) * b.slice(1, 0..2)),
         ("pad and concat", true, |a, b| Expr::concat(&[a.pad(0, 1, 0), b], 0).powi(2)),
         ("stack", true, |a, b| Expr::stack(&[a, b * a], 1)),
+        ("the same twice", true, |a, b| Expr::concat(&[a, a], 0).sum(1) * Expr::concat(&[b.matmul(b), b], 0).at(1, 0)),
         ("matmul", true, |a, b| a.matmul(b)),
         ("matrix times vector", true, |a, b| a.matmul(b.at(1, 0))),
         ("triangles and diagonals", true, |a, b| a.tril(0).sum(1) + b.diag() + b.triu(1).sum(0) + a.trace()),
@@ -276,6 +277,27 @@ fn indices_are_given() {
     let g = traced(["x[5]", "i[3]: index"], |[x, i]| scan(x.at(0, 0), i, |c: Expr, i: Expr| (c * x.gather(i, 0), c)).1);
     let p = Method::new().data("i", &[4.0, 2.0, 1.0]).jacobian_sparsity(&g).unwrap();
     assert_eq!(p, Sparsity::new(3, 5, [(0, 0), (1, 0), (1, 4), (2, 0), (2, 2), (2, 4)]).unwrap());
+}
+
+#[test]
+fn lengths_go_into_bodies() {
+    let f = traced(["h[d]", "x[t,d]"], |[h, x]| {
+        let (last, all) = scan(h, x, |h: Expr, x: Expr| ((h * x).tanh(), h.sum(..)));
+        (("last", last), ("all", all), ("mean", x.mean(..)))
+    });
+    let fixed = f.with_lengths([("d", 2), ("t", 3)]).unwrap();
+    let x = [noise(&[2], 1), noise(&[3, 2], 2)];
+    assert_eq!(fixed.eval_arrays(&x).unwrap(), f.eval_arrays(&x).unwrap());
+    let shapes: Vec<String> = fixed.inputs().iter().map(|group| group.shape().to_string()).collect();
+    assert_eq!(shapes, ["[2]", "[3,2]"]);
+    let f = fixed.only(["last", "all"]).unwrap();
+    check_pattern("a scan of fixed length", &f, &[&[2], &[3, 2]], true);
+    assert!(fixed.only(["last", "last"]).unwrap_err().is_name());
+    assert!(fixed.only([""; 0]).unwrap_err().is_name());
+    assert!(fixed.only(["first"]).unwrap_err().is_name());
+    let open = traced("x[n]", |x| x * x);
+    assert!(open.with_lengths([("m", 2)]).unwrap_err().is_name());
+    assert!(open.with_lengths([("n", 2), ("n", 3)]).unwrap_err().is_shape());
 }
 
 fn of_pattern(f: impl Fn(&[Expr]) -> Expr, n: usize) -> Function {
@@ -440,6 +462,8 @@ fn many_inputs() {
 
 #[test]
 fn edges_of_what_can_be() {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<(SparseDerivative, wengert::sparse::CompiledSparse, wengert::sparse::CompiledTerms)>();
     // Nothing depends on anything.
     let f = traced(("x", 2), |x| [x[0].detach(), x[1].floor()]);
     let j = f.sparse_jacobian().unwrap();

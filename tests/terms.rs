@@ -147,7 +147,8 @@ fn what_cannot_be() {
     assert!(f.terms(2, [("y", vec![0, 1])]).unwrap_err().is_name());
     assert!(f.terms(2, [("x", vec![0, 1]), ("x", vec![0, 1])]).unwrap_err().is_name());
     assert!(f.terms(2, [("x", vec![0, 1]), ("w", vec![0, 1])]).unwrap_err().is_length());
-    assert!(f.terms(2, [("", vec![]); 0]).unwrap_err().is_name());
+    let nothing: [(&str, Vec<usize>); 0] = [];
+    assert!(f.terms(2, nothing).unwrap_err().is_name());
     assert!(f.terms(2, [("x", vec![0, 1])]).unwrap().shared(["x"]).unwrap_err().is_name());
     let arrays = Function::trace("x[2]", |x| x.sum(..)).unwrap();
     assert!(arrays.terms(2, [("x", vec![0, 1])]).unwrap_err().is_unsupported());

@@ -24,6 +24,7 @@ fn windows_and_their_adjoints() {
         ("windows of windows", |a, b| {
             a.slice(0, 1..5).slice(0, 1..3).slice(1, 1..3).slice(0, 0..1) * b.slice(0, 2..3).slice(1, 1..3)
         }),
+        ("windows of windows, one of which is copied", |a, b| a.slice(0, 1..5).slice(1, 1..3).t().matmul(b.slice(0, 0..4)).sin()),
         ("windows of strides", |a, b| {
             a.slice_by(0, 4, 3, -2).slice(0, 1..3) * b.slice_by(1, 0, 2, 2).slice(0, 1..3).slice(1, 0..1)
         }),

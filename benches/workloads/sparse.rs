@@ -50,7 +50,8 @@ pub fn run(bench: &mut Bench) {
                 let derivative = f.hessian_lower().unwrap().simplify_with(Simplify::EXACT.rounding(!exact));
                 let (traced, hessian) = (start.elapsed(), derivative.compile().unwrap());
                 let made = start.elapsed();
-                pair(bench, (names[k], what, HALF_OF_CASADI), &x, |x, values| hessian.call_into(&[x], values).unwrap());
+                let most = if n == 1000 && !exact { HALF_OF_CASADI } else { f64::INFINITY };
+                pair(bench, (names[k], what, most), &x, |x, values| hessian.call_into(&[x], values).unwrap());
                 bench.note(&format!("made in {made:.1?}, {traced:.1?} without native code: {hessian:?}"));
             }
         }

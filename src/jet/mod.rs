@@ -357,7 +357,7 @@ macro_rules! jet_arithmetic {
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
                 let values: Vec<T> = x.iter().map(Series::value).collect();
-                Series::solved(&T::ruled(rule, &values), x, |_, t| rule.jvp(x, t), false)
+                Series::solved(&T::ruled(rule, &values), x, |y, t| rule.jvp(x, y, t), true)
             }
             #[track_caller]
             fn array_transpose(self) -> Self {

@@ -14,11 +14,13 @@ mod ln;
 mod logistic;
 mod parts;
 mod pow;
+mod routines;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod slices;
 mod trig;
 
-pub(crate) use fused::{Walk, fused, fused1, fused2, routine1, routine2};
+pub(crate) use fused::{Walk, fused, fused1, fused2};
+pub(crate) use routines::Routine;
 pub(crate) use slices::SliceRoutine;
 
 use crate::graph::Width;
@@ -26,6 +28,8 @@ use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
+    /// What it is called among the [routines](Routine).
+    pub(crate) name: &'static str,
     /// The operation that is nothing but a call of it.
     pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64) -> f64,
@@ -34,6 +38,8 @@ pub struct Library1 {
 
 /// A routine of two arguments, in both widths.
 pub struct Library2 {
+    /// What it is called among the [routines](Routine).
+    pub(crate) name: &'static str,
     /// The operation that is nothing but a call of it.
     pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64, f64) -> f64,
@@ -43,15 +49,24 @@ pub struct Library2 {
 macro_rules! library {
     (@of Kernel1) => { Library1 };
     (@of Kernel2) => { Library2 };
-    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => { $(
+    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => {
+        $(
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
             extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
-            $Library { op: $op, f64: wide, f32: narrow }
+            $Library { name: stringify!($NAME), op: $op, f64: wide, f32: narrow }
         };
-    )* };
+        )*
+        /// The names and addresses of all of these.
+        fn libraries() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            [$(($NAME.name, [$NAME.f64 as *const u8, $NAME.f32 as *const u8])),*].into_iter()
+        }
+    };
 }
 library! {
+    CEIL: Library1(x) = None, f64::ceil, f32::ceil;
+    FLOOR: Library1(x) = None, f64::floor, f32::floor;
+    TRUNC: Library1(x) = None, f64::trunc, f32::trunc;
     CBRT: Library1(x) = Some(Op::Cbrt), f64::cbrt, f32::cbrt;
     EXP: Library1(x) = Some(Op::Exp), f64::exp, f32::exp;
     EXP2: Library1(x) = Some(Op::Exp2), f64::exp2, f32::exp2;
@@ -91,6 +106,8 @@ library! {
 
 /// A value of one argument that is computed here.
 pub trait Kernel1 {
+    /// What its routine is called.
+    const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library1;
     /// The routine for arguments that are [far](trig::is_far), if it takes one.
@@ -109,6 +126,8 @@ pub trait Kernel1 {
 
 /// A value of two arguments that is computed here.
 pub trait Kernel2 {
+    /// What its routine is called.
+    const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library2;
     /// The value.
@@ -120,6 +139,7 @@ macro_rules! kernels {
         $(
             pub(crate) struct $Name;
             impl Kernel1 for $Name {
+                const NAME: &'static str = stringify!($Name);
                 const STD: &'static Library1 = &$STD;
                 const FAR: Option<&'static Library1> = [$(Some(&$FAR),)? None][0];
                 #[inline(always)]
@@ -134,6 +154,15 @@ macro_rules! kernels {
                 $(op if $Name::STD.op == Some(op) => slices::routine::<$Name>(width),)*
                 _ => None,
             }
+        }
+        /// The names and addresses of the routines of all of these, and of the kernels of two numbers.
+        fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            let one = [$(($Name::NAME, [fused::routine1::<$Name, f64>(), fused::routine1::<$Name, f32>()])),*];
+            let two = [
+                (Powf::NAME, [fused::routine2::<Powf, f64>(), fused::routine2::<Powf, f32>()]),
+                (Atan2::NAME, [fused::routine2::<Atan2, f64>(), fused::routine2::<Atan2, f32>()]),
+            ];
+            one.into_iter().chain(two)
         }
     };
 }
@@ -167,6 +196,7 @@ kernels! {
 
 pub(crate) struct Powf;
 impl Kernel2 for Powf {
+    const NAME: &'static str = "Powf";
     const STD: &'static Library2 = &POWF;
     #[inline(always)]
     fn run<L: Lanes>(x: L, y: L) -> L {
@@ -176,6 +206,7 @@ impl Kernel2 for Powf {
 
 pub(crate) struct Atan2;
 impl Kernel2 for Atan2 {
+    const NAME: &'static str = "Atan2";
     const STD: &'static Library2 = &ATAN2;
     #[inline(always)]
     fn run<L: Lanes>(y: L, x: L) -> L {

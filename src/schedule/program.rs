@@ -1,5 +1,6 @@
 //! The lowered program.
 
+use super::Options;
 use super::contract::{contract, undetached};
 use super::inline::inlined;
 use super::open::opened;
@@ -7,77 +8,12 @@ use super::pack::pack;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// How much time the native compiler may spend.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
-pub enum Tier {
-    /// [`Tier::Best`] up to a size where it would take long, then [`Tier::Fast`].
-    #[default]
-    Auto,
-    /// A register allocator of one pass: code in a third of the time that runs up to twice as long.
-    Fast,
-    /// The backtracking register allocator.
-    Best,
-}
-
-/// How a function is lowered. The defaults are what [`Function::compile`] takes.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    pub(crate) simplify: bool,
-    pub(crate) fuse: bool,
-    pub(crate) tier: Tier,
-    pub(crate) flush_subnormals: bool,
-    pub(crate) unroll: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true }
-    }
-}
-
-impl Options {
-    /// The defaults.
-    pub fn new() -> Self {
-        Options::default()
-    }
-    /// Whether to simplify first, by exact rules. On by default.
-    pub fn simplify(mut self, on: bool) -> Self {
-        self.simplify = on;
-        self
-    }
-    /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
-    /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
-    /// In a function of single numbers it also lets equal functions of different numbers be computed together, in the lanes of a
-    /// vector: by our kernels, which may round otherwise than the platform's routines. On by default.
-    pub fn fuse(mut self, on: bool) -> Self {
-        self.fuse = on;
-        self
-    }
-    /// Whether a function of arrays with up to a thousand operations on numbers, all shapes known, becomes straight-line code number
-    /// by number, which then takes a fraction of the time of loops. On by default.
-    pub fn unroll(mut self, on: bool) -> Self {
-        self.unroll = on;
-        self
-    }
-    /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
-    /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
-    /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
-    /// the interpreter keep subnormal numbers. Off by default; on x86-64 only, compiling is an error elsewhere.
-    pub fn flush_subnormals(mut self, on: bool) -> Self {
-        self.flush_subnormals = on;
-        self
-    }
-    /// How much time the native compiler may spend.
-    pub fn tier(mut self, tier: Tier) -> Self {
-        self.tier = tier;
-        self
-    }
-}
-
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) dtype: DType,
@@ -237,6 +173,14 @@ impl Program {
             options,
             refused: f.check_scalar("the lowered form").err(),
         }
+    }
+
+    /// A number that tells programs apart, as a rule.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        self.steps.hash(&mut hasher);
+        self.outputs.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The number of operations.

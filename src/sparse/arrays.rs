@@ -40,7 +40,7 @@ pub(super) fn flow(
         ArrayOp::MatMul => {
             let (x, y) = (&shapes[0], &shapes[1]);
             let (rows, inner, columns) = (x[x.len() - 2], x[x.len() - 1], y[y.len() - 1]);
-            let batch = if rows * columns == 0 { 0 } else { len / (rows * columns) };
+            let batch = len.checked_div(rows * columns).unwrap_or(0);
             let mut all = Sets::with_capacity(len);
             for b in 0..batch {
                 let row = |i: usize| union_all(range(&operands[0], (b * rows + i) * inner, inner, 1));
@@ -66,7 +66,7 @@ pub(super) fn flow(
             parts.iter().map(union_all).collect()
         }
         ArrayOp::CumSum { axis, reverse } => {
-            recur(Along::new(to, *axis), *reverse, |at, before| union(before.map_or(None, |(_, sum)| sum), set(0, at)))
+            recur(Along::new(to, *axis), *reverse, |at, before| union(before.and_then(|(_, sum)| sum), set(0, at)))
         }
         ArrayOp::Shift { axis, reverse } => {
             recur(Along::new(to, *axis), *reverse, |_, before| before.and_then(|(before, _)| set(0, before)))
@@ -79,7 +79,7 @@ pub(super) fn flow(
         ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => {
             let n = to[to.len() - 2];
             let columns = to[to.len() - 1];
-            let batch = if n * columns == 0 { 0 } else { len / (n * columns) };
+            let batch = len.checked_div(n * columns).unwrap_or(0);
             let mut all: Sets = smallvec::smallvec![None; len];
             for b in 0..batch {
                 let whole = union_all(range(&operands[0], b * n * n, n * n, 1));
@@ -105,7 +105,7 @@ pub(super) fn flow(
         ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => {
             let n = shapes[0][shapes[0].len() - 1];
             let matrices = shapes[0][..shapes[0].len() - 2].iter().product();
-            let each = if matrices == 0 { 0 } else { len / matrices };
+            let each = len.checked_div(matrices).unwrap_or(0);
             let mut all = Sets::with_capacity(len);
             for b in 0..matrices {
                 let whole = union_all(range(&operands[0], b * n * n, n * n, 1));

@@ -234,7 +234,7 @@ fn direct(lines: &[Option<(usize, usize)>]) -> Option<Vec<usize>> {
     Some(best.iter().map(|&(_, _, k)| k).collect())
 }
 
-/// An [`Assembly`] as native code. `Send + Sync`, cheap to clone; after a thread's first call, calls allocate nothing.
+/// An [`Assembly`] as native code. `Send + Sync`, cheap to clone; what is gathered lies in memory of the thread, which later calls find there.
 #[derive(Clone)]
 pub struct CompiledTerms {
     assembly: Assembly,

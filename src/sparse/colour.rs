@@ -92,7 +92,7 @@ pub(super) fn acyclic(graph: &Adjacency, order: Order) -> Colours {
         let mut seen: Vec<(u32, u32)> = vec![(NONE, NONE); number.len()];
         let mut before: Option<usize> = None;
         let all = graph.ordered(order);
-        let colours = greedy(graph.len(), &all, |v, of, forbid| {
+        greedy(graph.len(), &all, |v, of, forbid| {
             // What was coloured last joins the trees of its colours.
             if let Some(last) = before.replace(v) {
                 trees.join(graph, last as u32, of, &edge);
@@ -107,8 +107,7 @@ pub(super) fn acyclic(graph: &Adjacency, order: Order) -> Colours {
                     }
                 }
             }
-        });
-        colours
+        })
     })
 }
 

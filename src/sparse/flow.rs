@@ -56,10 +56,11 @@ pub(super) fn flow(f: &Function, known: &Known, inputs: Vec<Flow>) -> Result<Vec
 }
 
 impl Walk<'_> {
-    /// The sets of an operand; they are handed over to its last user.
-    fn take(&mut self, operand: NodeId, user: NodeId) -> Sets {
-        let sets = &mut self.sets[operand.index()];
-        if self.last[operand.index()] == user.0 { std::mem::take(sets) } else { sets.clone() }
+    /// The sets of an operand; they are handed over to its last use.
+    fn take(&mut self, operands: &[NodeId], k: usize, user: NodeId) -> Sets {
+        let sets = &mut self.sets[operands[k].index()];
+        let last = self.last[operands[k].index()] == user.0 && !operands[k + 1..].contains(&operands[k]);
+        if last { std::mem::take(sets) } else { sets.clone() }
     }
 
     /// The sets of an operand, and its numbers.
@@ -73,7 +74,7 @@ impl Walk<'_> {
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Ok(Sets::new()),
             Kind::Apply(Op::Select) if self.numbers.get(operands[0]).is_some() => {
-                let (a, b) = (self.take(operands[1], id), self.take(operands[2], id));
+                let (a, b) = (self.take(&operands, 1, id), self.take(&operands, 2, id));
                 let mask = self.numbers.get(operands[0]).expect("it is known").data();
                 let len = if a.is_empty() && b.is_empty() { 0 } else { count(node.shape()) };
                 let chosen = |k: usize| {
@@ -88,7 +89,7 @@ impl Walk<'_> {
                     if !flows {
                         continue;
                     }
-                    let term = self.take(operands[k], id);
+                    let term = self.take(&operands, k, id);
                     if sum.is_empty() {
                         sum = term;
                     } else if !term.is_empty() {
@@ -104,7 +105,7 @@ impl Walk<'_> {
                     ArrayOp::Gather { .. } | ArrayOp::ScatterAdd { .. } => Some(self.index(id, operands[1])?),
                     _ => None,
                 };
-                let sets: Vec<Sets> = operands.iter().map(|&operand| self.take(operand, id)).collect();
+                let sets: Vec<Sets> = (0..operands.len()).map(|k| self.take(&operands, k, id)).collect();
                 arrays::flow(op, sets, &shapes, &lengths(node.shape()), index.as_ref())
                     .map_err(|error| if error.location().is_some() { error } else { error.at(node.location()) })
             }

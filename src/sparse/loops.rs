@@ -57,7 +57,9 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
             let numbers = operands.iter().zip(types_in(body)).filter(|(_, (_, dtype))| *dtype == DType::Float);
             let moved: Vec<Flow> = numbers.map(|(flow, _)| Flow { sets: flow.sets.clone(), known: None }).collect();
             let at = operands.into_iter().map(|flow| Flow { sets: Sets::new(), ..flow });
-            let inputs: Vec<Flow> = at.chain(moved).collect();
+            // The results, which a rule may be written with, are numbers to it like the operands.
+            let results = types_out(body).into_iter().map(|_| Flow::default());
+            let inputs: Vec<Flow> = at.chain(results).chain(moved).collect();
             let mut found = flow::flow(tangents, &known_in(tangents, &inputs)?, inputs)?.into_iter();
             let result = |(_, dtype)| match dtype {
                 DType::Float => found.next().expect("a tangent for every result that is a number"),

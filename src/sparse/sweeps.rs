@@ -104,7 +104,8 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
             let results = sweep.eval(&[x, mine].concat()).expect("a sweep takes the inputs and its seeds");
             parts.extend(results.into_iter().map(|y| y.reshape([Axis::Fixed(numbers(y.shape()))])));
         }
-        let values = Expr::concat(&parts, 0).gather(seeds[0], 0);
+        let all = if let [one] = parts[..] { one } else { Expr::concat(&parts, 0) };
+        let values = all.gather(seeds[0], 0);
         vec![NewOutput { name: "values".into(), values: vec![values], aux: false }]
     })?;
     let mut data: Vec<Vec<f64>> = sweeps.into_iter().flat_map(|(_, data)| data).collect();

@@ -1,11 +1,11 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
 use super::axes::{self, Pattern};
+use super::saved::Supply;
 use super::stages::{Loop, LoopInput, LoopOutput, is_transpose, owner};
 use super::views::{self, Source};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
-use crate::jit::native::Native;
 use crate::kernels;
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
@@ -30,6 +30,8 @@ pub(super) struct Analysis<'f> {
     is_output: Vec<bool>,
     /// Whether loops read a value between zeros where its operand is.
     between: Vec<bool>,
+    /// Whether a broadcast or a slice is in memory of its own.
+    copied: Vec<bool>,
     /// The level that a node is computed at; a loop has the nodes of one shape and level.
     pub(super) level: Vec<u32>,
     /// The first level that may read a node's value.
@@ -65,14 +67,26 @@ impl<'f> Analysis<'f> {
             !is_output[id.index()] && users[id.index()].iter().all(in_loop) && views::between(f, id).is_some()
         });
         let between = between.collect();
-        let mut analysis =
-            Analysis { f, graph, users, is_output, between, level: vec![0; n], ready: vec![0; n], once: vec![false; n] };
+        let mut analysis = Analysis {
+            f,
+            graph,
+            users,
+            is_output,
+            between,
+            copied: vec![false; n],
+            level: vec![0; n],
+            ready: vec![0; n],
+            once: vec![false; n],
+        };
         for id in graph.ids() {
             let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
             analysis.once[id.index()] = !is_input && graph.operands(id).all(|operand| analysis.once[operand.index()]);
             let (level, ready) = analysis.levels(id);
             analysis.level[id.index()] = level;
             analysis.ready[id.index()] = ready;
+        }
+        for k in (0..n).rev() {
+            analysis.copied[k] = analysis.must_copy(NodeId::new(k));
         }
         analysis
     }
@@ -160,12 +174,12 @@ impl<'f> Analysis<'f> {
     }
 
     /// Whether a broadcast or a slice must be in memory of its own, as anyone but loops reads it.
-    fn is_copied(&self, id: NodeId) -> bool {
+    fn must_copy(&self, id: NodeId) -> bool {
         let is_slice = matches!(self.graph.node(id).kind(), Kind::Array(ArrayOp::Slice(_)));
         let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
-            // A broadcast of a broadcast or slice reads the first one's source, as does a slice of a slice.
+            // A broadcast of a broadcast or slice reads the first one's source, as does a slice of a slice that is not copied.
             Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
-            _ if is_slice && views::is_window(self.f, *user) => false,
+            _ if is_slice && views::is_window(self.f, *user) => self.copied[user.index()],
             Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
             _ => true,
         };
@@ -182,10 +196,10 @@ impl<'f> Analysis<'f> {
                 let operand = self.graph.operands(id).next().expect("a sum has an operand");
                 Place::Loop(self.graph.node(operand).shape())
             }
-            Kind::Array(ArrayOp::Broadcast(_)) if self.is_copied(id) => Place::Loop(node.shape()),
+            Kind::Array(ArrayOp::Broadcast(_)) if self.copied[id.index()] => Place::Loop(node.shape()),
             Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Place::Nowhere,
             Kind::Array(ArrayOp::Place(..)) if self.between[id.index()] => Place::Nowhere,
-            _ if views::is_window(self.f, id) && !self.is_copied(id) => Place::Nowhere,
+            _ if views::is_window(self.f, id) && !self.copied[id.index()] => Place::Nowhere,
             Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
                 let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
                 if !self.is_output[id.index()] && self.users[id.index()].iter().all(only_matmul) {
@@ -308,7 +322,7 @@ impl<'f> Analysis<'f> {
     }
 
     /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
-    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options, supply: &Supply) -> Result<Loop> {
         let sources = self.sources(members);
         let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
         let outputs = self.outputs(members);
@@ -380,7 +394,7 @@ impl<'f> Analysis<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        let native = supply.native(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {

@@ -3,6 +3,7 @@
 use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
+use super::saved::Supply;
 use super::small::unrolled;
 use super::views::Source;
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -12,7 +13,7 @@ use crate::jit::native::Native;
 use crate::op::{ArrayOp, Shape};
 use crate::schedule::Options;
 use rustc_hash::FxHashMap;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Something that runs at once.
 pub(super) enum Stage {
@@ -36,7 +37,7 @@ pub(super) struct Loop {
     /// The last step that reads an input, and the step that makes an output.
     pub(super) last_read: Vec<u32>,
     pub(super) made: Vec<u32>,
-    pub(super) native: Native,
+    pub(super) native: Arc<Native>,
 }
 
 pub(super) enum LoopInput {
@@ -144,6 +145,7 @@ impl fmt::Display for Stages {
 /// The stages of a function, in order.
 pub(super) struct Stages {
     pub(super) f: Function,
+    pub(super) options: Options,
     pub(super) stages: Vec<Stage>,
     /// How many of them, the first ones, depend on no input: they run once.
     pub(super) once: usize,
@@ -155,7 +157,7 @@ pub(super) struct Stages {
 pub(super) const MAX_RANK: usize = 16;
 
 impl Stages {
-    pub(super) fn new(f: Function, options: Options) -> Result<Stages> {
+    pub(super) fn new(f: Function, options: Options, supply: &Supply) -> Result<Stages> {
         let graph = f.graph();
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
@@ -164,8 +166,9 @@ impl Stages {
         if options.unroll
             && let Some(numbers) = unrolled(&f)?
         {
-            let whole = Some(numbers.lower_with(options).with_kernels().compile()?);
-            return Ok(Stages { f, stages: vec![], once: 0, whole });
+            let program = numbers.lower_with(options).with_kernels();
+            let whole = Some(Compiled::new(supply.native(&program, None)?, program.width, program.layout.clone()));
+            return Ok(Stages { f, options, stages: vec![], once: 0, whole });
         }
         let analysis = Analysis::new(&f);
         // What depends on no input comes first.
@@ -201,14 +204,14 @@ impl Stages {
             match (shape, node) {
                 (Some(shape), _) => {
                     for members in analysis.split(shape, &groups[&(level, shape)]) {
-                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options)?)));
+                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options, supply)?)));
                     }
                 }
                 (None, Some(id)) => stages.push(match graph.node(id).kind() {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(&f, op.control, members, options)?)
+                        Stage::Control(ControlStage::new(&f, op.control, members, options, supply)?)
                     }
                     _ => Stage::Library(id),
                 }),
@@ -218,7 +221,20 @@ impl Stages {
                 once = stages.len();
             }
         }
-        Ok(Stages { f, stages, once, whole: None })
+        Ok(Stages { f, options, stages, once, whole: None })
+    }
+
+    /// All native code, in the order in which it is made.
+    pub(super) fn natives(&self) -> Vec<&Native> {
+        let mut natives: Vec<&Native> = self.whole.iter().map(|whole| &*whole.native).collect();
+        for stage in &self.stages {
+            match stage {
+                Stage::Loop(looped) => natives.push(&looped.native),
+                Stage::Library(_) => {}
+                Stage::Control(control) => control.bodies.iter().for_each(|body| natives.append(&mut body.stages().natives())),
+            }
+        }
+        natives
     }
 }
 
