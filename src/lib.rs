@@ -41,6 +41,8 @@ pub mod optim;
 mod schedule;
 mod sets;
 mod simplify;
+#[cfg(feature = "argmin")]
+pub mod solvers;
 pub mod sparse;
 mod vmap;
 
@@ -76,6 +78,9 @@ mod documentation {
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[cfg(feature = "argmin")]
+    #[doc = include_str!("../docs/solvers.md")]
+    mod solvers {}
     #[doc = include_str!("../docs/sparse.md")]
     mod sparse {}
     #[doc = include_str!("../docs/walkthrough.md")]
