@@ -131,7 +131,8 @@ fn pairs() -> impl Iterator<Item = (usize, usize)> {
 
 /// Cameras in an arc about a knot (a (2, 3) torus knot), 6 away from its middle.
 fn scene() -> Vec<f64> {
-    let cameras = (0..CAMERAS).flat_map(|c| [0.1 * (c as f64).sin(), 0.2 * c as f64 - 1.1, 0.05 * (2.0 * c as f64).cos(), 0.0, 0.0, 6.0]);
+    let cameras =
+        (0..CAMERAS).flat_map(|c| [0.1 * (c as f64).sin(), 0.2 * c as f64 - 1.1, 0.05 * (2.0 * c as f64).cos(), 0.0, 0.0, 6.0]);
     let points = (0..POINTS).flat_map(|p| {
         let t = std::f64::consts::TAU * p as f64 / POINTS as f64;
         let radius = 1.0 + 0.4 * (3.0 * t).cos();

@@ -15,6 +15,7 @@ mod common;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus};
 use common::{Outcome, chart, chart::Chart, chart::Mark};
+use plotters::prelude::SeriesLabelPosition;
 use wengert::sparse::Sparsity;
 use wengert::{Expr, Function, Real, lit};
 
@@ -37,7 +38,11 @@ fn chain(p: &[Expr]) -> ((&'static str, Expr), (&'static str, Vec<Expr>), (&'sta
     let all: Vec<[Expr; 2]> = [&fixed[..1], &joints, &fixed[1..]].concat();
     let link = |p: &[[Expr; 2]]| (p[1][0] - p[0][0]).powi(2) + (p[1][1] - p[0][1]).powi(2) - LENGTH * LENGTH;
     let energy = joints.iter().map(|p| p[1]).sum::<Expr>();
-    (("energy", energy), ("link", all.windows(2).map(link).collect()), ("bowl", joints.iter().map(|p| bowl(p[0]) - p[1]).collect()))
+    (
+        ("energy", energy),
+        ("link", all.windows(2).map(link).collect()),
+        ("bowl", joints.iter().map(|p| bowl(p[0]) - p[1]).collect()),
+    )
 }
 
 /// A matrix as clarabel takes it.
@@ -116,8 +121,14 @@ fn main() -> Outcome {
     assert!(bends.iter().all(|bend| (bend - bends[0]).abs() < 1e-4 * bends[0]), "the chain is no catenary: {bends:?}");
 
     let ground = (0..=100).map(|k| k as f64 / 50.0).map(|x| (x, bowl(x)));
-    let mut hanging = Chart::new("A chain over a bowl", "x", "y").add("bowl", chart::GREY, Mark::Line, ground);
-    for (k, (colour, name)) in [(chart::SKY, "start"), (chart::PINK, "step 1"), (chart::GREEN, "step 3")].into_iter().enumerate() {
+    let mut hanging = Chart::new("A chain over a bowl", "x", "y").legend(SeriesLabelPosition::UpperMiddle).add(
+        "bowl",
+        chart::GREY,
+        Mark::Line,
+        ground,
+    );
+    for (k, (colour, name)) in [(chart::SKY, "start"), (chart::PINK, "step 1"), (chart::GREEN, "step 3")].into_iter().enumerate()
+    {
         hanging = hanging.add(name, colour, Mark::Dashed, shapes[[0, 1, 3][k].min(shapes.len() - 1)].iter().copied());
     }
     hanging = hanging.add("at rest", chart::BLUE, Mark::LineAndDots, last.iter().copied());

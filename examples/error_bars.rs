@@ -63,7 +63,8 @@ fn main() -> Outcome {
     let x: Vec<f64> = (0..=100).map(|k| 15.0 * k as f64).collect();
     let (mut y, mut slopes) = (vec![0.0; x.len()], vec![0.0; 2 * x.len()]);
     curve.call_into(&[b.as_slice(), &x], &mut [&mut y, &mut slopes])?;
-    let deviations: Vec<f64> = slopes.chunks(2).map(|g| Vector2::new(g[0], g[1])).map(|g| (g.transpose() * &covariance * g)[0].sqrt()).collect();
+    let deviations: Vec<f64> =
+        slopes.chunks(2).map(|g| Vector2::new(g[0], g[1])).map(|g| (g.transpose() * &covariance * g)[0].sqrt()).collect();
     println!("at x = {}: {:.2} ± {:.2}; at x = {}: {:.2} ± {:.2}", x[40], y[40], deviations[40], x[100], y[100], deviations[100]);
 
     let along = |v: &[f64]| x.iter().copied().zip(v.iter().copied()).collect::<Vec<_>>();

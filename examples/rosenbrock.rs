@@ -21,12 +21,15 @@ use wengert::solvers::Objective;
 use wengert::{Expr, Function};
 
 const N: usize = 100;
+/// A factor that changes no minimum. argmin's Newton-CG compares its inner residual's square with the gradient's norm, which asks for too
+/// little where gradients are small.
+const SCALE: f64 = 1e6;
 type Point = Vec<f64>;
 type LineSearch = MoreThuenteLineSearch<Point, Point, f64>;
 
 fn main() -> Outcome {
     let f = Function::trace(("x", N), |x| {
-        x.windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum::<Expr>()
+        SCALE * x.windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum::<Expr>()
     })?;
     let hessian = f.sparse_hessian()?;
     println!("Rosenbrock's function of {N} numbers; its Hessian has {} entries of {}", hessian.sparsity().len(), N * N);
@@ -87,7 +90,7 @@ where
     let clock = Instant::now();
     let costs = Arc::new(Mutex::new(vec![objective.cost(&start())?]));
     let found = Executor::new(objective.clone(), solver)
-        .configure(|state| state.param(start()).max_iters(steps).target_cost(1e-18))
+        .configure(|state| state.param(start()).max_iters(steps).target_cost(1e-16 * SCALE))
         .add_observer(Costs(costs.clone()), ObserverMode::Always)
         .run()?;
     let time = clock.elapsed().as_secs_f64();
@@ -95,7 +98,7 @@ where
     let distance = best.iter().map(|x| (x - 1.0).abs()).fold(0.0, f64::max);
     let count = |what| found.problem.counts.get(what).copied().unwrap_or(0);
     let counts = ["cost_count", "gradient_count", "hessian_count"].map(count);
-    let costs = costs.lock().map_err(|_| "the observer has panicked")?.clone();
+    let costs = costs.lock().map_err(|_| "the observer has panicked")?.iter().map(|cost| cost / SCALE).collect();
     Ok(Run { name, colour, costs, counts, time, distance })
 }
 
