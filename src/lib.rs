@@ -9,6 +9,7 @@
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
+//! | solvers | with the feature `argmin` the module `solvers` |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
