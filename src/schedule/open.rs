@@ -1,7 +1,7 @@
 //! Sharing what kernels have in common. In: a function. Out: the same to the bit, with some operations replaced by the steps of
 //! their kernels.
 //!
-//! Softplus and sigmoid of one number both need e^−|x|, and a logistic loss with its gradient has both. No kernel is written a
+//! x·ln y and the logarithms to any base of y both need ln y, and the gradient of the first has it, too. No kernel is written a
 //! second time here: [`Lay`] is a [`Machine`] whose numbers are nodes, so that running an operation's value makes the nodes.
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
