@@ -26,6 +26,12 @@ pub fn timed<R>(f: impl FnOnce() -> R) -> (R, Duration) {
     (result, cpu_time() - start)
 }
 
+/// A result with the seconds that it took by the clock on the wall: for what other processes do.
+pub fn waited<R>(f: impl FnOnce() -> R) -> (R, f64) {
+    let start = std::time::Instant::now();
+    (f(), start.elapsed().as_secs_f64())
+}
+
 /// What a row aims at.
 #[derive(Copy, Clone)]
 pub enum Target {
@@ -50,6 +56,8 @@ pub const MS: Unit = Unit("ms", 1e3);
 pub struct Bench {
     filter: Vec<String>,
     markdown: bool,
+    /// Words that end the names of rows.
+    parts: Vec<&'static str>,
     section: &'static str,
 }
 
@@ -65,10 +73,10 @@ struct Row<'a> {
 impl Bench {
     /// Reads the command line: words select the rows whose names start with one of them, dot by dot, or have it as a part;
     /// `--markdown` prints tables to paste.
-    pub fn from_args() -> Bench {
+    pub fn from_args(parts: Vec<&'static str>) -> Bench {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let filter = arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect();
-        Bench { filter, markdown: arguments.iter().any(|word| word == "--markdown"), section: "" }
+        Bench { filter, markdown: arguments.iter().any(|word| word == "--markdown"), parts, section: "" }
     }
 
     /// Whether a row is asked for.
@@ -80,9 +88,12 @@ impl Bench {
             })
     }
 
-    /// Whether any row of these is asked for: setting one up may take long.
-    pub fn wants_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.wants(name))
+    /// Whether a row of this name, or one whose name goes on after it, may be asked for: setting one up may take long. A word that is
+    /// a part of names, such as `c128`, may be that of any row.
+    pub fn wants_within(&self, name: &str) -> bool {
+        let within = |word: &String| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let part = |word: &String| !word.contains('.') && !word.contains(|c: char| c.is_ascii_digit());
+        self.wants(name) || self.filter.iter().any(|word| within(word) || part(word) || self.parts.contains(&word.as_str()))
     }
 
     /// Starts a table.

@@ -14,7 +14,7 @@ mod sizes;
 mod tapes;
 
 fn main() {
-    let mut bench = bench::Bench::from_args();
+    let mut bench = bench::Bench::from_args(c::BUILDS.map(|(build, _)| build).to_vec());
     calls::run(&mut bench);
     tapes::run(&mut bench);
     rows::run(&mut bench);
