@@ -9,8 +9,10 @@ mod compiled;
 mod emit;
 mod lower;
 mod native;
+mod nest;
 mod rows;
 mod segment;
+mod threads;
 
 pub use arrays::{CompiledArrays, CompiledUpdate};
 pub use compiled::{Compiled, Report};

@@ -3,6 +3,7 @@
 use super::emit::Emitter;
 use super::lower::{self, Lowering};
 use super::segment::Plan;
+use super::threads;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::schedule::sums::{halve, partials};
 use crate::schedule::{Options, Program, RowCall, Scalar, Tier};
@@ -33,9 +34,11 @@ pub(super) struct Native {
     pub(super) scratch: usize,
     /// Of code for rows: where partial sums are in it, and the group and place of each sum.
     partials: usize,
-    sums: Vec<(u32, u32)>,
+    pub(super) sums: Vec<(u32, u32)>,
+    /// Of code for rows: how far apart the rows of every input and output are, 0 for what all rows share.
+    pub(super) row_strides: Vec<usize>,
     /// Whether subnormal numbers are zeros to code for rows.
-    flush: bool,
+    pub(super) flush: bool,
     pub(super) stats: Stats,
 }
 
@@ -97,6 +100,7 @@ impl Native {
             scratch,
             partials: plan.scratch,
             sums,
+            row_strides: rows.map_or(vec![], RowCall::strides),
             flush: program.options.flush_subnormals,
             stats,
         })
@@ -107,7 +111,7 @@ impl Native {
         self.functions.len() == 1
     }
 
-    /// Runs code for rows.
+    /// Runs code for rows. Sums are added to what is in the outputs.
     ///
     /// # Safety
     /// The code was made for rows of numbers `T`. The tables have an address for every input and output, good for as many rows.
@@ -250,6 +254,7 @@ fn failed(reason: impl std::fmt::Display) -> Error {
 thread_local! {
     static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static SUMS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -260,6 +265,11 @@ pub(super) fn with_scratch<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R 
 /// As [`with_scratch`], of the arrays of a call during which functions are called that need scratch memory themselves.
 pub(super) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&ARRAYS, words, f)
+}
+
+/// As [`with_scratch`], of sums that other threads add up.
+pub(super) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&SUMS, words, f)
 }
 
 fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
@@ -322,8 +332,9 @@ fn control() -> u32 {
 #[cfg(not(target_arch = "x86_64"))]
 fn set_control(_: u32) {}
 
-/// An option that this processor does not have.
-fn check_options(options: Options) -> Result<()> {
+/// An option that this processor, or this build, does not have.
+pub(super) fn check_options(options: Options) -> Result<()> {
+    threads::check(options.threads)?;
     if options.flush_subnormals && !Flushing::SUPPORTED {
         return Err(failed("`flush_subnormals` is there on x86-64 only"));
     }

@@ -2,8 +2,11 @@
 
 use super::compiled::Report;
 use super::native::{self, Native};
+use super::nest::Nest;
+use super::threads;
 use crate::error::Result;
 use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
@@ -11,6 +14,8 @@ use std::sync::Arc;
 pub struct CompiledRows {
     native: Arc<Native>,
     program: RowProgram,
+    /// Of a call, at most.
+    threads: usize,
 }
 
 impl RowMap {
@@ -37,7 +42,8 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn compile(&self) -> Result<CompiledRows> {
-        Ok(CompiledRows { native: Arc::new(Native::new(&self.program, Some(&self.call))?), program: self.clone() })
+        let native = Arc::new(Native::new(&self.program, Some(&self.call))?);
+        Ok(CompiledRows { native, program: self.clone(), threads: self.program.options.threads })
     }
 
     /// The Cranelift IR that the program becomes.
@@ -57,9 +63,6 @@ impl RowProgram {
     }
 }
 
-/// Pointers to up to this many slices are collected on the stack.
-const ON_STACK: usize = 16;
-
 impl CompiledRows {
     /// Evaluates over rows: a slice per input (row by row for those that vary), a slice per output (row by row for those that are
     /// not reduced). Gives the number of rows.
@@ -71,33 +74,29 @@ impl CompiledRows {
         self.program.program.check_sound(T::WIDTH)?;
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
-        let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
-        let (mut heap_in, mut heap_out) = (Vec::new(), Vec::new());
-        let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
-        let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
-        native::with_scratch(self.native.scratch, |scratch| {
-            // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
-            unsafe { self.native.run_rows::<T>((x, y), scratch, rows, (1, &[])) }
-        });
+        let inner = inputs.iter().map(|slice| slice.as_ptr().cast_mut());
+        let addresses: SmallVec<[*mut T; 32]> = inner.chain(outputs.iter_mut().map(|slice| slice.as_mut_ptr())).collect();
+        let nest =
+            Nest { native: &self.native, addresses: &addresses, inputs: inputs.len(), rows, count: 1, strides: &[], outer: &[] };
+        // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
+        unsafe { nest.run(self.threads) };
         call.finish(outputs, rows);
         Ok(rows)
+    }
+
+    /// The same code for calls on up to so many threads; see [`Options::threads`].
+    ///
+    /// # Errors
+    /// If it is none, or more than one without the feature `threads`.
+    pub fn with_threads(&self, most: usize) -> Result<CompiledRows> {
+        threads::check(most)?;
+        Ok(CompiledRows { threads: most, ..self.clone() })
     }
 
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
         Report::new(&self.native, &self.program.program.layout)
     }
-}
-
-fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *mut P {
-    if all.len() > ON_STACK {
-        heap.extend(all);
-        return heap.as_mut_ptr();
-    }
-    for (place, pointer) in stack.iter_mut().zip(all) {
-        *place = pointer;
-    }
-    stack.as_mut_ptr()
 }
 
 impl std::fmt::Debug for CompiledRows {

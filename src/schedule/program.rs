@@ -27,11 +27,12 @@ pub struct Options {
     pub(crate) tier: Tier,
     pub(crate) flush_subnormals: bool,
     pub(crate) unroll: bool,
+    pub(crate) threads: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true }
+        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true, threads: 1 }
     }
 }
 
@@ -64,6 +65,32 @@ impl Options {
     /// the interpreter keep subnormal numbers. Off by default; on x86-64 only, compiling is an error elsewhere.
     pub fn flush_subnormals(mut self, on: bool) -> Self {
         self.flush_subnormals = on;
+        self
+    }
+    /// How many threads a call of native code may take for what is large: loops over many rows, elementwise work, sums and matrix
+    /// products over large arrays. 1 by default. More need the feature `threads`, which adds [rayon](https://docs.rs/rayon), and are an error
+    /// of compiling without it. The threads are those of the pool that the call is made in, or of rayon's global one; the caller is one of
+    /// them.
+    ///
+    /// No result depends on the number of threads, to the bit. What is too small to gain by it stays on the calling thread, as do
+    /// functions of single numbers and the interpreter.
+    ///
+    /// ```
+    /// # #[cfg(feature = "threads")] {
+    /// use wengert::{Function, Options};
+    /// let f = Function::trace(["x", "y"], |[x, y]| (x - y).powi(2))?;
+    /// let map = f.wrt(["x"])?.value_and_grad()?.map_rows(["y"])?.mean_all();
+    /// let y: Vec<f64> = (0..100_000).map(f64::from).collect();
+    /// let (one, two) = (map.compile()?, map.compile_with(Options::new().threads(2))?);
+    /// let (mut a, mut b) = ([[0.0], [0.0]], [[0.0], [0.0]]);
+    /// one.call_into(&[&[1.0], &y], &mut a.each_mut().map(|a| &mut a[..]))?;
+    /// two.call_into(&[&[1.0], &y], &mut b.each_mut().map(|b| &mut b[..]))?;
+    /// assert_eq!(a, b);
+    /// # }
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn threads(mut self, most: usize) -> Self {
+        self.threads = most;
         self
     }
     /// How much time the native compiler may spend.

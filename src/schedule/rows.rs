@@ -180,6 +180,12 @@ impl RowCall {
         (!self.is_reduced(group)).then(|| self.output_len(group))
     }
 
+    /// How far apart the rows of every input and then of every output are; 0 for what is shared or reduced.
+    pub(crate) fn strides(&self) -> Vec<usize> {
+        let inputs = (0..self.inputs.len()).map(|group| self.input_stride(group));
+        inputs.chain((0..self.outputs.len()).map(|group| self.output_stride(group))).map(|stride| stride.unwrap_or(0)).collect()
+    }
+
     pub(crate) fn input_len(&self, group: usize) -> usize {
         self.inputs[group].1
     }

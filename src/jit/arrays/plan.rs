@@ -98,7 +98,7 @@ impl Plan {
             all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
         };
         let addresses = |action: &Action| match action {
-            Action::Loop(run) => 2 * run.places.len(),
+            Action::Loop(run) => run.places.len(),
             Action::Control(run) => run.table(),
             _ => 0,
         };
