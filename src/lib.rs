@@ -9,7 +9,7 @@
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
-//! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
+//! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`]; on several threads: [`Options::threads`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
@@ -61,6 +61,8 @@ mod documentation {
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[doc = include_str!("../docs/threads.md")]
+    mod threads {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }

@@ -154,6 +154,20 @@ impl Bench {
         self.print(Row { name, what, ours: figure(median, unit), reference: String::new(), ratio, target: met });
     }
 
+    /// Pairs of speed-ups, ours and the reference's; the ratio is to be `least` or more.
+    pub fn speed_ups(&mut self, name: &str, what: &str, pairs: &[(f64, f64)], least: f64) {
+        let ratio = quartiles(pairs.iter().map(|(x, y)| x / y));
+        let figure = |figures: [f64; 3]| format!("{:.2}×", figures[1]);
+        self.print(Row {
+            name,
+            what,
+            ours: figure(quartiles(pairs.iter().map(|pair| pair.0))),
+            reference: figure(quartiles(pairs.iter().map(|pair| pair.1))),
+            ratio: format!("{:.2} ({:.2}–{:.2})", ratio[1], ratio[0], ratio[2]),
+            target: format!("≥ {least}× {}", mark(ratio[1] >= least)),
+        });
+    }
+
     /// A line of explanation under the rows.
     pub fn note(&self, text: &str) {
         if !self.markdown {

@@ -269,7 +269,7 @@ fn options(bench: &mut Bench) {
     let columns: [Vec<f64>; 5] = std::array::from_fn(|k| rows.iter().map(|row| row[k]).collect());
     let x: [&[f64]; 5] = std::array::from_fn(|k| &columns[k][..]);
     let names = ["s", "k", "r", "v", "t"];
-    type Rows = fn(&[&[f64]; 5], &mut [Vec<f64>; 6]);
+    type Rows = fn(&[&[f64]; 5], [&mut [f64]; 6]);
     for (name, f, reference, kernel) in [
         ("w9.bs_l", Function::trace(names, option_logistic), hand::option_logistic_rows as Rows, c"option_logistic"),
         ("w9.bs_erf", Function::trace(names, option_erf), hand::option_erf_rows as Rows, c"option_erf"),
@@ -284,11 +284,38 @@ fn options(bench: &mut Bench) {
             compiled.call_into(black_box(&x), &mut [a, b, c, d, e, f]).unwrap();
         };
         ours(&mut y);
-        reference(&x, &mut z);
+        reference(&x, z.each_mut().map(Vec::as_mut_slice));
         y.iter().zip(&z).for_each(|(y, z)| agree(name, y, z, 1e-12));
         let what = "a result per row by `map_rows` / a loop written by hand, per row";
         let unit = (NS, ROWS as f64);
-        bench.pair(name, what, unit, Target::None, |_| ours(black_box(&mut y)), |_| reference(black_box(&x), black_box(&mut z)));
+        bench.pair(
+            name,
+            what,
+            unit,
+            Target::None,
+            |_| ours(black_box(&mut y)),
+            |_| {
+                reference(black_box(&x), black_box(&mut z).each_mut().map(Vec::as_mut_slice));
+            },
+        );
+        let (by_threads, in_two) = (format!("{name}.threads"), compiled.with_threads(2));
+        match in_two {
+            Ok(in_two) if bench.wants(&by_threads) => {
+                let mut speed_ups = Vec::new();
+                for _ in 0..15 {
+                    let [one, two] = [&compiled, &in_two].map(|compiled| {
+                        waited(|| compiled.call_into(black_box(&x), &mut y.each_mut().map(Vec::as_mut_slice)).unwrap()).1
+                    });
+                    let by_hand = waited(|| reference(black_box(&x), z.each_mut().map(Vec::as_mut_slice))).1;
+                    speed_ups.push((one / two, by_hand / waited(|| halves(reference, black_box(&x), &mut z)).1));
+                }
+                y.iter().zip(&z).for_each(|(y, z)| agree(&by_threads, y, z, 1e-12));
+                let what = "two threads against one / two copies of the loop by hand, half of the rows each, against one";
+                bench.speed_ups(&by_threads, what, &speed_ups, 0.9);
+            }
+            Ok(_) => {}
+            Err(why) => bench.note(&format!("no row {by_threads}: {why}")),
+        }
         for (build, in_c) in c::option_rows(kernel) {
             let (name, target) = (format!("{name}.{build}"), c::target(build, "c128", 1.3));
             let mut in_c = || in_c(black_box(&x), black_box(&mut z).each_mut().map(Vec::as_mut_slice));
@@ -297,4 +324,16 @@ fn options(bench: &mut Bench) {
             y.iter().zip(&z).for_each(|(y, z)| agree(&name, y, z, 1e-11));
         }
     }
+}
+
+/// A loop over rows as two copies on two threads, each on half of the rows.
+fn halves(run: fn(&[&[f64]; 5], [&mut [f64]; 6]), x: &[&[f64]; 5], y: &mut [Vec<f64>; 6]) {
+    let half = x[0].len() / 2;
+    let (lower, upper) = (x.map(|column| &column[..half]), x.map(|column| &column[half..]));
+    let mut parts = y.each_mut().map(|column| column.split_at_mut(half));
+    let (below, above) = (parts.each_mut().map(|part| std::mem::take(&mut part.0)), parts.map(|part| part.1));
+    std::thread::scope(|scope| {
+        scope.spawn(|| run(&upper, above));
+        run(&lower, below);
+    });
 }

@@ -19,8 +19,8 @@ const TASKS: usize = 4;
 /// The axes, from the outside: those of `outer`, that of `count`, the rows. Addresses are those of the first place of all.
 pub(super) struct Nest<'a, T> {
     pub(super) native: &'a Native,
-    /// Of inputs, then of outputs.
-    pub(super) addresses: &'a [*mut T],
+    /// Of inputs, then of outputs. What is in there after a run is unspecified.
+    pub(super) addresses: &'a mut [*mut T],
     /// How many of them are inputs.
     pub(super) inputs: usize,
     pub(super) rows: usize,
@@ -47,16 +47,36 @@ impl<T: Scalar> Nest<'_, T> {
     /// # Safety
     /// The code was made for rows of numbers `T`, with these inputs and outputs, and every address is good for all places of the axes.
     /// What is written overlaps nothing but itself, or an input in the same place.
-    pub(super) unsafe fn run(&self, threads: usize) {
+    #[inline]
+    pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
-        let Some(Split { axis, piece, pieces }) = (if threads > 1 { self.split() } else { None }) else {
-            // SAFETY: as promised.
-            return unsafe { self.part(rows, 0..self.rows, None) };
+        let Some(split) = (if threads > 1 { self.split() } else { None }) else {
+            if !self.outer.is_empty() || (self.rows > BLOCK && !self.native.sums.is_empty()) {
+                // SAFETY: as promised.
+                return unsafe { self.part(rows, 0..self.rows, None) };
+            }
+            let inputs = self.addresses.as_mut_ptr();
+            return native::with_scratch(self.native.scratch, |scratch| {
+                // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
+                unsafe {
+                    let tables = (inputs.cast(), inputs.add(self.inputs).cast());
+                    self.native.run_rows::<T>(tables, scratch, self.rows, (self.count, self.strides));
+                }
+            });
         };
+        // SAFETY: as promised.
+        unsafe { self.share(threads, split) }
+    }
+
+    /// On several threads.
+    ///
+    /// # Safety
+    /// As [`Nest::run`].
+    unsafe fn share(&self, threads: usize, Split { axis, piece, pieces }: Split) {
         let tasks = pieces.min(threads * TASKS);
         let range = |task: usize| threads::share(self.length(axis), piece, tasks, task);
         let sums = &self.native.sums;
-        if axis != rows || sums.is_empty() {
+        if axis != self.outer.len() + 1 || sums.is_empty() {
             // SAFETY: as promised; ranges of this axis write to different places.
             return threads::each(threads, tasks, |task| unsafe { self.part(axis, range(task), None) });
         }
@@ -132,7 +152,7 @@ impl<T: Scalar> Nest<'_, T> {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
             let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.native.scratch).cast::<*mut T>(), 2 * n) };
             let (pointers, moved) = table.split_at_mut(n);
-            for (place, (pointer, address)) in pointers.iter_mut().zip(self.addresses).enumerate() {
+            for (place, (pointer, address)) in pointers.iter_mut().zip(&*self.addresses).enumerate() {
                 *pointer = address.wrapping_add(if range.start == 0 { 0 } else { range.start * self.stride(axis, place) });
             }
             let mut index: SmallVec<[usize; 16]> = SmallVec::from_elem(0, depth);

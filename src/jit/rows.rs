@@ -74,10 +74,18 @@ impl CompiledRows {
         self.program.program.check_sound(T::WIDTH)?;
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
-        let inner = inputs.iter().map(|slice| slice.as_ptr().cast_mut());
-        let addresses: SmallVec<[*mut T; 32]> = inner.chain(outputs.iter_mut().map(|slice| slice.as_mut_ptr())).collect();
-        let nest =
-            Nest { native: &self.native, addresses: &addresses, inputs: inputs.len(), rows, count: 1, strides: &[], outer: &[] };
+        let mut addresses: SmallVec<[*mut T; 32]> = SmallVec::new();
+        inputs.iter().for_each(|slice| addresses.push(slice.as_ptr().cast_mut()));
+        outputs.iter_mut().for_each(|slice| addresses.push(slice.as_mut_ptr()));
+        let nest = Nest {
+            native: &self.native,
+            addresses: &mut addresses,
+            inputs: inputs.len(),
+            rows,
+            count: 1,
+            strides: &[],
+            outer: &[],
+        };
         // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
         unsafe { nest.run(self.threads) };
         call.finish(outputs, rows);

@@ -104,9 +104,7 @@ mod tests {
     fn a_number_of_threads_is_checked() {
         assert!(check(1).is_ok());
         assert!(check(0).unwrap_err().is_value());
-        match check(2) {
-            Ok(()) => assert!(cfg!(feature = "threads")),
-            Err(error) => assert!(!cfg!(feature = "threads") && error.is_unsupported(), "{error}"),
-        }
+        assert_eq!(check(2).is_ok(), cfg!(feature = "threads"));
+        assert!(check(2).err().is_none_or(|error| error.is_unsupported()));
     }
 }
