@@ -35,17 +35,21 @@ pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> CompiledUpdate {
     step.unwrap().compile_arrays().unwrap().in_place(pairs).unwrap()
 }
 
+/// Rosenbrock's function of n numbers as one of slices of x.
+pub fn rosenbrock_by_slices(n: usize) -> Result<Function> {
+    Function::trace(vec![format!("x[{n}]")], |x| {
+        let (a, b) = (x[0].slice(0, 0..n - 1), x[0].slice(0, 1..n));
+        ((b - a * a).powi(2) * 100.0 + (1.0 - a).powi(2)).sum(..)
+    })
+}
+
 fn rosenbrock(bench: &mut Bench) {
     bench.section("W2 as an array program: Rosenbrock's function by slices, value and gradient");
     for (name, n) in [("w2.array.1k", 1000), ("w2.array.10k", 10_000)] {
         if !bench.wants_within(name) {
             continue;
         }
-        let f = Function::trace(vec![format!("x[{n}]")], |x| {
-            let (a, b) = (x[0].slice(0, 0..n - 1), x[0].slice(0, 1..n));
-            ((b - a * a).powi(2) * 100.0 + (1.0 - a).powi(2)).sum(..)
-        });
-        let compiled = gradient(f, &["x"]);
+        let compiled = gradient(rosenbrock_by_slices(n), &["x"]);
         bench.note(&compiled.report().to_string());
         let mut x: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
         let (mut z, mut f, mut g, mut expected) = (x.clone(), [0.0], vec![0.0; n], vec![0.0; n + 1]);

@@ -7,13 +7,27 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod instructions;
 mod linalg;
 mod networks;
 mod rows;
 mod sizes;
 mod tapes;
 
-fn main() {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if let [first, name] = &arguments[..]
+        && first == "--count"
+    {
+        instructions::run_one(name);
+        return ExitCode::SUCCESS;
+    }
+    if has("--instructions") {
+        return instructions::run(has("--bless"));
+    }
     let mut bench = bench::Bench::from_args(c::BUILDS.map(|(build, _)| build).to_vec());
     calls::run(&mut bench);
     tapes::run(&mut bench);
@@ -22,4 +36,5 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    ExitCode::SUCCESS
 }
