@@ -10,6 +10,7 @@ mod hand;
 mod instructions;
 mod linalg;
 mod networks;
+mod pictures;
 mod rows;
 mod sizes;
 mod tapes;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         return instructions::run(has("--bless"));
     }
     let mut bench = bench::Bench::from_args(c::BUILDS.map(|(build, _)| build).to_vec());
+    bench.machine();
     calls::run(&mut bench);
     tapes::run(&mut bench);
     rows::run(&mut bench);
@@ -36,5 +38,15 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    if let Some(folder) = bench.pictures()
+        && let Err(why) = pictures::draw(folder, bench.bounded())
+    {
+        eprintln!("the pictures cannot be drawn: {why}");
+        return ExitCode::FAILURE;
+    }
+    if let Err(why) = bench.finish() {
+        eprintln!("the tables cannot be written: {why}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }

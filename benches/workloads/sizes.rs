@@ -10,11 +10,11 @@ pub fn run(bench: &mut Bench) {
     memory(bench);
 }
 
-fn point() -> [f64; 8] {
+pub fn point() -> [f64; 8] {
     std::array::from_fn(|i| 0.1 * (i as f64 + 1.0))
 }
 
-fn trace(n: usize) -> Function {
+pub fn trace(n: usize) -> Function {
     Function::trace(("v", 8), |v| network(v.try_into().expect("eight numbers"), n)).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! W2: the gradient of a function of 1,000 numbers, as straight-line code, against tapes.
 
 use super::{bench::*, c, formulas::*, hand};
+use reverse::Gradient as _;
 use std::hint::black_box;
 use wengert::Function;
 
@@ -8,7 +9,7 @@ const N: usize = 1000;
 
 pub fn run(bench: &mut Bench) {
     bench.section("W2: Rosenbrock's function of 1,000 numbers, value and gradient");
-    let names = ["w2.grad.bytecode", "w2.grad.tape", "w2.grad.aad", "w2.grad.hand"];
+    let names = ["w2.grad.bytecode", "w2.grad.tape", "w2.grad.aad", "w2.grad.hand", "w2.grad.reverse"];
     if !bench.wants_within("w2.grad") {
         return;
     }
@@ -52,6 +53,23 @@ pub fn run(bench: &mut Bench) {
     agree(names[2], &aad(&z), &expected[1..], 1e-12);
     bench.pair(names[2], "straight-line code / aad, a tape per call", (US, 1.0), target, &mut ours, |_| {
         black_box(aad(black_box(&z)));
+        z[0] += 1e-12;
+    });
+
+    z[0] = 0.0;
+    // In the crate's own operators: its variables are nothing without a tape, so they have no literals.
+    let reversed = |x: &[f64]| -> Vec<f64> {
+        let tape = reverse::Tape::new();
+        let vars = tape.add_vars(x);
+        let term = |i: usize| {
+            let (a, b) = (vars[i + 1] - vars[i] * vars[i], 1.0 - vars[i]);
+            100.0 * (a * a) + b * b
+        };
+        (1..vars.len() - 1).fold(term(0), |sum, i| sum + term(i)).grad().wrt(&vars)
+    };
+    agree(names[4], &reversed(&z), &expected[1..], 1e-12);
+    bench.pair(names[4], "straight-line code / reverse, a tape per call", (US, 1.0), target, &mut ours, |_| {
+        black_box(reversed(black_box(&z)));
         z[0] += 1e-12;
     });
 
