@@ -2,6 +2,7 @@
 //! the same tests compare native code, the interpreter and the order of sums that docs/numerics.md lays down.
 
 use proptest::prelude::*;
+use wengert::optim::Adam;
 use wengert::{Array, CompiledArrays, CompiledRows, CompiledUpdate, Expr, Function, Options, RowMap, Scalar, Width, aux, lit};
 
 #[cfg(feature = "threads")]
@@ -226,6 +227,22 @@ fn steps_in_place_and_bodies_do_not_depend_on_threads() {
             assert_eq!(run(threads), expected, "{n} numbers on {threads} threads");
         }
     }
+}
+
+#[test]
+fn trainings_do_not_depend_on_threads() {
+    use wengert::nn::{Init, Params, Rng, Training, dense, mse};
+    let n = 3000;
+    let (x, y): (Vec<f64>, Vec<f64>) = (wave(n * 20, 1), wave(n, 2));
+    let run = |threads: usize| {
+        let params = Params::new(&mut Rng::new(1), [("w[20,1]", Init::Uniform(0.5)), ("b[1]", Init::Zeros)]).unwrap();
+        let loss = Function::trace((&params, ["x[n,20]", "y[n,1]"]), |(p, [x, y])| mse(dense(x, p["w"], p["b"]).tanh(), y));
+        let mut training = Training::new(&loss.unwrap(), params, Adam::new(0.01)).unwrap().with_threads(threads).unwrap();
+        let losses: Vec<f64> = (0..3).map(|_| training.step(&[&x, &y]).unwrap()).collect();
+        (bits(&losses), bits(training.params().get("w").unwrap().data()))
+    };
+    let expected = run(1);
+    THREADS.into_iter().for_each(|threads| assert_eq!(run(threads), expected, "{threads} threads"));
 }
 
 /// Several threads of the user's share one compiled function, each of whose calls takes several.
