@@ -56,7 +56,7 @@ fn rows_property<T: Scalar>(n: usize) {
     let lowered = map.lower();
     let expected = call_rows::<T>(n, |x, y| assert_eq!(lowered.call_into(x, y).unwrap(), n));
     for threads in THREADS {
-        let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
+        let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
         let found = call_rows::<T>(n, |x, y| assert_eq!(compiled.call_into(x, y).unwrap(), n));
         assert_eq!(found, expected, "{n} rows on {threads} threads");
         let again = compiled.with_threads(1).unwrap();
@@ -79,7 +79,7 @@ fn no_rows() {
     let f = Function::trace(["x"], |[x]| (("y", x.exp()), ("sum", x))).unwrap();
     let map = f.map_rows(["x"]).unwrap().sum(["sum"]).unwrap();
     for threads in THREADS {
-        let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
+        let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
         let mut sum = [7.0];
         assert_eq!(compiled.call_into::<f64>(&[&[]], &mut [&mut [], &mut sum]).unwrap(), 0);
         assert_eq!(sum, [0.0]);
@@ -99,7 +99,7 @@ proptest! {
         let (x, y): (Vec<f64>, Vec<f32>) = (wave(n, seed), wave(n, seed));
         let expected = summed(&x).to_bits();
         for threads in THREADS {
-            let options = Options::new().threads(threads);
+            let options = Options::new().call_threads(threads);
             let (mut sum, mut sum32, mut whole) = ([0.0], [0.0], [0.0]);
             map.compile_with(options).unwrap().call_into(&[&x], &mut [&mut sum]).unwrap();
             narrow.compile_with(options).unwrap().call_into(&[&y], &mut [&mut sum32]).unwrap();
@@ -125,7 +125,7 @@ fn long_bodies_are_cut_into_functions_and_shared_out() {
         let mut expected = (vec![0.0; n], [0.0]);
         lowered.call_into(&[&[1.1], &x], &mut [&mut expected.0, &mut expected.1]).unwrap();
         for threads in THREADS {
-            let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
+            let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
             assert!(compiled.report().functions > 1);
             let mut found = (vec![0.0; n], [0.0]);
             compiled.call_into(&[&[1.1], &x], &mut [&mut found.0, &mut found.1]).unwrap();
@@ -252,7 +252,7 @@ fn calls_from_many_threads_at_once() {
         v
     }
     let most = *THREADS.last().unwrap();
-    let rows: CompiledRows = shared(row_map(Width::F64).compile_with(Options::new().threads(most)).unwrap());
+    let rows: CompiledRows = shared(row_map(Width::F64).compile_with(Options::new().call_threads(most)).unwrap());
     let expected = call_rows::<f64>(9_001, |x, y| assert!(rows.call_into(x, y).is_ok()));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -271,11 +271,11 @@ fn calls_from_many_threads_at_once() {
 fn numbers_of_threads_that_cannot_be() {
     let f = Function::trace(["x"], |[x]| x.exp()).unwrap();
     let array = Function::trace(["x[n]"], |[x]| x.exp()).unwrap();
-    let rows = |threads| f.map_rows(["x"]).unwrap().compile_with(Options::new().threads(threads)).map(|_| ());
-    let arrays = |threads| array.compile_arrays_with(Options::new().threads(threads)).map(|_| ());
+    let rows = |threads| f.map_rows(["x"]).unwrap().compile_with(Options::new().call_threads(threads)).map(|_| ());
+    let arrays = |threads| array.compile_arrays_with(Options::new().call_threads(threads)).map(|_| ());
     let later = |threads| array.compile_arrays().unwrap().with_threads(threads).map(|_| ());
     for error in [rows(0), arrays(0), later(0)].map(Result::unwrap_err) {
-        assert!(error.is_value() && error.to_string().contains("threads(0)"), "{error}");
+        assert!(error.is_value() && error.to_string().contains("0 threads"), "{error}");
     }
     for result in [rows(2), arrays(2), later(2)] {
         assert_eq!(result.is_ok(), cfg!(feature = "threads"));

@@ -4,7 +4,8 @@
 //! that lasts longer than a sample falls on both.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Pairs per row.
 const PAIRS: usize = 31;
@@ -20,7 +21,13 @@ pub fn cpu_time() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// CPU time of one run of `f`, with its result.
+/// The time on the wall, which counts what other threads do meanwhile once.
+pub fn wall_time() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// CPU time of one run of `f` on this thread, with its result.
 pub fn timed<R>(f: impl FnOnce() -> R) -> (R, Duration) {
     let start = cpu_time();
     let result = f();
@@ -55,6 +62,8 @@ pub const MS: Unit = Unit("ms", 1e3);
 
 /// The rows that are asked for on the command line.
 pub struct Bench {
+    /// What samples are timed by: CPU time of the thread, unless other threads take part.
+    pub clock: fn() -> Duration,
     filter: Vec<String>,
     markdown: bool,
     /// Where pictures go, if they are asked for.
@@ -104,6 +113,7 @@ impl Bench {
             bounded: Vec::new(),
             parts,
             section: "",
+            clock: cpu_time,
         }
     }
 
@@ -191,15 +201,15 @@ impl Bench {
         if !self.wants(name) {
             return;
         }
-        let (a, b) = (repetitions(&mut ours), repetitions(&mut reference));
+        let (a, b) = (repetitions(&mut ours, self.clock), repetitions(&mut reference, self.clock));
         let mut pairs = Vec::with_capacity(PAIRS);
         for k in 0..PAIRS {
             pairs.push(if k % 2 == 0 {
-                let x = sample(&mut ours, a);
-                (x, sample(&mut reference, b))
+                let x = sample(&mut ours, a, self.clock);
+                (x, sample(&mut reference, b, self.clock))
             } else {
-                let y = sample(&mut reference, b);
-                (sample(&mut ours, a), y)
+                let y = sample(&mut reference, b, self.clock);
+                (sample(&mut ours, a, self.clock), y)
             });
         }
         let time = |quartiles: [f64; 3]| figure(quartiles[1] * unit.1 / per, unit.0);
@@ -285,25 +295,25 @@ fn figure(v: f64, unit: &str) -> String {
 
 /// Seconds per evaluation. Not inlined, so that the closure has one caller and is inlined there, in its loop.
 #[inline(never)]
-fn sample(f: &mut impl FnMut(usize), repetitions: usize) -> f64 {
-    let start = cpu_time();
+fn sample(f: &mut impl FnMut(usize), repetitions: usize, clock: fn() -> Duration) -> f64 {
+    let start = clock();
     for k in 0..repetitions {
         f(k);
     }
-    (cpu_time() - start).as_secs_f64() / repetitions as f64
+    (clock() - start).as_secs_f64() / repetitions as f64
 }
 
 /// Seconds per evaluation: the median over some samples.
 pub fn seconds(mut f: impl FnMut(usize)) -> f64 {
-    let n = repetitions(&mut f);
-    quartiles((0..PAIRS / 3).map(|_| sample(&mut f, n)))[1]
+    let n = repetitions(&mut f, cpu_time);
+    quartiles((0..PAIRS / 3).map(|_| sample(&mut f, n, cpu_time)))[1]
 }
 
 /// How many evaluations a sample takes; also warms up.
-fn repetitions(f: &mut impl FnMut(usize)) -> usize {
+fn repetitions(f: &mut impl FnMut(usize), clock: fn() -> Duration) -> usize {
     let mut n = 1;
     loop {
-        let time = sample(f, n) * n as f64;
+        let time = sample(f, n, clock) * n as f64;
         if time >= SAMPLE.as_secs_f64() * 1.2 {
             return n;
         }

@@ -124,6 +124,20 @@ pub fn rosenbrock() -> impl Iterator<Item = InC<impl Fn(&[f64], &mut [f64]) -> f
     })
 }
 
+/// The sparse Hessian of Rosenbrock's function: the point, the diagonal, the numbers below it.
+pub fn rosenbrock_hessian() -> impl Iterator<Item = InC<impl Fn(&[f64], &mut [f64], &mut [f64])>> {
+    type Kernel = unsafe extern "C" fn(i64, *const f64, *mut f64, *mut f64);
+    // SAFETY: the signature is the kernel's.
+    unsafe { kernels::<Kernel>(c"rosenbrock_hessian") }.map(|(build, kernel)| {
+        let call = move |x: &[f64], diagonal: &mut [f64], below: &mut [f64]| {
+            assert!(x.len() == diagonal.len() && x.len() == below.len() + 1);
+            // SAFETY: the slices are as long as the kernel reads and writes.
+            unsafe { kernel(x.len() as i64, x.as_ptr(), diagonal.as_mut_ptr(), below.as_mut_ptr()) }
+        };
+        (build, call)
+    })
+}
+
 /// The product of numbers: the numbers, the gradient; gives the product.
 pub fn product() -> impl Iterator<Item = InC<impl Fn(&[f64], &mut [f64]) -> f64>> {
     type Kernel = unsafe extern "C" fn(i64, *const f64, *mut f64) -> f64;

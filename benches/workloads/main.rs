@@ -7,12 +7,14 @@ mod c;
 mod calls;
 mod formulas;
 mod hand;
+mod higher;
 mod instructions;
 mod linalg;
 mod networks;
 mod pictures;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 use std::process::ExitCode;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
+    higher::run(&mut bench);
     if let Some(folder) = bench.pictures()
         && let Err(why) = pictures::draw(folder, bench.bounded())
     {

@@ -23,7 +23,9 @@ pub(super) struct Nest<'a, T> {
     pub(super) addresses: &'a mut [*mut T],
     /// How many of them are inputs.
     pub(super) inputs: usize,
+    /// Rows, and every address' stride from one to the next: 0 for what all share, and for sums.
     pub(super) rows: usize,
+    pub(super) row_strides: &'a [usize],
     /// An axis that native code goes along, with every address' stride in bytes, if it is longer than 1.
     pub(super) count: usize,
     pub(super) strides: &'a [i64],
@@ -51,12 +53,12 @@ impl<T: Scalar> Nest<'_, T> {
     pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
         let Some(split) = (if threads > 1 { self.split() } else { None }) else {
-            if !self.outer.is_empty() || (self.rows > BLOCK && !self.native.sums.is_empty()) {
+            if !self.outer.is_empty() || (self.rows > BLOCK && !self.native.needs.sums.is_empty()) {
                 // SAFETY: as promised.
                 return unsafe { self.part(rows, 0..self.rows, None) };
             }
             let inputs = self.addresses.as_mut_ptr();
-            return native::with_scratch(self.native.scratch, |scratch| {
+            return native::with_scratch(self.native.needs.scratch, |scratch| {
                 // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
                 unsafe {
                     let tables = (inputs.cast(), inputs.add(self.inputs).cast());
@@ -75,7 +77,7 @@ impl<T: Scalar> Nest<'_, T> {
     unsafe fn share(&self, threads: usize, Split { axis, piece, pieces }: Split) {
         let tasks = pieces.min(threads * TASKS);
         let range = |task: usize| threads::share(self.length(axis), piece, tasks, task);
-        let sums = &self.native.sums;
+        let sums = &self.native.needs.sums;
         if axis != self.outer.len() + 1 || sums.is_empty() {
             // SAFETY: as promised; ranges of this axis write to different places.
             return threads::each(threads, tasks, |task| unsafe { self.part(axis, range(task), None) });
@@ -114,7 +116,7 @@ impl<T: Scalar> Nest<'_, T> {
         match self.outer.get(axis) {
             Some((_, strides)) => strides[place],
             None if axis == self.outer.len() => self.strides.get(place).map_or(0, |&bytes| bytes as usize / size_of::<T>()),
-            None => self.native.row_strides[place],
+            None => self.row_strides[place],
         }
     }
 
@@ -126,12 +128,12 @@ impl<T: Scalar> Nest<'_, T> {
         if places.saturating_mul(self.native.stats.operations.max(1)) < WORTH {
             return None;
         }
-        let (sums, alone) = (!self.native.sums.is_empty(), self.outer.is_empty() && self.count == 1);
+        let (sums, alone) = (!self.native.needs.sums.is_empty(), self.outer.is_empty() && self.count == 1);
         let split = |axis: usize| {
             let moves = |place: usize| self.stride(axis, place) != 0;
             let (apart, piece) = match axis == rows {
                 // Sums of blocks are added up by this thread, which does not take subnormal numbers for zeros.
-                true if sums => (alone && !self.native.flush, BLOCK),
+                true if sums => (alone && !self.native.needs.flush, BLOCK),
                 true => (true, ROWS),
                 false => ((self.inputs..self.addresses.len()).all(moves), 1),
             };
@@ -148,9 +150,9 @@ impl<T: Scalar> Nest<'_, T> {
     unsafe fn part(&self, axis: usize, range: Range<usize>, totals: Option<*mut T>) {
         let (n, depth) = (self.addresses.len(), self.outer.len());
         let length = |k: usize| if k == axis { range.len() } else { self.length(k) };
-        native::with_scratch(self.native.scratch + 2 * n, |scratch| {
+        native::with_scratch(self.native.needs.scratch + 2 * n, |scratch| {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
-            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.native.scratch).cast::<*mut T>(), 2 * n) };
+            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.native.needs.scratch).cast::<*mut T>(), 2 * n) };
             let (pointers, moved) = table.split_at_mut(n);
             for (place, (pointer, address)) in pointers.iter_mut().zip(&*self.addresses).enumerate() {
                 *pointer = address.wrapping_add(if range.start == 0 { 0 } else { range.start * self.stride(axis, place) });
@@ -197,20 +199,20 @@ impl<T: Scalar> Nest<'_, T> {
             // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
             unsafe { native.run_rows::<T>((inputs.cast(), inputs.add(self.inputs).cast()), scratch, rows, times) }
         };
-        if native.sums.is_empty() || (rows <= BLOCK && totals.is_none()) {
+        if native.needs.sums.is_empty() || (rows <= BLOCK && totals.is_none()) {
             moved.copy_from_slice(pointers);
             return run(moved, rows, (count, self.strides));
         }
         for time in 0..count {
             for start in (0..rows).step_by(BLOCK) {
                 for (place, (moved, pointer)) in moved.iter_mut().zip(pointers).enumerate() {
-                    let on = time * self.stride(self.outer.len(), place) + start * native.row_strides[place];
+                    let on = time * self.stride(self.outer.len(), place) + start * self.row_strides[place];
                     *moved = pointer.wrapping_add(on);
                 }
                 if let Some(totals) = totals {
-                    let block = totals.wrapping_add(start / BLOCK * native.sums.len());
+                    let block = totals.wrapping_add(start / BLOCK * native.needs.sums.len());
                     // The sums of an output are neighbours, as its numbers are.
-                    for (at, &(group, _)) in native.sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
+                    for (at, &(group, _)) in native.needs.sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
                         moved[self.inputs + group as usize] = block.wrapping_add(at);
                     }
                 }

@@ -1,28 +1,33 @@
 //! Compiled row maps.
 
+use super::build;
 use super::compiled::Report;
-use super::native::{self, Native};
+use super::native::Native;
 use super::nest::Nest;
 use super::threads;
 use crate::error::Result;
-use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
+use crate::graph::Width;
+use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, Scalar, wrong_width};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
 #[derive(Clone)]
 pub struct CompiledRows {
-    native: Arc<Native>,
-    program: RowProgram,
+    pub(super) native: Arc<Native>,
+    pub(super) call: Arc<RowCall>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
     /// Of a call, at most.
-    threads: usize,
+    pub(super) threads: usize,
 }
 
 impl RowMap {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
         self.lower().compile()
     }
@@ -40,10 +45,13 @@ impl RowProgram {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
-        let native = Arc::new(Native::new(&self.program, Some(&self.call))?);
-        Ok(CompiledRows { native, program: self.clone(), threads: self.program.options.threads })
+        threads::check(self.program.options.call_threads)?;
+        let native = Native::shared(&self.program, Some(&self.call))?;
+        let (width, layout) = (self.program.width, self.program.layout.clone());
+        Ok(CompiledRows { native, call: self.call.clone(), width, layout, threads: self.program.options.call_threads })
     }
 
     /// The Cranelift IR that the program becomes.
@@ -51,7 +59,7 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn clif(&self) -> Result<String> {
-        native::clif(&self.program, Some(&self.call))
+        build::clif(&self.program, Some(&self.call))
     }
 
     /// The machine code that the program becomes, as text.
@@ -59,7 +67,7 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn assembly(&self) -> Result<String> {
-        native::assembly(&self.program, Some(&self.call))
+        build::assembly(&self.program, Some(&self.call))
     }
 }
 
@@ -70,8 +78,10 @@ impl CompiledRows {
     /// # Errors
     /// If a length or the width does not fit, or a mean is asked for over no rows.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
-        let call: &RowCall = &self.program.call;
-        self.program.program.check_sound(T::WIDTH)?;
+        let call: &RowCall = &self.call;
+        if self.width != T::WIDTH {
+            return Err(wrong_width(self.width, T::WIDTH));
+        }
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let mut addresses: SmallVec<[*mut T; 32]> = SmallVec::new();
@@ -83,6 +93,7 @@ impl CompiledRows {
             inputs: inputs.len(),
             rows,
             count: 1,
+            row_strides: &call.strides,
             strides: &[],
             outer: &[],
         };
@@ -92,7 +103,7 @@ impl CompiledRows {
         Ok(rows)
     }
 
-    /// The same code for calls on up to so many threads; see [`Options::threads`].
+    /// The same code for calls on up to so many threads; see [`Options::call_threads`].
     ///
     /// # Errors
     /// If it is none, or more than one without the feature `threads`.
@@ -103,7 +114,7 @@ impl CompiledRows {
 
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
-        Report::new(&self.native, &self.program.program.layout)
+        Report::new(&self.native, &self.layout)
     }
 }
 

@@ -7,11 +7,11 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 /// Whether a call may have so many threads.
 pub(super) fn check(threads: usize) -> Result<()> {
     match threads {
-        0 => Err(Error::new(ErrorKind::Value, "`threads(0)`: a call runs on one thread at least")),
+        0 => Err(Error::new(ErrorKind::Value, "0 threads: a call runs on one at least")),
         1 => Ok(()),
         _ if cfg!(feature = "threads") => Ok(()),
         n => {
-            let message = format!("`threads({n})`: more than one thread needs wengert's feature `threads`, which is off");
+            let message = format!("{n} threads: more than one for a call needs wengert's feature `threads`, which is off");
             Err(Error::new(ErrorKind::Unsupported, message))
         }
     }

@@ -81,7 +81,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         Ok(Training { rule, settings, compiled, gradient, sources, batch, params, kept, next, names, results, steps: 0 })
     }
 
-    /// The same training with steps on up to so many threads; see [`Options::threads`](crate::Options::threads).
+    /// The same training with steps on up to so many threads; see [`Options::call_threads`](crate::Options::call_threads).
     ///
     /// # Errors
     /// If it is none, or more than one without the feature `threads`.

@@ -16,11 +16,15 @@ mod moves;
 mod outputs;
 mod plan;
 mod product;
+mod remat;
 mod run;
+mod saved;
 mod small;
 mod stages;
 mod update;
+mod views;
 
+pub use remat::RematCost;
 pub use update::CompiledUpdate;
 
 use run::{ArrayCode, Slices};
@@ -62,7 +66,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile_arrays(&self) -> Result<CompiledArrays> {
         self.compile_arrays_with(Options::default())
     }
@@ -72,7 +77,8 @@ impl Function {
     /// # Errors
     /// As [`Function::compile_arrays`].
     pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options)?), threads: options.threads })
+        let code = ArrayCode::new(self, options, &saved::Supply::Compile)?;
+        Ok(CompiledArrays { code: Arc::new(code), threads: options.call_threads })
     }
 }
 
@@ -103,7 +109,7 @@ impl CompiledArrays {
         self.code.call(self.threads, lengths, Slices { state: &mut [], inputs, outputs })
     }
 
-    /// The same code for calls on up to so many threads; see [`Options::threads`].
+    /// The same code for calls on up to so many threads; see [`Options::call_threads`].
     ///
     /// # Errors
     /// If it is none, or more than one without the feature `threads`.

@@ -4,6 +4,7 @@ use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
+use super::saved::Supply;
 use super::stages::{Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
@@ -71,14 +72,14 @@ impl Ready {
 }
 
 impl ArrayCode {
-    pub(super) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
-        native::check_options(options)?;
+    pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        crate::jit::threads::check(options.call_threads)?;
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
-    fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
+    pub(super) fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
         ArrayCode { stages, updates, first: OnceLock::new(), others: Mutex::default(), time: Duration::ZERO }
     }
 
@@ -97,7 +98,7 @@ impl ArrayCode {
 
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
-            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Loop(looped) => Some(&*looped.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -310,6 +311,7 @@ impl ArrayCode {
             addresses,
             inputs: run.inputs,
             rows: run.inner,
+            row_strides: &run.row_strides,
             count: run.count,
             strides: &run.strides,
             outer: &run.outer,
@@ -336,6 +338,11 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         if from != to {
             self.with([from], to, |[from], to| to.copy_from_slice(from));
         }
+    }
+
+    /// Lends the slices of the call.
+    pub(super) fn lend<R>(&mut self, f: impl FnOnce(&[&[T]], &mut [&mut [T]]) -> R) -> R {
+        f(self.slices.inputs, self.slices.outputs)
     }
 
     /// A call of a body, with places of this call as its inputs, outputs and workspace.
