@@ -4,7 +4,7 @@ use wengert::{Expr, Function, Options, Scalar, Width, lit};
 
 /// Calls of routines in the native code.
 fn calls(f: &Function) -> usize {
-    f.lower_with(Options::new().fuse(false)).clif().unwrap().matches("call_indirect").count()
+    f.lower_with(Options::new().fuse(false)).clif().unwrap().matches("= call fn").count()
 }
 
 #[test]

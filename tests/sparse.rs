@@ -308,7 +308,7 @@ fn derivatives_of_ones_own() {
             vec![x[0] * x[0] + x[1].floor(), x[1].sin()]
         }
         // The floor's derivative as if it were its operand; what is differentiated by is the rule's matter.
-        fn jvp<T: Real>(&self, x: &[T], t: &[T]) -> Vec<T> {
+        fn jvp<T: Real>(&self, x: &[T], _: &[T], t: &[T]) -> Vec<T> {
             vec![x[0] * t[0] * wengert::lit(2.0) + t[1], x[1].cos() * t[1]]
         }
     }

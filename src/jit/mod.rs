@@ -14,10 +14,12 @@ mod emit;
 mod flush;
 mod lower;
 mod native;
+mod nest;
 mod rows;
 mod saved;
 mod segment;
 mod target;
+mod threads;
 mod tiered;
 
 pub(crate) use any::AnyCompiled;
