@@ -206,8 +206,8 @@ impl Normal {
             let damped = self.a[c] + SMatrix::from_diagonal(&(self.a[c].diagonal() * damping));
             let mut rhs = -self.right_a[c];
             reduced.fixed_view_mut::<6, 6>(6 * c, 6 * c).copy_from(&damped);
-            for p in 0..POINTS {
-                let wb = self.w[c * POINTS + p] * inverse[p];
+            for (p, inverse) in inverse.iter().enumerate() {
+                let wb = self.w[c * POINTS + p] * inverse;
                 rhs += wb * self.right_b[p];
                 for other in 0..CAMERAS {
                     let mut block = reduced.fixed_view_mut::<6, 6>(6 * c, 6 * other);
@@ -218,10 +218,10 @@ impl Normal {
         }
         let cameras = reduced.cholesky().ok_or("the reduced matrix is not positive definite")?.solve(&right);
         let mut delta = cameras.as_slice().to_vec();
-        for p in 0..POINTS {
+        for (p, inverse) in inverse.iter().enumerate() {
             let coupled: Vector3<f64> =
                 (0..CAMERAS).map(|c| self.w[c * POINTS + p].transpose() * cameras.fixed_rows::<6>(6 * c)).sum();
-            delta.extend((-(inverse[p] * (self.right_b[p] + coupled))).iter());
+            delta.extend((-(inverse * (self.right_b[p] + coupled))).iter());
         }
         Ok(delta)
     }
