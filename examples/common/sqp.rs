@@ -4,8 +4,8 @@
 //!
 //!     minimise ½ dᵀHd + ∇f·d   subject to   g + J·d = 0,  h + K·d ≤ 0
 //!
-//! where J and K are the constraints' sparse Jacobians and H is the sparse Hessian of the Lagrangian f + λ·g + μ·h. Rows of H whose diagonal
-//! is smaller than the rest of the row together have it raised, so that the program is convex.
+//! where J and K are the constraints' sparse Jacobians and H is the sparse Hessian of the Lagrangian f + λ·g + μ·h, which must be positive
+//! semidefinite on the way, as it is in convex problems.
 
 use super::Outcome;
 use clarabel::algebra::CscMatrix;
@@ -103,14 +103,6 @@ impl Sqp {
                 rest = after;
             }
             self.hessian.call_into(&inputs, &mut h)?;
-            for column in 0..x.len() {
-                let own = quadratic.column_starts()[column]..quadratic.column_starts()[column + 1];
-                let off = own.zip(quadratic.column(column)).filter(|(_, row)| **row != column);
-                let others = off.map(|(k, _)| h[k].abs()).sum::<f64>();
-                if let Some(diagonal) = quadratic.place(column, column) {
-                    h[diagonal] = h[diagonal].max(others);
-                }
-            }
             let bounds: Vec<f64> = y[1..].iter().map(|g| -g).collect();
             let cones = [ZeroConeT(self.equations), NonnegativeConeT(linear.rows() - self.equations)];
             let (p, a) = (csc(quadratic, &h), csc(linear, &j));
