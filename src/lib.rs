@@ -27,6 +27,7 @@ mod error;
 mod eval;
 mod graph;
 pub mod io;
+pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
@@ -44,9 +45,11 @@ pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
+pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report};
-pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
+pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report};
+pub use op::{ArrayOp, Axis, CustomRule, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value};
+pub use op::{custom_rule, lit, select, straight_through};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};
 

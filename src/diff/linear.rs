@@ -192,7 +192,7 @@ impl<'f, S: Real> Linear<'f, S> {
 }
 
 /// Nothing, and an error of the trace.
-fn refused<T>(error: crate::error::Error) -> Vec<T> {
+pub(super) fn refused<T>(error: crate::error::Error) -> Vec<T> {
     refuse(error);
     vec![]
 }

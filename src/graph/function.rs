@@ -372,10 +372,15 @@ impl Function {
         self.outputs[at].name = name.into();
     }
 
-    /// Whether a value in it has axes.
+    /// Whether a value in it has axes, or it has a loop, a choice or an opaque call.
     pub fn has_arrays(&self) -> bool {
         let node = |id| self.graph.node(id);
-        let shaped = |id| node(id).shape() != Shape::SCALAR || matches!(node(id).kind(), Kind::Array(_) | Kind::Control(_));
+        let shaped = |id| match node(id).kind() {
+            _ if node(id).shape() != Shape::SCALAR => true,
+            Kind::Array(_) => true,
+            Kind::Control(nested) => nested.control.needs_arrays(),
+            _ => false,
+        };
         self.graph.ids().any(shaped)
     }
 

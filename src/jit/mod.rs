@@ -12,6 +12,6 @@ mod native;
 mod rows;
 mod segment;
 
-pub use arrays::{CompiledArrays, CompiledUpdate};
+pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;

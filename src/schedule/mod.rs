@@ -4,6 +4,7 @@
 //! schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is the caller's choice.
 
 mod contract;
+mod inline;
 mod interpret;
 mod open;
 mod program;
@@ -15,5 +16,6 @@ pub use program::{Options, Program, Tier};
 pub use rows::{Reduce, RowMap, RowProgram};
 pub use scalar::Scalar;
 
+pub(crate) use inline::{inlined, kept};
 pub(crate) use program::{Layout, prepared, wrong_width};
 pub(crate) use rows::{RowCall, RowShape};

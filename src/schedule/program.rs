@@ -1,6 +1,7 @@
 //! The lowered program.
 
 use super::contract::{contract, undetached};
+use super::inline::inlined;
 use super::open::opened;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
@@ -162,7 +163,7 @@ impl Function {
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Options) -> Function {
-    let mut f = undetached(f);
+    let mut f = undetached(&inlined(f));
     if options.simplify {
         f = f.simplify();
     }

@@ -16,11 +16,13 @@ mod moves;
 mod outputs;
 mod plan;
 mod product;
+mod remat;
 mod run;
 mod small;
 mod stages;
 mod update;
 
+pub use remat::RematCost;
 pub use update::CompiledUpdate;
 
 use run::{ArrayCode, Slices};

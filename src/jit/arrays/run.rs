@@ -358,6 +358,11 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         }
     }
 
+    /// Lends the slices of the call.
+    pub(super) fn lend<R>(&mut self, f: impl FnOnce(&[&[T]], &mut [&mut [T]]) -> R) -> R {
+        f(self.slices.inputs, self.slices.outputs)
+    }
+
     /// A call of a body, with places of this call as its inputs, outputs and workspace.
     pub(super) fn within<R>(
         &mut self,

@@ -215,7 +215,7 @@ impl Stages {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                        Stage::Control(ControlStage::new(&f, op.control, members, options)?)
                     }
                     _ => Stage::Library(id),
                 }),
