@@ -9,6 +9,7 @@
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
+//! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
@@ -26,12 +27,14 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+pub mod implicit;
 pub mod io;
 pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
 pub mod nn;
+pub mod ode;
 mod op;
 pub mod optim;
 mod schedule;
@@ -60,6 +63,8 @@ mod documentation {
     mod arrays {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/implicit.md")]
+    mod implicit {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
