@@ -40,7 +40,7 @@ impl CustomRule for Ten {
     fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
         vec![x[0] * x[1].sin(), x[0]]
     }
-    fn jvp<T: Real>(&self, x: &[T], t: &[T]) -> Vec<T> {
+    fn jvp<T: Real>(&self, x: &[T], _: &[T], t: &[T]) -> Vec<T> {
         vec![(t[0] * x[1].sin() + t[1] * x[0] * x[1].cos()) * lit(10.0), t[0] * lit(10.0)]
     }
 }
@@ -85,6 +85,33 @@ fn a_rule_holds_in_every_arithmetic() -> Result {
     Ok(())
 }
 
+/// Every mode agrees on a function with a rule that is right, finite differences included.
+#[test]
+fn a_right_rule_passes_every_check() -> Result {
+    struct Right;
+    impl CustomRule for Right {
+        fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
+            vec![x[0] * x[1].sin(), x[0].exp()]
+        }
+        fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T> {
+            vec![t[0] * x[1].sin() + t[1] * x[0] * x[1].cos(), t[0] * y[1]]
+        }
+    }
+    struct Body;
+    impl check::Body for Body {
+        fn call<T: Real>(&self, x: &[T]) -> Vec<T> {
+            let y = custom_rule(&Right, &[x[0] * x[1], x[1]]);
+            let z = custom_rule(&Right, &[y[0], y[1] * lit(0.3)]);
+            vec![z[0] + x[0], z[1] * y[0]]
+        }
+    }
+    assert!(check::gradients(&Body, &[0.7, 0.4])?.telling() > 100);
+    let f = Function::trace(("x", 2), |x| check::Body::call(&Body, &x))?;
+    assert!(check::gradients(&f, &[0.7, 0.4])?.telling() > 100);
+    assert!(check::rules(&f, &[Array::scalar(0.7), Array::scalar(0.4)])?.telling() > 20);
+    Ok(())
+}
+
 #[test]
 fn rules_of_arrays_in_both_directions() -> Result {
     // the same function with a jvp, with a vjp, and with none
@@ -93,7 +120,7 @@ fn rules_of_arrays_in_both_directions() -> Result {
         custom_jvp(
             (w, x),
             |(w, x)| plain(w, x),
-            |(w, x), (tw, tx)| {
+            |(w, x), _, (tw, tx)| {
                 let z = w.matmul(x).tanh();
                 (tw.matmul(x) + w.matmul(tx)) * (1.0 - z * z) * x.sum(..) + z * tx.sum(..)
             },
@@ -143,10 +170,10 @@ fn rules_of_arrays_in_both_directions() -> Result {
 
 #[test]
 fn rules_may_disagree_with_their_function() -> Result {
-    let f = Function::trace(["x"], |[x]| custom_jvp(x, |x| x * x, |x, t| x * t * 2.5))?;
+    let f = Function::trace(["x"], |[x]| custom_jvp(x, |x| x * x, |x, _, t| x * t * 2.5))?;
     let error = check::rules(&f, &[Array::scalar(2.0)]).unwrap_err();
     assert!(error.is_disagreement() && error.location().is_some(), "{error}");
-    let f = Function::trace(["x"], |[x]| custom_jvp(x, |x| x * x, |x, t| x * t * 2.0 + t * t))?;
+    let f = Function::trace(["x"], |[x]| custom_jvp(x, |x| x * x, |x, _, t| x * t * 2.0 + t * t))?;
     let error = check::rules(&f, &[Array::scalar(2.0)]).unwrap_err();
     assert!(error.to_string().contains("of a sum"), "{error}");
     assert!(check::rules(&Function::trace(["x", "y"], |[x, y]| ten(x, y))?, &[Array::scalar(1.0), Array::scalar(0.4)]).is_err());
@@ -155,12 +182,12 @@ fn rules_may_disagree_with_their_function() -> Result {
 
 #[test]
 fn rules_of_wrong_shapes_are_errors() {
-    let error = Function::trace(["x[3]"], |[x]| custom_jvp(x, |x| x.sum(..), |_, t| t)).unwrap_err();
+    let error = Function::trace(["x[3]"], |[x]| custom_jvp(x, |x| x.sum(..), |_, _, t| t)).unwrap_err();
     assert!(error.is_shape() && error.to_string().contains("the tangents of the results are (a number)"), "{error}");
     assert!(error.location().is_some_and(|at| at.file().ends_with("custom.rs")));
     let error = Function::trace(["x[3]"], |[x]| custom_vjp(x, |x| x.sum(..), |_, _, c| c)).unwrap_err();
     assert!(error.is_shape() && error.to_string().contains("the adjoints of the inputs are ([3])"), "{error}");
-    let error = Function::trace(["x", "y"], |[x, y]| custom_jvp(x, |x| x * y, |_, t| t * y)).unwrap_err();
+    let error = Function::trace(["x", "y"], |[x, y]| custom_jvp(x, |x| x * y, |_, _, t| t * y)).unwrap_err();
     assert!(error.is_trace() && error.to_string().contains("make it an argument"), "{error}");
     let text = "function f64 (x: %0) -> (y: %1) {\n  %1 = final[0] of rule[jvp] { function f64 (a0: %0) -> (y0: %0) {\n} } \
                 { function f64 (a0: %0) -> (y0: %0) {\n} } %0\n}";
@@ -170,7 +197,7 @@ fn rules_of_wrong_shapes_are_errors() {
 #[test]
 fn indices_pass_through_rules() -> Result {
     let f = Function::trace(["x[3]", "i[2]: index"], |[x, i]| {
-        custom_jvp((x, i), |(x, i)| x.gather(i, 0).exp(), |(x, i), (t, _)| x.gather(i, 0).exp() * t.gather(i, 0)).sum(..)
+        custom_jvp((x, i), |(x, i)| x.gather(i, 0).exp(), |(_, i), y, (t, _)| y * t.gather(i, 0)).sum(..)
     })?;
     let point = [array(&[3], 1.0), Array::vector(vec![2.0, 2.0])];
     let g = run(&f.grad()?, &point);
@@ -203,7 +230,7 @@ fn doubled() -> Opaque {
 }
 
 fn call(double: Opaque, x: Expr) -> [Expr; 2] {
-    let y = custom_jvp(x, |x| double.call(&[x], &[x.shape(), Shape::SCALAR]), |_, t| vec![t + t, t.sum(..)]);
+    let y = custom_jvp(x, |x| double.call(&[x], &[x.shape(), Shape::SCALAR]), |_, _, t| vec![t + t, t.sum(..)]);
     [y[0], y[1]]
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use wengert::check::Body;
 use wengert::dual::{Nested, Order};
 use wengert::jet::{self, Jet};
-use wengert::{Array, Axis, Dual, Error, Expr, Function, Real, cond, lit, scan, select};
+use wengert::{Array, Axis, Dual, Error, Expr, Function, Real, cond, lit, scan, select, while_loop};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -346,5 +346,8 @@ fn gradients_per_sample() -> Result {
 fn loops_and_choices_along_a_line() {
     check_arrays(&["a", "x[n]"], |x| scan(lit(0.5), x[1], |c: Expr, y| ((c * x[0] + y).tanh(), c * y)).1);
     check_arrays(&["a[2]", "x[3,2]"], |x| scan(x[0], x[1], |c: Expr, y| (c * y, ())).0);
+    let thrice =
+        |x: &[Expr]| while_loop((lit(0.0), x[0]), |(k, _): (Expr, Expr)| k.lt(lit(3.0)), |(k, y)| (k + 1.0, (y * x[0]).sin())).1;
+    check_arrays(&["a"], thrice);
     check_arrays(&["a", "x[2]"], |x| cond(x[0].gt(lit(0.0)), || (x[0] * x[1]).exp(), || x[1]));
 }

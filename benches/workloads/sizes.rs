@@ -1,34 +1,33 @@
 //! W10: straight-line functions of growing size: time to the first result, and what a later call takes. And memory.
 
-use super::{bench::*, formulas::*};
+use super::{bench::*, c, formulas::*};
 use std::hint::black_box;
 use wengert::{Compiled, Function, Options, Tier};
 
 pub fn run(bench: &mut Bench) {
     first_results(bench);
+    second_compilations(bench);
     later_calls(bench);
     memory(bench);
 }
 
-fn point() -> [f64; 8] {
+pub fn point() -> [f64; 8] {
     std::array::from_fn(|i| 0.1 * (i as f64 + 1.0))
 }
 
-fn trace(n: usize) -> Function {
+pub fn trace(n: usize) -> Function {
     Function::trace(("v", 8), |v| network(v.try_into().expect("eight numbers"), n)).unwrap()
-}
-
-fn compiled(n: usize) -> Compiled {
-    trace(n).value_and_grad().unwrap().compile().unwrap()
 }
 
 fn first_results(bench: &mut Bench) {
     bench.section("W10: from a finished Rust closure to the first value and gradient");
+    // By one thread, whose CPU time is what is measured.
     for (name, n, runs, most) in [
         ("w10.first.100", 100, 31, 2.0),
         ("w10.first.1k", 1_000, 31, 20.0),
         ("w10.first.10k", 10_000, 7, 200.0),
         ("w10.first.100k", 100_000, 5, 2000.0),
+        ("w10.first.1m", 1_000_000, 3, 15_000.0),
     ] {
         for tier in [Tier::Auto, Tier::Fast, Tier::Best] {
             let (label, target) = match tier {
@@ -42,7 +41,7 @@ fn first_results(bench: &mut Bench) {
             for _ in 0..runs {
                 let (f, tracing) = timed(|| trace(n));
                 let (g, differentiating) = timed(|| f.value_and_grad().unwrap());
-                let (program, lowering) = timed(|| g.lower_with(Options::new().tier(tier)));
+                let (program, lowering) = timed(|| g.lower_with(Options::new().tier(tier).threads(1)));
                 let (compiled, compiling) = timed(|| program.compile().unwrap());
                 let (_, calling) = timed(|| compiled.call_vec(black_box(&point())).unwrap());
                 let all = [tracing, differentiating, lowering, compiling, calling];
@@ -61,34 +60,93 @@ fn first_results(bench: &mut Bench) {
     }
 }
 
+/// What is found in the process, or on disk, against compiling again.
+fn second_compilations(bench: &mut Bench) {
+    bench.section("W10: native code that was made before");
+    let clock = std::mem::replace(&mut bench.clock, wall_time);
+    for (name, n) in [("1k", 1_000), ("10k", 10_000)] {
+        let rows = ["cached", "loaded", "tiered", "threads"].map(|what| format!("w10.{what}.{name}"));
+        if !rows.iter().any(|row| bench.wants(row)) {
+            continue;
+        }
+        let program = |options: Options| trace(n).value_and_grad().unwrap().lower_with(options);
+        let (plain, cached, alone) =
+            (program(Options::new()), program(Options::new().cached(true)), program(Options::new().threads(1)));
+        let path = std::env::temp_dir().join(format!("wengert-bench-{}.code", std::process::id()));
+        let first = cached.compile().unwrap();
+        first.save(&path).unwrap();
+        let compile = |_: usize| drop(black_box(plain.compile().unwrap()));
+        let [of_cached, of_loaded, of_tiered, of_threads] = rows;
+        let ms = (MS, 1.0);
+        bench.pair(
+            &of_cached,
+            "found in the cache / compiled",
+            ms,
+            Target::None,
+            |_| drop(black_box(cached.compile().unwrap())),
+            compile,
+        );
+        // SAFETY: the file is the one just written.
+        let load = |_: usize| drop(black_box(unsafe { Compiled::load(&path) }.unwrap()));
+        bench.pair(&of_loaded, "loaded from a file / compiled", ms, Target::None, load, compile);
+        let g = trace(n).value_and_grad().unwrap();
+        let first_call = |_: usize| drop(black_box(g.compile_tiered().unwrap().call_vec(&point()).unwrap()));
+        let whole = |_: usize| drop(black_box(g.compile().unwrap().call_vec(&point()).unwrap()));
+        bench.pair(&of_tiered, "lowered to a first result while it is compiled / after it", ms, Target::None, first_call, whole);
+        bench.pair(&of_threads, "compiled by all threads / by one", ms, Target::None, compile, |_| {
+            drop(black_box(alone.compile().unwrap()))
+        });
+        let _ = std::fs::remove_file(&path);
+    }
+    bench.clock = clock;
+}
+
 fn later_calls(bench: &mut Bench) {
     bench.section("W10: later values and gradients");
     for (name, n, least) in [("w10.exec.1k", 1_000, 5.0), ("w10.exec.10k", 10_000, 7.0), ("w10.exec.100k", 100_000, 5.0)] {
-        if !bench.wants(name) {
+        if !bench.wants_within(name) {
             continue;
         }
-        let compiled = compiled(n);
+        let gradient = trace(n).value_and_grad().unwrap();
+        let compiled = gradient.compile().unwrap();
         bench.note(&compiled.report().to_string());
         let (mut tape, value) = echidna::record(|v| network(v.try_into().expect("eight numbers"), n), &point());
-        let (mut y, mut buffer) = (vec![0.0; 9], Vec::new());
+        let (mut y, mut expected, mut buffer) = (vec![0.0; 9], vec![0.0; 9], Vec::new());
         let mut x = point();
         compiled.call_into(&x, &mut y).unwrap();
         agree(name, &y, &[&[value][..], &tape.gradient_with_buf(&x, &mut buffer)].concat(), 1e-12);
         let mut z = x;
-        bench.pair(
-            name,
-            "native code / echidna, bytecode recorded once",
-            (US, 1.0),
-            Target::Faster(least),
-            |_| {
-                compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
-                x[0] += 1e-12;
-            },
-            |_| {
-                black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
-                z[0] += 1e-12;
-            },
-        );
+        let mut ours = |_: usize| {
+            compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
+            x[0] += 1e-12;
+        };
+        let what = "native code / echidna, bytecode recorded once";
+        bench.pair(name, what, (US, 1.0), Target::Faster(least), &mut ours, |_| {
+            black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
+            z[0] += 1e-12;
+        });
+        // C compilers take minutes for the largest.
+        let name = format!("{name}.co3");
+        if n > 10_000 || !bench.wants(&name) {
+            continue;
+        }
+        let (in_c, seconds) = waited(|| c::straight(&gradient));
+        let in_c = match in_c {
+            Ok(in_c) => in_c,
+            Err(why) => {
+                bench.note(&format!("no straight line in C: {why}"));
+                continue;
+            }
+        };
+        bench.note(&format!("the C compiler took {seconds:.1} s"));
+        z = point();
+        in_c(&z, &mut expected);
+        agree(&name, &compiled.call_vec(&z).unwrap(), &expected, 1e-12);
+        let what = "native code / the same graph as C, a variable a node";
+        bench.pair(&name, what, (US, 1.0), Target::Within(1.2), &mut ours, |_| {
+            in_c(black_box(&z), black_box(&mut expected));
+            z[0] += 1e-12;
+        });
     }
 }
 
@@ -110,7 +168,7 @@ fn memory(bench: &mut Bench) {
     bench.note(&format!("the gradient has {} nodes; {}", g.graph().len(), g.compile().unwrap().report()));
     // So many that what the allocator had free before does not count.
     let before = resident();
-    let kept: Vec<Compiled> = (0..FUNCTIONS).map(|_| g.compile().unwrap()).collect();
+    let kept: Vec<_> = (0..FUNCTIONS).map(|_| g.compile().unwrap()).collect();
     let each = (resident() - before) / kept.len() as f64 / 1024.0;
     bench.absolute("memory.1k", "resident memory of a compiled function of 1,000 nodes", &[each], "KiB", Target::Below(100.0));
 }

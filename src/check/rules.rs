@@ -17,7 +17,7 @@ const NEAR: usize = 4;
 ///
 /// ```
 /// use wengert::{Array, Function, check, custom_jvp, lit};
-/// let f = |slope: f64| Function::trace(["x[3]"], |[x]| custom_jvp(x, |x| x.sin(), |x, t| x.cos() * t * slope).sum(..));
+/// let f = |slope: f64| Function::trace(["x[3]"], |[x]| custom_jvp(x, |x| x.sin(), |x, _, t| x.cos() * t * slope).sum(..));
 /// let x = [Array::vector(vec![0.3, 1.0, 2.0])];
 /// assert!(check::rules(&f(1.0)?, &x).is_ok());
 /// let error = check::rules(&f(1.1)?, &x).unwrap_err();
@@ -74,13 +74,12 @@ fn compare(body: &Function, rule: &Derivative, point: &[Array<f64>], report: &mu
     let mut moved = |x: &Array<f64>, by: &mut dyn FnMut(f64, f64) -> f64| -> Result<Array<f64>> {
         Array::new(x.shape(), x.data().iter().map(|&v| by(v, noise.next())).collect())
     };
-    let transposed = matches!(rule, Derivative::Vjp(_)).then(|| rule.transposed(body));
+    let forward = match rule {
+        Derivative::Jvp(rule) => rule.clone(),
+        Derivative::Vjp(_) => rule.transposed(body),
+    };
     let pushed = |x: &[Array<f64>], y: &[Array<f64>], t: &[Array<f64>]| -> Result<Vec<f64>> {
-        let results = match &transposed {
-            None => rule.function().eval_arrays(&[x, t].concat())?,
-            Some(transposed) => transposed.eval_arrays(&[x, y, t].concat())?,
-        };
-        Ok(results.into_iter().flat_map(Array::into_data).collect())
+        Ok(forward.eval_arrays(&[x, y, t].concat())?.into_iter().flat_map(Array::into_data).collect())
     };
     for near in 0..=NEAR {
         let mut x = point.to_vec();

@@ -1,7 +1,7 @@
 //! Derivatives of operations with bodies, which are such operations again: forward mode carries tangents beside the values;
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
-use super::rules::{Ruled, zeros};
+use super::rules::Ruled;
 use super::{
     linear::refused,
     taylor::{Coefficients, coefficients},
@@ -117,7 +117,7 @@ impl Group {
         flow
     }
 
-    /// The operands that are the body's inputs: behind the number that a choice is made by.
+    /// Where the operands that are the body's inputs begin: a choice has a number in front of them.
     fn own<T>(&self, operands: &[T]) -> usize {
         operands.len() - self.control.body().input_len()
     }
@@ -167,9 +167,7 @@ impl Group {
         }
         let (types, width) = (types_in(self.control.body()), self.control.body().width());
         let first = self.own(values);
-        let coefficient = |t: &Vec<Option<S>>| -> Vec<S> {
-            t[first..].iter().zip(&types).map(|(t, &(shape, _))| t.unwrap_or_else(|| zeros(shape))).collect()
-        };
+        let coefficient = |t: &Vec<Option<S>>| -> Vec<S> { t[first..].iter().map(|t| t.unwrap_or(lit(0.0))).collect() };
         let tangents: Vec<Vec<S>> = series.iter().map(coefficient).collect();
         let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self.at);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
@@ -346,9 +344,8 @@ struct Backward {
     inputs: Vec<bool>,
     /// Which outputs of the body, followed by values that it was given to carry, have an adjoint at every step.
     each: Vec<Port>,
-    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to its results and the adjoints.
+    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to the adjoints.
     vjp: Function,
-    outputs: usize,
 }
 
 impl Backward {
@@ -375,8 +372,9 @@ impl Backward {
         })?;
         let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
         wanted.extend(each.iter().map(|_| true));
-        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?;
-        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp, outputs: extended.output_len() })
+        // Without the values themselves, which would read what is not kept.
+        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?.with_outputs(extended.output_len()..);
+        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp })
     }
 
     fn active(&self, a: usize, b: usize) -> usize {
@@ -404,7 +402,7 @@ impl Backward {
                 let mut given = read.iter().chain(rest).copied();
                 let primal = used.iter().map(|used| if *used { given.next().expect("one for each") } else { lit(0.0) });
                 let args: Vec<Expr> = primal.chain(state[..carried].iter().copied()).chain(cotangents.iter().copied()).collect();
-                let adjoints = self.vjp.eval(&args).expect("as many as the body takes").split_off(self.outputs);
+                let adjoints = self.vjp.eval(&args).expect("as many as the body takes");
                 let (of_state, adjoints) = adjoints.split_at(carried);
                 let (of_read, of_shared) = adjoints.split_at(self.active(nc, shared));
                 let sums = state[carried..].iter().zip(of_shared).map(|(&sum, &more)| sum + more);
@@ -412,7 +410,7 @@ impl Backward {
             })
         };
         // What the adjoint does not need is not kept: it is 0 in the place of a value of any shape that nobody reads.
-        let live = self.vjp.graph().reachable(self.vjp.outputs()[self.outputs..].iter().flat_map(|y| y.nodes().iter().copied()));
+        let live = self.vjp.graph().reachable(self.vjp.output_nodes());
         let used: Vec<bool> = live[..n].to_vec();
         let body = make(&used)?;
         let xs = used[..shared].iter().filter(|u| **u).count() + cotangents.len();

@@ -15,7 +15,7 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, Map<S>)>,
-    groups: Groups,
+    pub(super) groups: Groups,
     tame: Vec<bool>,
 }
 
@@ -75,6 +75,11 @@ impl<'f, S: Real> Linear<'f, S> {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
+    /// What is made from now on belongs to the node's line.
+    pub(super) fn locate(&self, located: &Located, id: NodeId) {
+        located.at(self.graph.node(id).location());
+    }
+
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
     /// among zeros and then added.
     fn joined(&self, id: NodeId, op: &'static ArrayOp, tangents: &[Option<S>]) -> Option<S> {
@@ -87,7 +92,7 @@ impl<'f, S: Real> Linear<'f, S> {
         Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())
     }
 
-    fn operands(&self, group: &Group) -> Vec<S> {
+    pub(super) fn operands(&self, group: &Group) -> Vec<S> {
         group.operands.iter().map(|operand| self.values[operand.index()].num()).collect()
     }
 
@@ -207,7 +212,7 @@ pub(super) enum Map<S: Real> {
 }
 
 impl<S: Real> Map<S> {
-    fn apply(&self, t: S) -> Option<S> {
+    pub(super) fn apply(&self, t: S) -> Option<S> {
         match self {
             Map::Each(edge) => edge.apply(t),
             Map::Chain(chain) => apply_chain(chain, t),

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod control;
+mod keyed;
 mod linear;
 mod point;
 mod rules;
@@ -13,6 +14,7 @@ mod taylor;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
 use crate::op::{DType, Shape, lit};
+pub(crate) use keyed::Products;
 use linear::Linear;
 pub use point::Linearization;
 use std::panic::Location;
@@ -330,7 +332,7 @@ impl Function {
 
     /// That there is something to differentiate, and something to do so with respect to.
     #[track_caller]
-    fn check_differentiable(&self) -> Result<()> {
+    pub(crate) fn check_differentiable(&self) -> Result<()> {
         if self.active_slots().is_empty() {
             return Err(Error::here(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
         }
@@ -364,7 +366,7 @@ impl Function {
     }
 
     #[track_caller]
-    fn the_output(&self, what: &str) -> Result<NodeId> {
+    pub(crate) fn the_output(&self, what: &str) -> Result<NodeId> {
         let mut nodes = self.differentiable().flat_map(|y| y.nodes());
         match (nodes.next(), nodes.count()) {
             (Some(&node), 0) if self.graph().node(node).shape() == Shape::SCALAR => Ok(node),

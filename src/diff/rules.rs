@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// Zeros of a shape.
-pub(super) fn zeros<S: Real>(shape: Shape) -> S {
+fn zeros<S: Real>(shape: Shape) -> S {
     match shape {
         Shape::SCALAR => lit(0.0),
         _ => S::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),
@@ -22,13 +22,10 @@ fn of_numbers<T: Copy>(types: &[Type], values: &[T]) -> Vec<T> {
 }
 
 impl Derivative {
-    /// The rule in the other direction. Of a jvp: (x, c) ↦ adjoints of x; of a vjp: (x, y, t) ↦ tangents of y.
+    /// The rule in the other direction. Of a jvp: (x, y, c) ↦ adjoints of x; of a vjp: (x, y, t) ↦ tangents of y.
     pub(crate) fn transposed(&self, body: &Function) -> Function {
         let rule = self.function();
-        let given = match self {
-            Derivative::Jvp(_) => body.input_len(),
-            Derivative::Vjp(_) => body.input_len() + body.output_len(),
-        };
+        let given = body.input_len() + body.output_len();
         let types = types_in(rule);
         let active: Vec<bool> = (0..types.len()).map(|k| k >= given).collect();
         let made = rule.marked(&active, &vec![true; rule.output_len()]).vjp().and_then(|vjp| {
@@ -68,7 +65,7 @@ impl<S: Real> Ruled<'_, S> {
         let given = tangents.iter().zip(&types).map(|(t, &(shape, _))| t.unwrap_or_else(|| zeros(shape))).collect::<Vec<S>>();
         let tangents = of_numbers(&types, &given);
         match self.rule {
-            Derivative::Jvp(rule) => self.call(rule, &tangents),
+            Derivative::Jvp(rule) => self.call(rule, &[self.results(), tangents].concat()),
             Derivative::Vjp(_) => self.call(&self.rule.transposed(self.body), &[self.results(), tangents].concat()),
         }
     }
@@ -81,7 +78,7 @@ impl<S: Real> Ruled<'_, S> {
         let cotangent = |(port, &(shape, _)): (&Port, &Type)| adjoints.get(port).copied().unwrap_or_else(|| zeros(shape));
         let cotangents: Vec<S> = floats.iter().zip(&given).map(cotangent).collect();
         match self.rule {
-            Derivative::Jvp(_) => self.call(&self.rule.transposed(self.body), &cotangents),
+            Derivative::Jvp(_) => self.call(&self.rule.transposed(self.body), &[self.results(), cotangents].concat()),
             Derivative::Vjp(rule) => self.call(rule, &[self.results(), cotangents].concat()),
         }
     }
@@ -93,19 +90,20 @@ impl Ruled<'_, Coefficients> {
         let (inputs, outputs) = (types_in(self.body), types_out(self.body));
         let x = of_numbers(&inputs, self.values);
         let values = of_numbers(&outputs, first);
-        let implicit = matches!(self.rule, Derivative::Vjp(_));
-        let other = implicit.then(|| self.rule.transposed(self.body));
-        let slopes = |y: &[Coefficients], t: &[Coefficients]| match &other {
-            None => self.call(self.rule.function(), t),
-            Some(transposed) => {
-                // Results that are no numbers have no series.
-                let mut y = y.iter().copied();
-                let all = outputs.iter().zip(first).map(|(&(_, dtype), &first)| match dtype {
-                    DType::Float => y.next().expect("one for every number"),
-                    _ => Series::constant(first),
-                });
-                self.call(transposed, &all.chain(t.iter().copied()).collect::<Vec<_>>())
-            }
+        let rule = match self.rule {
+            Derivative::Jvp(rule) => rule.clone(),
+            Derivative::Vjp(_) => self.rule.transposed(self.body),
+        };
+        let live = rule.graph().reachable(rule.output_nodes());
+        let implicit = live[inputs.len()..inputs.len() + outputs.len()].contains(&true);
+        let slopes = |y: &[Coefficients], t: &[Coefficients]| {
+            // Results that are no numbers have no series.
+            let mut y = y.iter().copied();
+            let all = outputs.iter().zip(first).map(|(&(_, dtype), &first)| match dtype {
+                DType::Float => y.next().expect("one for every number"),
+                _ => Series::constant(first),
+            });
+            self.call(&rule, &all.chain(t.iter().copied()).collect::<Vec<_>>())
         };
         Series::solved(&values, &x, slopes, implicit)
     }

@@ -152,13 +152,14 @@ macro_rules! dual_arithmetic {
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
                 let re: Vec<T> = x.iter().map(|x| x.re).collect();
-                let mut results: Vec<Self> = T::ruled(rule, &re).into_iter().map(DualVec::constant).collect();
+                let values = T::ruled(rule, &re);
+                let mut results: Vec<Self> = values.iter().copied().map(DualVec::constant).collect();
                 for i in 0..N {
                     let eps: Vec<T> = x.iter().map(|x| x.eps[i]).collect();
                     if eps.iter().all(T::is_absent) {
                         continue;
                     }
-                    results.iter_mut().zip(rule.jvp(&re, &eps)).for_each(|(y, eps)| y.eps[i] = eps);
+                    results.iter_mut().zip(rule.jvp(&re, &values, &eps)).for_each(|(y, eps)| y.eps[i] = eps);
                 }
                 results
             }

@@ -79,10 +79,10 @@ impl CustomRule for Given<'_> {
         outputs(self.body, x)
     }
 
-    fn jvp<T: Real>(&self, x: &[T], t: &[T]) -> Vec<T> {
+    fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T> {
         match self.rule {
-            Derivative::Jvp(rule) => outputs(rule, &[x, t].concat()),
-            Derivative::Vjp(_) => outputs(&self.rule.transposed(self.body), &[x, &T::ruled(self, x), t].concat()),
+            Derivative::Jvp(rule) => outputs(rule, &[x, y, t].concat()),
+            Derivative::Vjp(_) => outputs(&self.rule.transposed(self.body), &[x, y, t].concat()),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) enum Control {
 
 /// A derivative that the user gives, as a function of traced operations.
 pub(crate) enum Derivative {
-    /// Of the inputs and their tangents, those of inputs that are numbers: the tangents of the results.
+    /// Of the inputs, the results and the tangents of inputs that are numbers: the tangents of results that are.
     Jvp(Function),
     /// Of the inputs, the results and the cotangents of results that are numbers: the adjoints of inputs that are numbers.
     Vjp(Function),
@@ -225,7 +225,7 @@ impl Control {
             Control::Rule { rule, .. } => {
                 let (own, of_inputs, of_outputs) = (rule.function(), numbers(&inputs), numbers(&outputs));
                 let (takes, gives, what) = match rule {
-                    Derivative::Jvp(_) => ([inputs, of_inputs].concat(), of_outputs, "the tangents of the results"),
+                    Derivative::Jvp(_) => ([inputs, outputs, of_inputs].concat(), of_outputs, "the tangents of the results"),
                     Derivative::Vjp(_) => ([inputs, outputs, of_outputs].concat(), of_inputs, "the adjoints of the inputs"),
                 };
                 if types_in(own) != takes {

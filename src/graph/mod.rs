@@ -7,6 +7,7 @@ mod body;
 mod capture;
 mod control;
 mod expr;
+mod fixed;
 mod function;
 mod loops;
 mod node;

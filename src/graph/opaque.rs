@@ -65,7 +65,7 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 ///     y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = 2.0 * x);
 ///     Ok(())
 /// });
-/// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| double.call(&[x], &[x.shape()])[0], |_, t| t * 2.0).sum(..))?;
+/// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| double.call(&[x], &[x.shape()])[0], |_, _, t| t * 2.0).sum(..))?;
 /// let g = f.value_and_grad()?.compile_arrays()?;
 /// let y = g.call_vec(&[Array::vector(vec![1.0, 3.0])])?;
 /// assert_eq!((y[0].data(), y[1].data()), (&[8.0][..], &[2.0, 2.0][..]));

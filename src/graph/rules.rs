@@ -18,19 +18,19 @@ pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
         count = y.len();
         y
     };
-    let made = ruled("custom_rule", x, value, Kind::Jvp(Box::new(|x, t| rule.jvp(x, t))), Location::caller());
+    let made = ruled(("custom_rule", true), x, value, |[x, y, t]| rule.jvp(x, y, t), Location::caller());
     given(made, count)
 }
 
-/// A function with a forward derivative of its own: `jvp(x, t)` gives the tangents of the results for tangents `t` of `x`, and is linear
-/// in `t`. Reverse mode transposes it. Second derivatives differentiate it in turn.
+/// A function with a forward derivative of its own: `jvp(x, y, t)` gives the tangents of the results y for tangents `t` of `x`, and is
+/// linear in `t`. Reverse mode transposes it. Second derivatives differentiate it in turn.
 ///
 /// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`.
 ///
 /// ```
-/// use wengert::{Array, Function, custom_jvp, lit};
+/// use wengert::{Array, Function, custom_jvp};
 /// // rounding that passes derivatives on
-/// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| x.round(), |_, t| t).powi(2).sum(..))?;
+/// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| x.round(), |_, _, t| t).powi(2).sum(..))?;
 /// let g = f.grad()?.eval_arrays(&[Array::vector(vec![0.4, 1.6])])?;
 /// assert_eq!(g[0].data(), [0.0, 4.0]);
 /// # Ok::<(), wengert::Error>(())
@@ -39,14 +39,9 @@ pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
 /// # Errors
 /// Of the trace: tangents of other shapes than the results; a handle of the trace around.
 #[track_caller]
-pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl FnOnce(X, X) -> Y) -> Y {
-    let with = |parts: &[Expr]| x.with(&mut parts.iter().copied());
-    let mut results = None;
-    let value = |args: &[Expr]| results.insert(f(with(args))).parts();
-    let rule = |args: &[Expr], t: &[Expr]| jvp(with(args), with(t)).parts();
-    let made = ruled("custom_jvp", &x.parts(), value, Kind::Jvp(Box::new(rule)), Location::caller());
-    let like = results.expect("the function has been traced");
-    like.with(&mut given(made, like.parts().len()).into_iter())
+pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl FnOnce(X, Y, X) -> Y) -> Y {
+    let rule = |inputs: &As<X>, results: &As<Y>, [x, y, t]: [&[Expr]; 3]| jvp(inputs(x), results(y), inputs(t)).parts();
+    custom(("custom_jvp", true), x, f, rule, Location::caller())
 }
 
 /// A function with a reverse derivative of its own: `vjp(x, y, c)` gives the adjoints of `x` for the results y and their cotangents
@@ -55,7 +50,7 @@ pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl 
 /// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`.
 ///
 /// ```
-/// use wengert::{Function, custom_vjp, select, lit};
+/// use wengert::{Function, custom_vjp, lit};
 /// // the identity, whose gradient is clipped
 /// let f = Function::trace("x", |x| custom_vjp(x * 10.0, |x| x, |_, _, c| c.clamp(lit(-1.0), lit(1.0))).powi(2))?;
 /// assert_eq!(f.grad()?.eval(&[3.0])?, [10.0]);
@@ -66,20 +61,8 @@ pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl 
 /// Of the trace: adjoints of other shapes than `x`; a handle of the trace around.
 #[track_caller]
 pub fn custom_vjp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, vjp: impl FnOnce(X, Y, Y) -> X) -> Y {
-    let with = |parts: &[Expr]| x.with(&mut parts.iter().copied());
-    let results = RefCell::new(None);
-    let value = |args: &[Expr]| {
-        let y = f(with(args));
-        results.replace(Some(y.clone()));
-        y.parts()
-    };
-    let like = || results.borrow().clone().expect("the function has been traced");
-    let rule = |args: &[Expr], y: &[Expr], c: &[Expr]| {
-        let [y, c] = [y, c].map(|parts| like().with(&mut parts.iter().copied()));
-        vjp(with(args), y, c).parts()
-    };
-    let made = ruled("custom_vjp", &x.parts(), value, Kind::Vjp(Box::new(rule)), Location::caller());
-    like().with(&mut given(made, like().parts().len()).into_iter())
+    let rule = |inputs: &As<X>, results: &As<Y>, [x, y, c]: [&[Expr]; 3]| vjp(inputs(x), results(y), results(c)).parts();
+    custom(("custom_vjp", false), x, f, rule, Location::caller())
 }
 
 /// A function whose values inside are not kept for reverse mode, but computed again from `x` and what it takes from the trace around: memory for
@@ -128,12 +111,31 @@ pub fn stop_gradient<X: Values>(x: X) -> X {
     x.with(&mut parts.into_iter())
 }
 
-/// A rule to be traced.
-enum Kind<'a> {
-    /// Of inputs and tangents.
-    Jvp(Box<dyn FnOnce(&[Expr], &[Expr]) -> Vec<Expr> + 'a>),
-    /// Of inputs, results and cotangents.
-    Vjp(Box<dyn FnOnce(&[Expr], &[Expr], &[Expr]) -> Vec<Expr> + 'a>),
+/// Handles in the user's structure.
+type As<'a, V> = dyn Fn(&[Expr]) -> V + 'a;
+
+/// Values with a rule, in the user's structures.
+fn custom<X: Values, Y: Values>(
+    what: (&str, bool),
+    x: X,
+    f: impl FnOnce(X) -> Y,
+    rule: impl FnOnce(&As<X>, &As<Y>, [&[Expr]; 3]) -> Vec<Expr>,
+    at: Place,
+) -> Y {
+    let inputs = |parts: &[Expr]| x.with(&mut parts.iter().copied());
+    let like: RefCell<Option<Y>> = RefCell::new(None);
+    let results = |parts: &[Expr]| {
+        let like = like.borrow().clone().expect("the function has been traced");
+        like.with(&mut parts.iter().copied())
+    };
+    let value = |args: &[Expr]| {
+        let y = f(inputs(args));
+        like.replace(Some(y.clone()));
+        y.parts()
+    };
+    let made = ruled(what, &x.parts(), value, |args| rule(&inputs, &results, args), at);
+    let count = like.borrow().as_ref().map_or(0, |y| y.parts().len());
+    results(&given(made, count))
 }
 
 /// One handle for each type: those given for numbers, in order, and 0 in the place of others.
@@ -148,26 +150,23 @@ fn chosen(types: &[Type], values: Vec<Expr>) -> Vec<Expr> {
     values.into_iter().zip(known).filter(|(_, number)| *number).map(|(x, _)| x).collect()
 }
 
-/// The results of an operation with a rule.
-fn ruled(what: &str, x: &[Expr], value: impl FnOnce(&[Expr]) -> Vec<Expr>, rule: Kind, at: Place) -> Result<Vec<Expr>> {
+/// The results of an operation with a rule: of the inputs, the results, and tangents if it goes forward, else cotangents.
+fn ruled(
+    (what, forward): (&str, bool),
+    x: &[Expr],
+    value: impl FnOnce(&[Expr]) -> Vec<Expr>,
+    rule: impl FnOnce([&[Expr]; 3]) -> Vec<Expr>,
+    at: Place,
+) -> Result<Vec<Expr>> {
     let inputs: Vec<Type> = x.iter().map(|&x| trace::type_of(x)).collect();
     let body = Body::trace(what, &inputs, at, |args| (true, value(args)))?;
     let outputs = types_out(&body.f);
-    let forward = matches!(rule, Kind::Jvp(_));
-    let types = match forward {
-        true => [&inputs[..], &numbers(&inputs)].concat(),
-        false => [&inputs[..], &outputs, &numbers(&outputs)].concat(),
-    };
+    let (from, to) = if forward { (&inputs, &outputs) } else { (&outputs, &inputs) };
+    let types = [&inputs[..], &outputs, &numbers(from)].concat();
     let derivative = Body::trace(what, &types, at, |args| {
         let (args, rest) = args.split_at(inputs.len());
-        let (results, of) = match rule {
-            Kind::Jvp(rule) => (rule(args, &filled(&inputs, rest)), &outputs),
-            Kind::Vjp(rule) => {
-                let (y, c) = rest.split_at(outputs.len());
-                (rule(args, y, &filled(&outputs, c)), &inputs)
-            }
-        };
-        (true, fitting(chosen(of, results), &numbers(of)))
+        let (y, seeds) = rest.split_at(outputs.len());
+        (true, fitting(chosen(to, rule([args, y, &filled(from, seeds)])), &numbers(to)))
     })?;
     if !body.captured.is_empty() || !derivative.captured.is_empty() {
         let message =

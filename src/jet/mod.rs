@@ -171,34 +171,43 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
         let at = |series: Option<Self>, k: usize| series.map_or(lit(0.0), |x| x.coefficient(k));
         Series::filled(len, |z| {
             z[0] = value;
-            for k in 1..z.len() {
+            for (k, z) in z.iter_mut().enumerate().skip(1) {
                 let (linear, slope) = (at(linear, k), at(slope, k - 1));
                 let own = if slope.is_absent() || k == 1 { slope } else { slope / lit(k as f64) };
-                z[k] = plus(linear, own);
+                *z = plus(linear, own);
             }
         })
     }
 
     /// By the op table: z′ is the sum, over the operands, of the edge applied to the operand's derivative. What an edge passes on as it
-    /// is keeps its coefficients as they are.
+    /// is keeps its coefficients as they are. An edge that is written with z gives one more coefficient each time it is asked.
     #[track_caller]
-    fn derived<const A: usize>(value: T, edges: [EdgeMap<Self>; A], operands: [Self; A]) -> Self {
-        let (mut linear, mut slope) = (None, None);
-        // Loops rather than closures, which would hide the user's line from `track_caller`.
-        for k in 0..A {
-            let Some(change) = operands[k].slope() else { continue };
-            let (sum, term) = match edges[k] {
-                EdgeMap::Id | EdgeMap::Flip | EdgeMap::Where(_) => (&mut linear, edges[k].apply(operands[k])),
-                edge => (&mut slope, edge.apply(change)),
-            };
-            if let Some(term) = term {
-                *sum = Some(match *sum {
-                    None => term,
-                    Some(sum) => sum + term,
-                });
+    fn derived<const A: usize>(
+        value: T,
+        edges: impl Fn(Self) -> [EdgeMap<Self>; A],
+        operands: [Self; A],
+        implicit: bool,
+    ) -> Self {
+        let mut z = Series::constant(value);
+        for _ in 0..if implicit { S::limit() - 1 } else { 1 } {
+            let (edges, mut linear, mut slope) = (edges(z), None, None);
+            // Loops rather than closures, which would hide the user's line from `track_caller`.
+            for k in 0..A {
+                let Some(change) = operands[k].slope() else { continue };
+                let (sum, term) = match edges[k] {
+                    EdgeMap::Id | EdgeMap::Flip | EdgeMap::Where(_) => (&mut linear, edges[k].apply(operands[k])),
+                    edge => (&mut slope, edge.apply(change)),
+                };
+                if let Some(term) = term {
+                    *sum = Some(match *sum {
+                        None => term,
+                        Some(sum) => sum + term,
+                    });
+                }
             }
+            z = Series::integrated(value, linear, slope);
         }
-        Series::integrated(value, linear, slope)
+        z
     }
 
     /// The series y with these first coefficients and y′ = `rule`(y, x′); `implicit` says whether the rule depends on y, and is asked
@@ -220,14 +229,35 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
     #[track_caller]
     fn chosen(mask: T::Mask, a: Self, b: Self) -> Self {
         Series::filled(a.len().max(b.len()), |z| {
-            for k in 0..z.len() {
+            for (k, z) in z.iter_mut().enumerate() {
                 let (a, b) = (a.coefficient(k), b.coefficient(k));
                 if k == 0 || !(a.is_absent() && b.is_absent()) {
-                    z[k] = T::select(mask, a, b);
+                    *z = T::select(mask, a, b);
                 }
             }
         })
     }
+}
+
+/// Whether a word occurs in a text of Rust.
+const fn mentions(text: &str, word: &str) -> bool {
+    const fn in_name(text: &[u8], at: usize) -> bool {
+        at < text.len() && (text[at].is_ascii_alphanumeric() || text[at] == b'_')
+    }
+    let (text, word) = (text.as_bytes(), word.as_bytes());
+    let mut start = 0;
+    while start + word.len() <= text.len() {
+        let mut same = 0;
+        while same < word.len() && text[start + same] == word[same] {
+            same += 1;
+        }
+        let apart = (start == 0 || !in_name(text, start - 1)) && !in_name(text, start + word.len());
+        if same == word.len() && apart {
+            return true;
+        }
+        start += 1;
+    }
+    false
 }
 
 /// Zeros of the shape of a value.
@@ -274,9 +304,10 @@ macro_rules! jet_arithmetic {
             #[track_caller]
             fn $oper(self $(, $oy: Self)*) -> Self {
                 let z = ops::$Oper::$oper(self.value() $(, $oy.value())*);
+                const IMPLICIT: bool = mentions(stringify!($($oedge),+), stringify!($oz));
                 match recurrence::of(Op::$Oper, z, &[self $(, $oy)*]) {
                     Some(series) => series,
-                    None => Series::derived(z, rule::$oper(self $(, $oy)*, Series::constant(z)), [self $(, $oy)*]),
+                    None => Series::derived(z, |z| rule::$oper(self $(, $oy)*, z), [self $(, $oy)*], IMPLICIT),
                 }
             }
         })*
@@ -287,9 +318,10 @@ macro_rules! jet_arithmetic {
             #[track_caller]
             pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
                 let z = T::$meth(self.value() $(, $my.value())* $(, $mp)?);
+                const IMPLICIT: bool = mentions(stringify!($($medge),+), stringify!($mz));
                 match recurrence::of(Op::$Meth $(($mp))?, z, &[self $(, $my)*]) {
                     Some(series) => series,
-                    None => Series::derived(z, rule::$meth(self $(, $my)* $(, $mp)?, Series::constant(z)), [self $(, $my)*]),
+                    None => Series::derived(z, |z| rule::$meth(self $(, $my)* $(, $mp)?, z), [self $(, $my)*], IMPLICIT),
                 }
             })*
         }
@@ -325,7 +357,7 @@ macro_rules! jet_arithmetic {
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
                 let values: Vec<T> = x.iter().map(Series::value).collect();
-                Series::solved(&T::ruled(rule, &values), x, |_, t| rule.jvp(x, t), false)
+                Series::solved(&T::ruled(rule, &values), x, |y, t| rule.jvp(x, y, t), true)
             }
             #[track_caller]
             fn array_transpose(self) -> Self {

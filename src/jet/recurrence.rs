@@ -9,6 +9,10 @@ use super::{Series, Storage, plus};
 use crate::op::{Op, Real, lit};
 use std::f64::consts::LN_2;
 
+/// Fills in a result's coefficients behind the first, from one operand's or two.
+type Fill1<'f, T> = dyn Fn(&[T], &mut [T]) + 'f;
+type Fill2<'f, T> = dyn Fn(&[T], &[T], &mut [T]) + 'f;
+
 /// The series of the result, if the operation is one of those here; `z0` is its value.
 #[track_caller]
 pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> Option<Series<T, S>> {
@@ -16,7 +20,7 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
         return Some(Series::constant(z0));
     }
     let n = S::limit();
-    let filled = |len: usize, fill: &dyn Fn(&[T], &mut [T])| {
+    let filled = |len: usize, fill: &Fill1<'_, T>| {
         x[0].with(|x| {
             Series::filled(len, |z| {
                 z[0] = z0;
@@ -24,7 +28,7 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             })
         })
     };
-    let with_second = |len: usize, fill: &dyn Fn(&[T], &[T], &mut [T])| x[1].with(|y| filled(len, &|x, z| fill(x, y, z)));
+    let with_second = |len: usize, fill: &Fill2<'_, T>| x[1].with(|y| filled(len, &|x, z| fill(x, y, z)));
     let lengths = |k: usize| x[k].len();
     Some(match op {
         Op::Neg => filled(lengths(0), &|x, z| each(z, |k| if x[k].is_absent() { x[k] } else { -x[k] })),
@@ -67,7 +71,7 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             for bit in (0..m.ilog2()).rev() {
                 p = p * p;
                 if m >> bit & 1 == 1 {
-                    p = p * x;
+                    p *= x;
                 }
             }
             let Op::Powi(m) = op else { unreachable!("it was one") };
@@ -103,6 +107,11 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             let sign = x[0].value().signum() * lit::<T>(1.0).copysign(x[1].value());
             filled(lengths(0), &|x, z| each(z, |k| scaled(x[k], sign)))
         }
+        // x − q·y for a whole number q
+        Op::Rem => {
+            let q = ((x[0].value() - z0) / x[1].value()).round();
+            replaced(x[0] - x[1] * Series::constant(q), z0)
+        }
         Op::Hypot => with_second(n, &hypot),
         Op::Lgamma => composed(x[0], z0, &|x, k| if k == 1 { x.digamma() } else { x.polygamma(k as i32 - 1) }),
         Op::Digamma => composed(x[0], z0, &|x, k| x.polygamma(k as i32)),
@@ -114,8 +123,8 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
 /// Fills in all but the first coefficient.
 #[track_caller]
 fn each<T: Real>(z: &mut [T], coefficient: impl Fn(usize) -> T) {
-    for k in 1..z.len() {
-        z[k] = coefficient(k);
+    for (k, z) in z.iter_mut().enumerate().skip(1) {
+        *z = coefficient(k);
     }
 }
 

@@ -5,13 +5,23 @@
 
 mod arrays;
 mod bits;
+mod build;
+mod cache;
+mod code;
 mod compiled;
 mod emit;
+mod flush;
 mod lower;
 mod native;
+mod nest;
 mod rows;
+mod saved;
 mod segment;
+mod target;
+mod threads;
+mod tiered;
 
 pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;
+pub use tiered::Tiered;

@@ -1,23 +1,33 @@
 //! Compiled row maps.
 
+use super::build;
 use super::compiled::Report;
-use super::native::{self, Native};
+use super::native::Native;
+use super::nest::Nest;
+use super::threads;
 use crate::error::Result;
-use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
+use crate::graph::Width;
+use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, Scalar, wrong_width};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
 #[derive(Clone)]
 pub struct CompiledRows {
-    native: Arc<Native>,
-    program: RowProgram,
+    pub(super) native: Arc<Native>,
+    pub(super) call: Arc<RowCall>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
+    /// Of a call, at most.
+    pub(super) threads: usize,
 }
 
 impl RowMap {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
         self.lower().compile()
     }
@@ -35,9 +45,13 @@ impl RowProgram {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
-        Ok(CompiledRows { native: Arc::new(Native::new(&self.program, Some(&self.call))?), program: self.clone() })
+        threads::check(self.program.options.call_threads)?;
+        let native = Native::shared(&self.program, Some(&self.call))?;
+        let (width, layout) = (self.program.width, self.program.layout.clone());
+        Ok(CompiledRows { native, call: self.call.clone(), width, layout, threads: self.program.options.call_threads })
     }
 
     /// The Cranelift IR that the program becomes.
@@ -45,7 +59,7 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn clif(&self) -> Result<String> {
-        native::clif(&self.program, Some(&self.call))
+        build::clif(&self.program, Some(&self.call))
     }
 
     /// The machine code that the program becomes, as text.
@@ -53,12 +67,9 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn assembly(&self) -> Result<String> {
-        native::assembly(&self.program, Some(&self.call))
+        build::assembly(&self.program, Some(&self.call))
     }
 }
-
-/// Pointers to up to this many slices are collected on the stack.
-const ON_STACK: usize = 16;
 
 impl CompiledRows {
     /// Evaluates over rows: a slice per input (row by row for those that vary), a slice per output (row by row for those that are
@@ -67,37 +78,44 @@ impl CompiledRows {
     /// # Errors
     /// If a length or the width does not fit, or a mean is asked for over no rows.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
-        let call: &RowCall = &self.program.call;
-        self.program.program.check_sound(T::WIDTH)?;
+        let call: &RowCall = &self.call;
+        if self.width != T::WIDTH {
+            return Err(wrong_width(self.width, T::WIDTH));
+        }
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
-        let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
-        let (mut heap_in, mut heap_out) = (Vec::new(), Vec::new());
-        let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
-        let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
-        native::with_scratch(self.native.scratch, |scratch| {
-            // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
-            unsafe { self.native.run_rows::<T>((x, y), scratch, rows, (1, &[])) }
-        });
+        let mut addresses: SmallVec<[*mut T; 32]> = SmallVec::new();
+        inputs.iter().for_each(|slice| addresses.push(slice.as_ptr().cast_mut()));
+        outputs.iter_mut().for_each(|slice| addresses.push(slice.as_mut_ptr()));
+        let nest = Nest {
+            native: &self.native,
+            addresses: &mut addresses,
+            inputs: inputs.len(),
+            rows,
+            count: 1,
+            row_strides: &call.strides,
+            strides: &[],
+            outer: &[],
+        };
+        // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
+        unsafe { nest.run(self.threads) };
         call.finish(outputs, rows);
         Ok(rows)
     }
 
+    /// The same code for calls on up to so many threads; see [`Options::call_threads`].
+    ///
+    /// # Errors
+    /// If it is none, or more than one without the feature `threads`.
+    pub fn with_threads(&self, most: usize) -> Result<CompiledRows> {
+        threads::check(most)?;
+        Ok(CompiledRows { threads: most, ..self.clone() })
+    }
+
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
-        Report::new(&self.native, &self.program.program.layout)
+        Report::new(&self.native, &self.layout)
     }
-}
-
-fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *mut P {
-    if all.len() > ON_STACK {
-        heap.extend(all);
-        return heap.as_mut_ptr();
-    }
-    for (place, pointer) in stack.iter_mut().zip(all) {
-        *place = pointer;
-    }
-    stack.as_mut_ptr()
 }
 
 impl std::fmt::Debug for CompiledRows {

@@ -6,6 +6,7 @@ use super::product::MatMul;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::NodeId;
+use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
 
 /// A place in memory, by elements.
@@ -39,6 +40,12 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    /// A kernel of every number.
+    Slice {
+        routine: SliceRoutine,
+        from: Place,
+        to: Place,
+    },
     /// All of a small function: inputs are put together, and outputs taken apart.
     Whole {
         inputs: Vec<Place>,
@@ -123,8 +130,9 @@ pub(super) struct RunLoop {
     pub(super) places: Vec<Place>,
     /// How many of the places are inputs.
     pub(super) inputs: usize,
-    /// The length of the native loop.
+    /// The length of the native loop, and every place's stride along it.
     pub(super) inner: usize,
+    pub(super) row_strides: Vec<usize>,
     /// The axis around it that is native too: its length, and every place's stride in bytes.
     pub(super) count: usize,
     pub(super) strides: Vec<i64>,

@@ -4,6 +4,7 @@
 use super::actions::{Action, Place, Space};
 use super::plan::{Plan, Planner};
 use super::run::{ArrayCode, Call};
+use super::saved::Supply;
 use super::stages::owner;
 use crate::error::Result;
 use crate::eval::call_opaque;
@@ -22,10 +23,16 @@ pub(super) struct ControlStage {
 }
 
 impl ControlStage {
-    pub(super) fn new(f: &Function, control: &'static Control, members: Vec<(Port, NodeId)>, options: Options) -> Result<Self> {
+    pub(super) fn new(
+        f: &Function,
+        control: &'static Control,
+        members: Vec<(Port, NodeId)>,
+        options: Options,
+        supply: &Supply,
+    ) -> Result<Self> {
         let bodies = match control {
             Control::Opaque { .. } => vec![],
-            _ => control.bodies().into_iter().map(|body| ArrayCode::new(body, options)).collect::<Result<_>>()?,
+            _ => control.bodies().into_iter().map(|body| ArrayCode::new(body, options, supply)).collect::<Result<_>>()?,
         };
         let at = f.graph().node(members[0].1).location();
         Ok(ControlStage { control, members, bodies, at })

@@ -4,12 +4,14 @@ use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
-use super::stages::{MAX_RANK, Stage, Stages};
+use super::saved::Supply;
+use super::stages::{Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
 use crate::jit::compiled::Report;
 use crate::jit::native;
+use crate::jit::nest::Nest;
 use crate::op::DType;
 use crate::schedule::{Options, Scalar};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -53,6 +55,8 @@ pub(super) struct Call<'s, 'a, 'b, 'c, T> {
     kept: *mut T,
     /// Room for the addresses that a loop takes.
     table: *mut *mut T,
+    /// How many threads it may take.
+    threads: usize,
 }
 
 impl Ready {
@@ -68,13 +72,14 @@ impl Ready {
 }
 
 impl ArrayCode {
-    pub(super) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
+    pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        crate::jit::threads::check(options.call_threads)?;
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
-    fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
+    pub(super) fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
         ArrayCode { stages, updates, first: OnceLock::new(), others: Mutex::default(), time: Duration::ZERO }
     }
 
@@ -93,7 +98,7 @@ impl ArrayCode {
 
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
-            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Loop(looped) => Some(&*looped.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -124,8 +129,8 @@ impl ArrayCode {
         plan.actions.iter().try_for_each(|action| self.act(action, call))
     }
 
-    /// A call, with the lengths of open axes that the slices do not tell.
-    pub(super) fn call<T: Scalar>(&self, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
+    /// A call on up to some threads, with the lengths of open axes that the slices do not tell.
+    pub(super) fn call<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
         let f = &self.stages.f;
         if T::WIDTH != f.width() {
             return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
@@ -153,7 +158,7 @@ impl ArrayCode {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
-            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast() };
+            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast(), threads };
             self.act_all(plan, &mut call)
         })
     }
@@ -186,7 +191,7 @@ impl ArrayCode {
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
-        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table };
+        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table, threads: 1 };
         plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
         let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
@@ -237,6 +242,10 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Slice { routine, from, to } => call.with([*from], *to, |[from], to| {
+                // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
+                unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
+            }),
             Action::Whole { inputs, x, y, outputs } => {
                 let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
                     let mut offset = all.offset;
@@ -262,11 +271,8 @@ impl ArrayCode {
                 moves::write(from, to, places);
             }),
             Action::MatMul { a, b, c, each, count } => {
-                for k in 0..*count {
-                    let part = |place: &Place, size: usize| Place { offset: place.offset + k * size, len: size, ..*place };
-                    let factors = [part(a, each.m * each.k), part(b, each.k * each.n)];
-                    call.with(factors, part(c, each.m * each.n), |[x, y], z| each.run(x, y, z));
-                }
+                let threads = call.threads;
+                call.with([*a, *b], *c, |[x, y], z| each.run(threads, *count, x, y, z));
             }
             Action::Check { index, len, node } => {
                 let nowhere = Place { len: 0, ..*index };
@@ -302,41 +308,21 @@ impl ArrayCode {
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
-        let (pointers, moved) =
-            unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
-        pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
-        let mut index = [0usize; MAX_RANK];
-        native::with_scratch(looped.native.scratch, |scratch| {
-            loop {
-                // Native code moves them on.
-                moved.copy_from_slice(pointers);
-                let inputs = moved.as_mut_ptr();
-                // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place
-                // within its slice for `inner` rows, `count` times.
-                unsafe {
-                    let outputs = inputs.add(run.inputs);
-                    looped.native.run_rows::<T>((inputs.cast(), outputs.cast()), scratch, run.inner, (run.count, &run.strides));
-                }
-                let mut k = run.outer.len();
-                loop {
-                    if k == 0 {
-                        return;
-                    }
-                    k -= 1;
-                    let (len, strides) = &run.outer[k];
-                    index[k] += 1;
-                    let wrapped = index[k] == *len;
-                    for (pointer, &stride) in pointers.iter_mut().zip(strides) {
-                        let back = if wrapped { stride * (len - 1) } else { 0 };
-                        *pointer = if wrapped { pointer.wrapping_sub(back) } else { pointer.wrapping_add(stride) };
-                    }
-                    if !wrapped {
-                        break;
-                    }
-                    index[k] = 0;
-                }
-            }
-        });
+        let addresses = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
+        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.address(place));
+        let nest = Nest {
+            native: &looped.native,
+            addresses,
+            inputs: run.inputs,
+            rows: run.inner,
+            row_strides: &run.row_strides,
+            count: run.count,
+            strides: &run.strides,
+            outer: &run.outer,
+        };
+        // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place within its slice
+        // along all axes, and what is written apart from what is read, but where a number is read in the same place before.
+        unsafe { nest.run(call.threads) };
     }
 }
 
@@ -382,9 +368,9 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         let inputs: smallvec::SmallVec<[&[T]; 16]> = inputs.iter().map(|&place| lend((self.address(place), place.len))).collect();
         let mut outputs: smallvec::SmallVec<[&mut [T]; 16]> =
             outputs.iter().map(|&place| lend_mut((self.address(place), place.len))).collect();
-        let (scratch, kept, table) = (self.address(scratch), self.kept, self.table);
+        let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
         let mut slices = Slices { state: &mut [], inputs: &inputs, outputs: &mut outputs };
-        f(&mut Call { slices: &mut slices, scratch, kept, table })
+        f(&mut Call { slices: &mut slices, scratch, kept, table, threads })
     }
 
     /// Lends the numbers at some places to be read, and those at another to be written.
