@@ -220,6 +220,11 @@ fn shapes_that_do_not_fit_are_errors_of_the_line() {
             .unwrap_err(),
         "dormand_prince: the right-hand side gives 2 values for 1 of y",
     );
+    here(Function::trace(["y"], |[y]| rk4(span(), 0, y, |_, y: Expr| y).0).unwrap_err(), "rk4: no step");
+    here(
+        Function::trace(["y"], |[y]| DormandPrince::new().at_times(lit(0.0), y, y, |_, y: Expr| y).report).unwrap_err(),
+        "dormand_prince: times of the shape [], which is no vector",
+    );
 }
 
 #[test]

@@ -176,8 +176,8 @@ pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Sol
 /// let f = Function::trace(["m", "e"], |[m, e]| fixed_point(m, |x| m + e * x.sin()).x)?;
 /// let y = f.value_and_grad()?.eval_arrays::<f64>(&[1.0.into(), 0.1.into()])?;
 /// let x = y[0].data()[0];
-/// assert!((x - 1.0 - 0.1 * x.sin()).abs() < 1e-12);
-/// assert!((y[1].data()[0] - 1.0 / (1.0 - 0.1 * x.cos())).abs() < 1e-12);
+/// assert!((x - 1.0 - 0.1 * x.sin()).abs() < 1e-10);
+/// assert!((y[1].data()[0] - 1.0 / (1.0 - 0.1 * x.cos())).abs() < 1e-10);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///

@@ -1,8 +1,9 @@
 //! The method of Dormand and Prince with steps whose length follows the error.
 
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
-use crate::graph::{Cond, Expr, Place, Scan, Values, cond, scan, stop_gradient, width};
-use crate::op::{Axis, lit, select};
+use crate::error::{Error, Kind as ErrorKind};
+use crate::graph::{Cond, Expr, Place, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::op::{Axis, Shape, lit, select};
 use std::panic::Location;
 
 /// The times of the stages, in steps.
@@ -105,6 +106,11 @@ impl DormandPrince {
     }
 
     fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Place) -> Trajectory<Y> {
+        if times.rank() != 1 {
+            let message = format!("dormand_prince: times of the shape {}, which is no vector", times.shape());
+            refuse(Error::new(ErrorKind::Shape, message).at(Some(at)));
+            return Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new(&[Axis::Fixed(4)])) };
+        }
         let slope = slopes("dormand_prince", at, &y0, f);
         let y = y0.parts();
         let k = slope(start, &y);

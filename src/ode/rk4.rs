@@ -1,7 +1,8 @@
 //! Kutta's method with steps of equal length.
 
 use super::{moved, slopes};
-use crate::graph::{Expr, Scan, Values};
+use crate::error::{Error, Kind as ErrorKind};
+use crate::graph::{Expr, Scan, Values, refuse};
 use crate::op::{Axis, lit};
 use std::panic::Location;
 
@@ -22,10 +23,14 @@ use std::panic::Location;
 /// ```
 ///
 /// # Errors
-/// Of the trace: a right-hand side of another shape than y.
+/// Of the trace: a right-hand side of another shape than y; no steps.
 #[track_caller]
 pub fn rk4<Y: Values>(span: [Expr; 2], steps: usize, y0: Y, f: impl Fn(Expr, Y) -> Y) -> (Y, Y) {
     let at = Location::caller();
+    if steps == 0 {
+        refuse(Error::new(ErrorKind::Value, "rk4: no step leads from one time to another").at(Some(at)));
+        return (y0.clone(), y0);
+    }
     let [start, end] = span;
     let h = (end - start) / steps as f64;
     let slope = slopes("rk4", at, &y0, &f);
