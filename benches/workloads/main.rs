@@ -11,6 +11,7 @@ mod elementwise;
 mod formulas;
 mod hand;
 mod higher;
+mod implicit;
 mod instructions;
 mod linalg;
 mod networks;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    implicit::run(&mut bench);
     sparse::run(&mut bench);
     higher::run(&mut bench);
     if let Some(folder) = bench.pictures()
