@@ -9,6 +9,7 @@
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
+//! | solvers | with the feature `argmin` the module `solvers` |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
@@ -44,6 +45,8 @@ pub mod optim;
 mod schedule;
 mod sets;
 mod simplify;
+#[cfg(feature = "argmin")]
+pub mod solvers;
 pub mod sparse;
 mod vmap;
 
@@ -81,6 +84,9 @@ mod documentation {
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[cfg(feature = "argmin")]
+    #[doc = include_str!("../docs/solvers.md")]
+    mod solvers {}
     #[doc = include_str!("../docs/threads.md")]
     mod threads {}
     #[doc = include_str!("../docs/sparse.md")]
