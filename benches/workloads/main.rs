@@ -1,11 +1,15 @@
 //! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
 
+#[allow(dead_code, reason = "the bench drives a part of it")]
+#[path = "../../examples/gradbench/main.rs"]
+mod adapter;
 mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;
 mod c;
 mod calls;
 mod formulas;
+mod gradbench;
 mod hand;
 mod linalg;
 mod networks;
@@ -22,4 +26,5 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    gradbench::run(&mut bench);
 }

@@ -92,23 +92,35 @@ fn kernel() -> wengert::Result<Function> {
     Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
 }
 
-/// Runs a kernel over all observations.
-struct Rows {
-    code: CompiledRows,
+/// A kernel over all observations, and one over all weights.
+pub struct Kernels {
+    of_observations: CompiledRows,
+    of_weights: CompiledRows,
     cameras: Vec<f64>,
     points: Vec<f64>,
 }
 
-impl Rows {
-    fn new(kernel: &Function) -> Result<Rows> {
-        let code = kernel.map_rows(["cam", "x", "w", "feat"])?.compile()?;
-        Ok(Rows { code, cameras: vec![], points: vec![] })
+impl Kernels {
+    fn new(of_observation: &Function, of_weight: &Function) -> Result<Kernels> {
+        let of_observations = of_observation.map_rows(["cam", "x", "w", "feat"])?.compile()?;
+        Ok(Kernels { of_observations, of_weights: of_weight.map_rows(["w"])?.compile()?, cameras: vec![], points: vec![] })
     }
 
-    fn run(&mut self, problem: &Problem, out: &mut [f64]) -> Result<()> {
+    /// Two errors for each observation, and one for each weight.
+    pub fn errors() -> Result<Kernels> {
+        Kernels::new(&kernel()?, &Function::trace("w", weight_error)?)
+    }
+
+    /// Two times 15 derivatives for each observation, and one for each weight.
+    pub fn derivatives() -> Result<Kernels> {
+        Kernels::new(&kernel()?.wrt(["cam", "x", "w"])?.jacobian()?, &Function::trace("w", weight_error)?.grad()?)
+    }
+
+    pub fn run(&mut self, problem: &Problem, of_observations: &mut [f64], of_weights: &mut [f64]) -> Result<()> {
         problem.gather(&mut self.cameras, &mut self.points);
         let inputs = [&self.cameras[..], &self.points, &problem.weights, problem.features.as_flattened()];
-        self.code.call_into(&inputs, &mut [out])?;
+        self.of_observations.call_into(&inputs, &mut [of_observations])?;
+        self.of_weights.call_into(&[&problem.weights], &mut [of_weights])?;
         Ok(())
     }
 }
@@ -116,8 +128,7 @@ impl Rows {
 pub fn objective(input: &Value) -> Result<Prepared> {
     let problem = Problem::read(input)?;
     let p = problem.observations.len();
-    let mut rows = Rows::new(&kernel()?)?;
-    let weights = Function::trace("w", weight_error)?.map_rows(["w"])?.compile()?;
+    let mut errors = Kernels::errors()?;
     let output = move |y: &[Vec<f64>]| {
         json!({
             "reproj_error": {"elements": &y[0][..2], "repeated": p},
@@ -125,10 +136,8 @@ pub fn objective(input: &Value) -> Result<Prepared> {
         })
     };
     Ok(Prepared::new(vec![2 * p, p], output, move |y| {
-        let [errors, of_weights] = y else { unreachable!("two outputs") };
-        rows.run(&problem, errors)?;
-        weights.call_into(&[&problem.weights], &mut [of_weights])?;
-        Ok(())
+        let [of_observations, of_weights] = y else { unreachable!("two outputs") };
+        errors.run(&problem, of_observations, of_weights)
     }))
 }
 
@@ -141,25 +150,25 @@ pub struct Csr {
 }
 
 /// Computes the Jacobian of all errors in all cameras, points and weights.
-pub struct Jacobian {
-    rows: Rows,
-    weights: CompiledRows,
-}
+pub struct Jacobian(Kernels);
 
 impl Jacobian {
     pub fn new() -> Result<Jacobian> {
-        let rows = Rows::new(&kernel()?.wrt(["cam", "x", "w"])?.jacobian()?)?;
-        let weights = Function::trace("w", weight_error)?.grad()?.map_rows(["w"])?.compile()?;
-        Ok(Jacobian { rows, weights })
+        Kernels::derivatives().map(Jacobian)
+    }
+
+    /// The values alone.
+    pub fn values(&mut self, problem: &Problem, values: &mut Vec<f64>) -> Result<()> {
+        let p = problem.observations.len();
+        values.resize(31 * p, 0.0);
+        let (of_observations, of_weights) = values.split_at_mut(30 * p);
+        self.0.run(problem, of_observations, of_weights)
     }
 
     /// Two rows of 15 numbers for each observation, then one of 1 for each weight.
     pub fn run(&mut self, problem: &Problem, csr: &mut Csr) -> Result<()> {
         let (n, m, p) = (problem.cameras.len(), problem.points.len(), problem.observations.len());
-        csr.values.resize(31 * p, 0.0);
-        let (errors, of_weights) = csr.values.split_at_mut(30 * p);
-        self.rows.run(problem, errors)?;
-        self.weights.call_into(&[&problem.weights], &mut [of_weights])?;
+        self.values(problem, &mut csr.values)?;
         csr.rows.clear();
         csr.rows.extend((0..2 * p).map(|k| 15 * k));
         csr.rows.extend((0..=p).map(|k| 30 * p + k));
