@@ -3,6 +3,7 @@
 use super::prepared::{Prepared, Result, check_len};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::ops::Range;
 use wengert::{CompiledRows, Function, Real, lit, select};
 
 #[derive(Deserialize)]
@@ -77,11 +78,11 @@ impl Problem {
         })
     }
 
-    /// Every observation's camera and point.
-    fn gather(&self, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
+    /// The camera and point of some observations.
+    fn gather(&self, observations: Range<usize>, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
         cameras.clear();
         points.clear();
-        for &(c, t) in &self.observations {
+        for &(c, t) in &self.observations[observations] {
             cameras.extend_from_slice(&self.cameras[c]);
             points.extend_from_slice(&self.points[t]);
         }
@@ -91,6 +92,9 @@ impl Problem {
 fn kernel() -> wengert::Result<Function> {
     Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
 }
+
+/// As many observations at a time: what is gathered for them stays in the cache.
+const CHUNK: usize = 256;
 
 /// A kernel over all observations, and one over all weights.
 pub struct Kernels {
@@ -117,9 +121,15 @@ impl Kernels {
     }
 
     pub fn run(&mut self, problem: &Problem, of_observations: &mut [f64], of_weights: &mut [f64]) -> Result<()> {
-        problem.gather(&mut self.cameras, &mut self.points);
-        let inputs = [&self.cameras[..], &self.points, &problem.weights, problem.features.as_flattened()];
-        self.of_observations.call_into(&inputs, &mut [of_observations])?;
+        let p = problem.observations.len();
+        let results = of_observations.len() / p;
+        for start in (0..p).step_by(CHUNK) {
+            let chunk = start..p.min(start + CHUNK);
+            problem.gather(chunk.clone(), &mut self.cameras, &mut self.points);
+            let (w, feat) = (&problem.weights[chunk.clone()], problem.features[chunk.clone()].as_flattened());
+            let of_chunk = &mut of_observations[results * chunk.start..results * chunk.end];
+            self.of_observations.call_into(&[&self.cameras, &self.points, w, feat], &mut [of_chunk])?;
+        }
         self.of_weights.call_into(&[&problem.weights], &mut [of_weights])?;
         Ok(())
     }
@@ -141,11 +151,11 @@ pub fn objective(input: &Value) -> Result<Prepared> {
     }))
 }
 
-/// A matrix by rows: where each row starts, then columns and values.
+/// A matrix by rows: where each row starts, then columns and values. Numbers of places have 32 bits, as in the suite's own.
 #[derive(Default)]
 pub struct Csr {
-    pub rows: Vec<usize>,
-    pub columns: Vec<usize>,
+    pub rows: Vec<u32>,
+    pub columns: Vec<u32>,
     pub values: Vec<f64>,
 }
 
@@ -169,18 +179,24 @@ impl Jacobian {
     pub fn run(&mut self, problem: &Problem, csr: &mut Csr) -> Result<()> {
         let (n, m, p) = (problem.cameras.len(), problem.points.len(), problem.observations.len());
         self.values(problem, &mut csr.values)?;
+        let count = |n: usize| u32::try_from(n).map_err(|_| format!("{n} is too many for places of 32 bits"));
+        let (weights, entries) = (count(11 * n + 3 * m)?, count(31 * p)? - count(p)?);
+        count(11 * n + 3 * m + p)?;
         csr.rows.clear();
-        csr.rows.extend((0..2 * p).map(|k| 15 * k));
-        csr.rows.extend((0..=p).map(|k| 30 * p + k));
-        csr.columns.clear();
-        for (i, &(c, t)) in problem.observations.iter().enumerate() {
-            for _ in 0..2 {
-                csr.columns.extend(11 * c..11 * c + 11);
-                csr.columns.extend(11 * n + 3 * t..11 * n + 3 * t + 3);
-                csr.columns.push(11 * n + 3 * m + i);
+        csr.rows.extend((0..2 * p as u32).map(|k| 15 * k));
+        csr.rows.extend((0..=p as u32).map(|k| entries + k));
+        csr.columns.resize(31 * p, 0);
+        let (of_observations, of_weights) = csr.columns.split_at_mut(30 * p);
+        let rows = of_observations.as_chunks_mut::<30>().0;
+        for ((row, &(c, t)), weight) in rows.iter_mut().zip(&problem.observations).zip(weights..) {
+            let (camera, point) = (11 * c as u32, (11 * n + 3 * t) as u32);
+            for half in row.as_chunks_mut::<15>().0 {
+                half[..11].iter_mut().zip(camera..).for_each(|(place, k)| *place = k);
+                half[11..14].iter_mut().zip(point..).for_each(|(place, k)| *place = k);
+                half[14] = weight;
             }
         }
-        csr.columns.extend((0..p).map(|i| 11 * n + 3 * m + i));
+        of_weights.iter_mut().zip(weights..).for_each(|(place, k)| *place = k);
         Ok(())
     }
 }

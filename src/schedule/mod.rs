@@ -15,5 +15,6 @@ pub use program::{Options, Program, Tier};
 pub use rows::{Reduce, RowMap, RowProgram};
 pub use scalar::Scalar;
 
+pub(crate) use open::has_kernel;
 pub(crate) use program::{Layout, prepared, wrong_width};
 pub(crate) use rows::{RowCall, RowShape};

@@ -56,6 +56,11 @@ pub(super) fn opened(f: &Function) -> Function {
     })
 }
 
+/// Whether an operation calls a routine.
+pub(crate) fn has_kernel(op: Op) -> bool {
+    Kernel::of(op) != Kernel::Plain
+}
+
 /// What an operation's kernel does.
 #[derive(Copy, Clone, PartialEq)]
 enum Kernel {

@@ -117,17 +117,19 @@ pub fn derivative(problem: &Problem, csr: &mut Csr) {
     values(problem, &mut csr.values);
     csr.rows.clear();
     csr.columns.clear();
-    for (i, &(c, t)) in problem.observations.iter().enumerate() {
+    let weights = (11 * n + 3 * m) as u32;
+    for (&(c, t), weight) in problem.observations.iter().zip(weights..) {
+        let (camera, point) = (11 * c as u32, (11 * n + 3 * t) as u32);
         for _ in 0..2 {
-            csr.rows.push(csr.columns.len());
-            csr.columns.extend(11 * c..11 * c + 11);
-            csr.columns.extend(11 * n + 3 * t..11 * n + 3 * t + 3);
-            csr.columns.push(11 * n + 3 * m + i);
+            csr.rows.push(csr.columns.len() as u32);
+            csr.columns.extend(camera..camera + 11);
+            csr.columns.extend(point..point + 3);
+            csr.columns.push(weight);
         }
     }
-    for i in 0..p {
-        csr.rows.push(csr.columns.len());
-        csr.columns.push(11 * n + 3 * m + i);
+    for weight in weights..weights + p as u32 {
+        csr.rows.push(csr.columns.len() as u32);
+        csr.columns.push(weight);
     }
-    csr.rows.push(csr.columns.len());
+    csr.rows.push(csr.columns.len() as u32);
 }

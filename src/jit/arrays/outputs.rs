@@ -2,13 +2,14 @@
 
 use super::actions::{Action, Place, Space};
 use super::plan::{Planner, Updates};
-use super::stages::{Stage, Stages, owner};
+use super::stages::{LoopInput, Source, Stage, Stages, owner};
 use crate::graph::{Kind, NodeId};
 
 impl Planner<'_> {
     /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
     pub(super) fn outputs(&mut self, stages: &Stages, once: usize, updates: &Updates) -> Vec<(NodeId, Place)> {
         let mut pending = Vec::new();
+        let mut own = Vec::new();
         for (id, place, overwritten) in self.output_places(updates) {
             let known = self.f.graph().node(id).kind().is_known();
             // An output that is computed once may not lie in a slice of one call.
@@ -18,9 +19,31 @@ impl Planner<'_> {
                 pending.push((id, place));
             } else {
                 self.places.insert(id, place);
+                own.push((id, place));
+            }
+        }
+        // A value between may be where an output will be that is computed over it.
+        for (id, place) in own.into_iter().filter(|(_, place)| matches!(place.space, Space::Output(_))) {
+            if let Some(input) = self.computed_over(&stages.stages[once..], once, id) {
+                self.places.insert(input, place);
             }
         }
         pending
+    }
+
+    /// What a loop reads last and overwrites with an output.
+    fn computed_over(&self, stages: &[Stage], first: usize, output: NodeId) -> Option<NodeId> {
+        let made = stages.iter().position(|stage| stage.makes(output))?;
+        let Stage::Loop(looped) = &stages[made] else { return None };
+        looped.inputs.iter().find_map(|input| match *input {
+            LoopInput::Source(Source { node, .. }) => {
+                let between = stages[..made].iter().any(|stage| stage.makes(node));
+                let free = self.last.get(&node) == Some(&(first + made)) && !self.places.contains_key(&node);
+                let fits = self.size(node) == self.size(output) && looped.may_overwrite(output, node);
+                (between && free && fits).then_some(node)
+            }
+            LoopInput::Partial(_) => None,
+        })
     }
 
     /// The outputs' values, their places in the slices of a call, and the inputs that they overwrite.
