@@ -8,11 +8,15 @@
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
+//! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
+//! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`] |
+//! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
-//! | finding out what is wrong | [`check::gradients`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
+//! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
 //! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
 //! | the operations, and how they differentiate | [`Op`], [`ArrayOp`], [`EdgeMap`] |
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
@@ -27,6 +31,7 @@ mod error;
 mod eval;
 mod graph;
 pub mod io;
+pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
@@ -34,7 +39,9 @@ pub mod nn;
 mod op;
 pub mod optim;
 mod schedule;
+mod sets;
 mod simplify;
+pub mod sparse;
 mod vmap;
 
 pub use diagnose::{Cost, GradientCost, NonFinite};
@@ -44,9 +51,11 @@ pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
+pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, Report};
-pub use op::{ArrayOp, Axis, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value, lit, select};
+pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report, Tiered};
+pub use op::{ArrayOp, Axis, CustomRule, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value};
+pub use op::{custom_rule, lit, select, straight_through};
 pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};
 
@@ -55,12 +64,20 @@ pub use simplify::{Licence, Rewrite, Simplify};
 mod documentation {
     #[doc = include_str!("../docs/arrays.md")]
     mod arrays {}
+    #[doc = include_str!("../docs/compiling.md")]
+    mod compiling {}
+    #[doc = include_str!("../docs/custom-rules.md")]
+    mod custom_rules {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/higher-order.md")]
+    mod higher_order {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[doc = include_str!("../docs/sparse.md")]
+    mod sparse {}
     #[doc = include_str!("../docs/walkthrough.md")]
     mod walkthrough {}
 }

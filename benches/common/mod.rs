@@ -3,7 +3,8 @@
 //! A figure is the median over pairs of the ratio of two samples that ran one after the other, so that a load on the machine
 //! that lasts longer than a sample falls on both.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Pairs per row.
 const PAIRS: usize = 31;
@@ -19,7 +20,13 @@ pub fn cpu_time() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// CPU time of one run of `f`, with its result.
+/// The time on the wall, which counts what other threads do meanwhile once.
+pub fn wall_time() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// CPU time of one run of `f` on this thread, with its result.
 pub fn timed<R>(f: impl FnOnce() -> R) -> (R, Duration) {
     let start = cpu_time();
     let result = f();
@@ -48,6 +55,8 @@ pub const MS: Unit = Unit("ms", 1e3);
 
 /// The rows that are asked for on the command line.
 pub struct Bench {
+    /// What samples are timed by: CPU time of the thread, unless other threads take part.
+    pub clock: fn() -> Duration,
     filter: Vec<String>,
     markdown: bool,
     section: &'static str,
@@ -68,7 +77,7 @@ impl Bench {
     pub fn from_args() -> Bench {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         let filter = arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect();
-        Bench { filter, markdown: arguments.iter().any(|word| word == "--markdown"), section: "" }
+        Bench { filter, markdown: arguments.iter().any(|word| word == "--markdown"), section: "", clock: cpu_time }
     }
 
     /// Whether a row is asked for.
@@ -103,15 +112,15 @@ impl Bench {
         if !self.wants(name) {
             return;
         }
-        let (a, b) = (repetitions(&mut ours), repetitions(&mut reference));
+        let (a, b) = (repetitions(&mut ours, self.clock), repetitions(&mut reference, self.clock));
         let mut pairs = Vec::with_capacity(PAIRS);
         for k in 0..PAIRS {
             pairs.push(if k % 2 == 0 {
-                let x = sample(&mut ours, a);
-                (x, sample(&mut reference, b))
+                let x = sample(&mut ours, a, self.clock);
+                (x, sample(&mut reference, b, self.clock))
             } else {
-                let y = sample(&mut reference, b);
-                (sample(&mut ours, a), y)
+                let y = sample(&mut reference, b, self.clock);
+                (sample(&mut ours, a, self.clock), y)
             });
         }
         let time = |quartiles: [f64; 3]| figure(quartiles[1] * unit.1 / per, unit.0);
@@ -181,19 +190,19 @@ fn figure(v: f64, unit: &str) -> String {
 
 /// Seconds per evaluation. Not inlined, so that the closure has one caller and is inlined there, in its loop.
 #[inline(never)]
-fn sample(f: &mut impl FnMut(usize), repetitions: usize) -> f64 {
-    let start = cpu_time();
+fn sample(f: &mut impl FnMut(usize), repetitions: usize, clock: fn() -> Duration) -> f64 {
+    let start = clock();
     for k in 0..repetitions {
         f(k);
     }
-    (cpu_time() - start).as_secs_f64() / repetitions as f64
+    (clock() - start).as_secs_f64() / repetitions as f64
 }
 
 /// How many evaluations a sample takes; also warms up.
-fn repetitions(f: &mut impl FnMut(usize)) -> usize {
+fn repetitions(f: &mut impl FnMut(usize), clock: fn() -> Duration) -> usize {
     let mut n = 1;
     loop {
-        let time = sample(f, n) * n as f64;
+        let time = sample(f, n, clock) * n as f64;
         if time >= SAMPLE.as_secs_f64() * 1.2 {
             return n;
         }

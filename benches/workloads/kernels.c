@@ -1,5 +1,6 @@
 /* The workloads written by hand in C: values and gradients. Compiled by the bench, see c.rs. */
 #include <math.h>
+#include "sparse.c"
 
 /* W2: Rosenbrock's function of n numbers. */
 double rosenbrock(long n, const double *restrict x, double *restrict g) {

@@ -11,10 +11,12 @@ mod calls;
 mod formulas;
 mod gradbench;
 mod hand;
+mod higher;
 mod linalg;
 mod networks;
 mod rows;
 mod sizes;
+mod sparse;
 mod tapes;
 
 fn main() {
@@ -26,5 +28,7 @@ fn main() {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    sparse::run(&mut bench);
+    higher::run(&mut bench);
     gradbench::run(&mut bench);
 }

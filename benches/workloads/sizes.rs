@@ -6,6 +6,7 @@ use wengert::{Compiled, Function, Options, Tier};
 
 pub fn run(bench: &mut Bench) {
     first_results(bench);
+    second_compilations(bench);
     later_calls(bench);
     memory(bench);
 }
@@ -24,11 +25,13 @@ fn compiled(n: usize) -> Compiled {
 
 fn first_results(bench: &mut Bench) {
     bench.section("W10: from a finished Rust closure to the first value and gradient");
+    // By one thread, whose CPU time is what is measured.
     for (name, n, runs, most) in [
         ("w10.first.100", 100, 31, 2.0),
         ("w10.first.1k", 1_000, 31, 20.0),
         ("w10.first.10k", 10_000, 7, 200.0),
         ("w10.first.100k", 100_000, 5, 2000.0),
+        ("w10.first.1m", 1_000_000, 3, 15_000.0),
     ] {
         for tier in [Tier::Auto, Tier::Fast, Tier::Best] {
             let (label, target) = match tier {
@@ -42,7 +45,7 @@ fn first_results(bench: &mut Bench) {
             for _ in 0..runs {
                 let (f, tracing) = timed(|| trace(n));
                 let (g, differentiating) = timed(|| f.value_and_grad().unwrap());
-                let (program, lowering) = timed(|| g.lower_with(Options::new().tier(tier)));
+                let (program, lowering) = timed(|| g.lower_with(Options::new().tier(tier).threads(1)));
                 let (compiled, compiling) = timed(|| program.compile().unwrap());
                 let (_, calling) = timed(|| compiled.call_vec(black_box(&point())).unwrap());
                 let all = [tracing, differentiating, lowering, compiling, calling];
@@ -59,6 +62,47 @@ fn first_results(bench: &mut Bench) {
             bench.note(&format!("trace {a:.3}, differentiate {b:.3}, lower {c:.3}, compile {d:.3}, first call {e:.3} ms"));
         }
     }
+}
+
+/// What is found in the process, or on disk, against compiling again.
+fn second_compilations(bench: &mut Bench) {
+    bench.section("W10: native code that was made before");
+    let clock = std::mem::replace(&mut bench.clock, wall_time);
+    for (name, n) in [("1k", 1_000), ("10k", 10_000)] {
+        let rows = ["cached", "loaded", "tiered", "threads"].map(|what| format!("w10.{what}.{name}"));
+        if !rows.iter().any(|row| bench.wants(row)) {
+            continue;
+        }
+        let program = |options: Options| trace(n).value_and_grad().unwrap().lower_with(options);
+        let (plain, cached, alone) =
+            (program(Options::new()), program(Options::new().cached(true)), program(Options::new().threads(1)));
+        let path = std::env::temp_dir().join(format!("wengert-bench-{}.code", std::process::id()));
+        let first = cached.compile().unwrap();
+        first.save(&path).unwrap();
+        let compile = |_: usize| drop(black_box(plain.compile().unwrap()));
+        let [of_cached, of_loaded, of_tiered, of_threads] = rows;
+        let ms = (MS, 1.0);
+        bench.pair(
+            &of_cached,
+            "found in the cache / compiled",
+            ms,
+            Target::None,
+            |_| drop(black_box(cached.compile().unwrap())),
+            compile,
+        );
+        // SAFETY: the file is the one just written.
+        let load = |_: usize| drop(black_box(unsafe { Compiled::load(&path) }.unwrap()));
+        bench.pair(&of_loaded, "loaded from a file / compiled", ms, Target::None, load, compile);
+        let g = trace(n).value_and_grad().unwrap();
+        let first_call = |_: usize| drop(black_box(g.compile_tiered().unwrap().call_vec(&point()).unwrap()));
+        let whole = |_: usize| drop(black_box(g.compile().unwrap().call_vec(&point()).unwrap()));
+        bench.pair(&of_tiered, "lowered to a first result while it is compiled / after it", ms, Target::None, first_call, whole);
+        bench.pair(&of_threads, "compiled by all threads / by one", ms, Target::None, compile, |_| {
+            drop(black_box(alone.compile().unwrap()))
+        });
+        let _ = std::fs::remove_file(&path);
+    }
+    bench.clock = clock;
 }
 
 fn later_calls(bench: &mut Bench) {

@@ -18,8 +18,10 @@ mod difference;
 mod modes;
 mod report;
 mod rounding;
+mod rules;
 
 pub use report::Report;
+pub use rules::rules;
 
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;

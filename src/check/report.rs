@@ -120,6 +120,14 @@ impl Report {
         }
     }
 
+    /// Counts what another report has compared, which is concluded by itself.
+    pub(super) fn absorb(&mut self, other: &Report) {
+        self.compared += other.compared;
+        self.telling += other.telling;
+        self.undecided += other.undecided;
+        self.modes.extend(other.modes.iter().filter(|mode| !self.modes.contains(mode)).copied().collect::<Vec<_>>());
+    }
+
     pub(super) fn undecide(&mut self) {
         self.undecided += 1;
     }

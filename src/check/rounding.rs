@@ -30,6 +30,8 @@ impl Slack {
 
 /// The slack of every output.
 pub(super) fn rounding(f: &Function, x: &[f64]) -> Vec<Slack> {
+    // What a rule computes is rounded, too.
+    let f = &crate::schedule::inlined(f);
     let graph = f.graph();
     let values = eval::<f64>(graph, x);
     let size = |id: NodeId| match values[id.index()] {

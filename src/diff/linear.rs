@@ -75,6 +75,11 @@ impl<'f, S: Real> Linear<'f, S> {
         &self.edges[self.starts[id.index()] as usize..self.starts[id.index() + 1] as usize]
     }
 
+    /// What is made from now on belongs to the node's line.
+    pub(super) fn locate(&self, located: &Located, id: NodeId) {
+        located.at(self.graph.node(id).location());
+    }
+
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
     /// among zeros and then added.
     fn joined(&self, id: NodeId, op: &'static ArrayOp, tangents: &[Option<S>]) -> Option<S> {
@@ -192,7 +197,7 @@ impl<'f, S: Real> Linear<'f, S> {
 }
 
 /// Nothing, and an error of the trace.
-fn refused<T>(error: crate::error::Error) -> Vec<T> {
+pub(super) fn refused<T>(error: crate::error::Error) -> Vec<T> {
     refuse(error);
     vec![]
 }
@@ -207,7 +212,7 @@ pub(super) enum Map<S: Real> {
 }
 
 impl<S: Real> Map<S> {
-    fn apply(&self, t: S) -> Option<S> {
+    pub(super) fn apply(&self, t: S) -> Option<S> {
         match self {
             Map::Each(edge) => edge.apply(t),
             Map::Chain(chain) => apply_chain(chain, t),

@@ -5,12 +5,16 @@
 
 mod arrays;
 mod control;
+mod keyed;
 mod linear;
 mod point;
+mod rules;
+mod taylor;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
 use crate::op::{DType, Shape, lit};
+pub(crate) use keyed::Products;
 use linear::Linear;
 pub use point::Linearization;
 use std::panic::Location;
@@ -221,6 +225,66 @@ impl Function {
         })
     }
 
+    /// The product of the Gauss–Newton matrix JᵀJ with a vector, for residuals of any number of outputs: forward along the direction,
+    /// then backward. The inputs are followed by a direction `v_x` for every active input `x`; the outputs are `gv_x`. Of a sum of
+    /// squares, ½|r|², it is the Hessian's product without the residuals' own curvature.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let r = Function::trace(["a", "b"], |[a, b]| [a * b, a - 1.0])?; // J = [[b, a], [1, 0]]
+    /// assert_eq!(r.gauss_newton()?.eval(&[2.0, 3.0, 1.0, 0.0])?, [10.0, 6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn gauss_newton(&self) -> Result<Function> {
+        self.gauss_newton_by(|_, tangents| tangents)
+    }
+
+    /// As [`Function::gauss_newton`] with the Hessian H of a loss of the outputs: JᵀHJ·v. The loss has as many inputs as this function
+    /// has outputs (auxiliary ones aside), of the same shapes.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| [x, x * x])?;
+    /// let loss = Function::trace(["p", "q"], |[p, q]| p * p + q.exp())?; // H = diag(2, e^q)
+    /// assert_eq!(f.gauss_newton_of(&loss)?.eval(&[0.0, 1.0])?, [2.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::gauss_newton`] and, of the loss, [`Function::grad`]; if its inputs are not like this function's outputs.
+    #[track_caller]
+    pub fn gauss_newton_of(&self, loss: &Function) -> Result<Function> {
+        let hvp = loss.hvp()?;
+        let shapes = |f: &Function, ids: &mut dyn Iterator<Item = NodeId>| {
+            ids.map(|id| format!("[{}]", f.graph().node(id).shape())).collect::<Vec<_>>().join(", ")
+        };
+        let given = shapes(self, &mut self.differentiable().flat_map(|y| y.nodes().iter().copied()));
+        let taken = shapes(loss, &mut (0..loss.input_len()).map(NodeId::new));
+        if given != taken || loss.active_slots().len() != loss.input_len() {
+            let message =
+                format!("gauss_newton_of: the outputs have the shapes {given}; the loss is of {taken}, all of them active");
+            return Err(Error::here(ErrorKind::Shape, message));
+        }
+        self.gauss_newton_by(|values, tangents| hvp.eval(&[values, tangents].concat()).expect("the lengths were checked"))
+    }
+
+    #[track_caller]
+    fn gauss_newton_by(&self, curvature: impl FnOnce(Vec<Expr>, Vec<Expr>) -> Vec<Expr>) -> Result<Function> {
+        self.transform(Extra::Directions, |linear, x, extra| {
+            let nodes: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+            let tangents = linear.forward(&seeds(self, x.len(), extra));
+            let tangents = self.differentiable().flat_map(|y| self.tangents_of(y, &tangents)).collect();
+            let values = nodes.iter().map(|id| linear.values[id.index()].num()).collect();
+            let adjoints = linear.reverse(nodes.into_iter().zip(curvature(values, tangents)));
+            let renamed = |y: NewOutput| NewOutput { name: y.name.replacen("d_", "gv_", 1), ..y };
+            self.adjoint_outputs(&adjoints).map(renamed).collect()
+        })
+    }
+
     /// Names of the outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
     pub fn structural_zeros(&self) -> Vec<&str> {
         let zero = |id: &NodeId| self.graph().node(*id).kind() == crate::graph::Kind::constant(0.0);
@@ -230,6 +294,12 @@ impl Function {
     /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
     #[track_caller]
     fn transform(&self, extra: Extra, body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
+        self.extended(extra, |x, extra| body(&Linear::new(self, x), x, extra))
+    }
+
+    /// Traces a function of the inputs and of extra ones.
+    #[track_caller]
+    fn extended(&self, extra: Extra, body: impl FnOnce(&[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {
         self.check_differentiable()?;
         let n = self.input_len();
         let mut inputs = self.inputs().to_vec();
@@ -256,13 +326,13 @@ impl Function {
         }
         Function::build(self.width(), inputs, Location::caller(), |args| {
             let (x, extra) = args.split_at(n);
-            distinct(body(&Linear::new(self, x), x, extra))
+            distinct(body(x, extra))
         })
     }
 
     /// That there is something to differentiate, and something to do so with respect to.
     #[track_caller]
-    fn check_differentiable(&self) -> Result<()> {
+    pub(crate) fn check_differentiable(&self) -> Result<()> {
         if self.active_slots().is_empty() {
             return Err(Error::here(ErrorKind::Unsupported, "there is no input to differentiate with respect to"));
         }
@@ -296,7 +366,7 @@ impl Function {
     }
 
     #[track_caller]
-    fn the_output(&self, what: &str) -> Result<NodeId> {
+    pub(crate) fn the_output(&self, what: &str) -> Result<NodeId> {
         let mut nodes = self.differentiable().flat_map(|y| y.nodes());
         match (nodes.next(), nodes.count()) {
             (Some(&node), 0) if self.graph().node(node).shape() == Shape::SCALAR => Ok(node),

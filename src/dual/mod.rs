@@ -13,7 +13,7 @@ mod order;
 pub use drivers::*;
 pub use order::{Nested, Order, nth_derivative};
 
-use crate::op::{EdgeMap, Real, derived_operators, lit, op_table, rule};
+use crate::op::{CustomRule, EdgeMap, Real, derived_operators, lit, op_table, rule};
 use std::ops;
 
 /// A value with N tangents: re + Σ epsᵢ·εᵢ, where εᵢ·εⱼ = 0.
@@ -148,6 +148,24 @@ macro_rules! dual_arithmetic {
             #[inline(always)]
             fn is_absent(&self) -> bool {
                 self.re.is_absent() && self.eps.iter().all(T::is_absent)
+            }
+            #[track_caller]
+            fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
+                let re: Vec<T> = x.iter().map(|x| x.re).collect();
+                let values = T::ruled(rule, &re);
+                let mut results: Vec<Self> = values.iter().copied().map(DualVec::constant).collect();
+                for i in 0..N {
+                    let eps: Vec<T> = x.iter().map(|x| x.eps[i]).collect();
+                    if eps.iter().all(T::is_absent) {
+                        continue;
+                    }
+                    results.iter_mut().zip(rule.jvp(&re, &values, &eps)).for_each(|(y, eps)| y.eps[i] = eps);
+                }
+                results
+            }
+            #[inline(always)]
+            fn known(&self) -> Option<f64> {
+                self.re.known().filter(|_| self.eps.iter().all(|eps| eps.known() == Some(0.0)))
             }
             $(#[inline(always)] #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[inline(always)] #[track_caller] fn $cmp(self, y: Self) -> T::Mask { self.re.$cmp(y.re) })*

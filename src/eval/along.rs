@@ -23,7 +23,7 @@ impl Along {
 
     /// The start of every run of `inner` numbers at place k, for every k in order from the start or the end, with that of the place
     /// before it.
-    fn steps(self, reverse: bool, mut f: impl FnMut(Option<usize>, usize)) {
+    pub(crate) fn steps(self, reverse: bool, mut f: impl FnMut(Option<usize>, usize)) {
         for o in 0..self.outer {
             let mut before = None;
             for step in 0..self.len {

@@ -2,9 +2,10 @@
 
 use super::arrays::{Array, Run};
 use crate::error::Result;
-use crate::graph::{Control, Function, Nested, NodeId, Port, stacked};
+use crate::graph::{Control, Function, Nested, NodeId, OpaqueFn, Port, stacked};
 use crate::schedule::Scalar;
-use std::{collections::HashMap, rc::Rc};
+use smallvec::SmallVec;
+use std::{collections::HashMap, panic::Location, rc::Rc};
 
 /// The results of operations with bodies, which several nodes stand for: by operation and operands.
 pub(super) type Nests<T> = HashMap<(*const Control, Vec<NodeId>), Rc<Results<T>>>;
@@ -26,7 +27,7 @@ impl<T: Scalar> Run<'_, T> {
             Some(results) => results,
             None => {
                 let arrays = key.1.iter().map(|&operand| self.array_of(operand).clone()).collect();
-                let results = Rc::new(self.compute(nested.control, arrays)?);
+                let results = Rc::new(self.compute(nested.control, arrays, self.f.graph().node(id).location())?);
                 self.nested.borrow_mut().insert(key, results.clone());
                 results
             }
@@ -43,11 +44,25 @@ impl<T: Scalar> Run<'_, T> {
         Run::new(body, self.open.clone()).all(inputs)
     }
 
-    fn compute(&self, control: &Control, operands: Vec<Array<T>>) -> Result<Results<T>> {
+    fn compute(&self, control: &Control, operands: Vec<Array<T>>, at: Option<&'static Location<'static>>) -> Result<Results<T>> {
         match control {
             Control::Choice { bodies: [holds, fails] } => {
                 let body = if operands[0].data()[0] != T::default() { holds } else { fails };
                 Ok(Results { last: self.body(body, &operands[1..])?, ..Results::default() })
+            }
+            // A rule says how its body differentiates, and nothing of its value.
+            Control::Rule { body, .. } | Control::Remat { body } => {
+                Ok(Results { last: self.body(body, &operands)?, ..Results::default() })
+            }
+            Control::Opaque { call, body } => {
+                let shapes = crate::graph::types_out(body).into_iter().map(|(shape, _)| self.lengths(shape));
+                let shapes = shapes.collect::<Result<Vec<_>>>()?;
+                let mut results: Vec<Vec<T>> = shapes.iter().map(|shape| vec![T::default(); shape.iter().product()]).collect();
+                let inputs: Vec<&[T]> = operands.iter().map(Array::data).collect();
+                let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+                call_opaque(call, &inputs, &mut outputs, at)?;
+                let last = shapes.into_iter().zip(results).map(|(shape, data)| Array::new(shape, data));
+                Ok(Results { last: last.collect::<Result<_>>()?, ..Results::default() })
             }
             Control::While { condition, body, carries } => {
                 let mut state = operands;
@@ -96,4 +111,25 @@ impl<T: Scalar> Run<'_, T> {
             }
         }
     }
+}
+
+/// Calls a closure of doubles on numbers of either width.
+pub(crate) fn call_opaque<T: Scalar>(
+    call: &OpaqueFn,
+    inputs: &[&[T]],
+    outputs: &mut [&mut [T]],
+    at: Option<&'static Location<'static>>,
+) -> Result<()> {
+    let doubles: Option<SmallVec<[&[f64]; 8]>> = inputs.iter().map(|x| T::as_doubles(x)).collect();
+    if let Some(inputs) = doubles {
+        let outputs: Option<SmallVec<[&mut [f64]; 8]>> = outputs.iter_mut().map(|y| T::as_doubles_mut(y)).collect();
+        return call.call(&inputs, &mut outputs.expect("of the inputs' width"), at);
+    }
+    let inputs: Vec<Vec<f64>> = inputs.iter().map(|x| x.iter().map(|v| v.to_f64()).collect()).collect();
+    let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+    let mut results: Vec<Vec<f64>> = outputs.iter().map(|y| vec![0.0; y.len()]).collect();
+    call.call(&inputs, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(), at)?;
+    let each = outputs.iter_mut().zip(&results).flat_map(|(y, result)| y.iter_mut().zip(result));
+    each.for_each(|(y, &v)| *y = crate::op::lit(v));
+    Ok(())
 }

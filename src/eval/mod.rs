@@ -10,9 +10,10 @@ pub(crate) mod moves;
 
 pub use arrays::Array;
 pub(crate) use arrays::{Lengths, index_error};
+pub(crate) use control::call_opaque;
 
-use crate::graph::{Args, Graph, Kind, Located, Width};
-use crate::op::{Op, Real, Value};
+use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, Port, Width};
+use crate::op::{CustomRule, Op, Real, Value};
 
 /// Every node's value, in order. `inputs` has a number for every input node.
 #[track_caller]
@@ -39,12 +40,51 @@ pub(crate) fn eval<S: Real>(graph: &Graph, inputs: &[S]) -> Vec<Value<S, S::Mask
             Kind::Control(nested) => {
                 located.at(node.location());
                 let args: smallvec::SmallVec<[S; 8]> = graph.operands(id).map(|operand| values[operand.index()].num()).collect();
-                Value::Num(S::nested(&nested, &args))
+                Value::Num(result(&nested, &args))
             }
         };
         values.push(value);
     }
     values
+}
+
+/// A result of an operation with bodies.
+#[track_caller]
+pub(crate) fn result<S: Real>(nested: &Nested, args: &[S]) -> S {
+    if S::ARRAYS {
+        return S::nested(nested, args);
+    }
+    let results = match nested.control {
+        Control::Rule { body, rule } => S::ruled(&Given { body, rule }, args),
+        Control::Remat { body } => outputs(body, args),
+        other => unreachable!("a function of single numbers has no {}", other.name()),
+    };
+    let Port::Final(k) = nested.port else { unreachable!("only loops have other results") };
+    results[k as usize]
+}
+
+#[track_caller]
+fn outputs<S: Real>(f: &Function, args: &[S]) -> Vec<S> {
+    f.eval(args).expect("as many arguments as inputs")
+}
+
+/// A rule that a graph holds.
+struct Given<'a> {
+    body: &'a Function,
+    rule: &'a Derivative,
+}
+
+impl CustomRule for Given<'_> {
+    fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
+        outputs(self.body, x)
+    }
+
+    fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T> {
+        match self.rule {
+            Derivative::Jvp(rule) => outputs(rule, &[x, y, t].concat()),
+            Derivative::Vjp(_) => outputs(&self.rule.transposed(self.body), &[x, y, t].concat()),
+        }
+    }
 }
 
 /// The value of an operation on constants, with the rounding of the width.

@@ -6,6 +6,7 @@
 use super::expr::Expr;
 use super::function::{Function, InputGroup, NewOutput};
 use super::node::Width;
+use super::opaque::OpaqueFn;
 use crate::error::Result;
 use crate::op::{Axis, DType, Shape};
 use std::{
@@ -34,6 +35,28 @@ pub(crate) enum Control {
     /// Operands: a number, and what both bodies take. The first body gives the results if the number is not 0, else the
     /// second.
     Choice { bodies: [Function; 2] },
+    /// Operands: what the body takes. The body gives the results; derivatives are the rule's.
+    Rule { body: Function, rule: Derivative },
+    /// Operands: what the body takes. The body gives the results; reverse mode keeps the operands only, and runs it again.
+    Remat { body: Function },
+    /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
+    Opaque { call: &'static OpaqueFn, body: Function },
+}
+
+/// A derivative that the user gives, as a function of traced operations.
+pub(crate) enum Derivative {
+    /// Of the inputs, the results and the tangents of inputs that are numbers: the tangents of results that are.
+    Jvp(Function),
+    /// Of the inputs, the results and the cotangents of results that are numbers: the adjoints of inputs that are numbers.
+    Vjp(Function),
+}
+
+impl Derivative {
+    pub(crate) fn function(&self) -> &Function {
+        match self {
+            Derivative::Jvp(f) | Derivative::Vjp(f) => f,
+        }
+    }
 }
 
 /// Which result of an operation with bodies.
@@ -83,6 +106,17 @@ impl Control {
             Control::Scan { .. } => "scan",
             Control::While { .. } => "while",
             Control::Choice { .. } => "cond",
+            Control::Rule { .. } => "rule",
+            Control::Remat { .. } => "remat",
+            Control::Opaque { .. } => "opaque",
+        }
+    }
+
+    /// Whether it can only run among arrays: what is left is its body, inlined.
+    pub(crate) fn needs_arrays(&self) -> bool {
+        match self {
+            Control::Rule { body, .. } | Control::Remat { body } => body.has_arrays(),
+            _ => true,
         }
     }
 
@@ -91,13 +125,19 @@ impl Control {
             Control::Scan { body, .. } => vec![body],
             Control::While { condition, body, .. } => vec![condition, body],
             Control::Choice { bodies: [holds, fails] } => vec![holds, fails],
+            Control::Rule { body, rule } => vec![body, rule.function()],
+            Control::Remat { body } | Control::Opaque { body, .. } => vec![body],
         }
     }
 
     /// The body whose inputs and outputs the operands and results are.
     pub(crate) fn body(&self) -> &Function {
         match self {
-            Control::Scan { body, .. } | Control::While { body, .. } => body,
+            Control::Scan { body, .. }
+            | Control::While { body, .. }
+            | Control::Rule { body, .. }
+            | Control::Remat { body }
+            | Control::Opaque { body, .. } => body,
             Control::Choice { bodies } => &bodies[0],
         }
     }
@@ -113,7 +153,7 @@ impl Control {
                 };
                 inputs.into_iter().enumerate().map(along).collect()
             }
-            Control::While { .. } => inputs,
+            Control::While { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => inputs,
             Control::Choice { .. } => [vec![(Shape::SCALAR, DType::Float)], inputs].concat(),
         }
     }
@@ -182,6 +222,21 @@ impl Control {
                 let same = types_in(a) == types_in(b) && types_out(a) == types_out(b);
                 if same { Ok(()) } else { Err("the bodies do not take and give the same".into()) }
             }
+            Control::Rule { rule, .. } => {
+                let (own, of_inputs, of_outputs) = (rule.function(), numbers(&inputs), numbers(&outputs));
+                let (takes, gives, what) = match rule {
+                    Derivative::Jvp(_) => ([inputs, outputs, of_inputs].concat(), of_outputs, "the tangents of the results"),
+                    Derivative::Vjp(_) => ([inputs, outputs, of_outputs].concat(), of_inputs, "the adjoints of the inputs"),
+                };
+                if types_in(own) != takes {
+                    return Err(format!("the rule takes {}, not {}", list(&types_in(own)), list(&takes)));
+                }
+                if types_out(own) != gives {
+                    return Err(format!("the rule gives {}, where {what} are {}", list(&types_out(own)), list(&gives)));
+                }
+                Ok(())
+            }
+            Control::Remat { .. } | Control::Opaque { .. } => Ok(()),
         }
     }
 
@@ -206,6 +261,11 @@ impl Control {
             Control::Choice { bodies } => {
                 let [a, b] = bodies.each_ref().map(|body| depends(body, &marked[1..]));
                 Flow { inputs: marked[1..].to_vec(), outputs: a.iter().zip(b).map(|(&a, b)| a || b).collect() }
+            }
+            Control::Remat { body } => Flow { inputs: marked.to_vec(), outputs: depends(body, marked) },
+            // What a rule says is not what its body says, and nobody sees into an opaque function.
+            Control::Rule { body, .. } | Control::Opaque { body, .. } => {
+                Flow { inputs: marked.to_vec(), outputs: vec![marked.contains(&true); body.output_len()] }
             }
             Control::Scan { body, carries, .. } | Control::While { body, carries, .. } => {
                 let mut inputs = marked.to_vec();
@@ -255,6 +315,21 @@ pub(crate) fn stacked(length: Axis, shape: Shape) -> Shape {
     Shape::new(&[&[length], shape.axes()].concat())
 }
 
+/// Those types that are of numbers.
+pub(crate) fn numbers(types: &[Type]) -> Vec<Type> {
+    types.iter().copied().filter(|&(_, dtype)| dtype == DType::Float).collect()
+}
+
+/// Shapes, as they are declared.
+pub(super) fn list(types: &[Type]) -> String {
+    let one = |(shape, dtype): &Type| {
+        let shape = if *shape == Shape::SCALAR { "a number".into() } else { shape.to_string() };
+        if *dtype == DType::Index { format!("{shape}: index") } else { shape }
+    };
+    let all: Vec<String> = types.iter().map(one).collect();
+    format!("({})", all.join(", "))
+}
+
 /// The types of a body's inputs.
 pub(crate) fn types_in(body: &Function) -> Vec<Type> {
     body.inputs().iter().map(|group| (group.shape(), group.dtype())).collect()
@@ -286,7 +361,10 @@ impl fmt::Display for Control {
                 write!(f, "scan[{carries},{xs},{length}{}]", if *reverse { ",reverse" } else { "" })?;
             }
             Control::While { carries, .. } => write!(f, "while[{carries}]")?,
-            Control::Choice { .. } => f.write_str("cond")?,
+            Control::Rule { rule: Derivative::Jvp(_), .. } => f.write_str("rule[jvp]")?,
+            Control::Rule { rule: Derivative::Vjp(_), .. } => f.write_str("rule[vjp]")?,
+            Control::Opaque { call, .. } => write!(f, "opaque[{}#{}]", call.name(), call.number())?,
+            Control::Choice { .. } | Control::Remat { .. } => f.write_str(self.name())?,
         }
         for body in self.bodies() {
             write!(f, " {{ {body} }}")?;

@@ -1,7 +1,7 @@
 //! Handles of a graph under construction.
 
 use super::{node::NodeId, trace};
-use crate::op::{ArrayOp, Op, Real, Value, derived_operators, op_table};
+use crate::op::{ArrayOp, CustomRule, Op, Real, Shape, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
 use std::{fmt, ops, panic::Location};
 
@@ -90,8 +90,21 @@ macro_rules! expr_arithmetic {
             fn array_transpose(self) -> Self {
                 self.t()
             }
+            #[track_caller]
+            fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
+                super::rules::traced_rule(rule, x)
+            }
             fn is_absent(&self) -> bool {
                 self.is_zero()
+            }
+            fn known(&self) -> Option<f64> {
+                match self {
+                    Expr::Const(v) => Some(*v),
+                    Expr::Node { .. } => None,
+                }
+            }
+            fn shape_of(&self) -> Shape {
+                self.shape()
             }
             const SYMBOLIC: bool = true;
             $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*

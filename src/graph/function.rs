@@ -216,7 +216,7 @@ impl Function {
     }
 
     /// The function on another graph; `map` says where its nodes have gone.
-    fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
+    pub(super) fn moved(&self, graph: Graph, map: &[NodeId]) -> Function {
         let mut outputs = self.outputs.clone();
         for node in outputs.iter_mut().flat_map(|output| &mut output.nodes) {
             *node = map[node.index()];
@@ -347,6 +347,33 @@ impl Function {
         Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
     }
 
+    /// The same function with the named outputs only, in the order of the names; what none of them needs is left out.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| (("sin", x.sin()), ("square", x * x)))?;
+    /// assert_eq!(f.only(["square"])?.grad()?.eval(&[3.0])?, [6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice, or there is none.
+    #[track_caller]
+    pub fn only<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        let mut outputs: Vec<OutputGroup> = Vec::new();
+        for name in names {
+            let group = self.output(name.as_ref())?;
+            if outputs.contains(group) {
+                return Err(Error::here(ErrorKind::Name, format!("the output `{}` is named twice", name.as_ref())));
+            }
+            outputs.push(group.clone());
+        }
+        if outputs.is_empty() {
+            return Err(Error::here(ErrorKind::Name, "only needs an output to keep"));
+        }
+        Ok(Function { outputs, ..self.clone() }.pruned())
+    }
+
     /// The function, with the marked inputs active and all but the marked outputs auxiliary; each is one value.
     pub(crate) fn marked(&self, inputs: &[bool], outputs: &[bool]) -> Function {
         let mut f = self.clone();
@@ -372,17 +399,22 @@ impl Function {
         self.outputs[at].name = name.into();
     }
 
-    /// Whether a value in it has axes.
+    /// Whether a value in it has axes, or it has a loop, a choice or an opaque call.
     pub fn has_arrays(&self) -> bool {
         let node = |id| self.graph.node(id);
-        let shaped = |id| node(id).shape() != Shape::SCALAR || matches!(node(id).kind(), Kind::Array(_) | Kind::Control(_));
+        let shaped = |id| match node(id).kind() {
+            _ if node(id).shape() != Shape::SCALAR => true,
+            Kind::Array(_) => true,
+            Kind::Control(nested) => nested.control.needs_arrays(),
+            _ => false,
+        };
         self.graph.ids().any(shaped)
     }
 
     #[track_caller]
     pub(crate) fn check_scalar(&self, what: &str) -> Result<()> {
         if self.has_arrays() {
-            let message = format!("{what} takes functions of single numbers, and this one has arrays");
+            let message = format!("{what} takes functions of single numbers, and this one has arrays, loops or opaque calls");
             return Err(Error::here(ErrorKind::Unsupported, message));
         }
         Ok(())

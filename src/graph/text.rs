@@ -24,7 +24,8 @@ impl Function {
     ///            | id "=" result "of" (loop id, … | id)           the latter: of the same operation as that node
     /// result   ::= "final" "[" integer "]" | "each" "[" integer "]" | "carried" "[" integer "]"
     /// loop     ::= "scan" "[" carried "," read "," axis [",reverse"] "]" body | "while" "[" carried "]" body body
-    ///            | "cond" body body                               body ::= "{" function "}"
+    ///            | "cond" body body | "remat" body | "rule" "[" ("jvp" | "vjp") "]" body body
+    ///            the latter's second body is the derivative        body ::= "{" function "}"
     /// ```
     ///
     /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or

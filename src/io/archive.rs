@@ -33,6 +33,7 @@ pub(super) enum Entry {
     Count(u64),
     /// Lengths of the axes, and the numbers as they lie in the file.
     Array(Width, Vec<usize>, Vec<u8>),
+    Bytes(Vec<u8>),
 }
 
 impl Entry {
@@ -42,6 +43,7 @@ impl Entry {
             Entry::Count(_) => "a count",
             Entry::Array(Width::F32, ..) => "an array of f32",
             Entry::Array(Width::F64, ..) => "an array of f64",
+            Entry::Bytes(_) => "a run of bytes",
         }
     }
 }
@@ -73,6 +75,11 @@ impl Archive {
     /// Puts a whole number under a name, in place of what was there.
     pub fn put_count(&mut self, name: &str, count: u64) -> &mut Self {
         self.put(name, Entry::Count(count))
+    }
+
+    /// Puts bytes under a name, in place of what was there.
+    pub(crate) fn put_bytes(&mut self, name: &str, bytes: Vec<u8>) -> &mut Self {
+        self.put(name, Entry::Bytes(bytes))
     }
 
     /// Puts an array under a name, in place of what was there.
@@ -132,6 +139,18 @@ impl Archive {
         match self.entry(name)? {
             Entry::Count(count) => Ok(*count),
             entry => Archive::other(name, entry, "a count"),
+        }
+    }
+
+    /// The bytes of a name.
+    ///
+    /// # Errors
+    /// If there are none, or it is something else.
+    #[track_caller]
+    pub(crate) fn bytes(&self, name: &str) -> Result<&[u8]> {
+        match self.entry(name)? {
+            Entry::Bytes(bytes) => Ok(bytes),
+            entry => Archive::other(name, entry, "a run of bytes"),
         }
     }
 

@@ -9,6 +9,7 @@
 //!          | u64                                     kind 2
 //!          | axes:u64 u64* f32*                      kind 3
 //!          | axes:u64 u64* f64*                      kind 4
+//!          | length:u64 u8*                          kind 5
 //! ```
 //!
 //! The checksum is the CRC-64 (ECMA-182, reflected) of all that comes before it.
@@ -38,6 +39,11 @@ pub(super) fn write(archive: &Archive) -> Vec<u8> {
                 body.push(if *width == Width::F32 { 3 } else { 4 });
                 write_number(&mut body, shape.len() as u64);
                 shape.iter().for_each(|&n| write_number(&mut body, n as u64));
+                body.extend_from_slice(bytes);
+            }
+            Entry::Bytes(bytes) => {
+                body.push(5);
+                write_number(&mut body, bytes.len() as u64);
                 body.extend_from_slice(bytes);
             }
         }
@@ -135,6 +141,10 @@ impl<'a> Reader<'a> {
                 let shape = shape?;
                 let len = shape.iter().try_fold(size, |len: usize, &n| len.checked_mul(n))?;
                 Entry::Array(width, shape, self.bytes(len)?.to_vec())
+            }
+            [5] => {
+                let len = self.length()?;
+                Entry::Bytes(self.bytes(len)?.to_vec())
             }
             _ => return None,
         };

@@ -1,5 +1,7 @@
 //! Compiled functions.
 
+use super::build;
+use super::flush::Flushing;
 use super::native::{self, FlatFn, Native};
 use crate::error::{Error, Result};
 use crate::graph::{Function, Width};
@@ -16,9 +18,9 @@ pub struct Compiled {
     run: FlatFn,
     inputs: Room,
     outputs: Room,
-    native: Arc<Native>,
-    width: Width,
-    layout: Arc<Layout>,
+    pub(super) native: Arc<Native>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
 }
 
 /// How many numbers of which width: one word, so that a call checks both in one comparison.
@@ -51,7 +53,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<Compiled> {
         self.lower().compile()
     }
@@ -69,23 +72,10 @@ impl Program {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<Compiled> {
-        let native = Native::new(self, None)?;
-        let run = match native.functions[..] {
-            _ if self.options.flush_subnormals => run_flushing,
-            // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory.
-            [(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
-            _ => run_segments,
-        };
-        Ok(Compiled {
-            run,
-            inputs: Room::new(self.layout.input_len, self.width),
-            outputs: Room::new(self.layout.output_len, self.width),
-            native: Arc::new(native),
-            width: self.width,
-            layout: self.layout.clone(),
-        })
+        Ok(Compiled::new(Native::shared(self, None)?, self.width, self.layout.clone()))
     }
 
     /// The Cranelift IR that the program becomes.
@@ -93,7 +83,7 @@ impl Program {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn clif(&self) -> Result<String> {
-        native::clif(self, None)
+        build::clif(self, None)
     }
 
     /// The machine code that the program becomes, as text.
@@ -101,11 +91,25 @@ impl Program {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn assembly(&self) -> Result<String> {
-        native::assembly(self, None)
+        build::assembly(self, None)
     }
 }
 
 impl Compiled {
+    /// `native` is code for one point, of such numbers and as many of them.
+    pub(super) fn new(native: Arc<Native>, width: Width, layout: Arc<Layout>) -> Compiled {
+        let run: FlatFn = match (&native.functions[..], width) {
+            ([], Width::F32) => run_interpreted::<f32>,
+            ([], Width::F64) => run_interpreted::<f64>,
+            _ if native.needs.flush => run_flushing,
+            // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory.
+            ([(address, _)], _) => unsafe { std::mem::transmute::<*const u8, FlatFn>(*address) },
+            _ => run_segments,
+        };
+        let (inputs, outputs) = (Room::new(layout.input_len, width), Room::new(layout.output_len, width));
+        Compiled { run, inputs, outputs, native, width, layout }
+    }
+
     /// Evaluates into a slice.
     ///
     /// # Errors
@@ -170,7 +174,7 @@ impl Compiled {
 unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, native: *const ()) {
     // SAFETY: as promised.
     let native = unsafe { &*native.cast::<Native>() };
-    native::with_scratch(native.scratch, |scratch| {
+    native::with_scratch(native.needs.scratch, |scratch| {
         for &(address, _) in &native.functions {
             // SAFETY: `Lowering::flat` emitted these functions with this signature; the scratch memory is as large as they need.
             unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch.cast()) }
@@ -178,12 +182,21 @@ unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, native: *const ()) {
     });
 }
 
+/// Runs a program that there is no code for.
+///
+/// # Safety
+/// As [`run_segments`], of numbers `T`.
+unsafe extern "C" fn run_interpreted<T: Scalar>(x: *const u8, y: *mut u8, native: *const ()) {
+    // SAFETY: as promised.
+    unsafe { (*native.cast::<Native>()).run_interpreted::<T>(x, y) }
+}
+
 /// As [`run_segments`], with subnormal numbers as zeros.
 ///
 /// # Safety
 /// As [`run_segments`].
 unsafe extern "C" fn run_flushing(x: *const u8, y: *mut u8, native: *const ()) {
-    let _flushing = native::Flushing::start();
+    let _flushing = Flushing::start();
     // SAFETY: as promised.
     unsafe { run_segments(x, y, native) }
 }
@@ -202,8 +215,12 @@ pub struct Report {
     pub code_bytes: usize,
     /// Bytes of scratch memory that a call uses.
     pub scratch_bytes: usize,
-    /// Time from the lowered program to code that can be called.
+    /// Time from the lowered program to code that can be called, when it was made; none for code that was loaded.
     pub compile_time: Duration,
+    /// Threads that made the code at the same time.
+    pub threads: usize,
+    /// Why the interpreter runs in place of native code, which Cranelift cannot make for this processor. The bits are the same.
+    pub interpreted: Option<String>,
     /// Outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
     pub structural_zeros: Vec<String>,
 }
@@ -218,13 +235,17 @@ impl Report {
             code_bytes: 0,
             scratch_bytes: 0,
             compile_time,
+            threads: 0,
+            interpreted: None,
             structural_zeros: vec![],
         };
         for native in natives {
             report.operations += native.stats.operations;
             report.functions += native.functions.len();
             report.code_bytes += native.stats.code_bytes;
-            report.scratch_bytes = report.scratch_bytes.max(native.scratch * 8);
+            report.scratch_bytes = report.scratch_bytes.max(native.needs.scratch * 8);
+            report.threads = report.threads.max(native.stats.threads);
+            report.interpreted = report.interpreted.or(native.reason().map(str::to_owned));
         }
         report
     }
@@ -235,8 +256,10 @@ impl Report {
             operations: native.stats.operations,
             functions: native.functions.len(),
             code_bytes: native.stats.code_bytes,
-            scratch_bytes: native.scratch * 8,
+            scratch_bytes: native.needs.scratch * 8,
             compile_time: native.stats.time,
+            threads: native.stats.threads,
+            interpreted: native.reason().map(str::to_owned),
             structural_zeros: layout.structural_zeros.clone(),
         }
     }
@@ -255,6 +278,12 @@ impl fmt::Display for Report {
             self.tier,
             self.compile_time.as_secs_f64() * 1e3,
         )?;
+        if self.threads > 1 {
+            write!(f, " by {} threads", self.threads)?;
+        }
+        if let Some(reason) = &self.interpreted {
+            write!(f, "; interpreted: {reason}")?;
+        }
         if !self.structural_zeros.is_empty() {
             write!(f, "; always zero: {}", self.structural_zeros.join(", "))?;
         }

@@ -2,10 +2,11 @@
 //! instruction works on the type of its value: a number alone, or the lanes of a vector.
 
 use crate::graph::Width;
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2, routine1, routine2};
+use crate::kernels::{Kernel1, Kernel2, Library1, Library2, Routine};
 use crate::op::Machine;
 use cranelift_codegen::ir::{
-    AbiParam, ConstantData, Endianness, InstBuilder, MemFlagsData, Signature, Type, Value, condcodes::FloatCC, types,
+    AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, Type,
+    UserExternalName, Value, condcodes::FloatCC, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -20,9 +21,11 @@ pub(super) struct Emitter<'f> {
     pub(super) width: Width,
     pub(super) call_conv: CallConv,
     /// Whether single numbers are given to the platform's routines rather than to our kernels'.
-    pub(super) plain: bool,
+    pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
+    /// Those that this function knows.
+    pub(super) routines: RefCell<Vec<(&'static str, FuncRef)>>,
 }
 
 impl<'f> Emitter<'f> {
@@ -116,25 +119,36 @@ impl<'f> Emitter<'f> {
     }
 
     /// A call of a scalar routine, lane by lane for vectors.
-    fn library(&self, f64: *const u8, f32: *const u8, args: &[Value]) -> Value {
+    fn library(&self, name: &'static str, args: &[Value]) -> Value {
         if self.is_vector(args[0]) {
             let args: Vec<Vec<Value>> = args.iter().map(|&arg| self.split(arg).collect()).collect();
-            let call = |lane: usize| self.library(f64, f32, &args.iter().map(|arg| arg[lane]).collect::<Vec<_>>());
+            let call = |lane: usize| self.library(name, &args.iter().map(|arg| arg[lane]).collect::<Vec<_>>());
             return self.join(&(0..args[0].len()).map(call).collect::<Vec<_>>());
         }
-        let address = match self.width {
-            Width::F32 => f32,
-            Width::F64 => f64,
-        };
         self.calls.set(self.calls.get() + 1);
+        let routine = self.imported(name, args.len());
+        let mut builder = self.builder.borrow_mut();
+        let call = builder.ins().call(routine, args);
+        builder.inst_results(call)[0]
+    }
+
+    /// A routine in this function: by its number, as its address is only known where the code will run.
+    fn imported(&self, name: &'static str, arity: usize) -> FuncRef {
+        let mut routines = self.routines.borrow_mut();
+        if let Some((_, routine)) = routines.iter().find(|(known, _)| *known == name) {
+            return *routine;
+        }
         let mut signature = Signature::new(self.call_conv);
-        signature.params.extend(args.iter().map(|_| AbiParam::new(self.float())));
+        signature.params.extend((0..arity).map(|_| AbiParam::new(self.float())));
         signature.returns.push(AbiParam::new(self.float()));
+        let number = Routine::new(name, self.width).expect("libraries and kernels are routines").number();
         let mut builder = self.builder.borrow_mut();
         let signature = builder.import_signature(signature);
-        let callee = builder.ins().iconst(types::I64, address as i64);
-        let call = builder.ins().call_indirect(signature, callee, args);
-        builder.inst_results(call)[0]
+        let name_ref = builder.func.declare_imported_user_function(UserExternalName::new(0, number));
+        let name_ref = ExternalName::user(name_ref);
+        let routine = builder.import_function(ExtFuncData { name: name_ref, signature, colocated: false, patchable: false });
+        routines.push((name, routine));
+        routine
     }
 }
 
@@ -250,10 +264,10 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         })
     }
     fn call1(self, f: &'static Library1) -> Self {
-        Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v]), ..self }
+        Emit { v: self.emitter.library(f.name, &[self.v]), ..self }
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
-        Emit { v: self.emitter.library(f.f64 as *const u8, f.f32 as *const u8, &[self.v, y.v]), ..self }
+        Emit { v: self.emitter.library(f.name, &[self.v, y.v]), ..self }
     }
     /// In lanes it is emitted where it is used; a number alone is given to a routine, of the same arithmetic where it
     /// is a loop's.
@@ -261,18 +275,18 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) {
             return K::run(self);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call1(K::STD);
         }
-        Emit { v: self.emitter.library(routine1::<K, f64>(), routine1::<K, f32>(), &[self.v]), ..self }
+        Emit { v: self.emitter.library(K::NAME, &[self.v]), ..self }
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
         if self.emitter.is_vector(self.v) {
             return K::run(self, y);
         }
-        if self.emitter.plain {
+        if self.emitter.plain.get() {
             return self.call2(y, K::STD);
         }
-        Emit { v: self.emitter.library(routine2::<K, f64>(), routine2::<K, f32>(), &[self.v, y.v]), ..self }
+        Emit { v: self.emitter.library(K::NAME, &[self.v, y.v]), ..self }
     }
 }

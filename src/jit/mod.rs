@@ -5,13 +5,21 @@
 
 mod arrays;
 mod bits;
+mod build;
+mod cache;
+mod code;
 mod compiled;
 mod emit;
+mod flush;
 mod lower;
 mod native;
 mod rows;
+mod saved;
 mod segment;
+mod target;
+mod tiered;
 
-pub use arrays::{CompiledArrays, CompiledUpdate};
+pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;
+pub use tiered::Tiered;

@@ -1,23 +1,28 @@
 //! Compiled row maps.
 
+use super::build;
 use super::compiled::Report;
 use super::native::{self, Native};
 use crate::error::Result;
-use crate::schedule::{Options, RowCall, RowMap, RowProgram, Scalar};
+use crate::graph::Width;
+use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, Scalar, wrong_width};
 use std::sync::Arc;
 
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
 #[derive(Clone)]
 pub struct CompiledRows {
-    native: Arc<Native>,
-    program: RowProgram,
+    pub(super) native: Arc<Native>,
+    pub(super) call: Arc<RowCall>,
+    pub(super) width: Width,
+    pub(super) layout: Arc<Layout>,
 }
 
 impl RowMap {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
         self.lower().compile()
     }
@@ -35,9 +40,12 @@ impl RowProgram {
     /// Compiles to native code that gives the same bits as the interpreter does on this program.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
-        Ok(CompiledRows { native: Arc::new(Native::new(&self.program, Some(&self.call))?), program: self.clone() })
+        let native = Native::shared(&self.program, Some(&self.call))?;
+        let (width, layout) = (self.program.width, self.program.layout.clone());
+        Ok(CompiledRows { native, call: self.call.clone(), width, layout })
     }
 
     /// The Cranelift IR that the program becomes.
@@ -45,7 +53,7 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn clif(&self) -> Result<String> {
-        native::clif(&self.program, Some(&self.call))
+        build::clif(&self.program, Some(&self.call))
     }
 
     /// The machine code that the program becomes, as text.
@@ -53,7 +61,7 @@ impl RowProgram {
     /// # Errors
     /// If Cranelift does not support this processor.
     pub fn assembly(&self) -> Result<String> {
-        native::assembly(&self.program, Some(&self.call))
+        build::assembly(&self.program, Some(&self.call))
     }
 }
 
@@ -67,15 +75,17 @@ impl CompiledRows {
     /// # Errors
     /// If a length or the width does not fit, or a mean is asked for over no rows.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
-        let call: &RowCall = &self.program.call;
-        self.program.program.check_sound(T::WIDTH)?;
+        let call: &RowCall = &self.call;
+        if self.width != T::WIDTH {
+            return Err(wrong_width(self.width, T::WIDTH));
+        }
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
         let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
         let (mut heap_in, mut heap_out) = (Vec::new(), Vec::new());
         let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
         let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
-        native::with_scratch(self.native.scratch, |scratch| {
+        native::with_scratch(self.native.needs.scratch, |scratch| {
             // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
             unsafe { self.native.run_rows::<T>((x, y), scratch, rows, (1, &[])) }
         });
@@ -85,7 +95,7 @@ impl CompiledRows {
 
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
-        Report::new(&self.native, &self.program.program.layout)
+        Report::new(&self.native, &self.layout)
     }
 }
 

@@ -13,15 +13,19 @@ mod gamma;
 mod ln;
 mod parts;
 mod pow;
+mod routines;
 mod trig;
 
-pub(crate) use fused::{Walk, fused, fused1, fused2, routine1, routine2};
+pub(crate) use fused::{Walk, fused, fused1, fused2};
+pub(crate) use routines::Routine;
 
 use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
+    /// What it is called among the [routines](Routine).
+    pub(crate) name: &'static str,
     /// The operation that is nothing but a call of it.
     pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64) -> f64,
@@ -30,6 +34,8 @@ pub struct Library1 {
 
 /// A routine of two arguments, in both widths.
 pub struct Library2 {
+    /// What it is called among the [routines](Routine).
+    pub(crate) name: &'static str,
     /// The operation that is nothing but a call of it.
     pub(crate) op: Option<Op>,
     pub(crate) f64: extern "C" fn(f64, f64) -> f64,
@@ -39,15 +45,24 @@ pub struct Library2 {
 macro_rules! library {
     (@of Kernel1) => { Library1 };
     (@of Kernel2) => { Library2 };
-    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => { $(
+    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => {
+        $(
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
             extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
-            $Library { op: $op, f64: wide, f32: narrow }
+            $Library { name: stringify!($NAME), op: $op, f64: wide, f32: narrow }
         };
-    )* };
+        )*
+        /// The names and addresses of all of these.
+        fn libraries() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            [$(($NAME.name, [$NAME.f64 as *const u8, $NAME.f32 as *const u8])),*].into_iter()
+        }
+    };
 }
 library! {
+    CEIL: Library1(x) = None, f64::ceil, f32::ceil;
+    FLOOR: Library1(x) = None, f64::floor, f32::floor;
+    TRUNC: Library1(x) = None, f64::trunc, f32::trunc;
     CBRT: Library1(x) = Some(Op::Cbrt), f64::cbrt, f32::cbrt;
     EXP: Library1(x) = Some(Op::Exp), f64::exp, f32::exp;
     EXP2: Library1(x) = Some(Op::Exp2), f64::exp2, f32::exp2;
@@ -84,6 +99,8 @@ library! {
 
 /// A value of one argument that is computed here.
 pub trait Kernel1 {
+    /// What its routine is called.
+    const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library1;
     /// The value.
@@ -92,6 +109,8 @@ pub trait Kernel1 {
 
 /// A value of two arguments that is computed here.
 pub trait Kernel2 {
+    /// What its routine is called.
+    const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library2;
     /// The value.
@@ -99,16 +118,25 @@ pub trait Kernel2 {
 }
 
 macro_rules! kernels {
-    ($($Name:ident: $Kernel:ident($($x:ident),*) = $value:expr, $STD:ident;)*) => { $(
+    (@routine Kernel1 $Name:ident $T:ident) => { fused::routine1::<$Name, $T>() };
+    (@routine Kernel2 $Name:ident $T:ident) => { fused::routine2::<$Name, $T>() };
+    ($($Name:ident: $Kernel:ident($($x:ident),*) = $value:expr, $STD:ident;)*) => {
+        $(
         pub(crate) struct $Name;
         impl $Kernel for $Name {
+            const NAME: &'static str = stringify!($Name);
             const STD: &'static library!(@of $Kernel) = &$STD;
             #[inline(always)]
             fn run<L: Lanes>($($x: L),*) -> L {
                 $value
             }
         }
-    )* };
+        )*
+        /// The names and addresses of the routines of all of these.
+        fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            [$(($Name::NAME, [kernels!(@routine $Kernel $Name f64), kernels!(@routine $Kernel $Name f32)])),*].into_iter()
+        }
+    };
 }
 kernels! {
     Exp: Kernel1(x) = exp::exp(x), EXP;

@@ -4,6 +4,7 @@
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
 mod array;
+mod custom;
 mod edge;
 mod machine;
 mod operators;
@@ -14,6 +15,7 @@ mod table;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
+pub use custom::{CustomRule, custom_rule, straight_through};
 pub use edge::EdgeMap;
 pub use machine::Machine;
 pub(crate) use machine::{Bits, Lanes};

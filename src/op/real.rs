@@ -1,7 +1,7 @@
 //! The arithmetic that users write over.
 
 use super::{
-    ArrayOp, Value,
+    ArrayOp, CustomRule, Shape, Value,
     plain::Plain,
     table::{op_table, value},
 };
@@ -105,6 +105,23 @@ macro_rules! define_real {
                 let _ = (op, args);
                 unreachable!("a function of single numbers has no bodies")
             }
+            /// A function with a derivative of its own.
+            #[doc(hidden)]
+            #[track_caller]
+            fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
+                rule.value(x)
+            }
+            /// The number, where it is known while the function runs and depends on nothing.
+            #[doc(hidden)]
+            #[inline(always)]
+            fn known(&self) -> Option<f64> {
+                None
+            }
+            /// The shape of a value that has axes.
+            #[doc(hidden)]
+            fn shape_of(&self) -> Shape {
+                Shape::SCALAR
+            }
             /// The value with its last two axes exchanged.
             #[doc(hidden)]
             #[track_caller]
@@ -123,6 +140,8 @@ macro_rules! define_real {
             type Mask = bool;
             #[inline(always)]
             fn lit(v: f64) -> Self { v as $T }
+            #[inline(always)]
+            fn known(&self) -> Option<f64> { Some(f64::from(*self)) }
             #[inline(always)]
             fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
             $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { value::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*

@@ -23,14 +23,13 @@ impl<T: Scalar> Registers<T> {
 
     /// Runs steps of the program; `input` gives the number of an input slot.
     pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
-        fused(Run { steps: &program.steps, plain: program.plain, range, values: &mut self.values, input });
+        fused(Run { steps: &program.steps, range, values: &mut self.values, input });
     }
 }
 
 /// Some steps of a program.
 struct Run<'r, T, I> {
     steps: &'r [Step],
-    plain: bool,
     range: std::ops::Range<usize>,
     values: &'r mut [Value<T, bool>],
     input: I,
@@ -47,7 +46,7 @@ impl<T: Scalar, I: Fn(usize) -> T> Walk for Run<'_, T, I> {
                 Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
                 Kind::Flag(b) => Value::Mask(b),
                 Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
-                Kind::Apply(op) if self.plain => op.apply::<T>(&step.args.map(|arg| values[arg as usize])),
+                Kind::Apply(op) if step.plain => op.apply::<T>(&step.args.map(|arg| values[arg as usize])),
                 Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
             };
         }

@@ -4,17 +4,21 @@
 //! schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is the caller's choice.
 
 mod contract;
+mod inline;
 mod interpret;
 mod open;
+mod options;
+mod pack;
 mod program;
 mod rows;
 mod scalar;
 pub(crate) mod sums;
 
-pub use program::{Options, Program, Tier};
+pub use options::{Options, Tier};
+pub use program::Program;
 pub use rows::{Reduce, RowMap, RowProgram};
 pub use scalar::Scalar;
 
-pub(crate) use open::has_kernel;
-pub(crate) use program::{Layout, prepared, wrong_width};
+pub(crate) use inline::{inlined, kept};
+pub(crate) use program::{Layout, Step, prepared, wrong_width};
 pub(crate) use rows::{RowCall, RowShape};

@@ -1,7 +1,7 @@
 //! Sharing what kernels have in common. In: a function. Out: the same to the bit, with some operations replaced by the steps of
 //! their kernels.
 //!
-//! Softplus and sigmoid of one number both need e^−|x|, and a logistic loss with its gradient has both. No kernel is written a
+//! x·ln y and the logarithms to any base of y both need ln y, and the gradient of the first has it, too. No kernel is written a
 //! second time here: [`Lay`] is a [`Machine`] whose numbers are nodes, so that running an operation's value makes the nodes.
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
@@ -56,11 +56,6 @@ pub(super) fn opened(f: &Function) -> Function {
     })
 }
 
-/// Whether an operation calls a routine.
-pub(crate) fn has_kernel(op: Op) -> bool {
-    Kernel::of(op) != Kernel::Plain
-}
-
 /// What an operation's kernel does.
 #[derive(Copy, Clone, PartialEq)]
 enum Kernel {
@@ -85,20 +80,24 @@ impl Kernel {
     }
 }
 
+/// Whether an operation's value takes a kernel of ours, all of whose operands are numbers.
+pub(super) fn has_kernel(op: Op) -> bool {
+    let mut new = Builder::default();
+    let args: Args = op.operands().iter().map(|&dtype| new.input(Shape::SCALAR, dtype)).collect();
+    let ground = Ground::new(&mut new, Width::F64, None);
+    ground.run(op, &args);
+    ground.kernels.get() && op.operands().iter().all(|&dtype| dtype == DType::Float)
+}
+
 /// Makes the nodes of an operation's kernel: the result, and the calls of routines. No calls, and the operation as it is, where a
 /// routine is not an operation by itself.
 fn lay(new: &mut Builder, width: Width, op: Op, args: &[NodeId], at: Option<&'static Location<'static>>) -> (NodeId, Args) {
-    let ground = Ground { new: RefCell::new(new), width, at, calls: RefCell::default(), unknown: Cell::new(false) };
-    let operands = args.iter().zip(op.operands()).map(|(&id, dtype)| match dtype {
-        DType::Mask => Value::Mask(Lay(&ground, id)),
-        DType::Float | DType::Index => Value::Num(Lay(&ground, id)),
-    });
-    let operands: arrayvec::ArrayVec<_, 3> = operands.collect();
-    let (Value::Num(result) | Value::Mask(result)) = op.value(&operands);
+    let ground = Ground::new(new, width, at);
+    let result = ground.run(op, args);
     if ground.unknown.get() {
         return (ground.node(Kind::Apply(op), args), Args::new());
     }
-    (result.1, ground.calls.take())
+    (result, ground.calls.take())
 }
 
 /// Where nodes are laid.
@@ -108,9 +107,27 @@ struct Ground<'b> {
     at: Option<&'static Location<'static>>,
     calls: RefCell<Args>,
     unknown: Cell<bool>,
+    /// Whether a kernel of ours was met.
+    kernels: Cell<bool>,
 }
 
-impl Ground<'_> {
+impl<'b> Ground<'b> {
+    fn new(new: &'b mut Builder, width: Width, at: Option<&'static Location<'static>>) -> Self {
+        let (calls, unknown, kernels) = Default::default();
+        Ground { new: RefCell::new(new), width, at, calls, unknown, kernels }
+    }
+
+    /// Runs the value of an operation.
+    fn run(&self, op: Op, args: &[NodeId]) -> NodeId {
+        let operands = args.iter().zip(op.operands()).map(|(&id, dtype)| match dtype {
+            DType::Mask => Value::Mask(Lay(self, id)),
+            DType::Float | DType::Index => Value::Num(Lay(self, id)),
+        });
+        let operands: arrayvec::ArrayVec<_, 3> = operands.collect();
+        let (Value::Num(result) | Value::Mask(result)) = op.value(&operands);
+        result.1
+    }
+
     fn node(&self, kind: Kind, args: &[NodeId]) -> NodeId {
         self.new.borrow_mut().intern(kind, args, self.at)
     }
@@ -227,9 +244,11 @@ impl Machine for Lay<'_, '_> {
         self.call(f.op, [y])
     }
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
+        self.0.kernels.set(true);
         self.call(K::STD.op, [])
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
+        self.0.kernels.set(true);
         self.call(K::STD.op, [y])
     }
 }

@@ -1,84 +1,28 @@
 //! The lowered program.
 
+use super::Options;
 use super::contract::{contract, undetached};
+use super::inline::inlined;
 use super::open::opened;
+use super::pack::pack;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// How much time the native compiler may spend.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
-pub enum Tier {
-    /// [`Tier::Best`] up to a size where it would take long, then [`Tier::Fast`].
-    #[default]
-    Auto,
-    /// A register allocator of one pass: code in a third of the time that runs up to twice as long.
-    Fast,
-    /// The backtracking register allocator.
-    Best,
-}
-
-/// How a function is lowered. The defaults are what [`Function::compile`] takes.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    pub(crate) simplify: bool,
-    pub(crate) fuse: bool,
-    pub(crate) tier: Tier,
-    pub(crate) flush_subnormals: bool,
-    pub(crate) unroll: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { simplify: true, fuse: true, tier: Tier::Auto, flush_subnormals: false, unroll: true }
-    }
-}
-
-impl Options {
-    /// The defaults.
-    pub fn new() -> Self {
-        Options::default()
-    }
-    /// Whether to simplify first, by exact rules. On by default.
-    pub fn simplify(mut self, on: bool) -> Self {
-        self.simplify = on;
-        self
-    }
-    /// Whether x·y + z is computed with one rounding where the product has no other use: faster and closer to the exact value,
-    /// but not to the bit what the unfused operations give. Long sums of products, where it would be slower, stay as they are.
-    /// On by default.
-    pub fn fuse(mut self, on: bool) -> Self {
-        self.fuse = on;
-        self
-    }
-    /// Whether a function of arrays with up to a thousand operations on numbers, all shapes known, becomes straight-line code number
-    /// by number, which then takes a fraction of the time of loops. On by default.
-    pub fn unroll(mut self, on: bool) -> Self {
-        self.unroll = on;
-        self
-    }
-    /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
-    /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
-    /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
-    /// the interpreter keep subnormal numbers. Off by default; on x86-64 only, compiling is an error elsewhere.
-    pub fn flush_subnormals(mut self, on: bool) -> Self {
-        self.flush_subnormals = on;
-        self
-    }
-    /// How much time the native compiler may spend.
-    pub fn tier(mut self, tier: Tier) -> Self {
-        self.tier = tier;
-        self
-    }
-}
-
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
-#[derive(Copy, Clone, Debug)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
+    /// Whether a value that takes a routine is the platform's, as those of plain numbers are, rather than our kernel's: one number at
+    /// a time, the platform's tables beat arithmetic that is made for lanes.
+    pub(crate) plain: bool,
+    /// For the first of some steps that are computed together: how many.
+    pub(crate) pack: u8,
 }
 
 impl Step {
@@ -141,9 +85,6 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
-    /// Whether values that take a routine are the platform's, as those of plain numbers are, rather than our kernels: one number at a
-    /// time, the platform's tables beat arithmetic that is made for lanes.
-    pub(crate) plain: bool,
     /// Why it cannot run, if it cannot.
     refused: Option<Error>,
 }
@@ -162,7 +103,7 @@ impl Function {
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Options) -> Function {
-    let mut f = undetached(f);
+    let mut f = undetached(&inlined(f));
     if options.simplify {
         f = f.simplify();
     }
@@ -201,11 +142,20 @@ impl Program {
                 for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
                     *arg = place[operand.index()];
                 }
-                steps.push(Step { kind: graph.node(id).kind(), dtype: graph.node(id).dtype(), args });
+                steps.push(Step {
+                    kind: graph.node(id).kind(),
+                    dtype: graph.node(id).dtype(),
+                    args,
+                    plain: varying.is_empty(),
+                    pack: 0,
+                });
             }
             if !part {
                 invariant = steps.len();
             }
+        }
+        if let Some(new) = (varying.is_empty() && options.fuse).then(|| pack(&mut steps, f.width())).flatten() {
+            place.iter_mut().for_each(|at| *at = new[*at as usize]);
         }
         let layout = Layout {
             inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
@@ -221,9 +171,16 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
-            plain: varying.is_empty(),
             refused: f.check_scalar("the lowered form").err(),
         }
+    }
+
+    /// A number that tells programs apart, as a rule.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        self.steps.hash(&mut hasher);
+        self.outputs.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// The number of operations.
@@ -251,7 +208,7 @@ impl Program {
 impl Program {
     /// The same with our kernels, whose bits those of loops are.
     pub(crate) fn with_kernels(self) -> Program {
-        Program { plain: false, ..self }
+        Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
     }
 
     pub(crate) fn check_supported(&self) -> Result<()> {

@@ -1,7 +1,8 @@
 //! One function over many rows: per-row results, and sums or means over the rows.
 
+use super::Options;
 use super::interpret::Registers;
-use super::program::{Options, Program, Step, list};
+use super::program::{Layout, Program, Step, list};
 use super::scalar::Scalar;
 use super::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
@@ -43,7 +44,7 @@ pub struct RowMap {
 }
 
 /// Which inputs vary and which outputs are reduced.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowShape {
     pub(crate) varying: Vec<bool>,
     pub(crate) reduce: Vec<Reduce>,
@@ -127,7 +128,7 @@ impl RowMap {
 }
 
 /// How a row call's slices are checked and read: shared by the interpreter and native code.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowCall {
     pub(crate) shape: RowShape,
     /// Per input slot: its group, and its place in the group.
@@ -143,26 +144,26 @@ pub(crate) struct RowCall {
 impl RowCall {
     /// `fuse` says whether products may be added with one rounding.
     pub(crate) fn new(program: &Program, shape: &RowShape, fuse: bool) -> Self {
-        let places = |groups: &[(String, usize)]| {
-            let groups = groups.iter().enumerate();
-            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
-        };
+        let bare = RowCall::bare(shape.clone(), &program.layout);
         let mut uses = vec![0u32; program.steps.len()];
         program.steps.iter().flat_map(|step| step.operands()).chain(&*program.outputs).for_each(|&step| uses[step as usize] += 1);
-        let places_out = places(&program.layout.outputs);
         let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
             let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
             let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
             (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
         };
-        RowCall {
-            shape: shape.clone(),
-            slots: places(&program.layout.inputs),
-            products: places_out.iter().zip(&*program.outputs).map(product).collect(),
-            places: places_out,
-            inputs: program.layout.inputs.clone(),
-            outputs: program.layout.outputs.clone(),
-        }
+        RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
+    }
+
+    /// The call of code that is there: which products it adds with one rounding need not be known any more.
+    pub(crate) fn bare(shape: RowShape, layout: &Layout) -> Self {
+        let places = |groups: &[(String, usize)]| {
+            let groups = groups.iter().enumerate();
+            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
+        };
+        let (slots, places) = (places(&layout.inputs), places(&layout.outputs));
+        let (inputs, outputs) = (layout.inputs.clone(), layout.outputs.clone());
+        RowCall { shape, slots, products: vec![None; places.len()], places, inputs, outputs }
     }
 
     /// Whether an output group is a sum or a mean.
@@ -250,6 +251,38 @@ impl RowCall {
         }
     }
 
+    /// Runs the program over rows by interpretation. `read` gives the number at a place of an input group; `write` takes an output
+    /// group, a place, a number, and whether it is added to what is there.
+    pub(crate) fn interpret<T: Scalar>(
+        &self,
+        program: &Program,
+        rows: usize,
+        read: impl Fn(usize, usize) -> T,
+        mut write: impl FnMut(usize, usize, T, bool),
+    ) {
+        let mut registers = Registers::new(program);
+        let mut sums = vec![Sum::new(); self.places.len()];
+        let read = |row: usize, slot: usize| {
+            let (group, k) = self.slots[slot];
+            read(group as usize, row * self.input_stride(group as usize).unwrap_or(0) + k as usize)
+        };
+        registers.run(program, 0..program.invariant, |slot| read(0, slot));
+        for row in 0..rows {
+            registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
+            for (output, (&(group, k), &step)) in self.places.iter().zip(&*program.outputs).enumerate() {
+                let (group, k) = (group as usize, k as usize);
+                match self.products[output] {
+                    Some([x, y]) => sums[output].add_product(row, registers.number(x), registers.number(y)),
+                    None if self.is_reduced(group) => sums[output].add(row, registers.number(step)),
+                    None => write(group, row * self.output_len(group) + k, registers.number(step), false),
+                }
+            }
+        }
+        for (&(group, k), sum) in self.places.iter().zip(sums).filter(|((group, _), _)| self.is_reduced(*group as usize)) {
+            write(group as usize, k as usize, sum.total(), true);
+        }
+    }
+
     /// After the rows.
     pub(crate) fn finish<T: Scalar>(&self, outputs: &mut [&mut [T]], rows: usize) {
         for (slice, &reduce) in outputs.iter_mut().zip(&self.shape.reduce) {
@@ -280,27 +313,11 @@ impl RowProgram {
         program.check_sound(T::WIDTH)?;
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
-        let mut registers = Registers::new(program);
-        let mut sums = vec![Sum::new(); call.places.len()];
-        let read = |row: usize, slot: usize| {
-            let (group, k) = call.slots[slot];
-            inputs[group as usize][row * call.input_stride(group as usize).unwrap_or(0) + k as usize]
-        };
-        registers.run(program, 0..program.invariant, |slot| read(0, slot));
-        for row in 0..rows {
-            registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
-            for (output, (&(group, k), &step)) in call.places.iter().zip(&*program.outputs).enumerate() {
-                let (group, k) = (group as usize, k as usize);
-                match call.products[output] {
-                    Some([x, y]) => sums[output].add_product(row, registers.number(x), registers.number(y)),
-                    None if call.is_reduced(group) => sums[output].add(row, registers.number(step)),
-                    None => outputs[group][row * call.output_len(group) + k] = registers.number(step),
-                }
-            }
-        }
-        for (&(group, k), sum) in call.places.iter().zip(sums).filter(|((group, _), _)| call.is_reduced(*group as usize)) {
-            outputs[group as usize][k as usize] += sum.total();
-        }
+        let read = |group: usize, at: usize| inputs[group][at];
+        call.interpret(program, rows, read, |group, at, v, add| {
+            let place = &mut outputs[group][at];
+            *place = if add { *place + v } else { v };
+        });
         call.finish(outputs, rows);
         Ok(rows)
     }

@@ -29,6 +29,12 @@ pub trait Scalar: sealed::Sealed + Real<Mask = bool> + Machine<Mask = bool> + De
     const WIDTH: Width;
     /// The value in double precision.
     fn to_f64(self) -> f64;
+    /// Numbers of double precision as what they are.
+    #[doc(hidden)]
+    fn as_doubles(numbers: &[Self]) -> Option<&[f64]>;
+    /// The same, to be written.
+    #[doc(hidden)]
+    fn as_doubles_mut(numbers: &mut [Self]) -> Option<&mut [f64]>;
 }
 
 impl Scalar for f32 {
@@ -36,11 +42,23 @@ impl Scalar for f32 {
     fn to_f64(self) -> f64 {
         self as f64
     }
+    fn as_doubles(_: &[f32]) -> Option<&[f64]> {
+        None
+    }
+    fn as_doubles_mut(_: &mut [f32]) -> Option<&mut [f64]> {
+        None
+    }
 }
 
 impl Scalar for f64 {
     const WIDTH: Width = Width::F64;
     fn to_f64(self) -> f64 {
         self
+    }
+    fn as_doubles(numbers: &[f64]) -> Option<&[f64]> {
+        Some(numbers)
+    }
+    fn as_doubles_mut(numbers: &mut [f64]) -> Option<&mut [f64]> {
+        Some(numbers)
     }
 }

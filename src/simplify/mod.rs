@@ -69,7 +69,8 @@ impl Function {
             match node.kind() {
                 Kind::Apply(op) => {
                     let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
-                    let simple = rewriter.make(op, args, FUEL);
+                    let args: Args = args.iter().map(|&arg| rewriter.known_number(arg)).collect();
+                    let simple = rewriter.make(op, &args, FUEL);
                     rewriter.shaped(simple, node.shape())
                 }
                 Kind::Array(_) | Kind::Control(_) => new.intern(node.kind(), args, node.location()),
@@ -114,6 +115,16 @@ impl Rewriter<'_> {
             }
         }
         self.new.intern(Kind::Apply(op), args, self.at)
+    }
+
+    /// A known number in place of an array of copies of it.
+    fn known_number(&self, id: NodeId) -> NodeId {
+        let graph = self.new.graph();
+        let mut number = id;
+        while let Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) = graph.node(number).kind() {
+            number = graph.operands(number).next().expect("it has an operand");
+        }
+        if graph.node(number).kind().is_known() { number } else { id }
     }
 
     /// What has become a known number has lost its shape, and gets it back.
@@ -166,6 +177,20 @@ impl Rewriter<'_> {
                 let c = value(self, args[1]).filter(|c| is_power_of_two(*c, self.width))?;
                 let inverse = self.constant(1.0 / c);
                 Some(self.make(Op::Mul, &[args[0], inverse], fuel - 1))
+            }
+            // Doubling is exact, and overflows only where the product does.
+            Op::Mul => {
+                let (c, k) = (0..2).find_map(|k| value(self, args[k]).map(|c| (c, k))).filter(|(c, _)| c.abs() >= 1.0)?;
+                let graph = self.new.graph();
+                let inner: Args = match graph.node(args[1 - k]).kind() {
+                    Kind::Apply(Op::Mul) => graph.operands(args[1 - k]).collect(),
+                    _ => return None,
+                };
+                let (p, at) = (0..2).find_map(|k| value(self, inner[k]).map(|p| (p, k)))?;
+                let product = self.width.round(p * c);
+                let exact = p.abs() >= 1.0 && is_power_of_two(p, self.width) && product.is_finite();
+                let product = exact.then(|| self.constant(product))?;
+                Some(self.make(Op::Mul, &[inner[1 - at], product], fuel - 1))
             }
             Op::Powf if self.allowed.rounding => {
                 let n = value(self, args[1]).filter(|c| c.fract() == 0.0 && c.abs() <= crate::kernels::POWI_CHAIN as f64)?;

@@ -2,7 +2,7 @@
 
 use super::{Mapped, run, spread, walk, with_axis};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Control, Expr, Function, Nested, Port, Type, make_body, types_in, types_out};
+use crate::graph::{Control, Derivative, Expr, Function, Nested, Port, Type, make_body, types_in, types_out};
 use crate::op::{ArrayOp, Axis, DType, Real, Shape, Value, lit, select};
 use std::panic::Location;
 
@@ -28,6 +28,49 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
             let mapped = |body| mapped(body, &flow.inputs, &flow.outputs, axis);
             let made = Control::Choice { bodies: [mapped(holds)?, mapped(fails)?] };
             Ok((apply(made, &values), flow.reaches(control, port)))
+        }
+        Control::Remat { body } => {
+            let flow = control.flow(&marked);
+            let body = mapped(body, &flow.inputs, &flow.outputs, axis)?;
+            Ok((apply(Control::Remat { body }, &values), flow.reaches(control, port)))
+        }
+        // With the axis in every number, its adjoint has it, too; the sum over samples is the transpose of spreading it.
+        Control::Rule { body, rule } => {
+            let inputs = types_in(body);
+            let with = |k: usize| marked[k] || inputs[k].1 == DType::Float;
+            let marks: Vec<bool> = (0..inputs.len()).map(with).collect();
+            let results = vec![true; body.output_len()];
+            let more = |f: &Function| vec![true; f.input_len() - marks.len()];
+            let derivative = |f: &Function| {
+                let of_all = vec![true; f.output_len()];
+                mapped(f, &[&marks[..], &more(f)].concat(), &of_all, axis)
+            };
+            let rule = match rule {
+                Derivative::Jvp(f) => Derivative::Jvp(derivative(f)?),
+                Derivative::Vjp(f) => Derivative::Vjp(derivative(f)?),
+            };
+            let made = Control::Rule { body: mapped(body, &marks, &results, axis)?, rule };
+            Ok((apply(made, &spread_marked(operands, &marks, axis)), true))
+        }
+        // Sample by sample: the steps of a loop that carries nothing.
+        Control::Opaque { body, .. } => {
+            let (inputs, width) = (types_in(body), body.width());
+            let order: Vec<usize> = [true, false]
+                .into_iter()
+                .flat_map(|batched| (0..inputs.len()).filter(|&k| marked[k] == batched).collect::<Vec<_>>())
+                .collect();
+            let types: Vec<Type> = order.iter().map(|&k| inputs[k]).collect();
+            let step = make_body(width, &types, Location::caller(), |args| {
+                let mut own = args.to_vec();
+                order.iter().zip(args).for_each(|(&k, &x)| own[k] = x);
+                let result = |k: u32| Expr::nested(&Nested { control, port: Port::Final(k) }, &own);
+                (0..body.output_len() as u32).map(result).collect()
+            })?;
+            let xs = marked.iter().filter(|m| **m).count();
+            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false }.intern();
+            let Port::Final(k) = port else { unreachable!("an opaque call has no other results") };
+            let operands: Vec<Expr> = order.iter().map(|&k| values[k]).collect();
+            Ok((Expr::nested(&Nested { control: made, port: Port::Each(k) }, &operands), true))
         }
         Control::While { condition, body, carries } => {
             let at = Location::caller();

@@ -2,7 +2,7 @@
 
 use super::{Nodes, Place, Scan};
 use crate::error::Result;
-use crate::graph::control::{Control, Nested, Port};
+use crate::graph::control::{Control, Derivative, Nested, Port};
 use crate::graph::storage::Args;
 use crate::graph::{Function, Kind};
 
@@ -46,7 +46,7 @@ impl Nodes {
 
 impl Scan<'_> {
     fn control(&mut self) -> Result<Control> {
-        Ok(match self.name("`scan`, `while` or `cond`")? {
+        Ok(match self.name("`scan`, `while`, `cond`, `rule` or `remat`")? {
             ("scan", _) => {
                 self.symbol("[")?;
                 let carries = self.integer("a number of carried values")?;
@@ -65,6 +65,20 @@ impl Scan<'_> {
                 let carries = self.one("a number of carried values")?;
                 Control::While { condition: self.body()?, body: self.body()?, carries }
             }
+            ("rule", _) => {
+                self.symbol("[")?;
+                let (kind, at) = self.name("`jvp` or `vjp`")?;
+                self.symbol("]")?;
+                let body = self.body()?;
+                let rule = match kind {
+                    "jvp" => Derivative::Jvp(self.body()?),
+                    "vjp" => Derivative::Vjp(self.body()?),
+                    other => return Err(at.error(format!("a rule is `jvp` or `vjp`, not `{other}`"))),
+                };
+                Control::Rule { body, rule }
+            }
+            ("remat", _) => Control::Remat { body: self.body()? },
+            ("opaque", at) => return Err(at.error("an opaque function is compiled Rust, which text does not hold".to_owned())),
             ("cond", _) => Control::Choice { bodies: [self.body()?, self.body()?] },
             (other, at) => return Err(at.error(format!("there is no operation `{other}` with bodies"))),
         })

@@ -1,10 +1,11 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
 use super::axes::{self, Pattern};
-use super::stages::{Loop, LoopInput, LoopOutput, Source, is_transpose, source};
+use super::saved::Supply;
+use super::stages::{Loop, LoopInput, LoopOutput, is_transpose, owner};
+use super::views::{self, Source};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
-use crate::jit::native::Native;
 use crate::op::{ArrayOp, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -23,6 +24,10 @@ pub(super) struct Analysis<'f> {
     graph: &'f Graph,
     users: Vec<Vec<NodeId>>,
     is_output: Vec<bool>,
+    /// Whether loops read a value between zeros where its operand is.
+    between: Vec<bool>,
+    /// Whether a broadcast or a slice is in memory of its own.
+    copied: Vec<bool>,
     /// The level that a node is computed at; a loop has the nodes of one shape and level.
     pub(super) level: Vec<u32>,
     /// The first level that may read a node's value.
@@ -51,13 +56,33 @@ impl<'f> Analysis<'f> {
         let mut is_output = vec![false; graph.len()];
         f.output_nodes().for_each(|id| is_output[id.index()] = true);
         let n = graph.len();
-        let mut analysis = Analysis { f, graph, users, is_output, level: vec![0; n], ready: vec![0; n], once: vec![false; n] };
+        let between = graph.ids().map(|id| {
+            let in_loop = |user: &NodeId| {
+                matches!(graph.node(*user).kind(), Kind::Apply(_)) && graph.node(*user).shape() == graph.node(id).shape()
+            };
+            !is_output[id.index()] && users[id.index()].iter().all(in_loop) && views::between(f, id).is_some()
+        });
+        let between = between.collect();
+        let mut analysis = Analysis {
+            f,
+            graph,
+            users,
+            is_output,
+            between,
+            copied: vec![false; n],
+            level: vec![0; n],
+            ready: vec![0; n],
+            once: vec![false; n],
+        };
         for id in graph.ids() {
             let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
             analysis.once[id.index()] = !is_input && graph.operands(id).all(|operand| analysis.once[operand.index()]);
             let (level, ready) = analysis.levels(id);
             analysis.level[id.index()] = level;
             analysis.ready[id.index()] = ready;
+        }
+        for k in (0..n).rev() {
+            analysis.copied[k] = analysis.must_copy(NodeId::new(k));
         }
         analysis
     }
@@ -75,7 +100,9 @@ impl<'f> Analysis<'f> {
                 let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
                     _ if apart(*operand) => 0,
                     Kind::Apply(_) if self.graph.node(*operand).shape() == node.shape() => self.level[operand.index()],
-                    Kind::Array(ArrayOp::Broadcast(_)) => ready(&source(self.f, *operand).node),
+                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Place(..)) => {
+                        ready(&self.read(*operand).node)
+                    }
                     _ => ready(operand),
                 };
                 let level = operands.iter().map(fused).max().unwrap_or(0);
@@ -91,7 +118,7 @@ impl<'f> Analysis<'f> {
             Kind::Array(ArrayOp::Reshape(_)) => (0, ready(&operands[0])),
             // Of its own memory, if it needs any; whoever reads it broadcast asks its source.
             Kind::Array(ArrayOp::Broadcast(_)) => {
-                let level = ready(&source(self.f, operands[0]).node);
+                let level = ready(&self.read(operands[0]).node);
                 (level, level + 1)
             }
             Kind::Array(_) | Kind::Control(_) => {
@@ -120,11 +147,13 @@ impl<'f> Analysis<'f> {
         self.is_output[id.index()] || self.users[id.index()].iter().any(|&user| self.reads_memory(id, user))
     }
 
-    /// Whether a broadcast must be in memory of its own, as anyone but loops reads it.
-    fn is_spread(&self, id: NodeId) -> bool {
+    /// Whether a broadcast or a slice must be in memory of its own, as anyone but loops reads it.
+    fn must_copy(&self, id: NodeId) -> bool {
+        let is_slice = matches!(self.graph.node(id).kind(), Kind::Array(ArrayOp::Slice(_)));
         let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
-            // A broadcast of a broadcast reads the first one's source.
+            // A broadcast of a broadcast or slice reads the first one's source, as does a slice of a slice that is not copied.
             Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
+            _ if is_slice && views::is_window(self.f, *user) => self.copied[user.index()],
             Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
             _ => true,
         };
@@ -140,8 +169,10 @@ impl<'f> Analysis<'f> {
                 let operand = self.graph.operands(id).next().expect("a sum has an operand");
                 Place::Loop(self.graph.node(operand).shape())
             }
-            Kind::Array(ArrayOp::Broadcast(_)) if self.is_spread(id) => Place::Loop(node.shape()),
+            Kind::Array(ArrayOp::Broadcast(_)) if self.copied[id.index()] => Place::Loop(node.shape()),
             Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Place::Nowhere,
+            Kind::Array(ArrayOp::Place(..)) if self.between[id.index()] => Place::Nowhere,
+            _ if views::is_window(self.f, id) && !self.copied[id.index()] => Place::Nowhere,
             Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
                 let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
                 if !self.is_output[id.index()] && self.users[id.index()].iter().all(only_matmul) {
@@ -155,20 +186,47 @@ impl<'f> Analysis<'f> {
         }
     }
 
-    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast that does
-    /// not is read from memory of its own.
+    /// Where a value is read that no loop at hand computes.
+    fn read(&self, mut id: NodeId) -> Source {
+        let mut whole: Option<Source> = None;
+        loop {
+            let shape = self.graph.node(id).shape();
+            let operand = self.graph.operands(id).next();
+            match (self.graph.node(id).kind(), operand) {
+                (Kind::Array(ArrayOp::Broadcast(_)), Some(operand)) if whole.is_none() => id = operand,
+                (_, Some(operand)) if views::is_window(self.f, id) => {
+                    whole.get_or_insert(Source { node: id, shape, cut: Some(id) });
+                    id = operand;
+                }
+                (Kind::Array(ArrayOp::Place(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
+                    return Source { node: owner(self.f, operand), shape, cut: Some(id) };
+                }
+                _ => {
+                    let node = owner(self.f, id);
+                    return whole.map_or(Source { node, shape, cut: None }, |whole| Source { node, ..whole });
+                }
+            }
+        }
+    }
+
+    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast or a slice
+    /// that does not is read from memory of its own.
     fn source(&self, user: NodeId, operand: NodeId) -> Source {
-        let from = source(self.f, operand);
-        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_))) =
+        let from = self.read(operand);
+        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_))) =
             (self.graph.node(user).kind(), self.graph.node(operand).kind())
         {
             let shape = self.graph.node(operand).shape();
-            let pattern = axes::read(from.shape, shape);
+            let pattern = self.pattern(from, shape);
             if axes::rows(std::iter::once(&pattern), shape) < axes::run(summed, shape) {
-                return Source { node: operand, shape };
+                return Source { node: operand, shape, cut: None };
             }
         }
         from
+    }
+
+    fn pattern(&self, source: Source, shape: Shape) -> Pattern {
+        axes::read(source.shape, views::dense_from(self.f, source), shape)
     }
 
     /// Whether a loop computes an operand itself.
@@ -203,21 +261,25 @@ impl<'f> Analysis<'f> {
 
     /// How many of the last axes are rows of a loop's native code.
     fn rows(&self, shape: Shape, sources: &[Source], outputs: &[LoopOutput]) -> usize {
-        let read = sources.iter().map(|source| axes::read(source.shape, shape));
+        let read = sources.iter().map(|&source| self.pattern(source, shape));
         let places: Vec<Pattern> = read.chain(outputs.iter().map(|output| axes::written(&output.summed, shape))).collect();
         axes::rows(places.iter(), shape)
     }
 
     /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
-    /// in common goes through what it adds up in a loop of its own.
+    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut.
     pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
         let all = Members { nodes: nodes.to_vec(), stored: vec![] };
-        let rows = self.rows(shape, &self.sources(&all), &self.outputs(&all));
+        let sources = self.sources(&all);
+        let rows = self.rows(shape, &sources, &self.outputs(&all));
+        let is_cut = sources.iter().any(|source| source.cut.is_some_and(|id| self.between[id.index()]));
         let mut split = vec![Members::default()];
         let mut late: Vec<(&[usize], Members)> = Vec::new();
         for &id in nodes {
             match self.graph.node(id).kind() {
-                Kind::Array(ArrayOp::Sum(summed)) if axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows => {
+                Kind::Array(ArrayOp::Sum(summed))
+                    if is_cut || axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows =>
+                {
                     split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
                     match late.iter_mut().find(|(axes, _)| axes == summed) {
                         Some((_, members)) => members.nodes.push(id),
@@ -233,12 +295,12 @@ impl<'f> Analysis<'f> {
     }
 
     /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
-    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options) -> Result<Loop> {
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options, supply: &Supply) -> Result<Loop> {
         let sources = self.sources(members);
         let slots: FxHashMap<Source, usize> = sources.iter().copied().zip(0..).collect();
         let outputs = self.outputs(members);
         let rows = self.rows(shape, &sources, &outputs);
-        let mut varying: Vec<bool> = sources.iter().map(|source| axes::varies(&axes::read(source.shape, shape), shape)).collect();
+        let mut varying: Vec<bool> = sources.iter().map(|&source| axes::varies(&self.pattern(source, shape), shape)).collect();
         let mut inputs: Vec<LoopInput> = sources.into_iter().map(LoopInput::Source).collect();
         let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
         for (k, output) in outputs.iter().enumerate() {
@@ -305,13 +367,19 @@ impl<'f> Analysis<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
-        let native = Native::new(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
+        let native = supply.native(&program, Some(&RowCall::new(&program, &call, options.fuse)))?;
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {
                 if let Kind::Input(slot) = program.steps[operand as usize].kind {
                     last_read[slot as usize] = k as u32;
                 }
+            }
+        }
+        // What is stored or summed as it was read is read then, whenever that is.
+        for &output in &*program.outputs {
+            if let Kind::Input(slot) = program.steps[output as usize].kind {
+                last_read[slot as usize] = u32::MAX;
             }
         }
         let made = program.outputs.to_vec();

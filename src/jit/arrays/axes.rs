@@ -9,30 +9,38 @@ fn long(shape: Shape) -> impl DoubleEndedIterator<Item = usize> {
     (0..shape.rank()).filter(move |&k| shape.axes()[k] != Axis::Fixed(1))
 }
 
-/// A place of a loop over a shape: for each of the shape's axes whether the place is another one at the next index.
-pub(super) type Pattern = Vec<bool>;
+/// A place of a loop over a shape.
+pub(super) struct Pattern {
+    /// For each of the shape's axes, whether the place is another one at the next index.
+    goes_on: Vec<bool>,
+    /// The axes from this one on lie in memory as one.
+    dense_from: usize,
+}
 
-/// A value of some shape, broadcast.
-pub(super) fn read(source: Shape, shape: Shape) -> Pattern {
+/// A value of some shape, broadcast, whose axes from `dense_from` on lie in memory as one.
+pub(super) fn read(source: Shape, dense_from: usize, shape: Shape) -> Pattern {
     let new = shape.rank() - source.rank();
     let goes_on = |k: usize| k >= new && (source.axes()[k - new] != Axis::Fixed(1) || shape.axes()[k] == Axis::Fixed(1));
-    (0..shape.rank()).map(goes_on).collect()
+    Pattern { goes_on: (0..shape.rank()).map(goes_on).collect(), dense_from: new + dense_from }
 }
 
 /// A sum over some axes, or what is stored whole if there are none.
 pub(super) fn written(summed: &[usize], shape: Shape) -> Pattern {
-    (0..shape.rank()).map(|k| !summed.contains(&k)).collect()
+    Pattern { goes_on: (0..shape.rank()).map(|k| !summed.contains(&k)).collect(), dense_from: 0 }
 }
 
 /// How many of a shape's last axes with a length are as one for all places: each of them goes on along all of these, or along none.
 pub(super) fn rows<'a>(places: impl Iterator<Item = &'a Pattern> + Clone, shape: Shape) -> usize {
     let Some(last) = long(shape).next_back() else { return 0 };
-    long(shape).rev().take_while(|&k| places.clone().all(|pattern| pattern[k] == pattern[last])).count()
+    let as_one = |place: &Pattern, k: usize| {
+        place.goes_on[k] == place.goes_on[last] && (k == last || k >= place.dense_from || !place.goes_on[k])
+    };
+    long(shape).rev().take_while(|&k| places.clone().all(|place| as_one(place, k))).count()
 }
 
 /// Whether a place goes on along the last axis with a length.
 pub(super) fn varies(pattern: &Pattern, shape: Shape) -> bool {
-    long(shape).next_back().is_some_and(|last| pattern[last])
+    long(shape).next_back().is_some_and(|last| pattern.goes_on[last])
 }
 
 /// Whether a sum is over the last axis with a length, so that the rows of a loop are added up.

@@ -4,24 +4,38 @@
 use super::actions::{Action, Place, Space};
 use super::plan::{Plan, Planner};
 use super::run::{ArrayCode, Call};
+use super::saved::Supply;
 use super::stages::owner;
 use crate::error::Result;
+use crate::eval::call_opaque;
 use crate::graph::{Control, Function, NodeId, Port, stacked};
 use crate::op::Shape;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
+use std::panic::Location;
 
 /// A stage: the nodes of the results, and the bodies.
 pub(super) struct ControlStage {
     pub(super) control: &'static Control,
     pub(super) members: Vec<(Port, NodeId)>,
     pub(super) bodies: Vec<ArrayCode>,
+    at: Option<&'static Location<'static>>,
 }
 
 impl ControlStage {
-    pub(super) fn new(control: &'static Control, members: Vec<(Port, NodeId)>, options: Options) -> Result<Self> {
-        let bodies = control.bodies().into_iter().map(|body| ArrayCode::new(body, options)).collect::<Result<_>>()?;
-        Ok(ControlStage { control, members, bodies })
+    pub(super) fn new(
+        f: &Function,
+        control: &'static Control,
+        members: Vec<(Port, NodeId)>,
+        options: Options,
+        supply: &Supply,
+    ) -> Result<Self> {
+        let bodies = match control {
+            Control::Opaque { .. } => vec![],
+            _ => control.bodies().into_iter().map(|body| ArrayCode::new(body, options, supply)).collect::<Result<_>>()?,
+        };
+        let at = f.graph().node(members[0].1).location();
+        Ok(ControlStage { control, members, bodies, at })
     }
 
     /// The nodes whose memory it reads.
@@ -78,7 +92,7 @@ impl Planner<'_> {
         let (steps, carries) = match stage.control {
             Control::Scan { length, carries, .. } => (size(stacked(*length, Shape::SCALAR)), *carries),
             Control::While { carries, .. } => (0, *carries),
-            Control::Choice { .. } => (0, results.len()),
+            _ => (0, results.len()),
         };
         let mut last = Vec::new();
         let mut carried = Vec::new();
@@ -92,7 +106,7 @@ impl Planner<'_> {
             last.push(place_of(self, Port::Final(k as u32), len).0);
             let kept = Port::Carried(k as u32);
             carried.push(match stage.control {
-                Control::Choice { .. } => continue,
+                Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => continue,
                 _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0).0),
                 _ => {
                     let turns = [self.borrow(len), self.borrow(len)];
@@ -136,6 +150,11 @@ impl RunControl {
                 let holds = call.with([self.operands[0]], nowhere(), |[holds], _| holds[0] != T::default());
                 self.body(stage, usize::from(!holds), &self.operands[1..], &self.last, call)
             }
+            Control::Remat { .. } => self.body(stage, 0, &self.operands, &self.last, call),
+            Control::Opaque { call: function, .. } => call.within(&self.operands, &self.last, self.scratch, |call| {
+                call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, stage.at))
+            }),
+            Control::Rule { .. } => unreachable!("rules are inlined"),
             Control::While { carries, .. } => {
                 let (mut now, shared) =
                     (SmallVec::<[Place; 16]>::from_slice(&self.operands[..*carries]), &self.operands[*carries..]);

@@ -16,11 +16,15 @@ mod moves;
 mod outputs;
 mod plan;
 mod product;
+mod remat;
 mod run;
+mod saved;
 mod small;
 mod stages;
 mod update;
+mod views;
 
+pub use remat::RematCost;
 pub use update::CompiledUpdate;
 
 use run::{ArrayCode, Slices};
@@ -60,7 +64,8 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
     pub fn compile_arrays(&self) -> Result<CompiledArrays> {
         self.compile_arrays_with(Options::default())
     }
@@ -70,7 +75,7 @@ impl Function {
     /// # Errors
     /// As [`Function::compile_arrays`].
     pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options)?) })
+        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options, &saved::Supply::Compile)?) })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::actions::{Action, Place, Space};
 use super::plan::{Planner, Updates};
-use super::stages::{LoopInput, Source, Stage, Stages, owner};
+use super::stages::{LoopInput, Stage, Stages, owner};
+use super::views::Source;
 use crate::graph::{Kind, NodeId};
 
 impl Planner<'_> {
@@ -40,7 +41,7 @@ impl Planner<'_> {
                 let between = stages[..made].iter().any(|stage| stage.makes(node));
                 let free = self.last.get(&node) == Some(&(first + made)) && !self.places.contains_key(&node);
                 let fits = self.size(node) == self.size(output) && looped.may_overwrite(output, node);
-                (between && free && fits).then_some(node)
+                (between && free && fits && !self.is_copied(node)).then_some(node)
             }
             LoopInput::Partial(_) => None,
         })
@@ -82,15 +83,19 @@ impl Planner<'_> {
 
     /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
     fn may_overwrite(&self, stages: &Stages, output: NodeId, input: NodeId) -> bool {
-        let copied = self.f.output_nodes().any(|id| owner(self.f, id) == input);
         let Some(made) = stages.stages.iter().position(|stage| stage.makes(output)) else { return false };
-        !copied
+        !self.is_copied(input)
             && match (self.last.get(&input), &stages.stages[made]) {
                 (None, _) => true,
                 (Some(&last), _) if last < made => true,
                 (Some(&last), Stage::Loop(looped)) if last == made => looped.may_overwrite(output, input),
                 _ => false,
             }
+    }
+
+    /// Whether an output has its numbers in the memory of a value.
+    fn is_copied(&self, id: NodeId) -> bool {
+        self.f.output_nodes().any(|output| owner(self.f, output) == id)
     }
 
     /// Copies outputs that have their memory elsewhere to their slices.

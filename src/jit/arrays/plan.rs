@@ -5,7 +5,8 @@ use super::axes;
 use super::lengths::lengths;
 use super::memory::Arena;
 use super::moves::strides;
-use super::stages::{Loop, LoopInput, Source, Stage, Stages, owner};
+use super::stages::{Loop, LoopInput, Stage, Stages, owner};
+use super::views::{self, Between, Source};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{Axis, Shape};
@@ -229,25 +230,22 @@ impl Planner<'_> {
         }
     }
 
-    /// A source's stride along each axis of a loop over a shape.
-    fn strides(&self, source: Source, shape: Shape) -> Vec<usize> {
-        let own = lengths(source.shape, self.open);
+    /// The first number that is read of a source, and its stride along each axis of a loop over a shape.
+    fn layout(&self, source: Source, shape: Shape) -> (usize, Vec<usize>) {
         let all = lengths(shape, self.open);
-        let dense = strides(&own);
-        let new = all.len() - own.len();
+        let (offset, dense) = views::layout(self.f, source, self.open);
+        let new = all.len() - dense.len();
         let stride = |k: usize| match k.checked_sub(new) {
             Some(j) if source.shape.axes()[j] != Axis::Fixed(1) || shape.axes()[k] == Axis::Fixed(1) => dense[j],
             _ => 0,
         };
-        (0..all.len()).map(stride).collect()
+        (offset, (0..all.len()).map(stride).collect())
     }
 
     fn run_loop(&mut self, stage: usize, looped: &Loop) {
         let all = lengths(looped.shape, self.open);
         let rank = all.len();
         let total: usize = all.iter().product();
-        let mut places = Vec::new();
-        let mut along: Vec<Vec<usize>> = Vec::new();
         let mut outputs = Vec::new();
         let mut overwritten = Vec::new();
         for output in &looped.outputs {
@@ -262,25 +260,58 @@ impl Planner<'_> {
             }
             outputs.push((place, own));
         }
-        for input in &looped.inputs {
-            let (place, own) = match input {
-                LoopInput::Source(source) => (self.places[&source.node], self.strides(*source, looped.shape)),
+        let mut places: Vec<(Place, Vec<usize>)> = Vec::new();
+        let mut cuts: Vec<(usize, Between)> = Vec::new();
+        for (k, input) in looped.inputs.iter().enumerate() {
+            places.push(match input {
+                LoopInput::Source(source) => {
+                    let (offset, own) = self.layout(*source, looped.shape);
+                    let place = self.places[&source.node];
+                    cuts.extend(source.cut.and_then(|id| views::between(self.f, id)).map(|between| (k, between)));
+                    (Place { offset: place.offset + offset, ..place }, own)
+                }
                 LoopInput::Partial(k) => outputs[*k].clone(),
-            };
-            places.push(place);
-            along.push(own);
+            });
         }
-        for (place, own) in outputs {
-            places.push(place);
-            along.push(own);
-        }
+        places.append(&mut outputs);
         for node in overwritten {
             self.places.remove(&node);
         }
         if total == 0 {
             return;
         }
-        let (inner, mut axes) = axes::nest(looped, &all, &along);
+        if cuts.is_empty() {
+            return self.run_part(stage, looped, &all, places);
+        }
+        // From where numbers begin or end to where others do, they are all there or zeros in their stead.
+        let axis = cuts[0].1.axis;
+        let mut bounds: Vec<usize> = cuts.iter().flat_map(|(_, cut)| [cut.start, cut.end]).chain([0, all[axis]]).collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let each: usize = all[axis + 1..].iter().product();
+        for part in bounds.windows(2) {
+            let (start, end) = (part[0], part[1]);
+            let mut places = places.clone();
+            places.iter_mut().for_each(|(place, own)| place.offset += start * own[axis]);
+            let (there, missing): (Vec<_>, Vec<_>) = cuts.iter().partition(|(_, cut)| (cut.start..cut.end).contains(&start));
+            there.into_iter().for_each(|(k, cut)| places[k].0.offset -= cut.start * places[k].1[axis]);
+            let zeros = if missing.is_empty() { 0 } else { (end - start) * each };
+            let zeros = self.borrow(zeros);
+            missing.iter().for_each(|(k, _)| places[*k].0 = zeros);
+            if !missing.is_empty() {
+                self.actions.push(Action::Fill(zeros, 0.0));
+            }
+            let mut lengths = all.clone();
+            lengths[axis] = end - start;
+            self.run_part(stage, looped, &lengths, places);
+            self.give_back(zeros);
+        }
+    }
+
+    /// A loop over some lengths, with places and their strides.
+    fn run_part(&mut self, stage: usize, looped: &Loop, lengths: &[usize], places: Vec<(Place, Vec<usize>)>) {
+        let (places, along): (Vec<Place>, Vec<Vec<usize>>) = places.into_iter().unzip();
+        let (inner, mut axes) = axes::nest(looped, lengths, &along);
         let (count, strides) = match axes.pop() {
             Some(axis) if !looped.native.is_whole() => {
                 axes.push(axis);

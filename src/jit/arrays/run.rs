@@ -4,6 +4,7 @@ use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
+use super::saved::Supply;
 use super::stages::{MAX_RANK, Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
@@ -68,13 +69,13 @@ impl Ready {
 }
 
 impl ArrayCode {
-    pub(super) fn new(f: &Function, options: Options) -> Result<ArrayCode> {
+    pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
-    fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
+    pub(super) fn of(stages: Arc<Stages>, updates: Vec<(usize, usize)>) -> ArrayCode {
         ArrayCode { stages, updates, first: OnceLock::new(), others: Mutex::default(), time: Duration::ZERO }
     }
 
@@ -93,7 +94,7 @@ impl ArrayCode {
 
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
-            Stage::Loop(looped) => Some(&looped.native),
+            Stage::Loop(looped) => Some(&*looped.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -306,7 +307,7 @@ impl ArrayCode {
             unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
         pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
         let mut index = [0usize; MAX_RANK];
-        native::with_scratch(looped.native.scratch, |scratch| {
+        native::with_scratch(looped.native.needs.scratch, |scratch| {
             loop {
                 // Native code moves them on.
                 moved.copy_from_slice(pointers);
@@ -356,6 +357,11 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         if from != to {
             self.with([from], to, |[from], to| to.copy_from_slice(from));
         }
+    }
+
+    /// Lends the slices of the call.
+    pub(super) fn lend<R>(&mut self, f: impl FnOnce(&[&[T]], &mut [&mut [T]]) -> R) -> R {
+        f(self.slices.inputs, self.slices.outputs)
     }
 
     /// A call of a body, with places of this call as its inputs, outputs and workspace.

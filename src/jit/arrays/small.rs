@@ -8,17 +8,12 @@ use crate::eval::moves::{moved, reduce};
 use crate::eval::{Array, along::Along};
 use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
-use crate::schedule::has_kernel;
 use crate::schedule::sums::{self, halve, partials};
-use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::panic::Location;
 
 /// Up to this many operations on numbers.
 const MOST: usize = 1000;
-/// What the routine of a kernel counts for: in straight-line code it is called for one number after the other, where a loop has it inlined
-/// for vectors.
-const KERNEL: usize = 6;
 
 /// The function of single numbers, if the function is small. Every input and output has its numbers one after the other.
 pub(super) fn unrolled(f: &Function) -> Result<Option<Function>> {
@@ -27,10 +22,8 @@ pub(super) fn unrolled(f: &Function) -> Result<Option<Function>> {
         return Ok(None);
     }
     let mut total = 0;
-    let mut kernels = FxHashMap::default();
-    let mut weight = |op: Op| *kernels.entry(op).or_insert_with(|| if has_kernel(op) { KERNEL } else { 1 });
     for id in f.graph().ids() {
-        match cost(f, id, &mut weight) {
+        match cost(f, id) {
             Some(cost) => total += cost,
             None => return Ok(None),
         }
@@ -61,7 +54,7 @@ pub(super) fn unrolled(f: &Function) -> Result<Option<Function>> {
 }
 
 /// How many operations on numbers a node is; `None` if it cannot be unrolled, or should not be.
-fn cost(f: &Function, id: NodeId, weight: &mut impl FnMut(Op) -> usize) -> Option<usize> {
+fn cost(f: &Function, id: NodeId) -> Option<usize> {
     let node = f.graph().node(id);
     let len = node.shape().len()?;
     let mut operands = f.graph().operands(id).map(|operand| f.graph().node(operand).shape());
@@ -69,7 +62,7 @@ fn cost(f: &Function, id: NodeId, weight: &mut impl FnMut(Op) -> usize) -> Optio
         Kind::Const(_) | Kind::Flag(_) => 0,
         Kind::Input(_) if node.dtype() == DType::Index => return None,
         Kind::Input(_) => 0,
-        Kind::Apply(op) => len * weight(op),
+        Kind::Apply(_) => len,
         Kind::Array(op) => match op {
             ArrayOp::Broadcast(_)
             | ArrayOp::Reshape(_)

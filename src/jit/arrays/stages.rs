@@ -3,7 +3,9 @@
 use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
+use super::saved::Supply;
 use super::small::unrolled;
+use super::views::Source;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
 use crate::jit::compiled::Compiled;
@@ -11,15 +13,7 @@ use crate::jit::native::Native;
 use crate::op::{ArrayOp, Shape};
 use crate::schedule::Options;
 use rustc_hash::FxHashMap;
-use std::fmt;
-
-/// Where a value is read: the node that has the memory, and the shape that its numbers have there. The value may be that
-/// shape broadcast.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Source {
-    pub(super) node: NodeId,
-    pub(super) shape: Shape,
-}
+use std::{fmt, sync::Arc};
 
 /// Something that runs at once.
 pub(super) enum Stage {
@@ -43,7 +37,7 @@ pub(super) struct Loop {
     /// The last step that reads an input, and the step that makes an output.
     pub(super) last_read: Vec<u32>,
     pub(super) made: Vec<u32>,
-    pub(super) native: Native,
+    pub(super) native: Arc<Native>,
 }
 
 pub(super) enum LoopInput {
@@ -104,7 +98,7 @@ impl Loop {
             && self
                 .sources()
                 .filter(|(_, source)| source.node == input)
-                .all(|(slot, source)| source.shape == self.shape && self.last_read[slot] <= self.made[k])
+                .all(|(slot, source)| source.cut.is_none() && source.shape == self.shape && self.last_read[slot] <= self.made[k])
     }
 }
 
@@ -151,6 +145,7 @@ impl fmt::Display for Stages {
 /// The stages of a function, in order.
 pub(super) struct Stages {
     pub(super) f: Function,
+    pub(super) options: Options,
     pub(super) stages: Vec<Stage>,
     /// How many of them, the first ones, depend on no input: they run once.
     pub(super) once: usize,
@@ -162,7 +157,7 @@ pub(super) struct Stages {
 pub(super) const MAX_RANK: usize = 16;
 
 impl Stages {
-    pub(super) fn new(f: Function, options: Options) -> Result<Stages> {
+    pub(super) fn new(f: Function, options: Options, supply: &Supply) -> Result<Stages> {
         let graph = f.graph();
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
@@ -171,8 +166,9 @@ impl Stages {
         if options.unroll
             && let Some(numbers) = unrolled(&f)?
         {
-            let whole = Some(numbers.lower_with(options).with_kernels().compile()?);
-            return Ok(Stages { f, stages: vec![], once: 0, whole });
+            let program = numbers.lower_with(options).with_kernels();
+            let whole = Some(Compiled::new(supply.native(&program, None)?, program.width, program.layout.clone()));
+            return Ok(Stages { f, options, stages: vec![], once: 0, whole });
         }
         let analysis = Analysis::new(&f);
         // What depends on no input comes first.
@@ -208,14 +204,14 @@ impl Stages {
             match (shape, node) {
                 (Some(shape), _) => {
                     for members in analysis.split(shape, &groups[&(level, shape)]) {
-                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options)?)));
+                        stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options, supply)?)));
                     }
                 }
                 (None, Some(id)) => stages.push(match graph.node(id).kind() {
                     Kind::Control(op) => {
                         let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
                         let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(op.control, members, options)?)
+                        Stage::Control(ControlStage::new(&f, op.control, members, options, supply)?)
                     }
                     _ => Stage::Library(id),
                 }),
@@ -225,7 +221,20 @@ impl Stages {
                 once = stages.len();
             }
         }
-        Ok(Stages { f, stages, once, whole: None })
+        Ok(Stages { f, options, stages, once, whole: None })
+    }
+
+    /// All native code, in the order in which it is made.
+    pub(super) fn natives(&self) -> Vec<&Native> {
+        let mut natives: Vec<&Native> = self.whole.iter().map(|whole| &*whole.native).collect();
+        for stage in &self.stages {
+            match stage {
+                Stage::Loop(looped) => natives.push(&looped.native),
+                Stage::Library(_) => {}
+                Stage::Control(control) => control.bodies.iter().for_each(|body| natives.append(&mut body.stages().natives())),
+            }
+        }
+        natives
     }
 }
 
@@ -242,22 +251,6 @@ pub(super) fn matrix(f: &Function, id: NodeId) -> (NodeId, bool) {
             (f.graph().operands(id).next().expect("a permutation has an operand"), true)
         }
         _ => (id, false),
-    }
-}
-
-/// Where a value is read; a value that is broadcast in memory of its own is read there by `whole`.
-pub(super) fn source(f: &Function, mut id: NodeId) -> Source {
-    let graph = f.graph();
-    loop {
-        match graph.node(id).kind() {
-            Kind::Array(ArrayOp::Broadcast(_)) => id = graph.operands(id).next().expect("it has an operand"),
-            Kind::Array(ArrayOp::Reshape(_)) => {
-                let shape = graph.node(id).shape();
-                let owner = owner(f, id);
-                return Source { node: owner, shape };
-            }
-            _ => return Source { node: id, shape: graph.node(id).shape() },
-        }
     }
 }
 

@@ -157,6 +157,32 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     fn compute(&mut self, k: usize) {
         let step = self.program.steps[k];
         let Kind::Apply(op) = step.kind else { return };
+        if self.lanes == 1 && step.pack > 1 {
+            self.compute_pack(k, op);
+        }
+        if self.copies[self.copy].local[k - self.range.start].is_none() {
+            self.compute_alone(k, op);
+        }
+    }
+
+    /// Computes some equal operations in the lanes of a vector.
+    fn compute_pack(&mut self, first: usize, op: Op) {
+        let pack = first..self.range.end.min(first + self.program.steps[first].pack as usize);
+        self.now = first;
+        let mut args = [Any::Num(self.emitter.number(self.scratch)); 3];
+        for (at, arg) in args.iter_mut().enumerate().take(op.arity()) {
+            let mut lanes: Vec<Value> = pack.clone().map(|k| bare(self.value(self.program.steps[k].args[at]))).collect();
+            lanes.resize(self.emitter.lanes().lane_count() as usize, lanes[0]);
+            *arg = Any::Num(self.emitter.number(self.emitter.join(&lanes)));
+        }
+        let found = bare(op.value::<Emit>(&args));
+        for (k, v) in pack.zip(self.emitter.split(found)) {
+            self.keep(k, v);
+        }
+    }
+
+    fn compute_alone(&mut self, k: usize, op: Op) {
+        let step = self.program.steps[k];
         self.now = k;
         let mut operands = step.args;
         let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, Kind::Const(_));
@@ -172,13 +198,19 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             *arg = self.value(operand);
         }
         let calls = self.emitter.calls.get();
+        self.emitter.plain.set(step.plain);
         let v = bare(op.value::<Emit>(&args));
         if self.emitter.calls.get() != calls {
             self.called = k;
         }
+        self.keep(k, v);
+    }
+
+    /// Notes a step's value, and stores it where other segments read it.
+    fn keep(&mut self, k: usize, v: Value) {
         self.copies[self.copy].local[k - self.range.start] = Some(v);
         if let Some(offset) = self.slot(k as u32) {
-            let number = match step.dtype() {
+            let number = match self.program.steps[k].dtype() {
                 DType::Mask => self.emitter.mask_to_number(v),
                 DType::Float | DType::Index => v,
             };

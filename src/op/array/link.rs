@@ -132,6 +132,14 @@ fn transpose<S: Real>(op: &ArrayOp, from: Shape, to: Shape) -> Chain<S> {
 }
 
 impl ArrayOp {
+    /// Where the last two axes of a shape are in the lower or upper triangle, the diagonal included.
+    #[track_caller]
+    pub(crate) fn triangle<S: Real>(shape: Shape, lower: bool) -> S::Mask {
+        let index = |axis: usize| run::<S>(ArrayOp::Iota(shape, axis).intern(), &[]);
+        let (row, column) = (index(shape.rank() - 2), index(shape.rank() - 1));
+        if lower { column.le(row) } else { column.ge(row) }
+    }
+
     /// The chain of the edge to each operand, `None` where nothing flows; `shapes` are the operands', `z` is the result.
     #[track_caller]
     pub(crate) fn edges<S: Real>(
@@ -200,7 +208,7 @@ impl ArrayOp {
                 let solve = Link::Solve { op: self, a: args[0].num(), transposed: false };
                 let mut of_a = vec![Link::Right { b: z.num(), transposed: false }, Link::Each(EdgeMap::Flip), solve.clone()];
                 if let ArrayOp::SolveTriangular { lower } = self {
-                    of_a.insert(0, Link::Each(EdgeMap::Where(triangle::<S>(from, *lower))));
+                    of_a.insert(0, Link::Each(EdgeMap::Where(ArrayOp::triangle::<S>(from, *lower))));
                 }
                 vec![Some(of_a), Some(vec![solve])]
             }
@@ -228,7 +236,7 @@ impl ArrayOp {
                 let mut order: Vec<usize> = (0..to.rank()).collect();
                 order.swap(to.rank() - 1, to.rank() - 2);
                 let turn = Link::Op { op: ArrayOp::Permute(order).intern(), from, to };
-                let (lower, upper) = (triangle::<S>(to, true), triangle::<S>(to, false));
+                let (lower, upper) = (ArrayOp::triangle::<S>(to, true), ArrayOp::triangle::<S>(to, false));
                 let half = S::select(lower, S::select(upper, lit(0.5), lit(1.0)), lit(0.0));
                 vec![Some(vec![
                     Link::Symmetric,
@@ -244,14 +252,6 @@ impl ArrayOp {
             ArrayOp::Iota(..) => vec![],
         }
     }
-}
-
-/// Where the last two axes of a shape are in the lower or upper triangle, the diagonal included.
-#[track_caller]
-fn triangle<S: Real>(shape: Shape, lower: bool) -> S::Mask {
-    let index = |axis: usize| run::<S>(ArrayOp::Iota(shape, axis).intern(), &[]);
-    let (row, column) = (index(shape.rank() - 2), index(shape.rank() - 1));
-    if lower { column.le(row) } else { column.ge(row) }
 }
 
 /// For each number the product of all others along an axis, without a division: those before it times those after it, each a

@@ -1,0 +1,146 @@
+//! Forward mode for several directions in one walk: each number's tangents by direction, of which only those that an output asks for are made.
+
+use super::linear::Linear;
+use crate::graph::{Expr, Function, Located, NewOutput, NodeId};
+use crate::op::{Real, lit};
+use crate::sets::{self, Set, columns, union};
+use rustc_hash::FxHashMap;
+use std::panic::Location;
+
+/// Products with a function's Jacobian: which directions, and which numbers of the products are wanted. Columns are the numbers of the
+/// active inputs, rows those of the differentiated outputs.
+pub(crate) struct Products<'a> {
+    /// By column, the direction that has a 1 there.
+    pub(crate) columns: &'a [Option<u32>],
+    /// By row, the combination that has a 1 there.
+    pub(crate) rows: &'a [Option<u32>],
+    /// A row of a product with a direction.
+    pub(crate) forward: &'a [(usize, u32)],
+    /// A column of a product with a combination of rows.
+    pub(crate) reverse: &'a [(u32, usize)],
+}
+
+impl Function {
+    /// A function whose one output is made of the wanted numbers: first those of `forward`, then those of `reverse`.
+    pub(crate) fn products(
+        &self,
+        name: &str,
+        products: &Products,
+        at: &'static Location<'static>,
+        combine: impl FnOnce(Vec<Expr>) -> Vec<Expr>,
+    ) -> crate::error::Result<Function> {
+        let slots = self.active_slots();
+        let rows: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+        Function::build(self.width(), self.inputs().to_vec(), at, |x| {
+            let linear = Linear::new(self, x);
+            let mut wanted: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
+            products.forward.iter().for_each(|&(row, key)| wanted.entry(row).or_default().push(key));
+            let wants = wanted.into_iter().map(|(row, mut keys)| {
+                keys.sort_unstable();
+                keys.dedup();
+                (rows[row], sets::of(keys))
+            });
+            let seeds = slots.iter().zip(products.columns).filter_map(|(&slot, key)| Some((slot, (*key)?)));
+            let tangents = linear.forward_keyed(seeds, &wants.collect::<Vec<_>>());
+            let tangent = |&(row, key): &(usize, u32)| {
+                let all: &[(u32, Expr)] = tangents.get(&rows[row]).map_or(&[], |all| all);
+                all.binary_search_by_key(&key, |t| t.0).map_or(lit(0.0), |at| all[at].1)
+            };
+            let mut values: Vec<Expr> = products.forward.iter().map(tangent).collect();
+            let sweeps = products.rows.iter().flatten().max().map_or(0, |most| most + 1);
+            let mut adjoints: Vec<Vec<Option<Expr>>> = Vec::new();
+            let mut by_sweep: Vec<Vec<(NodeId, Expr)>> = vec![vec![]; sweeps as usize];
+            for (&row, key) in rows.iter().zip(products.rows) {
+                if let Some(key) = key {
+                    by_sweep[*key as usize].push((row, lit(1.0)));
+                }
+            }
+            for seeds in by_sweep {
+                let mut all = linear.reverse(seeds);
+                all.truncate(self.input_len());
+                adjoints.push(all);
+            }
+            let adjoint =
+                |&(key, column): &(u32, usize)| adjoints[key as usize].get(slots[column]).copied().flatten().unwrap_or(lit(0.0));
+            values.extend(products.reverse.iter().map(adjoint));
+            vec![NewOutput { name: name.into(), values: combine(values), aux: false }]
+        })
+    }
+}
+
+impl<S: Real> Linear<'_, S> {
+    /// By node that something is wanted of, its tangents in the wanted directions, ascending; what is not there is 0. A seed is an
+    /// input's slot and the direction that it is in.
+    fn forward_keyed(
+        &self,
+        seeds: impl Iterator<Item = (usize, u32)>,
+        wants: &[(NodeId, Set)],
+    ) -> FxHashMap<NodeId, Vec<(u32, S)>> {
+        let len = self.values.len();
+        let mut wanted: Vec<Set> = vec![None; len];
+        let mut last = vec![0u32; len];
+        for (id, set) in wants {
+            wanted[id.index()] = union(wanted[id.index()].take(), set.clone());
+            last[id.index()] = u32::MAX;
+        }
+        for id in (0..len).rev().map(NodeId::new) {
+            let Some(own) = wanted[id.index()].clone() else { continue };
+            for (operand, _) in self.edges(id) {
+                let set = &mut wanted[operand.index()];
+                *set = union(set.take(), Some(own.clone()));
+                last[operand.index()] = last[operand.index()].max(id.0);
+            }
+        }
+        let mut tangents: Vec<Vec<(u32, S)>> = vec![vec![]; len];
+        for (slot, key) in seeds {
+            if columns(&wanted[slot]).binary_search(&key).is_ok() {
+                tangents[slot] = vec![(key, lit(1.0))];
+            }
+        }
+        let located = Located::new();
+        for id in (0..len).map(NodeId::new) {
+            if wanted[id.index()].is_none() || self.edges(id).is_empty() {
+                continue;
+            }
+            self.locate(&located, id);
+            let mut sum: Vec<(u32, S)> = Vec::new();
+            for (operand, map) in self.edges(id) {
+                let given = &tangents[operand.index()];
+                let keep = columns(&wanted[id.index()]);
+                let mut terms = Vec::with_capacity(given.len().min(keep.len()));
+                for &(key, t) in given.iter().filter(|(key, _)| keep.binary_search(key).is_ok()) {
+                    terms.extend(map.apply(t).map(|t| (key, t)));
+                }
+                sum = if sum.is_empty() { terms } else { added(sum, terms) };
+            }
+            for (operand, _) in self.edges(id) {
+                if last[operand.index()] == id.0 {
+                    tangents[operand.index()] = vec![];
+                }
+            }
+            tangents[id.index()] = sum;
+        }
+        wants.iter().map(|&(id, _)| (id, std::mem::take(&mut tangents[id.index()]))).filter(|(_, t)| !t.is_empty()).collect()
+    }
+}
+
+/// Sums by direction.
+fn added<S: Real>(a: Vec<(u32, S)>, b: Vec<(u32, S)>) -> Vec<(u32, S)> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    loop {
+        match (a.peek(), b.peek()) {
+            (Some(x), Some(y)) if x.0 == y.0 => {
+                all.push((x.0, x.1 + y.1));
+                a.next();
+                b.next();
+            }
+            (Some(x), Some(y)) if x.0 < y.0 => all.extend(a.next()),
+            (_, Some(_)) => all.extend(b.next()),
+            (_, None) => {
+                all.extend(a);
+                return all;
+            }
+        }
+    }
+}

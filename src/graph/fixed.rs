@@ -1,0 +1,115 @@
+//! Functions whose open axes are given their lengths.
+
+use super::control::{Control, Derivative, Nested};
+use super::function::Function;
+use super::node::{Kind, NodeId};
+use super::storage::{Args, Builder};
+use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
+use crate::op::{ArrayOp, Axis, Shape};
+
+impl Function {
+    /// The same function with lengths in the place of open axes.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x[n]", |x| x * x)?.with_lengths([("n", 2)])?;
+    /// assert_eq!(f.inputs()[0].shape().len(), Some(2));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input has an open axis of such a name, or if a name is given two lengths.
+    #[track_caller]
+    pub fn with_lengths<S: AsRef<str>>(&self, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
+        let mut open: Vec<&str> = Vec::new();
+        for axis in self.inputs.iter().flat_map(|group| group.shape.axes()) {
+            if let Axis::Open(name) = axis {
+                open.push(name);
+            }
+        }
+        open.sort_unstable();
+        open.dedup();
+        let mut given: Vec<(&str, usize)> = Vec::new();
+        for (name, len) in lengths {
+            let Some(&known) = open.iter().find(|known| **known == name.as_ref()) else {
+                return Err(unknown_name("open axis", name.as_ref(), &open));
+            };
+            if given.iter().any(|&(other, already)| other == known && already != len) {
+                return Err(Error::here(ErrorKind::Shape, format!("the open axis `{known}` is given two lengths")));
+            }
+            given.push((known, len));
+        }
+        Ok(if given.is_empty() { self.clone() } else { fixed(self, &given) })
+    }
+}
+
+fn fixed(f: &Function, given: &[(&str, usize)]) -> Function {
+    let graph = f.graph();
+    let mut new = Builder::like(graph);
+    let mut map: Vec<NodeId> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+        map.push(match node.kind() {
+            Kind::Input(_) => new.input(shape(node.shape(), given), node.dtype()),
+            Kind::Array(op) => new.intern(Kind::Array(operation(op, given).intern()), &args, node.location()),
+            Kind::Control(Nested { control, port }) => {
+                let control = bodies(control, given).intern();
+                new.intern(Kind::Control(Nested { control, port }), &args, node.location())
+            }
+            kind => new.intern(kind, &args, node.location()),
+        });
+    }
+    let mut f = f.moved(new.finish(), &map);
+    f.inputs.iter_mut().for_each(|group| group.shape = shape(group.shape, given));
+    debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
+    f
+}
+
+fn axis(axis: Axis, given: &[(&str, usize)]) -> Axis {
+    match axis {
+        Axis::Open(name) => given.iter().find(|(known, _)| *known == name).map_or(axis, |&(_, len)| Axis::Fixed(len)),
+        Axis::Fixed(_) => axis,
+    }
+}
+
+fn shape(shape: Shape, given: &[(&str, usize)]) -> Shape {
+    Shape::new(&shape.axes().iter().map(|&own| axis(own, given)).collect::<Vec<_>>())
+}
+
+fn operation(op: &ArrayOp, given: &[(&str, usize)]) -> ArrayOp {
+    let new = |own: &Shape| shape(*own, given);
+    match op {
+        ArrayOp::Broadcast(to) => ArrayOp::Broadcast(new(to)),
+        ArrayOp::Reshape(to) => ArrayOp::Reshape(new(to)),
+        ArrayOp::Place(to, cuts) => ArrayOp::Place(new(to), cuts.clone()),
+        ArrayOp::ScatterAdd { to, axis, batch } => ArrayOp::ScatterAdd { to: new(to), axis: *axis, batch: *batch },
+        ArrayOp::Iota(to, axis) => ArrayOp::Iota(new(to), *axis),
+        other => other.clone(),
+    }
+}
+
+fn bodies(control: &Control, given: &[(&str, usize)]) -> Control {
+    match control {
+        Control::Scan { body, carries, xs, length, reverse } => Control::Scan {
+            body: fixed(body, given),
+            carries: *carries,
+            xs: *xs,
+            length: axis(*length, given),
+            reverse: *reverse,
+        },
+        Control::While { condition, body, carries } => {
+            Control::While { condition: fixed(condition, given), body: fixed(body, given), carries: *carries }
+        }
+        Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [fixed(a, given), fixed(b, given)] },
+        Control::Rule { body, rule } => {
+            let rule = match rule {
+                Derivative::Jvp(f) => Derivative::Jvp(fixed(f, given)),
+                Derivative::Vjp(f) => Derivative::Vjp(fixed(f, given)),
+            };
+            Control::Rule { body: fixed(body, given), rule }
+        }
+        Control::Remat { body } => Control::Remat { body: fixed(body, given) },
+        Control::Opaque { call, body } => Control::Opaque { call: *call, body: fixed(body, given) },
+    }
+}

@@ -1,0 +1,108 @@
+//! Functions that are plain Rust code, as operations of a trace.
+
+use super::control::{Control, Type, make_body};
+use super::expr::Expr;
+use super::{body, trace};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::op::Shape;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+type Run = dyn Fn(&[&[f64]], &mut [&mut [f64]]) -> std::result::Result<(), String> + Send + Sync;
+
+/// A closure with a name and a number, by which it is told from others.
+pub(crate) struct OpaqueFn {
+    name: String,
+    number: u32,
+    run: Box<Run>,
+}
+
+impl OpaqueFn {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Runs the closure. A panic of it ends here, and is an error like one that it gives.
+    pub(crate) fn call(
+        &self,
+        inputs: &[&[f64]],
+        outputs: &mut [&mut [f64]],
+        at: Option<&'static Location<'static>>,
+    ) -> Result<()> {
+        let failed = |what: String| Err(Error::new(ErrorKind::Value, format!("opaque `{}` {what}", self.name)).at(at));
+        match catch_unwind(AssertUnwindSafe(|| (self.run)(inputs, outputs))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => failed(format!("failed: {message}")),
+            Err(panic) => failed(format!("panicked: {}", text_of(&*panic))),
+        }
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}
+
+/// A function that is plain Rust code: a table, a solver, a call of another library. In a trace a call of it is one operation, which
+/// interpreter and native code of functions of arrays run by calling the closure.
+///
+/// The closure gets the numbers of each operand and room for those of each result, row by row, also in functions of `f32`. It must be a
+/// function of its operands: calls are made as often as the engine sees fit, equal ones once, those of constants when a plan is made. It is called
+/// from any thread. What it gives as `Err`, and a panic in it, is an error of the call (with the line of [`Opaque::call`]) and never unwinds
+/// through native code.
+///
+/// It has no derivative by itself: give it one with [`custom_jvp`](crate::custom_jvp) or [`custom_vjp`](crate::custom_vjp), as here.
+///
+/// ```
+/// use wengert::{Array, Function, Opaque, custom_jvp};
+/// let double = Opaque::new("double", |x, y| {
+///     y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = 2.0 * x);
+///     Ok(())
+/// });
+/// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| double.call(&[x], &[x.shape()])[0], |_, _, t| t * 2.0).sum(..))?;
+/// let g = f.value_and_grad()?.compile_arrays()?;
+/// let y = g.call_vec(&[Array::vector(vec![1.0, 3.0])])?;
+/// assert_eq!((y[0].data(), y[1].data()), (&[8.0][..], &[2.0, 2.0][..]));
+/// # Ok::<(), wengert::Error>(())
+/// ```
+#[derive(Copy, Clone)]
+pub struct Opaque(&'static OpaqueFn);
+
+impl Opaque {
+    /// Names a closure. As graphs refer to it by value and may live as long as they like, it is kept until the process ends: make it once,
+    /// and call it as often as you want.
+    pub fn new(
+        name: &str,
+        run: impl Fn(&[&[f64]], &mut [&mut [f64]]) -> std::result::Result<(), String> + Send + Sync + 'static,
+    ) -> Opaque {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Opaque(Box::leak(Box::new(OpaqueFn { name: name.into(), number, run: Box::new(run) })))
+    }
+
+    /// A call in a trace, with results of these shapes.
+    #[track_caller]
+    pub fn call(self, operands: &[Expr], results: &[Shape]) -> Vec<Expr> {
+        let at = Location::caller();
+        let types: Vec<Type> = operands.iter().map(|&x| trace::type_of(x)).collect();
+        let width = trace::width().unwrap_or_default();
+        let made = make_body(width, &types, at, |_| results.iter().map(|&shape| Expr::full(0.0, shape)).collect());
+        let made = made.map(|body| {
+            let control = Control::Opaque { call: self.0, body }.intern();
+            body::ports(control, operands, results.len(), 0, at).0
+        });
+        body::given(made, results.len())
+    }
+}
+
+impl std::fmt::Debug for Opaque {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opaque({})", self.0.name)
+    }
+}

@@ -1,0 +1,146 @@
+//! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions.
+
+use super::recurrence::convolved;
+use super::{Series, Storage, zeros};
+use crate::op::{ArrayOp, Chain, Real, Shape, Value, lit};
+
+fn run<T: Real>(op: &'static ArrayOp, args: &[T]) -> T {
+    let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
+    T::array(op, &args).num()
+}
+
+fn apply<T: Real>(chain: &Chain<T>, t: T) -> Option<T> {
+    chain.iter().try_fold(t, |t, link| link.apply(t))
+}
+
+/// A linear map of every coefficient.
+pub(super) fn each<T: Real, S: Storage<T>>(x: Series<T, S>, map: impl Fn(T) -> T) -> Series<T, S> {
+    x.with(|x| {
+        Series::filled(x.len(), |z| {
+            for k in 0..z.len() {
+                if k == 0 || !x[k].is_absent() {
+                    z[k] = map(x[k]);
+                }
+            }
+        })
+    })
+}
+
+pub(super) fn array<T: Real, S: Storage<T>>(
+    op: &'static ArrayOp,
+    args: &[Value<Series<T, S>, T::Mask>],
+) -> Value<Series<T, S>, T::Mask> {
+    let points: Vec<Value<T, T::Mask>> = args
+        .iter()
+        .map(|x| match x {
+            Value::Num(x) => Value::Num(x.value()),
+            Value::Mask(m) => Value::Mask(*m),
+        })
+        .collect();
+    let z0 = match T::array(op, &points) {
+        Value::Num(z0) => z0,
+        Value::Mask(m) => return Value::Mask(m),
+    };
+    let operands: Vec<Series<T, S>> = args.iter().filter_map(|x| x.number()).collect();
+    if operands.iter().all(Series::is_constant) {
+        return Value::Num(Series::constant(z0));
+    }
+    Value::Num(series(op, z0, &operands, &points))
+}
+
+fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>], points: &[Value<T, T::Mask>]) -> Series<T, S> {
+    let n = S::limit();
+    // From the coefficients so far.
+    let stepwise = |next: &dyn Fn(usize, &[T]) -> Option<T>| {
+        Series::filled(n, |z| {
+            z[0] = z0;
+            for k in 1..z.len() {
+                z[k] = next(k, &z[..k]).unwrap_or(lit(0.0));
+            }
+        })
+    };
+    let coefficient = |i: usize, k: usize| Some(x[i].coefficient(k)).filter(|x| !x.is_absent());
+    // Σ aⱼ·zₖ₋ⱼ over j from 1 on
+    let products = |a: &dyn Fn(usize) -> Option<T>, z: &[T], k: usize| {
+        let term = |j: usize| Some(run(&ArrayOp::MatMul, &[a(j)?, Some(z[k - j]).filter(|z| !z.is_absent())?]));
+        (1..=k).filter_map(term).reduce(|sum, term| sum + term)
+    };
+    let less = |x: Option<T>, y: Option<T>| match (x, y) {
+        (x, None) => x,
+        (None, Some(y)) => Some(-y),
+        (Some(x), Some(y)) => Some(x - y),
+    };
+    match op {
+        ArrayOp::Broadcast(_)
+        | ArrayOp::Reshape(_)
+        | ArrayOp::Permute(_)
+        | ArrayOp::Sum(_)
+        | ArrayOp::Slice(_)
+        | ArrayOp::Place(..)
+        | ArrayOp::CumSum { .. }
+        | ArrayOp::Shift { .. } => each(x[0], |x| run(op, &[x])),
+        ArrayOp::Gather { .. } | ArrayOp::ScatterAdd { .. } => each(x[0], |t| run(op, &[t, x[1].value()])),
+        ArrayOp::Concat(_) => stepwise(&|k, _| {
+            (0..x.len()).any(|i| coefficient(i, k).is_some()).then(|| {
+                let parts: Vec<T> = (0..x.len()).map(|i| coefficient(i, k).unwrap_or_else(|| zeros(x[i].value()))).collect();
+                run(op, &parts)
+            })
+        }),
+        ArrayOp::MatMul => stepwise(&|k, _| {
+            let term = |j: usize| Some(run(op, &[coefficient(0, j)?, coefficient(1, k - j)?]));
+            (0..=k).filter_map(term).reduce(|sum, term| sum + term)
+        }),
+        // A·Z = B
+        ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => stepwise(&|k, z| {
+            let a = |j: usize| {
+                let a = coefficient(0, j)?;
+                Some(match op {
+                    ArrayOp::SolveTriangular { lower } => T::select(ArrayOp::triangle::<T>(a.shape_of(), *lower), a, lit(0.0)),
+                    _ => a,
+                })
+            };
+            less(coefficient(1, k), products(&a, z, k)).map(|right| run(op, &[x[0].value(), right]))
+        }),
+        // A·Z = 1
+        ArrayOp::Inverse => {
+            stepwise(&|k, z| products(&|j| coefficient(0, j), z, k).map(|sum| -run(&ArrayOp::MatMul, &[z[0], sum])))
+        }
+        // det′ = det·(ln|det|)′
+        ArrayOp::Det => {
+            let logarithm = array(&ArrayOp::LogDet, &[Value::Num(x[0])]).num().slope();
+            let slope: Vec<T> = logarithm.map_or(vec![], |slope| slope.with(<[T]>::to_vec));
+            stepwise(&|k, z| convolved(&slope, z, k - 1, 0, k - 1).map(|sum| sum / lit(k as f64)))
+        }
+        // L·Lᵀ = A: the edge gives what a change of A makes of L, at the point.
+        ArrayOp::Cholesky => {
+            let shape = z0.shape_of();
+            let edge = op.edges(points, &[shape], Value::Num(z0), shape).remove(0).expect("a factor depends on its matrix");
+            stepwise(&|k, z| {
+                let term = |j: usize| {
+                    let [l, m] = [z[j], z[k - j]].map(|z| Some(z).filter(|z| !z.is_absent()));
+                    Some(run(&ArrayOp::MatMul, &[l?, T::array_transpose(m?)]))
+                };
+                let squares = (1..k).filter_map(term).reduce(|sum, term| sum + term);
+                less(coefficient(0, k), squares).and_then(|right| apply(&edge, right))
+            })
+        }
+        // zᵢ = aᵢ·zᵢ₋₁ + bᵢ
+        ArrayOp::Recur { axis, reverse } => {
+            let shift = ArrayOp::Shift { axis: *axis, reverse: *reverse }.intern();
+            stepwise(&|k, z| {
+                let before = |j: usize| Some(coefficient(0, j)? * run(shift, &[Some(z[k - j]).filter(|z| !z.is_absent())?]));
+                let terms = (1..=k).filter_map(before).chain(coefficient(1, k)).reduce(|sum, term| sum + term);
+                terms.map(|b| run(op, &[x[0].value(), b]))
+            })
+        }
+        ArrayOp::ArgMax(_) | ArrayOp::Iota(..) => Series::constant(z0),
+        // What is left is differentiated by its edges, which are written without the result, or with its value at the point alone.
+        ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_) | ArrayOp::LogDet => {
+            let args: Vec<Value<Series<T, S>, T::Mask>> = x.iter().map(|&x| Value::Num(x)).collect();
+            let shapes: Vec<Shape> = x.iter().map(|x| x.value().shape_of()).collect();
+            let edges = op.edges(&args, &shapes, Value::Num(Series::constant(z0)), z0.shape_of());
+            let slopes = edges.iter().zip(x).filter_map(|(edge, x)| apply(edge.as_ref()?, x.slope()?));
+            Series::integrated(z0, None, slopes.reduce(|a, b| a + b))
+        }
+    }
+}

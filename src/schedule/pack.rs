@@ -1,0 +1,103 @@
+//! Equal functions side by side: in a program for single points, values that take a kernel and do not depend on each other are
+//! computed together, in the lanes of a vector.
+//!
+//! In: steps. Out: the same steps in another order, with those that go together next to each other. A step's *depth* is the largest
+//! number of kernels on a way to it, so that steps with kernels at one depth do not depend on each other.
+
+use super::open::has_kernel;
+use super::program::Step;
+use crate::graph::Width;
+use crate::op::Op;
+use rustc_hash::FxHashMap;
+use std::ops::Range;
+
+/// Steps that are ordered anew together: far enough to find neighbours, near enough that values do not wait long.
+const WINDOW: usize = 1000;
+
+/// An order is changed where at least one step among so many finds a neighbour.
+const AMONG: usize = 32;
+
+/// Whether lanes pay: for two numbers of 64 bits some of the platform's routines take no longer one after the other.
+fn pays(op: Op, width: Width) -> bool {
+    use Op::*;
+    let slow = matches!(op, Powf | Powi(_));
+    let even = matches!(op, Exp2 | Ln | Log2 | Atan | Asinh | Acosh | Erf | Erfc | NormCdf | Softplus | LogAddExp | Xlogy);
+    !slow && (width == Width::F32 || !even) && has_kernel(op)
+}
+
+/// Puts steps that go together next to each other; the first of each pack has their number. Gives every step's new place, or
+/// nothing where all steps stay where they are.
+pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
+    let kinds = kernels(steps, width);
+    if kinds.iter().filter(|kind| **kind > 0).count() < 2 {
+        return None;
+    }
+    let mut order: Vec<u32> = Vec::with_capacity(steps.len());
+    let mut packs: Vec<Range<usize>> = Vec::new();
+    for start in (0..steps.len()).step_by(WINDOW) {
+        let window = start..steps.len().min(start + WINDOW);
+        let depth = depths(steps, &kinds, &window);
+        let key = |k: u32| (depth[k as usize - start], kinds[k as usize]);
+        let mut sorted: Vec<u32> = window.clone().map(|k| k as u32).collect();
+        sorted.sort_by_key(|&k| key(k));
+        let mut found = Vec::new();
+        let mut at = start;
+        for equal in sorted.chunk_by(|&a, &b| key(a) == key(b)) {
+            if kinds[equal[0] as usize] > 0 {
+                let parts = equal.chunks(16 / width.bytes()).scan(at, |at, part| {
+                    *at += part.len();
+                    Some(*at - part.len()..*at)
+                });
+                found.extend(parts.filter(|part| part.len() > 1));
+            }
+            at += equal.len();
+        }
+        let together: usize = found.iter().map(Range::len).sum();
+        if together * AMONG >= window.len() {
+            order.extend(sorted);
+            packs.extend(found);
+        } else {
+            order.extend(window.map(|k| k as u32));
+        }
+    }
+    if packs.is_empty() {
+        return None;
+    }
+    let mut place = vec![0u32; steps.len()];
+    order.iter().zip(0..).for_each(|(&k, at)| place[k as usize] = at);
+    let moved = |&k: &u32| Step { args: steps[k as usize].args.map(|arg| place[arg as usize]), ..steps[k as usize] };
+    *steps = order.iter().map(moved).collect();
+    for pack in packs {
+        steps[pack.start].pack = pack.len() as u8;
+        steps[pack].iter_mut().for_each(|step| step.plain = false);
+    }
+    Some(place)
+}
+
+/// For every step a number: equal ones for equal operations that are worth a vector, 0 for all others.
+fn kernels(steps: &[Step], width: Width) -> Vec<u32> {
+    let (mut kinds, mut count) = (FxHashMap::<Op, u32>::default(), 0);
+    let mut kind = |op: Op| {
+        *kinds.entry(op).or_insert_with(|| match pays(op, width) {
+            true => {
+                count += 1;
+                count
+            }
+            false => 0,
+        })
+    };
+    steps.iter().map(|step| step.op().map_or(0, &mut kind)).collect()
+}
+
+/// For the steps of a window, how many kernels of the window are behind them.
+fn depths(steps: &[Step], kinds: &[u32], window: &Range<usize>) -> Vec<u32> {
+    let mut depth = vec![0u32; window.len()];
+    for k in window.clone() {
+        let behind = |&operand: &u32| match (operand as usize).checked_sub(window.start) {
+            Some(at) => depth[at] + u32::from(kinds[operand as usize] > 0),
+            None => 0,
+        };
+        depth[k - window.start] = steps[k].operands().iter().map(behind).max().unwrap_or(0);
+    }
+    depth
+}

@@ -1,0 +1,240 @@
+//! A sparse derivative: where its entries are, and the function that computes them.
+
+use super::method::{Compress, Method, Symmetric};
+use super::pattern::Sparsity;
+use super::recover::Plan;
+use super::{sweeps, symbolic};
+use crate::error::{Error, Kind as ErrorKind, Result, count};
+use crate::eval::Array;
+use crate::graph::Function;
+use crate::schedule::Scalar;
+use crate::simplify::Simplify;
+use std::fmt;
+use std::panic::Location;
+
+/// A sparse Jacobian or Hessian: where its entries are, and how their values are computed.
+#[derive(Clone)]
+pub struct SparseDerivative {
+    sparsity: Sparsity,
+    /// Nothing where there is no entry.
+    pub(super) f: Option<Function>,
+    /// The inputs of a call, with how many numbers each has.
+    pub(super) inputs: Vec<(String, usize)>,
+    /// By input of the function: one of a call, or data.
+    pub(super) sources: Vec<Source>,
+    /// After the function, what is to be subtracted from which value.
+    pub(super) subtract: Vec<(u32, u32)>,
+    sweeps: (usize, usize),
+}
+
+/// What is given to an input of the function.
+#[derive(Clone)]
+pub(super) enum Source {
+    Call(usize),
+    Data(Vec<f64>),
+}
+
+impl Method {
+    /// Where the Jacobian has entries: [`Function::jacobian_sparsity`] by this method.
+    ///
+    /// # Errors
+    /// As [`Method::jacobian`].
+    #[track_caller]
+    pub fn jacobian_sparsity(&self, f: &Function) -> Result<Sparsity> {
+        f.check_differentiable()?;
+        self.pattern(&self.prepare(f)?)
+    }
+
+    /// Where the Hessian has entries: [`Function::hessian_sparsity`] by this method.
+    ///
+    /// # Errors
+    /// As [`Method::hessian`].
+    #[track_caller]
+    pub fn hessian_sparsity(&self, f: &Function) -> Result<Sparsity> {
+        Ok(self.pattern(&self.gradient(f)?)?.symmetric())
+    }
+
+    /// The gradient, whose Jacobian the Hessian is.
+    #[track_caller]
+    fn gradient(&self, f: &Function) -> Result<Function> {
+        Ok(self.prepare(f)?.without_aux().grad()?.simplify())
+    }
+
+    /// The Jacobian: [`Function::sparse_jacobian`] by this method.
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary; if an open axis has no length, or indices are neither given nor constant; if what
+    /// is given does not fit the inputs.
+    #[track_caller]
+    pub fn jacobian(&self, f: &Function) -> Result<SparseDerivative> {
+        let at = Location::caller();
+        f.check_differentiable()?;
+        let f = self.prepare(f)?.without_aux();
+        let pattern = self.pattern(&f)?;
+        let mut plan = Plan::jacobian(&pattern, self);
+        if !f.has_arrays() && self.compress == Compress::Auto && !pattern.is_empty() {
+            let all =
+                [Compress::Columns, Compress::Rows].map(|compress| Plan::jacobian(&pattern, &self.clone().compress(compress)));
+            plan = all.into_iter().chain([plan]).min_by_key(|plan| symbolic::work(&f, plan)).expect("there are plans");
+        }
+        self.finish(&f, pattern, plan, at)
+    }
+
+    /// The Hessian of a function of one number: [`Function::sparse_hessian`] by this method.
+    ///
+    /// # Errors
+    /// As [`Method::jacobian`]; if there is not exactly one output number.
+    #[track_caller]
+    pub fn hessian(&self, f: &Function) -> Result<SparseDerivative> {
+        self.second(f, false)
+    }
+
+    /// The lower triangle of the Hessian: [`Function::hessian_lower`] by this method.
+    ///
+    /// # Errors
+    /// As [`Method::hessian`].
+    #[track_caller]
+    pub fn hessian_lower(&self, f: &Function) -> Result<SparseDerivative> {
+        self.second(f, true)
+    }
+
+    #[track_caller]
+    fn second(&self, f: &Function, lower: bool) -> Result<SparseDerivative> {
+        let at = Location::caller();
+        let gradient = self.gradient(f)?;
+        let pattern = self.pattern(&gradient)?.symmetric();
+        let wanted = if lower { pattern.lower() } else { pattern.clone() };
+        let mut plan = Plan::hessian(&pattern, &wanted, self);
+        if !gradient.has_arrays() && self.symmetric == Symmetric::Auto && !pattern.is_empty() {
+            let single = Plan::of_entries(&pattern, &wanted);
+            if symbolic::work(&gradient, &single) < symbolic::work(&gradient, &plan) {
+                plan = single;
+            }
+        }
+        self.finish(&gradient, wanted, plan, at)
+    }
+
+    /// The entries of a function's Jacobian by a plan.
+    fn finish(&self, f: &Function, sparsity: Sparsity, plan: Plan, at: &'static Location<'static>) -> Result<SparseDerivative> {
+        let mut inputs = Vec::new();
+        let mut sources = Vec::new();
+        for group in f.inputs() {
+            sources.push(match self.data.iter().find(|(name, _)| name == group.name()) {
+                Some((_, data)) => Source::Data(data.clone()),
+                None => {
+                    inputs.push((group.name().to_owned(), group.len() * group.shape().len().unwrap_or(0)));
+                    Source::Call(inputs.len() - 1)
+                }
+            });
+        }
+        let sweeps = (plan.forward, plan.reverse);
+        let (mut made, mut subtract) = (None, vec![]);
+        if !sparsity.is_empty() {
+            made = Some(if f.has_arrays() {
+                let swept = sweeps::values(f, &plan, at)?;
+                sources.extend(swept.data.into_iter().map(Source::Data));
+                subtract = plan.subtract;
+                swept.f
+            } else {
+                symbolic::values(f, &plan, at)?
+            });
+        }
+        Ok(SparseDerivative { sparsity, f: made, inputs, sources, subtract, sweeps })
+    }
+}
+
+impl SparseDerivative {
+    /// Where the entries are, and in which order their values.
+    pub fn sparsity(&self) -> &Sparsity {
+        &self.sparsity
+    }
+
+    /// The same values, from a function that is simplified by the rewrites that are allowed; those that change no bit are applied in any case
+    /// when it is compiled.
+    pub fn simplify_with(mut self, allowed: Simplify) -> SparseDerivative {
+        self.f = self.f.map(|f| f.simplify_with(allowed));
+        self
+    }
+
+    /// The function that computes the values, as its one output: of single numbers a value is a number, of arrays all are a vector, before what
+    /// an acyclic colouring subtracts. After the inputs it takes what the plan needs (unit vectors, places). `None` where there is no entry.
+    pub fn function(&self) -> Option<&Function> {
+        self.f.as_ref()
+    }
+
+    /// The names of the inputs of a call, and how many numbers each has.
+    pub fn inputs(&self) -> &[(String, usize)] {
+        &self.inputs
+    }
+
+    /// How many groups of columns and of rows the entries were compressed to: that many sweeps forward and backward tell all of them.
+    pub fn sweeps(&self) -> (usize, usize) {
+        self.sweeps
+    }
+
+    /// The values by interpretation: a slice per input.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit, or an index is out of range.
+    pub fn eval<T: Scalar>(&self, inputs: &[&[T]]) -> Result<Vec<T>> {
+        self.check(inputs, self.sparsity.len())?;
+        let Some(f) = &self.f else { return Ok(vec![]) };
+        let mut arrays = Vec::new();
+        for (group, source) in f.inputs().iter().zip(&self.sources) {
+            let own: Vec<T>;
+            let numbers = match source {
+                Source::Call(k) => inputs[*k],
+                Source::Data(data) => {
+                    own = data.iter().map(|&v| crate::op::lit(v)).collect();
+                    &own
+                }
+            };
+            let lengths = super::flow::lengths(group.shape());
+            let len: usize = lengths.iter().product();
+            for k in 0..group.len() {
+                arrays.push(Array::new(&lengths, numbers[k * len..(k + 1) * len].to_vec())?);
+            }
+        }
+        let mut values: Vec<T> = f.eval_arrays(&arrays)?.into_iter().flat_map(Array::into_data).collect();
+        self.subtract(&mut values);
+        Ok(values)
+    }
+
+    pub(super) fn subtract<T: Scalar>(&self, values: &mut [T]) {
+        for &(to, of) in &self.subtract {
+            let of = values[of as usize];
+            values[to as usize] -= of;
+        }
+    }
+
+    /// That there is a slice per input, of its length, and as many values as entries.
+    #[inline]
+    pub(super) fn check<T>(&self, inputs: &[&[T]], values: usize) -> Result<()> {
+        let fits = inputs.len() == self.inputs.len() && inputs.iter().zip(&self.inputs).all(|(x, (_, len))| x.len() == *len);
+        if fits && values == self.sparsity.len() { Ok(()) } else { Err(self.misfit(inputs, values)) }
+    }
+
+    #[cold]
+    fn misfit<T>(&self, inputs: &[&[T]], values: usize) -> Error {
+        let names = self.inputs.iter().map(|(name, len)| format!("{name}: {len}")).collect::<Vec<_>>().join(", ");
+        let wrong = inputs.iter().zip(&self.inputs).find(|(x, (_, len))| x.len() != *len);
+        let message = match wrong {
+            _ if inputs.len() != self.inputs.len() => format!("{} for ({names})", count(inputs.len(), "input slice")),
+            Some((x, (name, len))) => format!("the input `{name}` has {}, not {}", count(*len, "number"), x.len()),
+            None => format!("the derivative has {}, and there is room for {values}", self.entries()),
+        };
+        Error::new(ErrorKind::Length, message)
+    }
+
+    fn entries(&self) -> String {
+        if self.sparsity.len() == 1 { "1 entry".into() } else { format!("{} entries", self.sparsity.len()) }
+    }
+}
+
+impl fmt::Debug for SparseDerivative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (forward, reverse) = self.sweeps;
+        write!(f, "SparseDerivative({} of {} × {}, ", self.entries(), self.sparsity.rows(), self.sparsity.columns())?;
+        write!(f, "{forward} groups of columns, {reverse} of rows)")
+    }
+}

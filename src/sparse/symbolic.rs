@@ -1,0 +1,110 @@
+//! Sparse derivatives of functions of single numbers: every entry is traced, sharing what entries share; products are by sums of unit
+//! vectors, so what is multiplied by 0 is not there.
+
+use super::flow::carries;
+use super::recover::{Plan, Read};
+use crate::diff::Products;
+use crate::error::Result;
+use crate::graph::{Function, Kind, NodeId};
+use crate::sets::{self, Set, columns, union};
+use std::panic::Location;
+
+/// The entries as the one output `values`.
+pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) -> Result<Function> {
+    let (mut forward, mut reverse) = (Vec::new(), Vec::new());
+    let mut places = Vec::with_capacity(plan.reads.len());
+    for read in &plan.reads {
+        match *read {
+            Read::Forward { row, group } => {
+                places.push((false, forward.len()));
+                forward.push((row, group));
+            }
+            Read::Reverse { group, column } => {
+                places.push((true, reverse.len()));
+                reverse.push((group, column));
+            }
+        }
+    }
+    let first_reverse = forward.len();
+    let products = Products { columns: &plan.columns, rows: &plan.rows, forward: &forward, reverse: &reverse };
+    f.products("values", &products, at, |numbers| {
+        let place = |&(reverse, k): &(bool, usize)| numbers[if reverse { first_reverse + k } else { k }];
+        let mut values: Vec<_> = places.iter().map(place).collect();
+        for &(to, of) in &plan.subtract {
+            values[to as usize] = values[to as usize] - values[of as usize];
+        }
+        values
+    })
+}
+
+/// About how many products of partial derivatives and tangents a plan takes.
+pub(super) fn work(f: &Function, plan: &Plan) -> usize {
+    let graph = f.graph();
+    let slots = f.active_slots();
+    let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+    let mut active = vec![false; graph.len()];
+    slots.iter().for_each(|&slot| active[slot] = true);
+    // Edges that carry a derivative, by user.
+    let mut edges: Vec<smallvec::SmallVec<[NodeId; 2]>> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        let mut own = smallvec::SmallVec::new();
+        if let Kind::Apply(op) = graph.node(id).kind() {
+            let flowing = graph.operands(id).zip(carries(op));
+            own.extend(flowing.filter(|(x, flows)| *flows && active[x.index()]).map(|(x, _)| x));
+            active[id.index()] |= !own.is_empty();
+        }
+        edges.push(own);
+    }
+    let back = |seeds: Vec<(NodeId, Set)>| {
+        let mut sets: Vec<Set> = vec![None; graph.len()];
+        for (id, set) in seeds {
+            sets[id.index()] = union(sets[id.index()].take(), set);
+        }
+        for id in graph.ids().rev() {
+            let Some(own) = sets[id.index()].clone() else { continue };
+            for operand in &edges[id.index()] {
+                sets[operand.index()] = union(sets[operand.index()].take(), Some(own.clone()));
+            }
+        }
+        sets
+    };
+    let mut work = 0;
+    if plan.forward > 0 {
+        let mut wants: Vec<Vec<u32>> = vec![vec![]; rows.len()];
+        for read in &plan.reads {
+            if let Read::Forward { row, group } = *read {
+                wants[row].push(group);
+            }
+        }
+        let wants = rows.iter().zip(wants).map(|(&id, mut keys)| {
+            keys.sort_unstable();
+            keys.dedup();
+            (id, sets::of(keys))
+        });
+        let wanted = back(wants.collect());
+        let mut there: Vec<Set> = vec![None; graph.len()];
+        for (&slot, group) in slots.iter().zip(&plan.columns) {
+            there[slot] = group.and_then(sets::one);
+        }
+        for id in graph.ids() {
+            let keep = columns(&wanted[id.index()]);
+            let mut sum: Set = None;
+            for operand in &edges[id.index()] {
+                let kept: Vec<u32> =
+                    columns(&there[operand.index()]).iter().copied().filter(|key| keep.binary_search(key).is_ok()).collect();
+                work += kept.len();
+                let whole = kept.len() == columns(&there[operand.index()]).len();
+                sum = union(sum, if whole { there[operand.index()].clone() } else { sets::of(kept) });
+            }
+            if !edges[id.index()].is_empty() {
+                there[id.index()] = sum;
+            }
+        }
+    }
+    if plan.reverse > 0 {
+        let seeds = rows.iter().zip(&plan.rows).filter_map(|(&id, group)| Some((id, sets::one((*group)?))));
+        let reached = back(seeds.collect());
+        work += graph.ids().map(|id| columns(&reached[id.index()]).len() * edges[id.index()].len()).sum::<usize>();
+    }
+    work + plan.subtract.len()
+}
