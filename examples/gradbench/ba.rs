@@ -34,24 +34,26 @@ fn dot<T: Real>(a: [T; 3], b: [T; 3]) -> T {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// A vector turned about an axis by the axis' length (O. Rodrigues, 1840); for a length of 0 the linear part.
+/// A vector turned about an axis by the axis' length θ (O. Rodrigues, 1840): x·cos θ + r × x·sin θ/θ + r·(r·x)·(1 − cos θ)/θ². Three numbers
+/// depend on the length, and there is one choice for each of them where it is 0.
 fn rotate<T: Real>(r: [T; 3], x: [T; 3]) -> [T; 3] {
     let square = dot(r, r);
     let turns = square.gt(lit(0.0));
-    let angle = square.sqrt();
-    let axis = r.map(|v| v / angle);
-    let (cos, sin) = (angle.cos(), angle.sin());
-    let (across, along) = (cross(axis, x), dot(axis, x) * (lit::<T>(1.0) - cos));
-    let near = cross(r, x);
-    std::array::from_fn(|k| select(turns, x[k] * cos + across[k] * sin + axis[k] * along, x[k] + near[k]))
+    let angle = select(turns, square, lit(1.0)).sqrt();
+    let (inverse, cos) = (angle.recip(), angle.cos());
+    let across = select(turns, angle.sin() * inverse, lit(1.0));
+    let along = select(turns, (lit::<T>(1.0) - cos) * inverse * inverse, lit(0.5)) * dot(r, x);
+    let (kept, turned) = (select(turns, cos, lit(1.0)), cross(r, x));
+    std::array::from_fn(|k| x[k] * kept + turned[k] * across + r[k] * along)
 }
 
 /// The weighted distance between where a camera sees a point and where it was seen.
 fn reprojection<T: Real>(cam: &[T], x: &[T], w: T, feat: &[T]) -> [T; 2] {
     let seen = rotate([cam[0], cam[1], cam[2]], std::array::from_fn(|k| x[k] - cam[3 + k]));
-    let plane = [seen[0] / seen[2], seen[1] / seen[2]];
+    let near = seen[2].recip();
+    let plane = [seen[0] * near, seen[1] * near];
     let square = plane[0] * plane[0] + plane[1] * plane[1];
-    let distortion = lit::<T>(1.0) + cam[9] * square + cam[10] * square * square;
+    let distortion = lit::<T>(1.0) + square * (cam[9] + cam[10] * square);
     std::array::from_fn(|k| w * (cam[6] * distortion * plane[k] + cam[7 + k] - feat[k]))
 }
 
@@ -89,7 +91,7 @@ impl Problem {
     }
 }
 
-fn kernel() -> wengert::Result<Function> {
+pub fn kernel() -> wengert::Result<Function> {
     Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
 }
 

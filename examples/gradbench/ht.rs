@@ -93,7 +93,7 @@ fn angles(theta: &[Expr], bones: usize) -> Vec<[Expr; 3]> {
 }
 
 impl Model {
-    /// Where all bones take the base, and the shift of all, as the rows of a matrix `[4·bones + 1, 3]`: a function of the pose.
+    /// Where all bones take the base, and the shift of all, negative, as the rows of a matrix `[4·bones + 1, 3]`: a function of the pose.
     fn pose(&self) -> wengert::Result<Function> {
         Function::trace(("theta", 26), |theta| {
             let mut absolute: Vec<Affine> = Vec::with_capacity(self.bone_count);
@@ -112,7 +112,7 @@ impl Model {
                 entries.extend((0..4).flat_map(|j| (0..3).map(move |i| bone[i][j])));
             }
             entries.extend_from_slice(&theta[3..6]);
-            ("bones", entries)
+            ("bones", entries.into_iter().map(|v| -v).collect::<Vec<_>>())
         })
     }
 
@@ -185,7 +185,7 @@ fn read(input: &Value) -> Result<Problem> {
     let errors = Function::trace(declared, |x| {
         let (bones, rest) = (x[0], &x[1..]);
         let (places, rest) = rest.split_at(if complicated { 2 } else { 0 });
-        rest[1] - blended(rest[0], places, &rest[2..]).matmul(bones)
+        rest[1] + blended(rest[0], places, &rest[2..]).matmul(bones)
     })?;
     Ok(Problem { pose: model.pose()?, errors, theta, inputs, points: n, complicated })
 }
@@ -244,7 +244,7 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
             parts.push(f.eval(&x)?[1].reshape(["n".into(), 3.into(), 1.into()]));
         }
         // The errors are linear in the matrix: what multiplies it multiplies its derivatives.
-        let by_pose = (-blended(rest[0], places, &rest[2..])).matmul(of_pose);
+        let by_pose = blended(rest[0], places, &rest[2..]).matmul(of_pose);
         parts.push(by_pose.reshape(["n".into(), 3.into(), 26.into()]));
         Ok::<_, wengert::Error>(Expr::concat(&parts, 2))
     })?;
