@@ -8,6 +8,9 @@ mod arrays;
 mod bench;
 mod c;
 mod calls;
+#[path = "../common/cc.rs"]
+mod cc;
+mod elementwise;
 mod formulas;
 mod gradbench;
 mod hand;
@@ -25,6 +28,7 @@ fn main() {
     tapes::run(&mut bench);
     rows::run(&mut bench);
     arrays::run(&mut bench);
+    elementwise::run(&mut bench);
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);

@@ -117,7 +117,7 @@ impl Group {
         flow
     }
 
-    /// The operands that are the body's inputs: behind the number that a choice is made by.
+    /// Where the operands that are the body's inputs begin: a choice has a number in front of them.
     fn own<T>(&self, operands: &[T]) -> usize {
         operands.len() - self.control.body().input_len()
     }

@@ -1,9 +1,9 @@
 //! Forward mode for several directions in one walk: each number's tangents by direction, of which only those that an output asks for are made.
 
-use super::linear::Linear;
+use super::linear::{Linear, refused};
 use crate::graph::{Expr, Function, Located, NewOutput, NodeId};
 use crate::op::{Real, lit};
-use crate::sets::{self, Set, columns, union};
+use crate::sets::{self, Set, columns, union, union_all};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
@@ -84,6 +84,18 @@ impl<S: Real> Linear<'_, S> {
             last[id.index()] = u32::MAX;
         }
         for id in (0..len).rev().map(NodeId::new) {
+            if let Some(group) = self.groups.of(id) {
+                // All results at once, where the first stands.
+                if group.members[0].1 == id {
+                    let own = union_all(group.members.iter().map(|(_, result)| &wanted[result.index()]));
+                    for operand in &group.operands {
+                        let set = &mut wanted[operand.index()];
+                        *set = union(set.take(), own.clone());
+                        last[operand.index()] = last[operand.index()].max(id.0);
+                    }
+                }
+                continue;
+            }
             let Some(own) = wanted[id.index()].clone() else { continue };
             for (operand, _) in self.edges(id) {
                 let set = &mut wanted[operand.index()];
@@ -99,6 +111,22 @@ impl<S: Real> Linear<'_, S> {
         }
         let located = Located::new();
         for id in (0..len).map(NodeId::new) {
+            if let Some(group) = self.groups.of(id) {
+                if group.members[0].1 == id {
+                    self.locate(&located, id);
+                    let keys = union_all(group.members.iter().map(|(_, result)| &wanted[result.index()]));
+                    for &key in columns(&keys) {
+                        let seed = |operand: &NodeId| {
+                            let all = &tangents[operand.index()];
+                            all.binary_search_by_key(&key, |t| t.0).ok().map(|at| all[at].1)
+                        };
+                        let seeds: Vec<Option<S>> = group.operands.iter().map(seed).collect();
+                        let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
+                        pushed.into_iter().for_each(|(result, t)| tangents[result.index()].push((key, t)));
+                    }
+                }
+                continue;
+            }
             if wanted[id.index()].is_none() || self.edges(id).is_empty() {
                 continue;
             }

@@ -15,7 +15,7 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, Map<S>)>,
-    groups: Groups,
+    pub(super) groups: Groups,
     tame: Vec<bool>,
 }
 
@@ -92,7 +92,7 @@ impl<'f, S: Real> Linear<'f, S> {
         Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())
     }
 
-    fn operands(&self, group: &Group) -> Vec<S> {
+    pub(super) fn operands(&self, group: &Group) -> Vec<S> {
         group.operands.iter().map(|operand| self.values[operand.index()].num()).collect()
     }
 

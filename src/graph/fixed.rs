@@ -110,6 +110,6 @@ fn bodies(control: &Control, given: &[(&str, usize)]) -> Control {
             Control::Rule { body: fixed(body, given), rule }
         }
         Control::Remat { body } => Control::Remat { body: fixed(body, given) },
-        Control::Opaque { call, body } => Control::Opaque { call: *call, body: fixed(body, given) },
+        Control::Opaque { call, body } => Control::Opaque { call, body: fixed(body, given) },
     }
 }

@@ -74,4 +74,13 @@ impl<'e, 'f> Lanes for Emit<'e, 'f> {
         start(join);
         Emit { v: joined, ..self }
     }
+    fn shared<const N: usize>(self, name: &'static str, make: impl FnOnce(Self) -> [Self; N]) -> [Self; N] {
+        let key = (name, self.v);
+        if let Some(values) = self.emitter.shared.borrow().get(&key) {
+            return std::array::from_fn(|k| self.emitter.number(values[k]));
+        }
+        let made = make(self);
+        self.emitter.shared.borrow_mut().insert(key, made.iter().map(|part| part.v).collect());
+        made
+    }
 }

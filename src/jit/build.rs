@@ -115,6 +115,7 @@ impl<'p> Job<'p> {
             call_conv,
             plain: Default::default(),
             calls: Default::default(),
+            shared: Default::default(),
             routines: Default::default(),
         };
         match self.rows {

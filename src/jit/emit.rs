@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
+use rustc_hash::FxHashMap;
 use std::{
     cell::{Cell, RefCell},
     ops,
@@ -24,6 +25,8 @@ pub(super) struct Emitter<'f> {
     pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
+    /// What kernels share, by its name and the number that it is made of, in the body of the loop at hand.
+    pub(super) shared: RefCell<FxHashMap<(&'static str, Value), Vec<Value>>>,
     /// Those that this function knows.
     pub(super) routines: RefCell<Vec<(&'static str, FuncRef)>>,
 }

@@ -105,7 +105,8 @@ pub(super) fn atan2<L: Lanes>(y: L, x: L) -> L {
     // Scaled, so that nothing on the way is subnormal or overflows; 0/0 is as 0/1, ∞/∞ as 1/1.
     let large = pick(x, 3.273390607896142e150, 1.152921504606847e18);
     let small = pick(x, 3.054936363499605e-151, 8.673617379884035e-19);
-    let scale = L::select(below.lt(small), large, L::select(large.lt(below), small, one));
+    let middle = pick(x, 1.6069380442589903e60, 1073741824.0);
+    let scale = L::select(below.lt(middle), large, L::select(large.lt(below), small, one));
     let (endless, nothing) = (below.eq(infinity), below.eq(zero));
     let above = L::select(endless, L::select(above.eq(infinity), one, zero), above * scale);
     let below = L::select(endless | nothing, one, below * scale);

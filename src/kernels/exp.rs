@@ -101,6 +101,12 @@ impl<L: Lanes> Parts<L> {
         two_sum(self.high, self.low)
     }
 
+    /// 2ⁿ for small n.
+    #[inline(always)]
+    pub(super) fn twos(&self) -> L {
+        L::from_bits(exponent(self.n, self.t.bits()))
+    }
+
     /// 2⁻ⁿ for small n.
     #[inline(always)]
     fn inverse_power(&self) -> L {

@@ -6,7 +6,7 @@ use crate::op::Lanes;
 
 /// Whether the processor has what the fast versions are compiled for.
 #[inline(always)]
-fn has_fma() -> bool {
+pub(super) fn has_fma() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]

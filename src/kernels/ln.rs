@@ -46,13 +46,19 @@ pub(super) fn near_one<L: Lanes>(f: L) -> (L, L) {
     (high, low + rest)
 }
 
-/// k·ln 2 + high + low.
+/// k·ln 2 + high + low as a sum whose second part is small.
 #[inline(always)]
-fn with_power<L: Lanes>(k: L, (high, low): (L, L)) -> L {
+fn with_power<L: Lanes>(k: L, (high, low): (L, L)) -> (L, L) {
     // The first part has zeros at the end, so that its product with k is exact.
     let power = k * pick(k, 0.6931471805598903, 0.693145751953125);
     let (sum, lost) = two_sum(power, high);
-    sum + (lost + k.fma(pick(k, 5.497923018708371e-14, 1.4286068203094173e-06), low))
+    (sum, lost + k.fma(pick(k, 5.497923018708371e-14, 1.4286068203094173e-06), low))
+}
+
+/// The sum of two parts.
+#[inline(always)]
+fn total<L: Lanes>((high, low): (L, L)) -> L {
+    high + low
 }
 
 /// Where u is not positive and finite: ∞ and NaN as they are, −∞ at 0, and NaN below.
@@ -74,12 +80,12 @@ pub(super) fn split_any<L: Lanes>(x: L) -> (L, L) {
 #[inline(always)]
 pub(super) fn ln<L: Lanes>(x: L) -> L {
     let (k, f) = split_any(x);
-    at_the_ends(with_power(k, near_one(f)), x)
+    at_the_ends(total(with_power(k, near_one(f))), x)
 }
 
-/// ln(2ᵗ·(u + rest)) for a normal u, where the rest is a rounding error of u.
+/// ln(2ᵗ·(u + rest)) as a sum, for a normal u, where the rest is a rounding error of u.
 #[inline(always)]
-fn ln_sum<L: Lanes>(u: L, rest: L, twos: L) -> L {
+fn ln_sum<L: Lanes>(u: L, rest: L, twos: L) -> (L, L) {
     let (k, f, scale) = split(u);
     // Of a large u it does not matter, and the power would overflow.
     let rest = L::select(u.lt(pick(u, 1e17, 1e9)), rest * scale, u.k(0.0));
@@ -95,7 +101,7 @@ fn ln_sum<L: Lanes>(u: L, rest: L, twos: L) -> L {
 #[inline(always)]
 pub(super) fn ln_1p<L: Lanes>(x: L) -> L {
     let (u, rest) = sum_of_any(x.k(1.0), x);
-    let y = at_the_ends(ln_sum(u, rest, x.k(0.0)), u);
+    let y = at_the_ends(total(ln_sum(u, rest, x.k(0.0))), u);
     // The sign of a zero.
     L::select(x.eq(x.k(0.0)), x, y)
 }
@@ -124,9 +130,9 @@ pub(super) fn log10<L: Lanes>(x: L) -> L {
     at_the_ends(in_base(k * high, k * low, near_one(f), factor), x)
 }
 
-/// ln(1 + x + rest).
+/// ln(1 + x + rest) as a sum.
 #[inline(always)]
-fn ln_1p_sum<L: Lanes>(x: L, rest: L) -> L {
+pub(super) fn ln_1p_sum<L: Lanes>(x: L, rest: L) -> (L, L) {
     let (u, lost) = sum_of_any(x.k(1.0), x);
     ln_sum(u, lost + rest, x.k(0.0))
 }
@@ -155,8 +161,8 @@ pub(super) fn asinh<L: Lanes>(x: L) -> L {
     let (below, lost) = two_sum(w, one);
     let (q, q_rest) = quotient_parts((square, square_rest), (below, lost + w_rest));
     let (y, lost) = two_sum(a, q);
-    let y = ln_1p_sum(y, lost + q_rest);
-    let y = L::select(is_large(a), at_the_ends(ln_sum(a, x.k(0.0), one), a), y);
+    let y = total(ln_1p_sum(y, lost + q_rest));
+    let y = L::select(is_large(a), at_the_ends(total(ln_sum(a, x.k(0.0), one)), a), y);
     // As they are: what is tiny, and NaN, whose bits have been taken apart.
     let same = a.lt(pick(x, 1e-10, 1e-5)) | !x.eq(x);
     signed(L::select(same, a, y), x)
@@ -172,8 +178,8 @@ pub(super) fn acosh<L: Lanes>(x: L) -> L {
     let rest = lost + lost_too + (t_rest + t_rest) * x;
     let (w, w_rest) = root(sum, rest);
     let (y, lost) = sum_of_any(t, w);
-    let y = ln_1p_sum(y, lost + (w_rest + t_rest));
-    let y = L::select(is_large(x), at_the_ends(ln_sum(x, x.k(0.0), one), x), y);
+    let y = total(ln_1p_sum(y, lost + (w_rest + t_rest)));
+    let y = L::select(is_large(x), at_the_ends(total(ln_sum(x, x.k(0.0), one)), x), y);
     L::select(one.le(x), y, x.k(f64::NAN))
 }
 
@@ -183,7 +189,7 @@ pub(super) fn atanh<L: Lanes>(x: L) -> L {
     let (a, one) = (x.abs(), x.k(1.0));
     let (below, lost) = two_sum(one, -a);
     let (q, q_rest) = quotient_parts((a + a, x.k(0.0)), (below, lost));
-    let y = ln_1p_sum(q, q_rest) * x.k(0.5);
+    let y = total(ln_1p_sum(q, q_rest)) * x.k(0.5);
     let y = L::select(a.lt(pick(x, 1e-10, 1e-5)), a, y);
     let y = L::select(a.lt(one), y, L::select(a.eq(one), x.k(f64::INFINITY), x.k(f64::NAN)));
     signed(y, x)

@@ -11,16 +11,20 @@ mod exp;
 mod fused;
 mod gamma;
 mod ln;
+mod logistic;
 mod parts;
 mod pow;
 mod routines;
+#[allow(unsafe_code, reason = "the dispatch on the processor's features")]
+mod slices;
 mod trig;
 
 pub(crate) use fused::{Walk, fused, fused1, fused2};
 pub(crate) use routines::Routine;
+pub(crate) use slices::SliceRoutine;
 
+use crate::graph::Width;
 use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A routine of one argument, in both widths.
 pub struct Library1 {
@@ -88,6 +92,9 @@ library! {
     ATANH: Library1(x) = Some(Op::Atanh), libm::atanh, libm::atanhf;
     ERF: Library1(x) = Some(Op::Erf), libm::erf, libm::erff;
     ERFC: Library1(x) = Some(Op::Erfc), libm::erfc, libm::erfcf;
+    NORM_CDF: Library1(x) = Some(Op::NormCdf), erf::by_library, erf::by_library;
+    SIGMOID: Library1(x) = Some(Op::Sigmoid), logistic::sigmoid_by_library, logistic::sigmoid_by_library;
+    SOFTPLUS: Library1(x) = Some(Op::Softplus), logistic::softplus_by_library, logistic::softplus_by_library;
     LGAMMA: Library1(x) = Some(Op::Lgamma), libm::lgamma, libm::lgammaf;
     DIGAMMA: Library1(x) = Some(Op::Digamma), gamma::digamma, |x| gamma::digamma(x as f64) as f32;
     POWF: Library2(x, y) = Some(Op::Powf), f64::powf, f32::powf;
@@ -103,8 +110,18 @@ pub trait Kernel1 {
     const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library1;
+    /// The routine for arguments that are [far](trig::is_far), if it takes one.
+    const FAR: Option<&'static Library1>;
+    /// The value at other arguments.
+    fn near<L: Lanes>(x: L) -> L;
     /// The value.
-    fn run<L: Lanes>(x: L) -> L;
+    #[inline(always)]
+    fn run<L: Lanes>(x: L) -> L {
+        match Self::FAR {
+            Some(routine) => Self::near(x).rare(trig::is_far(x), x, routine),
+            None => Self::near(x),
+        }
+    }
 }
 
 /// A value of two arguments that is computed here.
@@ -118,51 +135,83 @@ pub trait Kernel2 {
 }
 
 macro_rules! kernels {
-    (@routine Kernel1 $Name:ident $T:ident) => { fused::routine1::<$Name, $T>() };
-    (@routine Kernel2 $Name:ident $T:ident) => { fused::routine2::<$Name, $T>() };
-    ($($Name:ident: $Kernel:ident($($x:ident),*) = $value:expr, $STD:ident;)*) => {
+    ($($Name:ident(x) = $value:path, $STD:ident $(, far $FAR:ident)?;)*) => {
         $(
-        pub(crate) struct $Name;
-        impl $Kernel for $Name {
-            const NAME: &'static str = stringify!($Name);
-            const STD: &'static library!(@of $Kernel) = &$STD;
-            #[inline(always)]
-            fn run<L: Lanes>($($x: L),*) -> L {
-                $value
+            pub(crate) struct $Name;
+            impl Kernel1 for $Name {
+                const NAME: &'static str = stringify!($Name);
+                const STD: &'static Library1 = &$STD;
+                const FAR: Option<&'static Library1> = [$(Some(&$FAR),)? None][0];
+                #[inline(always)]
+                fn near<L: Lanes>(x: L) -> L {
+                    $value(x)
+                }
+            }
+        )*
+        /// Over slices an operation that is nothing but a kernel of one number.
+        pub(crate) fn over_slices(op: Op, width: Width) -> Option<SliceRoutine> {
+            match op {
+                $(op if $Name::STD.op == Some(op) => slices::routine::<$Name>(width),)*
+                _ => None,
             }
         }
-        )*
-        /// The names and addresses of the routines of all of these.
+        /// The names and addresses of the routines of all of these, and of the kernels of two numbers.
         fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
-            [$(($Name::NAME, [kernels!(@routine $Kernel $Name f64), kernels!(@routine $Kernel $Name f32)])),*].into_iter()
+            let one = [$(($Name::NAME, [fused::routine1::<$Name, f64>(), fused::routine1::<$Name, f32>()])),*];
+            let two = [
+                (Powf::NAME, [fused::routine2::<Powf, f64>(), fused::routine2::<Powf, f32>()]),
+                (Atan2::NAME, [fused::routine2::<Atan2, f64>(), fused::routine2::<Atan2, f32>()]),
+            ];
+            one.into_iter().chain(two)
         }
     };
 }
 kernels! {
-    Exp: Kernel1(x) = exp::exp(x), EXP;
-    Exp2: Kernel1(x) = exp::exp2(x), EXP2;
-    ExpM1: Kernel1(x) = exp::exp_m1(x), EXP_M1;
-    Tanh: Kernel1(x) = exp::tanh(x), TANH;
-    Sinh: Kernel1(x) = exp::sinh(x), SINH;
-    Cosh: Kernel1(x) = exp::cosh(x), COSH;
-    Ln: Kernel1(x) = ln::ln(x), LN;
-    Ln1p: Kernel1(x) = ln::ln_1p(x), LN_1P;
-    Log2: Kernel1(x) = ln::log2(x), LOG2;
-    Log10: Kernel1(x) = ln::log10(x), LOG10;
-    Sin: Kernel1(x) = trig::sin(x), SIN;
-    Cos: Kernel1(x) = trig::cos(x), COS;
-    Tan: Kernel1(x) = trig::tan(x), TAN;
-    Asin: Kernel1(x) = arc::asin(x), ASIN;
-    Acos: Kernel1(x) = arc::acos(x), ACOS;
-    Atan: Kernel1(x) = arc::atan(x), ATAN;
-    Atan2: Kernel2(y, x) = arc::atan2(y, x), ATAN2;
-    Asinh: Kernel1(x) = ln::asinh(x), ASINH;
-    Acosh: Kernel1(x) = ln::acosh(x), ACOSH;
-    Atanh: Kernel1(x) = ln::atanh(x), ATANH;
-    Powf: Kernel2(x, y) = pow::powf(x, y), POWF;
-    Cbrt: Kernel1(x) = pow::cbrt(x), CBRT;
-    Erf: Kernel1(x) = erf::erf(x), ERF;
-    Erfc: Kernel1(x) = erf::erfc(x), ERFC;
+    Exp(x) = exp::exp, EXP;
+    Exp2(x) = exp::exp2, EXP2;
+    ExpM1(x) = exp::exp_m1, EXP_M1;
+    Tanh(x) = exp::tanh, TANH;
+    Sinh(x) = exp::sinh, SINH;
+    Cosh(x) = exp::cosh, COSH;
+    Ln(x) = ln::ln, LN;
+    Ln1p(x) = ln::ln_1p, LN_1P;
+    Log2(x) = ln::log2, LOG2;
+    Log10(x) = ln::log10, LOG10;
+    Sin(x) = trig::sin, SIN, far SIN_FAR;
+    Cos(x) = trig::cos, COS, far COS_FAR;
+    Tan(x) = trig::tan, TAN, far TAN_FAR;
+    Asin(x) = arc::asin, ASIN;
+    Acos(x) = arc::acos, ACOS;
+    Atan(x) = arc::atan, ATAN;
+    Asinh(x) = ln::asinh, ASINH;
+    Acosh(x) = ln::acosh, ACOSH;
+    Atanh(x) = ln::atanh, ATANH;
+    Cbrt(x) = pow::cbrt, CBRT;
+    Erf(x) = erf::erf, ERF;
+    Erfc(x) = erf::erfc, ERFC;
+    NormCdf(x) = erf::norm_cdf, NORM_CDF;
+    Sigmoid(x) = logistic::sigmoid, SIGMOID;
+    Softplus(x) = logistic::softplus, SOFTPLUS;
+}
+
+pub(crate) struct Powf;
+impl Kernel2 for Powf {
+    const NAME: &'static str = "Powf";
+    const STD: &'static Library2 = &POWF;
+    #[inline(always)]
+    fn run<L: Lanes>(x: L, y: L) -> L {
+        pow::powf(x, y)
+    }
+}
+
+pub(crate) struct Atan2;
+impl Kernel2 for Atan2 {
+    const NAME: &'static str = "Atan2";
+    const STD: &'static Library2 = &ATAN2;
+    #[inline(always)]
+    fn run<L: Lanes>(y: L, x: L) -> L {
+        arc::atan2(y, x)
+    }
 }
 
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect
@@ -199,18 +248,6 @@ pub(crate) fn powi_edge<S: Real>(x: S, n: i32) -> EdgeMap<S> {
         i32::MIN => EdgeMap::Scale(lit::<S>(n as f64) * x.powf(lit(n as f64 - 1.0))),
         _ => EdgeMap::Scale(lit::<S>(n as f64) * x.powi(n - 1)),
     }
-}
-
-#[inline(always)]
-pub(crate) fn sigmoid<M: Machine>(x: M) -> M {
-    let e = (-x.abs()).kernel1(Exp);
-    let above = M::select(x.lt(x.k(0.0)), e, x.k(1.0));
-    parts::quotient((above, x.k(0.0)), parts::two_sum(x.k(1.0), e))
-}
-
-#[inline(always)]
-pub(crate) fn softplus<M: Machine>(x: M) -> M {
-    relu(x) + (-x.abs()).kernel1(Exp).kernel1(Ln1p)
 }
 
 /// NaN stays NaN.
@@ -279,21 +316,4 @@ pub(crate) fn log_add_exp<M: Machine>(x: M, y: M) -> M {
 #[inline(always)]
 pub(crate) fn xlogy<M: Machine>(x: M, y: M) -> M {
     M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.kernel1(Ln))
-}
-
-/// ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding left: with −x/√2 = a + b it is
-/// erfc(a)·(1 − b·h), where h = −erfc′(a)/erfc(a) lies between a + √(a² + 4/π) and a + √(a² + 2) for a ≥ 0
-/// (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 1964, 7.1.13).
-#[inline(always)]
-pub(crate) fn norm_cdf<M: Machine>(x: M) -> M {
-    /// 1/√2 in the precision of an f32, and the rest of it.
-    const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
-    const LOW: f64 = 1.210161710447897e-8;
-    let a = x * x.k(-FRAC_1_SQRT_2);
-    let e = a.kernel1(Erfc);
-    let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
-    let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
-    // Where erfc is 0, b and h may be infinite.
-    let left = x.lt(x.k(0.0)) & x.k(0.0).lt(e);
-    x.k(0.5) * M::select(left, e.fma(-(b * h), e), e)
 }

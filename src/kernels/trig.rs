@@ -3,7 +3,6 @@
 //! Where n grows too large for that, a library's routine is called.
 
 use super::parts::{Poly, pick, quotient, rounder, sign, two_product, two_sum};
-use super::{COS_FAR, SIN_FAR, TAN_FAR};
 use crate::op::{Bits, Lanes, Machine};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
@@ -35,9 +34,15 @@ const COS: Poly = Poly {
 /// A number as a sum.
 type Sum<L> = (L, L);
 
-/// n in the low bits, sin r and cos r.
+/// n in the low bits, sin r and cos r. A sine and its derivative take them of the same number.
 #[inline(always)]
 fn parts<L: Lanes>(x: L) -> (L::Bits, Sum<L>, Sum<L>) {
+    let [t, sin, sin_low, cos, cos_low] = x.shared("sin and cos", reduced);
+    (t.bits(), (sin, sin_low), (cos, cos_low))
+}
+
+#[inline(always)]
+fn reduced<L: Lanes>(x: L) -> [L; 5] {
     let t = x.fma(x.k(FRAC_2_PI), rounder(x));
     let n = rounder(x) - t;
     // Exact, as the difference has few digits.
@@ -52,7 +57,7 @@ fn parts<L: Lanes>(x: L) -> (L::Bits, Sum<L>, Sum<L>) {
     let lost = (x.k(1.0) - cos) - half;
     let sin_low = (r * square).fma(SIN.at(square), rest * cos);
     let cos_low = (square * square).fma(COS.at(square), (-r).fma(rest, lost));
-    (t.bits(), (r, sin_low), (cos, cos_low))
+    [t, r, sin_low, cos, cos_low]
 }
 
 /// Whether n is odd.
@@ -64,7 +69,7 @@ fn is_odd<L: Lanes>(x: L, n: L::Bits) -> <L as Machine>::Mask {
 
 /// Where n is too large, and for ∞ and NaN.
 #[inline(always)]
-fn is_far<L: Lanes>(x: L) -> <L as Machine>::Mask {
+pub(super) fn is_far<L: Lanes>(x: L) -> <L as Machine>::Mask {
     !x.abs().le(pick(x, 1073741824.0, 65536.0))
 }
 
@@ -81,14 +86,13 @@ fn turned<L: Lanes>(x: L, n: L::Bits, sin: Sum<L>, cos: Sum<L>) -> L {
 pub(super) fn sin<L: Lanes>(x: L) -> L {
     let (n, sin, cos) = parts(x);
     // The sign of a zero.
-    let y = L::select(x.eq(x.k(0.0)), x, turned(x, n, sin, cos));
-    y.rare(is_far(x), x, &SIN_FAR)
+    L::select(x.eq(x.k(0.0)), x, turned(x, n, sin, cos))
 }
 
 #[inline(always)]
 pub(super) fn cos<L: Lanes>(x: L) -> L {
     let (n, sin, cos) = parts(x);
-    turned(x, n + x.kbits(1), sin, cos).rare(is_far(x), x, &COS_FAR)
+    turned(x, n + x.kbits(1), sin, cos)
 }
 
 /// sin r / cos r, or −cos r / sin r.
@@ -101,5 +105,5 @@ pub(super) fn tan<L: Lanes>(x: L) -> L {
     let below = (L::select(odd, sin.0, cos.0), L::select(odd, sin.1, cos.1));
     let y = quotient(above, below);
     let y = L::from_bits(y.bits() ^ n.shl(if x.is_double() { 63 } else { 31 }));
-    L::select(x.eq(x.k(0.0)), x, y).rare(is_far(x), x, &TAN_FAR)
+    L::select(x.eq(x.k(0.0)), x, y)
 }

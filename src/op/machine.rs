@@ -65,6 +65,11 @@ pub trait Lanes: Machine {
     fn from_bits(bits: Self::Bits) -> Self;
     /// `f(x)` where the mask holds, the number itself elsewhere; for masks that hardly ever hold.
     fn rare(self, m: Self::Mask, x: Self, f: &'static Library1) -> Self;
+    /// What several kernels make of a number, under a name: emitted once.
+    #[inline(always)]
+    fn shared<const N: usize>(self, _: &'static str, make: impl FnOnce(Self) -> [Self; N]) -> [Self; N] {
+        make(self)
+    }
 }
 
 /// The bits of a number: whole numbers that wrap around.

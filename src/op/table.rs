@@ -98,9 +98,9 @@ macro_rules! op_table {
             /// artanh x
             Atanh atanh(x) = x.kernel1(kernels::Atanh), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
-            Sigmoid sigmoid(x) = kernels::sigmoid(x), |z| [z * (lit::<S>(1.0) - z)];
+            Sigmoid sigmoid(x) = x.kernel1(kernels::Sigmoid), |z| [z * (lit::<S>(1.0) - z)];
             /// ln(1 + eˣ), without overflow.
-            Softplus softplus(x) = kernels::softplus(x), |z| [x.sigmoid()];
+            Softplus softplus(x) = x.kernel1(kernels::Softplus), |z| [x.sigmoid()];
             /// max(x, 0), with the derivative 0 at 0.
             Relu relu(x) = kernels::relu(x), |z| [EdgeMap::Where(!x.le(lit(0.0)))];
             /// x for x > 0, α·x elsewhere; the derivative at 0 is α. α is an operand, so it can be learned (pReLU).
@@ -152,7 +152,7 @@ macro_rules! op_table {
             /// 1 − erf x, without cancellation.
             Erfc erfc(x) = x.kernel1(kernels::Erfc), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
             /// The standard normal distribution function ½·erfc(−x/√2).
-            NormCdf norm_cdf(x) = kernels::norm_cdf(x), |z| [(x * x * lit(-0.5)).exp() * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
+            NormCdf norm_cdf(x) = x.kernel1(kernels::NormCdf), |z| [(x * x * lit(-0.5)).exp() * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
             /// ln |Γ(x)|
             Lgamma lgamma(x) = x.call1(&kernels::LGAMMA), |z| [x.digamma()];
             /// ψ(x) = d ln Γ(x)/dx

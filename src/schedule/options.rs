@@ -14,7 +14,7 @@ pub enum Tier {
     Best,
 }
 
-/// How a function is lowered. The defaults are what [`Function::compile`] takes.
+/// How a function is lowered. The defaults are what [`Function::compile`](crate::Function::compile) takes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     pub(crate) simplify: bool,

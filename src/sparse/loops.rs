@@ -5,9 +5,9 @@ use super::flow::{self, Flow, Walk, count, everywhere, lengths};
 use super::known::Known;
 use crate::error::Result;
 use crate::eval::Array;
-use crate::graph::{Control, Derivative, Function, Nested, NodeId, Port, types_in, types_out};
+use crate::graph::{Control, Derivative, Function, Nested, NodeId, Port, Type, numbers, types_in, types_out};
 use crate::op::{Axis, DType};
-use crate::sets::{Set, Sets, union, union_all};
+use crate::sets::{self, Set, Sets, union, union_all};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -48,34 +48,6 @@ pub(super) fn flow(walk: &mut Walk, id: NodeId, nested: Nested) -> Result<Flow> 
 
 fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
     match control {
-        Control::Remat { body } => {
-            let last = flow::flow(body, &known_in(body, &operands)?, operands)?;
-            Ok(Results { last, ..Results::default() })
-        }
-        // What the rule says of tangents.
-        Control::Rule { body, rule: Derivative::Jvp(tangents) } => {
-            let numbers = operands.iter().zip(types_in(body)).filter(|(_, (_, dtype))| *dtype == DType::Float);
-            let moved: Vec<Flow> = numbers.map(|(flow, _)| Flow { sets: flow.sets.clone(), known: None }).collect();
-            let at = operands.into_iter().map(|flow| Flow { sets: Sets::new(), ..flow });
-            // The results, which a rule may be written with, are numbers to it like the operands.
-            let results = types_out(body).into_iter().map(|_| Flow::default());
-            let inputs: Vec<Flow> = at.chain(results).chain(moved).collect();
-            let mut found = flow::flow(tangents, &known_in(tangents, &inputs)?, inputs)?.into_iter();
-            let result = |(_, dtype)| match dtype {
-                DType::Float => found.next().expect("a tangent for every result that is a number"),
-                DType::Index | DType::Mask => Flow::default(),
-            };
-            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
-        }
-        // Nobody sees what depends on what.
-        Control::Rule { body, rule: Derivative::Vjp(_) } | Control::Opaque { body, .. } => {
-            let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
-            let result = |(shape, dtype)| {
-                let sets = everywhere(all.clone().filter(|_| dtype == DType::Float), count(shape));
-                Flow { sets, known: None }
-            };
-            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
-        }
         Control::Choice { bodies } => {
             let known = operands[0].known.as_ref().map(|number| number.data()[0]);
             let inputs = &operands[1..];
@@ -85,6 +57,19 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
                 None => run(&bodies[0])?.into_iter().zip(run(&bodies[1])?).map(|(a, b)| both(a, b)).collect(),
             };
             Ok(Results { last, ..Results::default() })
+        }
+        Control::Remat { body } => {
+            Ok(Results { last: flow::flow(body, &known_in(body, &operands)?, operands)?, ..Results::default() })
+        }
+        Control::Rule { body, rule } => Ok(Results { last: by_rule(body, rule, operands)?, ..Results::default() }),
+        // What a closure does nobody knows.
+        Control::Opaque { body, .. } => {
+            let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
+            let result = |(shape, dtype)| {
+                let sets = everywhere(all.clone().filter(|_| dtype == DType::Float), count(shape));
+                Flow { sets, known: None }
+            };
+            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
         }
         Control::While { body, carries, .. } => {
             // Nobody knows which numbers a later step carries.
@@ -145,6 +130,52 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
             })
         }
     }
+}
+
+/// The rule says which operands a derivative flows from, not the body.
+fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>) -> Result<Vec<Flow>> {
+    let results = types_out(body);
+    let given = operands.iter().map(|flow| Flow { sets: Sets::new(), known: flow.known.clone() });
+    let active: Vec<Sets> = operands
+        .iter()
+        .zip(types_in(body))
+        .filter(|(_, (_, dtype))| *dtype == DType::Float)
+        .map(|(x, _)| x.sets.clone())
+        .collect();
+    // A rule may be written with the results, which are numbers to it like the operands.
+    let unknown = results.iter().map(|_| Flow::default());
+    let run = |f: &Function, inputs: Vec<Flow>| flow::flow(f, &known_in(f, &inputs)?, inputs);
+    let mut tangents: Vec<Sets> = match rule {
+        Derivative::Jvp(f) => {
+            let tangents = active.into_iter().map(|sets| Flow { sets, known: None });
+            run(f, given.chain(unknown).chain(tangents).collect())?.into_iter().map(|flow| flow.sets).collect()
+        }
+        Derivative::Vjp(f) => {
+            // The places of cotangents that an operand's number depends on are those of results that depend on it.
+            let mut place = 0;
+            let cotangents = numbers(&results).into_iter().map(|(shape, _)| {
+                let first = place;
+                place += count(shape) as u32;
+                Flow { sets: (first..place).map(sets::one).collect(), known: None }
+            });
+            let cotangents: Vec<Flow> = cotangents.collect();
+            let adjoints = run(f, given.chain(unknown).chain(cotangents).collect())?;
+            let mut all: Vec<Vec<Set>> = vec![vec![]; place as usize];
+            for (adjoint, own) in adjoints.iter().zip(&active) {
+                for (from, set) in adjoint.sets.iter().zip(own) {
+                    sets::columns(from).iter().for_each(|&result| all[result as usize].push(set.clone()));
+                }
+            }
+            let mut all = all.iter().map(union_all);
+            numbers(&results).into_iter().map(|(shape, _)| all.by_ref().take(count(shape)).collect()).collect()
+        }
+    };
+    tangents.reverse();
+    let flow = |(_, dtype): &Type| {
+        let sets = if *dtype == DType::Float { tangents.pop().unwrap_or_default() } else { Sets::new() };
+        Flow { sets, known: None }
+    };
+    Ok(results.iter().map(flow).collect())
 }
 
 fn known_in(body: &Function, inputs: &[Flow]) -> Result<Known> {

@@ -48,11 +48,13 @@ pub(super) fn work(f: &Function, plan: &Plan) -> usize {
     let mut edges: Vec<smallvec::SmallVec<[NodeId; 2]>> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
         let mut own = smallvec::SmallVec::new();
-        if let Kind::Apply(op) = graph.node(id).kind() {
-            let flowing = graph.operands(id).zip(carries(op));
-            own.extend(flowing.filter(|(x, flows)| *flows && active[x.index()]).map(|(x, _)| x));
-            active[id.index()] |= !own.is_empty();
-        }
+        let flows = match graph.node(id).kind() {
+            Kind::Apply(op) => carries(op).to_vec(),
+            Kind::Control(_) => vec![true; graph.operands(id).len()],
+            _ => vec![],
+        };
+        own.extend(graph.operands(id).zip(flows).filter(|(x, flows)| *flows && active[x.index()]).map(|(x, _)| x));
+        active[id.index()] |= !own.is_empty();
         edges.push(own);
     }
     let back = |seeds: Vec<(NodeId, Set)>| {

@@ -6,6 +6,7 @@ use super::product::MatMul;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::NodeId;
+use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
 
 /// A place in memory, by elements.
@@ -39,6 +40,12 @@ pub(super) enum Action {
         to: Place,
     },
     Loop(RunLoop),
+    /// A kernel of every number.
+    Slice {
+        routine: SliceRoutine,
+        from: Place,
+        to: Place,
+    },
     /// All of a small function: inputs are put together, and outputs taken apart.
     Whole {
         inputs: Vec<Place>,

@@ -6,9 +6,13 @@ use super::stages::{Loop, LoopInput, LoopOutput, is_transpose, owner};
 use super::views::{self, Source};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
-use crate::op::{ArrayOp, DType, Op, Shape};
+use crate::kernels;
+use crate::op::{ArrayOp, Axis, DType, Op, Shape};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
 use rustc_hash::{FxHashMap, FxHashSet};
+
+/// From so many numbers on a kernel runs over an array by itself.
+const SLICED: usize = 64;
 
 /// The nodes of a loop, in order.
 #[derive(Default)]
@@ -96,10 +100,12 @@ impl<'f> Analysis<'f> {
         let ready = |operand: &NodeId| if apart(*operand) { 0 } else { self.ready[operand.index()] };
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
-            Kind::Apply(_) => {
+            Kind::Apply(_) if !self.is_sliced(id) => {
                 let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
                     _ if apart(*operand) => 0,
-                    Kind::Apply(_) if self.graph.node(*operand).shape() == node.shape() => self.level[operand.index()],
+                    _ if self.in_loop(*operand) && self.graph.node(*operand).shape() == node.shape() => {
+                        self.level[operand.index()]
+                    }
                     Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Place(..)) => {
                         ready(&self.read(*operand).node)
                     }
@@ -109,9 +115,9 @@ impl<'f> Analysis<'f> {
                 (level, level + 1)
             }
             Kind::Array(ArrayOp::Sum(_)) => {
-                let level = match self.graph.node(operands[0]).kind() {
-                    Kind::Apply(_) => self.level[operands[0].index()],
-                    _ => ready(&self.source(id, operands[0]).node),
+                let level = match self.in_loop(operands[0]) {
+                    true => self.level[operands[0].index()],
+                    false => ready(&self.source(id, operands[0]).node),
                 };
                 (level, level + 1)
             }
@@ -121,7 +127,7 @@ impl<'f> Analysis<'f> {
                 let level = ready(&self.read(operands[0]).node);
                 (level, level + 1)
             }
-            Kind::Array(_) | Kind::Control(_) => {
+            Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => {
                 let level = operands.iter().map(ready).max().unwrap_or(0);
                 (level, level + 1)
             }
@@ -129,14 +135,34 @@ impl<'f> Analysis<'f> {
     }
 
     fn in_loop(&self, id: NodeId) -> bool {
-        matches!(self.graph.node(id).kind(), Kind::Apply(_))
+        matches!(self.graph.node(id).kind(), Kind::Apply(_)) && !self.is_sliced(id)
+    }
+
+    /// Whether a node is a kernel of an array's numbers that runs by itself, in vectors wider than native code has.
+    fn is_sliced(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let Kind::Apply(op) = node.kind() else { return false };
+        let fixed = |axis: &Axis| if let Axis::Fixed(n) = axis { Some(*n) } else { None };
+        let len = node.shape().axes().iter().map(fixed).product::<Option<usize>>();
+        // Open axes are taken to be long.
+        let long = len.is_none_or(|len| len >= SLICED);
+        let whole = |operand: NodeId| {
+            let from = self.read(operand);
+            from.cut.is_none() && from.shape == node.shape()
+        };
+        long && kernels::over_slices(op, self.f.width()).is_some() && self.graph.operands(id).all(whole)
     }
 
     /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
     fn reads_memory(&self, id: NodeId, user: NodeId) -> bool {
         let same_level = self.level[user.index()] == self.level[id.index()] && self.once[user.index()] == self.once[id.index()];
         match self.graph.node(user).kind() {
-            Kind::Apply(_) => !(self.in_loop(id) && same_level && self.graph.node(user).shape() == self.graph.node(id).shape()),
+            Kind::Apply(_) => {
+                !(self.in_loop(id)
+                    && self.in_loop(user)
+                    && same_level
+                    && self.graph.node(user).shape() == self.graph.node(id).shape())
+            }
             Kind::Array(ArrayOp::Sum(_)) => !self.in_loop(id),
             _ => true,
         }
@@ -164,6 +190,7 @@ impl<'f> Analysis<'f> {
         let node = self.graph.node(id);
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Place::Nowhere,
+            Kind::Apply(_) if self.is_sliced(id) => Place::Library,
             Kind::Apply(_) => Place::Loop(node.shape()),
             Kind::Array(ArrayOp::Sum(_)) => {
                 let operand = self.graph.operands(id).next().expect("a sum has an operand");

@@ -9,13 +9,23 @@ use super::stages::matrix;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::{Kind, NodeId};
+use crate::kernels;
 use crate::op::{ArrayOp, DType};
 
 impl Planner<'_> {
     pub(super) fn library(&mut self, id: NodeId) {
         let graph = self.f.graph();
-        let Kind::Array(op) = graph.node(id).kind() else { unreachable!("a library stage is an array operation") };
         let operands: Vec<NodeId> = graph.operands(id).collect();
+        let op = match graph.node(id).kind() {
+            Kind::Array(op) => op,
+            Kind::Apply(op) => {
+                let routine = kernels::over_slices(op, self.f.width()).expect("a library stage of numbers is a kernel");
+                let from = self.memory(operands[0]);
+                let to = self.claim(id);
+                return self.actions.push(Action::Slice { routine, from, to });
+            }
+            kind => unreachable!("{kind:?} is no library stage"),
+        };
         let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
         let own = shape(id);
         let first = operands.first().copied();

@@ -251,6 +251,10 @@ impl ArrayCode {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
             Action::Loop(run) => self.run_loop(run, call),
+            Action::Slice { routine, from, to } => call.with([*from], *to, |[from], to| {
+                // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
+                unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
+            }),
             Action::Whole { inputs, x, y, outputs } => {
                 let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
                     let mut offset = all.offset;

@@ -222,7 +222,10 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             b.ins().brif(more, start, &to_start(rows.start, initial), exit, &arguments(initial));
             b.switch_to_block(start);
         });
+        // What was made elsewhere may not be there.
+        self.emitter.shared.borrow_mut().clear();
         let next = body(self, row, &carried);
+        self.emitter.shared.borrow_mut().clear();
         self.with(|b| {
             let row = b.ins().iadd_imm_s(row, step as i64);
             let more = b.ins().icmp(IntCC::SignedLessThan, row, rows.end);

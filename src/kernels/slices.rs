@@ -1,0 +1,60 @@
+//! Kernels over slices: the same arithmetic in vectors as wide as the processor has them, where native code has those of 128 bits. The
+//! compiler makes vectors of a loop over single numbers, so that the bits are those of [`Kernel1::run`] for every width.
+
+use super::fused::has_fma;
+use super::{Kernel1, trig};
+use crate::graph::Width;
+use crate::op::Lanes;
+
+/// A kernel of every number of a slice: where they are, where results go, and how many there are. Numbers are of the width that it was
+/// made for, and the slices are apart.
+pub(crate) type SliceRoutine = unsafe fn(*const (), *mut (), usize);
+
+/// The kernel over slices, unless the processor has no vectors with multiply-add.
+pub(super) fn routine<K: Kernel1>(width: Width) -> Option<SliceRoutine> {
+    let routines: [[SliceRoutine; 2]; 2] = [[fast::<K, f64>, fast::<K, f32>], [wide::<K, f64>, wide::<K, f32>]];
+    let [f64, f32] = routines[usize::from(has_wide())];
+    has_fma().then_some(if width == Width::F64 { f64 } else { f32 })
+}
+
+/// Whether the processor has vectors of 512 bits.
+fn has_wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
+unsafe fn wide<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over::<K, T>(x, y, n) }
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+unsafe fn fast<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over::<K, T>(x, y, n) }
+}
+
+#[inline(always)]
+unsafe fn over<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+    // SAFETY: there are `n` numbers of this type, and nothing writes to them.
+    let x = unsafe { std::slice::from_raw_parts(x.cast::<T>(), n) };
+    // SAFETY: there is room for as many, which nothing else reads or writes.
+    let y = unsafe { std::slice::from_raw_parts_mut(y.cast::<T>(), n) };
+    let mut far = false;
+    for (&x, y) in x.iter().zip(&mut *y) {
+        *y = K::near(x);
+        far |= trig::is_far(x);
+    }
+    // A call in the loop above would leave no vectors.
+    if let (true, Some(routine)) = (far, K::FAR) {
+        for (&x, y) in x.iter().zip(y) {
+            *y = y.rare(trig::is_far(x), x, routine);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Distances from exact values by the 113-bit arithmetic of the C library, which is quick enough for millions of numbers.
+
+use std::sync::OnceLock;
+use wengert::Op;
+
+#[path = "../../benches/common/cc.rs"]
+mod cc;
+
+/// n, x, y, what was found, digits behind the first one, the exponent of the smallest normal number, the distances in ulps.
+type Distances = unsafe extern "C" fn(i64, *const f64, *const f64, *const f64, i32, i32, *mut f64);
+
+/// The distances of values of an operation from the exact ones, in units of the last place of the latter in a width of so many digits.
+pub fn distances(op: Op, [x, y, found]: [&[f64]; 3], digits: i32, smallest: i32) -> Vec<f64> {
+    static LIBRARY: OnceLock<cc::Library> = OnceLock::new();
+    let compile = || cc::Library::compile("tests/common/quad.c", &["-O2"], &["-lm"]).expect("cc, and a C library with _Float128");
+    let routine: Distances = LIBRARY.get_or_init(compile).routine(&format!("quad_{}", op.name()));
+    let mut out = vec![0.0; x.len()];
+    assert_eq!([y.len(), found.len()], [x.len(); 2]);
+    // SAFETY: the routine is of this type, and all slices have the same length.
+    unsafe { routine(x.len() as i64, x.as_ptr(), y.as_ptr(), found.as_ptr(), digits, smallest, out.as_mut_ptr()) };
+    out
+}
