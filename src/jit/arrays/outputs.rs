@@ -12,15 +12,16 @@ impl Planner<'_> {
         let mut pending = Vec::new();
         let mut own = Vec::new();
         for (id, place, overwritten) in self.output_places(updates) {
-            let known = self.f.graph().node(id).kind().is_known();
+            let made = owner(self.f, id);
+            let known = self.f.graph().node(made).kind().is_known();
             // An output that is computed once may not lie in a slice of one call.
-            let kept = stages.stages[..once].iter().any(|stage| stage.makes(id));
-            let elsewhere = known || owner(self.f, id) != id || self.places.contains_key(&id) || kept;
-            if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
+            let kept = stages.stages[..once].iter().any(|stage| stage.makes(made));
+            let elsewhere = known || self.places.contains_key(&made) || kept;
+            if elsewhere || overwritten.is_some_and(|input| made != id || !self.may_overwrite(stages, id, input)) {
                 pending.push((id, place));
             } else {
-                self.places.insert(id, place);
-                own.push((id, place));
+                self.places.insert(made, place);
+                own.push((made, place));
             }
         }
         // A value between may be where an output will be that is computed over it.
