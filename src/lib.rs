@@ -13,6 +13,7 @@
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
+//! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`]; on several threads: [`Options::call_threads`] |
 //! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
@@ -31,12 +32,14 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+pub mod implicit;
 pub mod io;
 pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
 pub mod nn;
+pub mod ode;
 mod op;
 pub mod optim;
 mod schedule;
@@ -75,6 +78,8 @@ mod documentation {
     mod from_pytorch {}
     #[doc = include_str!("../docs/higher-order.md")]
     mod higher_order {}
+    #[doc = include_str!("../docs/implicit.md")]
+    mod implicit {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]

@@ -89,12 +89,12 @@ fn cameras_and_points_that_differ_are_told_apart() {
     Jacobian::new().unwrap().run(&problem, &mut csr).unwrap();
     let p = problem.observations.len();
     assert_eq!((csr.rows.len(), csr.columns.len(), csr.values.len()), (3 * p + 1, 31 * p, 31 * p));
-    assert_eq!((csr.rows[2 * p], csr.rows[3 * p]), (30 * p, 31 * p));
+    assert_eq!((csr.rows[2 * p] as usize, csr.rows[3 * p] as usize), (30 * p, 31 * p));
     for (i, block) in case["blocks_2x15"].as_array().unwrap().iter().enumerate() {
         compare(&json!(csr.values[30 * i..30 * i + 30]), block, &format!("observation {i}"));
         let (camera, point) = problem.observations[i];
-        assert_eq!(csr.columns[30 * i], 11 * camera);
-        assert_eq!(csr.columns[30 * i + 15 + 11], 11 * problem.cameras.len() + 3 * point);
+        assert_eq!(csr.columns[30 * i] as usize, 11 * camera);
+        assert_eq!(csr.columns[30 * i + 15 + 11] as usize, 11 * problem.cameras.len() + 3 * point);
     }
     compare(&json!(csr.values[30 * p..]), &case["dw_err"], "weights");
 }

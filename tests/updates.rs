@@ -195,3 +195,24 @@ fn subnormal_numbers_are_flushed_where_asked() {
         assert_eq!(y, expected);
     }
 }
+
+/// What a loop is the last to read it computes over, and a reshaped output is made where it belongs: beside the slices there is no array.
+#[test]
+fn what_is_read_last_is_computed_over() {
+    let f = Function::trace(["x[1000]", "a[20,30]", "b[30,40]"], |[x, a, b]| {
+        let e = x - x.min_of(..);
+        (("shares", e / e.sum(..)), ("grid", a.matmul(b).reshape([40.into(), 20.into()])))
+    });
+    let native = f.unwrap().compile_arrays().unwrap();
+    let (x, a, b) = (noise(1000, 0), noise(600, 1), noise(1200, 2));
+    let (mut shares, mut grid) = (vec![f64::NAN; 1000], vec![f64::NAN; 800]);
+    for _ in 0..2 {
+        native.call_into(&[&x, &a, &b], &mut [&mut shares, &mut grid]).unwrap();
+        let least = x.iter().copied().fold(f64::INFINITY, f64::min);
+        let sum: f64 = x.iter().map(|x| x - least).sum();
+        assert!(x.iter().zip(&shares).all(|(x, y)| ((x - least) / sum - y).abs() < 1e-15));
+        let entry = |k: usize| (0..30).map(|j| a[k / 40 * 30 + j] * b[j * 40 + k % 40]).sum::<f64>();
+        assert!(grid.iter().enumerate().all(|(k, y)| (entry(k) - y).abs() < 1e-13));
+    }
+    assert!(native.workspace_bytes().unwrap() < 1000, "{:?}", native.workspace_bytes());
+}

@@ -1,5 +1,8 @@
 //! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
 
+#[allow(dead_code, reason = "the bench drives a part of it")]
+#[path = "../../examples/gradbench/main.rs"]
+mod adapter;
 mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;
@@ -9,8 +12,10 @@ mod calls;
 mod cc;
 mod elementwise;
 mod formulas;
+mod gradbench;
 mod hand;
 mod higher;
+mod implicit;
 mod instructions;
 mod linalg;
 mod networks;
@@ -44,8 +49,10 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    implicit::run(&mut bench);
     sparse::run(&mut bench);
     higher::run(&mut bench);
+    gradbench::run(&mut bench);
     if let Some(folder) = bench.pictures()
         && let Err(why) = pictures::draw(folder, bench.bounded())
     {

@@ -3,6 +3,7 @@
 use super::prepared::{Prepared, Result, check_len};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::ops::Range;
 use wengert::{CompiledRows, Function, Real, lit, select};
 
 #[derive(Deserialize)]
@@ -33,24 +34,26 @@ fn dot<T: Real>(a: [T; 3], b: [T; 3]) -> T {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// A vector turned about an axis by the axis' length (O. Rodrigues, 1840); for a length of 0 the linear part.
+/// A vector turned about an axis by the axis' length θ (O. Rodrigues, 1840): x·cos θ + r × x·sin θ/θ + r·(r·x)·(1 − cos θ)/θ². Three numbers
+/// depend on the length, and there is one choice for each of them where it is 0.
 fn rotate<T: Real>(r: [T; 3], x: [T; 3]) -> [T; 3] {
     let square = dot(r, r);
     let turns = square.gt(lit(0.0));
-    let angle = square.sqrt();
-    let axis = r.map(|v| v / angle);
-    let (cos, sin) = (angle.cos(), angle.sin());
-    let (across, along) = (cross(axis, x), dot(axis, x) * (lit::<T>(1.0) - cos));
-    let near = cross(r, x);
-    std::array::from_fn(|k| select(turns, x[k] * cos + across[k] * sin + axis[k] * along, x[k] + near[k]))
+    let angle = select(turns, square, lit(1.0)).sqrt();
+    let (inverse, cos) = (angle.recip(), angle.cos());
+    let across = select(turns, angle.sin() * inverse, lit(1.0));
+    let along = select(turns, (lit::<T>(1.0) - cos) * inverse * inverse, lit(0.5)) * dot(r, x);
+    let (kept, turned) = (select(turns, cos, lit(1.0)), cross(r, x));
+    std::array::from_fn(|k| x[k] * kept + turned[k] * across + r[k] * along)
 }
 
 /// The weighted distance between where a camera sees a point and where it was seen.
 fn reprojection<T: Real>(cam: &[T], x: &[T], w: T, feat: &[T]) -> [T; 2] {
     let seen = rotate([cam[0], cam[1], cam[2]], std::array::from_fn(|k| x[k] - cam[3 + k]));
-    let plane = [seen[0] / seen[2], seen[1] / seen[2]];
+    let near = seen[2].recip();
+    let plane = [seen[0] * near, seen[1] * near];
     let square = plane[0] * plane[0] + plane[1] * plane[1];
-    let distortion = lit::<T>(1.0) + cam[9] * square + cam[10] * square * square;
+    let distortion = lit::<T>(1.0) + square * (cam[9] + cam[10] * square);
     std::array::from_fn(|k| w * (cam[6] * distortion * plane[k] + cam[7 + k] - feat[k]))
 }
 
@@ -77,38 +80,59 @@ impl Problem {
         })
     }
 
-    /// Every observation's camera and point.
-    fn gather(&self, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
+    /// The camera and point of some observations.
+    fn gather(&self, observations: Range<usize>, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
         cameras.clear();
         points.clear();
-        for &(c, t) in &self.observations {
+        for &(c, t) in &self.observations[observations] {
             cameras.extend_from_slice(&self.cameras[c]);
             points.extend_from_slice(&self.points[t]);
         }
     }
 }
 
-fn kernel() -> wengert::Result<Function> {
+pub fn kernel() -> wengert::Result<Function> {
     Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
 }
 
-/// Runs a kernel over all observations.
-struct Rows {
-    code: CompiledRows,
+/// As many observations at a time: what is gathered for them stays in the cache.
+const CHUNK: usize = 256;
+
+/// A kernel over all observations, and one over all weights.
+pub struct Kernels {
+    of_observations: CompiledRows,
+    of_weights: CompiledRows,
     cameras: Vec<f64>,
     points: Vec<f64>,
 }
 
-impl Rows {
-    fn new(kernel: &Function) -> Result<Rows> {
-        let code = kernel.map_rows(["cam", "x", "w", "feat"])?.compile()?;
-        Ok(Rows { code, cameras: vec![], points: vec![] })
+impl Kernels {
+    fn new(of_observation: &Function, of_weight: &Function) -> Result<Kernels> {
+        let of_observations = of_observation.map_rows(["cam", "x", "w", "feat"])?.compile()?;
+        Ok(Kernels { of_observations, of_weights: of_weight.map_rows(["w"])?.compile()?, cameras: vec![], points: vec![] })
     }
 
-    fn run(&mut self, problem: &Problem, out: &mut [f64]) -> Result<()> {
-        problem.gather(&mut self.cameras, &mut self.points);
-        let inputs = [&self.cameras[..], &self.points, &problem.weights, problem.features.as_flattened()];
-        self.code.call_into(&inputs, &mut [out])?;
+    /// Two errors for each observation, and one for each weight.
+    pub fn errors() -> Result<Kernels> {
+        Kernels::new(&kernel()?, &Function::trace("w", weight_error)?)
+    }
+
+    /// Two times 15 derivatives for each observation, and one for each weight.
+    pub fn derivatives() -> Result<Kernels> {
+        Kernels::new(&kernel()?.wrt(["cam", "x", "w"])?.jacobian()?, &Function::trace("w", weight_error)?.grad()?)
+    }
+
+    pub fn run(&mut self, problem: &Problem, of_observations: &mut [f64], of_weights: &mut [f64]) -> Result<()> {
+        let p = problem.observations.len();
+        let results = of_observations.len() / p;
+        for start in (0..p).step_by(CHUNK) {
+            let chunk = start..p.min(start + CHUNK);
+            problem.gather(chunk.clone(), &mut self.cameras, &mut self.points);
+            let (w, feat) = (&problem.weights[chunk.clone()], problem.features[chunk.clone()].as_flattened());
+            let of_chunk = &mut of_observations[results * chunk.start..results * chunk.end];
+            self.of_observations.call_into(&[&self.cameras, &self.points, w, feat], &mut [of_chunk])?;
+        }
+        self.of_weights.call_into(&[&problem.weights], &mut [of_weights])?;
         Ok(())
     }
 }
@@ -116,8 +140,7 @@ impl Rows {
 pub fn objective(input: &Value) -> Result<Prepared> {
     let problem = Problem::read(input)?;
     let p = problem.observations.len();
-    let mut rows = Rows::new(&kernel()?)?;
-    let weights = Function::trace("w", weight_error)?.map_rows(["w"])?.compile()?;
+    let mut errors = Kernels::errors()?;
     let output = move |y: &[Vec<f64>]| {
         json!({
             "reproj_error": {"elements": &y[0][..2], "repeated": p},
@@ -125,53 +148,57 @@ pub fn objective(input: &Value) -> Result<Prepared> {
         })
     };
     Ok(Prepared::new(vec![2 * p, p], output, move |y| {
-        let [errors, of_weights] = y else { unreachable!("two outputs") };
-        rows.run(&problem, errors)?;
-        weights.call_into(&[&problem.weights], &mut [of_weights])?;
-        Ok(())
+        let [of_observations, of_weights] = y else { unreachable!("two outputs") };
+        errors.run(&problem, of_observations, of_weights)
     }))
 }
 
-/// A matrix by rows: where each row starts, then columns and values.
+/// A matrix by rows: where each row starts, then columns and values. Numbers of places have 32 bits, as in the suite's own.
 #[derive(Default)]
 pub struct Csr {
-    pub rows: Vec<usize>,
-    pub columns: Vec<usize>,
+    pub rows: Vec<u32>,
+    pub columns: Vec<u32>,
     pub values: Vec<f64>,
 }
 
 /// Computes the Jacobian of all errors in all cameras, points and weights.
-pub struct Jacobian {
-    rows: Rows,
-    weights: CompiledRows,
-}
+pub struct Jacobian(Kernels);
 
 impl Jacobian {
     pub fn new() -> Result<Jacobian> {
-        let rows = Rows::new(&kernel()?.wrt(["cam", "x", "w"])?.jacobian()?)?;
-        let weights = Function::trace("w", weight_error)?.grad()?.map_rows(["w"])?.compile()?;
-        Ok(Jacobian { rows, weights })
+        Kernels::derivatives().map(Jacobian)
+    }
+
+    /// The values alone.
+    pub fn values(&mut self, problem: &Problem, values: &mut Vec<f64>) -> Result<()> {
+        let p = problem.observations.len();
+        values.resize(31 * p, 0.0);
+        let (of_observations, of_weights) = values.split_at_mut(30 * p);
+        self.0.run(problem, of_observations, of_weights)
     }
 
     /// Two rows of 15 numbers for each observation, then one of 1 for each weight.
     pub fn run(&mut self, problem: &Problem, csr: &mut Csr) -> Result<()> {
         let (n, m, p) = (problem.cameras.len(), problem.points.len(), problem.observations.len());
-        csr.values.resize(31 * p, 0.0);
-        let (errors, of_weights) = csr.values.split_at_mut(30 * p);
-        self.rows.run(problem, errors)?;
-        self.weights.call_into(&[&problem.weights], &mut [of_weights])?;
+        self.values(problem, &mut csr.values)?;
+        let count = |n: usize| u32::try_from(n).map_err(|_| format!("{n} is too many for places of 32 bits"));
+        let (weights, entries) = (count(11 * n + 3 * m)?, count(31 * p)? - count(p)?);
+        count(11 * n + 3 * m + p)?;
         csr.rows.clear();
-        csr.rows.extend((0..2 * p).map(|k| 15 * k));
-        csr.rows.extend((0..=p).map(|k| 30 * p + k));
-        csr.columns.clear();
-        for (i, &(c, t)) in problem.observations.iter().enumerate() {
-            for _ in 0..2 {
-                csr.columns.extend(11 * c..11 * c + 11);
-                csr.columns.extend(11 * n + 3 * t..11 * n + 3 * t + 3);
-                csr.columns.push(11 * n + 3 * m + i);
+        csr.rows.extend((0..2 * p as u32).map(|k| 15 * k));
+        csr.rows.extend((0..=p as u32).map(|k| entries + k));
+        csr.columns.resize(31 * p, 0);
+        let (of_observations, of_weights) = csr.columns.split_at_mut(30 * p);
+        let rows = of_observations.as_chunks_mut::<30>().0;
+        for ((row, &(c, t)), weight) in rows.iter_mut().zip(&problem.observations).zip(weights..) {
+            let (camera, point) = (11 * c as u32, (11 * n + 3 * t) as u32);
+            for half in row.as_chunks_mut::<15>().0 {
+                half[..11].iter_mut().zip(camera..).for_each(|(place, k)| *place = k);
+                half[11..14].iter_mut().zip(point..).for_each(|(place, k)| *place = k);
+                half[14] = weight;
             }
         }
-        csr.columns.extend((0..p).map(|i| 11 * n + 3 * m + i));
+        of_weights.iter_mut().zip(weights..).for_each(|(place, k)| *place = k);
         Ok(())
     }
 }

@@ -3,7 +3,9 @@
 use super::prepared::{Prepared, Result, check_len, joined, number, rows};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::cmp::Ordering;
 use std::f64::consts::{LN_2, PI};
+use std::ops::Range;
 use wengert::{Expr, Function, Real};
 
 #[derive(Deserialize)]
@@ -20,45 +22,58 @@ struct Input {
     l: Vec<Vec<f64>>,
 }
 
-/// Where the numbers of all Qₖ are among 0, exp q and l, side by side as the columns of one matrix `[d, k·d]`: (Qₖ)ⱼᵢ in row i,
-/// column k·d + j. Below the diagonal, l runs column by column.
-fn places(d: usize, k: usize) -> Vec<f64> {
+/// The rows of every Qₖ in blocks: as Qₖ is triangular, a block needs the first numbers of a point only, up to its last row.
+fn blocks(d: usize) -> Vec<Range<usize>> {
+    let count = (d / 16).max(1);
+    (0..count).map(|b| b * d / count..(b + 1) * d / count).collect()
+}
+
+/// Where the numbers of a block of rows of all Qₖ are among 0, exp q and l, side by side as the columns of one matrix: (Qₖ)ⱼᵢ in
+/// row i, row j's columns before those of the next, for all k. Below the diagonal, l runs column by column.
+fn places(d: usize, k: usize, rows: Range<usize>) -> Vec<f64> {
     let below = d * (d - 1) / 2;
-    let mut places = Vec::with_capacity(d * k * d);
-    for i in 0..d {
+    let mut places = Vec::with_capacity(rows.end * rows.len() * k);
+    for i in 0..rows.end {
         // Where column i starts in l.
         let column = i * (2 * d - i - 1) / 2;
-        for c in 0..k {
-            places.extend((0..d).map(|j| match j.cmp(&i) {
-                std::cmp::Ordering::Less => 0.0,
-                std::cmp::Ordering::Equal => (1 + c * d + j) as f64,
-                std::cmp::Ordering::Greater => (1 + k * d + c * below + column + j - i - 1) as f64,
+        for j in rows.clone() {
+            places.extend((0..k).map(|c| match j.cmp(&i) {
+                Ordering::Less => 0.0,
+                Ordering::Equal => (1 + c * d + j) as f64,
+                Ordering::Greater => (1 + k * d + c * below + column + j - i - 1) as f64,
             }));
         }
     }
     places
 }
 
+/// Every point is given with a 1 before its numbers.
 fn likelihood(d: usize, k: usize, m: f64, gamma: f64) -> wengert::Result<Function> {
     let below = d * (d - 1) / 2;
-    let inputs = vec![
+    let mut inputs = vec![
         format!("alpha[{k}]"),
         format!("mu[{k},{d}]"),
         format!("q[{k},{d}]"),
         format!("l[{k},{below}]"),
-        format!("x[n,{d}]"),
-        format!("places[{d},{}]: index", k * d),
+        format!("x[n,{}]", d + 1),
     ];
+    inputs.extend(blocks(d).iter().map(|rows| format!("places{}[{},{}]: index", rows.end, rows.end, rows.len() * k)));
     Function::trace(inputs, |inputs| {
-        let [alpha, mu, q, l, x, places] = inputs[..] else { unreachable!("six inputs") };
+        let [alpha, mu, q, l, x, ref places @ ..] = inputs[..] else { unreachable!("six inputs at least") };
         let diagonal = q.exp();
         let zero = Expr::full(0.0, wengert::Shape::new(&[1.into()]));
         let numbers = Expr::concat(&[zero, diagonal.reshape([(k * d).into()]), l.reshape([(k * below).into()])], 0);
-        let all = numbers.gather(places, 0);
-        // Qₖ·(xᵢ − μₖ) for all i and k, as one product of matrices.
-        let shift = (all.reshape([d.into(), k.into(), d.into()]) * mu.t().reshape([d.into(), k.into(), 1.into()])).sum(0);
-        let y = x.matmul(all) - shift.reshape([(k * d).into()]);
-        let squares = (y * y).reshape(["n".into(), k.into(), d.into()]).sum(2);
+        // Qₖ·(xᵢ − μₖ) for all i and k, as one product of matrices for each block: the 1 before xᵢ meets −Qₖ·μₖ.
+        let squares = blocks(d).into_iter().zip(places).map(|(rows, &places)| {
+            let (j, end) = (rows.len(), rows.end);
+            let all = numbers.gather(places, 0);
+            let center = mu.t().slice(0, 0..end).reshape([end.into(), 1.into(), k.into()]);
+            let shift = (all.reshape([end.into(), j.into(), k.into()]) * center).sum(0);
+            let all = Expr::concat(&[-shift.reshape([1.into(), (j * k).into()]), all], 0);
+            let y = x.slice(1, 0..end + 1).matmul(all).reshape(["n".into(), j.into(), k.into()]);
+            (y * y).sum(1)
+        });
+        let squares = squares.reduce(|a, b| a + b).expect("there is a block");
         let beta = alpha + q.sum(1) - squares * 0.5;
         let n = x.at(1, 0).count(..);
         let prior = ((diagonal * diagonal).sum(..) + (l * l).sum(..)) * (gamma * gamma / 2.0) - q.sum(..) * m;
@@ -85,8 +100,9 @@ fn prepare(input: &Value, gradient: bool) -> Result<Prepared> {
         return Err("`d` and `k` must be at least 1".into());
     }
     let below = d * (d - 1) / 2;
-    let inputs =
-        vec![alpha, joined("mu", &mu, d)?, joined("q", &q, d)?, joined("l", &l, below)?, joined("x", &x, d)?, places(d, k)];
+    let x = joined("x", &x, d)?.chunks(d).flat_map(|x| std::iter::once(&1.0).chain(x)).copied().collect();
+    let mut inputs = vec![alpha, joined("mu", &mu, d)?, joined("q", &q, d)?, joined("l", &l, below)?, x];
+    inputs.extend(blocks(d).into_iter().map(|rows| places(d, k, rows)));
     let f = likelihood(d, k, m, gamma)?;
     if !gradient {
         return Prepared::arrays(&f, inputs, vec![1], number);

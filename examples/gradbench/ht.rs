@@ -93,30 +93,33 @@ fn angles(theta: &[Expr], bones: usize) -> Vec<[Expr; 3]> {
 }
 
 impl Model {
-    /// Where all bones take the base, as a matrix `[4·bones, 3]`.
-    fn bones(&self, theta: &[Expr]) -> Expr {
-        let mut absolute: Vec<Affine> = Vec::with_capacity(self.bone_count);
-        let mut entries = Vec::with_capacity(12 * self.bone_count);
-        let mut global = angle_axis([theta[0], theta[1], theta[2]]);
-        if self.is_mirrored {
-            global.iter_mut().for_each(|row| row[0] = -row[0]);
-        }
-        for (b, angles) in angles(theta, self.bone_count).into_iter().enumerate() {
-            let relative = times(&affine(&self.base_relatives[b]), &euler(angles));
-            absolute.push(match usize::try_from(self.parents[b]) {
-                Ok(parent) => times(&absolute[parent], &relative),
-                Err(_) => relative,
-            });
-            let bone = times(&global, &times(&absolute[b], &affine(&self.inverse_base_absolutes[b])));
-            entries.extend((0..4).flat_map(|j| (0..3).map(move |i| bone[i][j])));
-        }
-        Expr::stack(&entries, 0).reshape([(4 * self.bone_count).into(), 3.into()])
+    /// Where all bones take the base, and the shift of all, negative, as the rows of a matrix `[4·bones + 1, 3]`: a function of the pose.
+    fn pose(&self) -> wengert::Result<Function> {
+        Function::trace(("theta", 26), |theta| {
+            let mut absolute: Vec<Affine> = Vec::with_capacity(self.bone_count);
+            let mut entries = Vec::with_capacity(12 * self.bone_count + 3);
+            let mut global = angle_axis([theta[0], theta[1], theta[2]]);
+            if self.is_mirrored {
+                global.iter_mut().for_each(|row| row[0] = -row[0]);
+            }
+            for (b, angles) in angles(&theta, self.bone_count).into_iter().enumerate() {
+                let relative = times(&affine(&self.base_relatives[b]), &euler(angles));
+                absolute.push(match usize::try_from(self.parents[b]) {
+                    Ok(parent) => times(&absolute[parent], &relative),
+                    Err(_) => relative,
+                });
+                let bone = times(&global, &times(&absolute[b], &affine(&self.inverse_base_absolutes[b])));
+                entries.extend((0..4).flat_map(|j| (0..3).map(move |i| bone[i][j])));
+            }
+            entries.extend_from_slice(&theta[3..6]);
+            ("bones", entries.into_iter().map(|v| -v).collect::<Vec<_>>())
+        })
     }
 
-    /// Every vertex' base position times its weight for every bone, `[vertices, 4·bones]`.
+    /// Every vertex' base position times its weight for every bone, then 1 for the shift, `[vertices, 4·bones + 1]`.
     fn weighted(&self) -> Vec<f64> {
         let vertices = self.base_positions.iter().zip(&self.weights);
-        vertices.flat_map(|(p, weights)| weights.iter().flat_map(move |w| p.map(|v| w * v))).collect()
+        vertices.flat_map(|(p, weights)| weights.iter().flat_map(move |w| p.map(|v| w * v)).chain([1.0])).collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -134,11 +137,23 @@ impl Model {
 }
 
 struct Problem {
-    f: Function,
-    /// Pose, places on the surface (for a complicated problem), then what is given.
+    pose: Function,
+    /// The errors, linear in the matrix of the pose.
+    errors: Function,
+    theta: Vec<f64>,
+    /// What the errors depend on beside the pose: places on the surface (for a complicated problem), then what is given.
     inputs: Vec<Vec<f64>>,
     points: usize,
     complicated: bool,
+}
+
+/// What the points weigh: of one vertex, or of a triangle's corners by the place between them.
+fn blended(weighted: Expr, places: &[Expr], corners: &[Expr]) -> Expr {
+    let at = |k: usize| weighted.gather(corners[k], 0);
+    match *places {
+        [u, v] => u * at(0) + v * at(1) + (1.0 - u - v) * at(2),
+        _ => at(0),
+    }
 }
 
 fn read(input: &Value) -> Result<Problem> {
@@ -151,70 +166,87 @@ fn read(input: &Value) -> Result<Problem> {
         let triangle = |&t: &usize| model.triangles.get(t).map(|t| t[k] as f64).ok_or(format!("no triangle {t}").into());
         correspondences.iter().map(triangle).collect()
     };
-    let mut declared = vec!["theta[26]".to_owned()];
-    let mut inputs = vec![theta];
+    let size = 4 * model.bone_count + 1;
+    let mut declared = vec![format!("bones[{size},3]")];
+    let mut inputs = vec![];
     if complicated {
         check_len("us", us.len(), n)?;
-        declared.push("us[n,2]".into());
-        inputs.push(joined("us", &us, 2)?);
+        let us = joined("us", &us, 2)?;
+        declared.extend(["u[n,1]".into(), "v[n,1]".into()]);
+        inputs.extend((0..2).map(|k| us.iter().skip(k).step_by(2).copied().collect()));
     }
-    declared.extend([format!("weighted[{vertices},{}]", 4 * model.bone_count), "points[n,3]".into()]);
+    declared.extend([format!("weighted[{vertices},{size}]"), "points[n,3]".into()]);
     inputs.extend([model.weighted(), joined("points", &points, 3)?]);
     let corners = if complicated { 3 } else { 1 };
     for k in 0..corners {
         declared.push(format!("corner{k}[n]: index"));
         inputs.push(if complicated { corner(k)? } else { correspondences.iter().map(|&v| v as f64).collect() });
     }
-    let f = Function::trace(declared, |x| {
-        let (theta, rest) = (x[0], &x[1..]);
-        let (us, rest) = if complicated { (Some(rest[0]), &rest[1..]) } else { (None, rest) };
-        let (weighted, points, corners) = (rest[0], rest[1], &rest[2..]);
-        let theta: Vec<Expr> = (0..26).map(|k| theta.at(0, k)).collect();
-        let shift = Expr::stack(&theta[3..6], 0);
-        let surface = weighted.matmul(model.bones(&theta)) + shift;
-        let at = |k: usize| surface.gather(corners[k], 0);
-        match us {
-            None => points - at(0),
-            Some(us) => {
-                let (u, v) = (us.slice(1, 0..1), us.slice(1, 1..2));
-                points - (u * at(0) + v * at(1) + (1.0 - u - v) * at(2))
-            }
-        }
+    let errors = Function::trace(declared, |x| {
+        let (bones, rest) = (x[0], &x[1..]);
+        let (places, rest) = rest.split_at(if complicated { 2 } else { 0 });
+        rest[1] + blended(rest[0], places, &rest[2..]).matmul(bones)
     })?;
-    Ok(Problem { f, inputs, points: n, complicated })
+    Ok(Problem { pose: model.pose()?, errors, theta, inputs, points: n, complicated })
+}
+
+/// A function of the pose' numbers by one of arrays of what the first gives.
+fn chained(
+    inner: &Function,
+    outer: &Function,
+    theta: Vec<f64>,
+    inputs: Vec<Vec<f64>>,
+    len: usize,
+    output: impl Fn(&[Vec<f64>]) -> Value + 'static,
+) -> Result<Prepared> {
+    let (inner, outer) = (inner.compile()?, outer.compile_arrays()?);
+    let mut between = vec![0.0; inner.output_len()];
+    Ok(Prepared::new(vec![len], output, move |y| {
+        inner.call_into(&theta, &mut between)?;
+        let inputs: Vec<&[f64]> = std::iter::once(&between).chain(&inputs).map(Vec::as_slice).collect();
+        Ok(outer.call_into(&inputs, &mut [&mut y[0]])?)
+    }))
 }
 
 pub fn objective(input: &Value) -> Result<Prepared> {
-    let Problem { f, inputs, points, .. } = read(input)?;
-    Prepared::arrays(&f, inputs, vec![3 * points], list)
+    let Problem { pose, errors, theta, inputs, points, .. } = read(input)?;
+    chained(&pose, &errors, theta, inputs, 3 * points, list)
 }
 
-/// All directions at once: first every point's own u, then every v, then the pose.
+/// Of a complicated problem, the first two columns are the derivatives in each point's own place; then the pose's 26.
 pub fn jacobian(input: &Value) -> Result<Prepared> {
-    let Problem { f, mut inputs, points, complicated } = read(input)?;
-    let own = if complicated { 2 } else { 0 };
-    let columns = own + 26;
-    let active: &[&str] = if complicated { &["theta", "us"] } else { &["theta"] };
-    let tangents: &[&str] = if complicated { &["t_theta", "t_us"] } else { &["t_theta"] };
-    let pushed = f.wrt(active)?.jvp()?.vmap(columns, tangents)?;
-    let seed = |len: usize, hit: &dyn Fn(usize, usize) -> bool| -> Vec<f64> {
-        (0..columns).flat_map(|c| (0..len).map(move |k| (c, k))).map(|(c, k)| f64::from(u8::from(hit(c, k)))).collect()
-    };
-    inputs.push(seed(26, &|c, k| c == own + k));
-    if complicated {
-        inputs.push(seed(2 * points, &|c, k| c == k % 2));
-    }
-    // Columns last.
-    let given: Vec<String> = pushed.inputs().iter().map(|x| format!("{}{}", x.name(), x.shape())).collect();
-    let declared: Vec<String> = pushed
-        .inputs()
-        .iter()
-        .zip(given)
-        .map(|(x, text)| match x.dtype() {
-            wengert::DType::Index => text + ": index",
-            _ => text,
-        })
-        .collect();
-    let f = Function::trace(declared, |x| Ok(pushed.eval(&x)?[1].permute([1, 2, 0])))?;
-    Prepared::arrays(&f, inputs, vec![3 * points * columns], move |y| rows(&y[0], columns))
+    let Problem { pose, errors, theta, inputs, points, complicated } = read(input)?;
+    let columns = 26 + if complicated { 2 } else { 0 };
+    // The pose with its derivatives: a column, and 26 that are multiplied by the same numbers.
+    let of_pose = pose.jacobian()?;
+    let bones = Function::trace(("theta", 26), |theta| {
+        let mut entries = pose.eval(&theta)?;
+        entries.extend(of_pose.eval(&theta)?);
+        Ok::<_, wengert::Error>(entries)
+    })?;
+    let size = pose.output_len() / 3;
+    let mut declared = vec![format!("bones[{}]", 27 * 3 * size)];
+    declared.extend(errors.inputs()[1..].iter().map(|x| {
+        let index = if x.dtype() == wengert::DType::Index { ": index" } else { "" };
+        format!("{}{}{index}", x.name(), x.shape())
+    }));
+    let by_place = ["u", "v"].iter().take(columns - 26).map(|name| errors.wrt([*name])?.jvp());
+    let by_place = by_place.collect::<wengert::Result<Vec<Function>>>()?;
+    let f = Function::trace(declared, |x| {
+        let (places, rest) = x[1..].split_at(columns - 26);
+        let matrix = x[0].slice(0, 0..3 * size).reshape([size.into(), 3.into()]);
+        let of_pose = x[0].slice(0, 3 * size..27 * 3 * size).reshape([size.into(), (3 * 26).into()]);
+        let mut parts = Vec::new();
+        for (&place, f) in places.iter().zip(&by_place) {
+            let mut x = x.to_vec();
+            x[0] = matrix;
+            x.push(Expr::full(1.0, place.shape()));
+            parts.push(f.eval(&x)?[1].reshape(["n".into(), 3.into(), 1.into()]));
+        }
+        // The errors are linear in the matrix: what multiplies it multiplies its derivatives.
+        let by_pose = blended(rest[0], places, &rest[2..]).matmul(of_pose);
+        parts.push(by_pose.reshape(["n".into(), 3.into(), 26.into()]));
+        Ok::<_, wengert::Error>(Expr::concat(&parts, 2))
+    })?;
+    chained(&bones, &f, theta, inputs, 3 * points * columns, move |y| rows(&y[0], columns))
 }

@@ -24,12 +24,14 @@ fn loss(layers: usize, width: usize) -> wengert::Result<Function> {
     ];
     Function::trace(inputs, |inputs| {
         let [main, extra, state, now, next] = inputs[..] else { unreachable!("five inputs") };
-        let row = |k: usize, gate: usize| main.at(0, k).at(0, gate);
+        // Cut up outside the steps: what a step reads of the parameters it adds to their derivatives.
+        let rows: Vec<[Expr; 4]> = (0..2 * layers).map(|k| std::array::from_fn(|gate| main.at(0, k).at(0, gate))).collect();
+        let [of_in, of_out, bias] = [0, 1, 2].map(|k| extra.at(0, k));
         let start: Vec<Expr> = (0..2 * layers).map(|k| state.at(0, k)).collect();
         let (_, losses) = scan(start, (now, next), |mut state: Vec<Expr>, (now, next)| {
-            let mut x = now * extra.at(0, 0);
+            let mut x = now * of_in;
             for k in 0..layers {
-                let gate = |z: Expr, gate: usize| z * row(2 * k, gate) + row(2 * k + 1, gate);
+                let gate = |z: Expr, gate: usize| z * rows[2 * k][gate] + rows[2 * k + 1][gate];
                 let (hidden, cell) = (state[2 * k], state[2 * k + 1]);
                 let forget = gate(x, 0).sigmoid();
                 let ingate = gate(hidden, 1).sigmoid();
@@ -39,7 +41,7 @@ fn loss(layers: usize, width: usize) -> wengert::Result<Function> {
                 let hidden = outgate * cell.tanh();
                 (state[2 * k], state[2 * k + 1], x) = (hidden, cell, hidden);
             }
-            let y = x * extra.at(0, 1) + extra.at(0, 2);
+            let y = x * of_out + bias;
             let log_sum = (y.exp().sum(..) + 2.0).ln();
             (state, (next * (y - log_sum)).sum(..))
         });

@@ -6,13 +6,13 @@
 //! preparation and is reported there. To add an eval, add its file and its row in `EVALS`.
 
 pub mod ba;
-mod gmm;
+pub mod gmm;
 mod hello;
-mod ht;
-mod lse;
-mod lstm;
-mod ode;
-mod prepared;
+pub mod ht;
+pub mod lse;
+pub mod lstm;
+pub mod ode;
+pub mod prepared;
 
 use prepared::{Prepare, Prepared, Result};
 use serde_json::{Value, json};

@@ -149,7 +149,8 @@ impl Expr {
     pub fn concat(values: &[Expr], axis: isize) -> Expr {
         let at = Location::caller();
         let Some(first) = values.first() else { return shape_error(at, "concat: no operands".into()) };
-        first.axes(axis, "concat", at).map_or(lit(f64::NAN), |axes| run(ArrayOp::Concat(axes[0]), values, at))
+        let joined = |axis| if values.len() == 1 { *first } else { run(ArrayOp::Concat(axis), values, at) };
+        first.axes(axis, "concat", at).map_or(lit(f64::NAN), |axes| joined(axes[0]))
     }
 
     /// Values of one shape side by side along a new axis, before axis `axis` of theirs.

@@ -403,6 +403,12 @@ impl<'f> Analysis<'f> {
                 }
             }
         }
+        // What is stored or summed as it was read is read then, whenever that is.
+        for &output in &*program.outputs {
+            if let Kind::Input(slot) = program.steps[output as usize].kind {
+                last_read[slot as usize] = u32::MAX;
+            }
+        }
         let made = program.outputs.to_vec();
         Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, native })
     }

@@ -3,7 +3,7 @@
 
 use super::actions::{Action, Place, Space};
 use super::plan::{Plan, Planner};
-use super::run::{ArrayCode, Call};
+use super::run::{ArrayCode, Call, Lent};
 use super::saved::Supply;
 use super::stages::owner;
 use crate::error::Result;
@@ -132,6 +132,9 @@ impl Planner<'_> {
     }
 }
 
+/// What a body is given, or gives.
+type Places = SmallVec<[Place; 16]>;
+
 /// The k-th of `n` parts.
 fn part(place: Place, n: usize, k: usize) -> Place {
     let len = place.len / n.max(1);
@@ -148,30 +151,32 @@ impl RunControl {
         match stage.control {
             Control::Choice { .. } => {
                 let holds = call.with([self.operands[0]], nowhere(), |[holds], _| holds[0] != T::default());
-                self.body(stage, usize::from(!holds), &self.operands[1..], &self.last, call)
+                self.body(stage, usize::from(!holds), (&self.operands[1..], &self.last), &mut Lent::default(), call)
             }
-            Control::Remat { .. } => self.body(stage, 0, &self.operands, &self.last, call),
-            Control::Opaque { call: function, .. } => call.within(&self.operands, &self.last, self.scratch, |call| {
-                call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, stage.at))
-            }),
+            Control::Remat { .. } => self.body(stage, 0, (&self.operands, &self.last), &mut Lent::default(), call),
+            Control::Opaque { call: function, .. } => {
+                call.within(&self.operands, &self.last, self.scratch, &mut Lent::default(), |call| {
+                    call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, stage.at))
+                })
+            }
             Control::Rule { .. } => unreachable!("rules are inlined"),
             Control::While { carries, .. } => {
-                let (mut now, shared) =
-                    (SmallVec::<[Place; 16]>::from_slice(&self.operands[..*carries]), &self.operands[*carries..]);
+                // What is carried, then what is shared; the lists serve all steps.
+                let mut inputs = Places::from_slice(&self.operands);
+                let mut lent = Lent::default();
                 let mut odd = false;
                 loop {
-                    let inputs: SmallVec<[Place; 16]> = now.iter().chain(shared).copied().collect();
                     let flag = self.flag();
-                    self.body(stage, 0, &inputs, &[flag], call)?;
+                    self.body(stage, 0, (&inputs, &[flag]), &mut lent, call)?;
                     if !call.with([flag], nowhere(), |[flag], _| flag[0] != T::default()) {
                         break;
                     }
-                    let next: SmallVec<[Place; 16]> = self.carried.iter().map(|carried| carried.turn(odd)).collect();
-                    self.body(stage, 1, &inputs, &next, call)?;
-                    now = next;
+                    let next: Places = self.carried.iter().map(|carried| carried.turn(odd)).collect();
+                    self.body(stage, 1, (&inputs, &next), &mut lent, call)?;
+                    inputs[..*carries].copy_from_slice(&next);
                     odd = !odd;
                 }
-                now.iter().zip(&self.last).for_each(|(from, to)| call.copy(*from, *to));
+                inputs[..*carries].iter().zip(&self.last).for_each(|(from, to)| call.copy(*from, *to));
                 Ok(())
             }
             Control::Scan { carries, xs, reverse, .. } => self.scan(stage, *carries, *xs, *reverse, call),
@@ -187,9 +192,10 @@ impl RunControl {
             return Ok(());
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
-        let mut now: SmallVec<[Place; 16]> = SmallVec::new();
+        // What a step is given and gives; the lists serve all steps.
+        let (mut inputs, mut outputs, mut lent) = (Places::new(), Places::new(), Lent::default());
         for (&from, carried) in init.iter().zip(&self.carried) {
-            now.push(match carried {
+            outputs.push(match carried {
                 Carried::Turns(_) => from,
                 Carried::Kept(all) => {
                     let to = part(*all, n, at(0));
@@ -200,10 +206,11 @@ impl RunControl {
         }
         for step in 0..n {
             let t = at(step);
-            let mut inputs: SmallVec<[Place; 16]> = now.clone();
+            inputs.clear();
+            inputs.extend_from_slice(&outputs[..carries]);
             inputs.extend(xs.iter().map(|&x| part(x, n, t)));
             inputs.extend_from_slice(shared);
-            let mut outputs: SmallVec<[Place; 16]> = SmallVec::new();
+            outputs.clear();
             for (carried, &last) in self.carried.iter().zip(&self.last) {
                 outputs.push(match carried {
                     _ if step + 1 == n => last,
@@ -211,9 +218,8 @@ impl RunControl {
                     Carried::Kept(all) => part(*all, n, at(step + 1)),
                 });
             }
-            now = outputs.clone();
             outputs.extend(self.each.iter().map(|&(place, all)| if all { part(place, n, t) } else { place }));
-            self.body(stage, 0, &inputs, &outputs, call)?;
+            self.body(stage, 0, (&inputs, &outputs), &mut lent, call)?;
         }
         Ok(())
     }
@@ -223,15 +229,15 @@ impl RunControl {
         Place { offset: self.scratch.offset + self.scratch.len - 1, len: 1, ..self.scratch }
     }
 
-    fn body<T: Scalar>(
+    fn body<'x, T: Scalar + 'x>(
         &self,
         stage: &ControlStage,
         k: usize,
-        inputs: &[Place],
-        outputs: &[Place],
+        (inputs, outputs): (&[Place], &[Place]),
+        lent: &mut Lent<'x, T>,
         call: &mut Call<T>,
     ) -> Result<()> {
-        call.within(inputs, outputs, self.scratch, |call| stage.bodies[k].act_all(&self.plans[k], call))
+        call.within(inputs, outputs, self.scratch, lent, |call| stage.bodies[k].act_all(&self.plans[k], call))
     }
 }
 

@@ -104,40 +104,53 @@ pub(super) fn extreme<T: Scalar>(x: &[T], along: Along, largest: bool, y: &mut [
     if largest { extremes::<T, true>(x, along, y) } else { extremes::<T, false>(x, along, y) }
 }
 
+/// The lanes that a long row is taken in: whoever waits for one comparison after the other waits long.
+const LANES: usize = 16;
+
 fn extremes<T: Scalar, const LARGEST: bool>(x: &[T], along: Along, y: &mut [T]) {
     if x.is_empty() {
         return y.fill(crate::op::lit(if LARGEST { f64::NEG_INFINITY } else { f64::INFINITY }));
     }
-    if along.inner == 1 {
-        x.chunks_exact(along.len).zip(&mut *y).for_each(|(row, y)| *y = extreme_of::<T, LARGEST>(row));
-    } else {
-        for (x, y) in x.chunks_exact(along.len * along.inner).zip(y.chunks_exact_mut(along.inner)) {
-            y.copy_from_slice(&x[..along.inner]);
-            for row in x.chunks_exact(along.inner).skip(1) {
-                y.iter_mut().zip(row).for_each(|(y, &v)| *y = better::<T, LARGEST>(*y, v));
-            }
+    if along.inner == 1 && along.len >= 4 * LANES {
+        return x.chunks_exact(along.len).zip(y).for_each(|(row, y)| *y = extreme_of::<T, LARGEST>(row));
+    }
+    for (x, y) in x.chunks_exact(along.len * along.inner).zip(y.chunks_exact_mut(along.inner)) {
+        y.copy_from_slice(&x[..along.inner]);
+        for row in x.chunks_exact(along.inner).skip(1) {
+            y.iter_mut().zip(row).for_each(|(y, &v)| *y = better::<T, LARGEST>(*y, v));
         }
     }
-    let is_nan = |v: T| crate::op::Real::ne(v, v);
-    if x.iter().fold(false, |any, &v| any | is_nan(v)) {
+    if has_nan(x) {
         let place = |k: usize| k / (along.len * along.inner) * along.inner + k % along.inner;
         x.iter().enumerate().filter(|&(_, &v)| is_nan(v)).for_each(|(k, &v)| y[place(k)] = v);
     }
 }
 
-/// That of some numbers: for many of them in lanes, as whoever waits for one comparison after the other waits long.
+fn is_nan<T: Scalar>(v: T) -> bool {
+    crate::op::Real::ne(v, v)
+}
+
+fn has_nan<T: Scalar>(x: &[T]) -> bool {
+    x.iter().fold(false, |any, &v| any | is_nan(v))
+}
+
+/// That of a long row.
 fn extreme_of<T: Scalar, const LARGEST: bool>(row: &[T]) -> T {
-    const LANES: usize = 16;
-    let fold = |row: &[T]| row.iter().fold(row[0], |best, &v| better::<T, LARGEST>(best, v));
-    if row.len() < 4 * LANES {
-        return fold(row);
-    }
+    // NaN is looked for while a part is in the cache.
+    const PART: usize = 128 * LANES;
+    let fold = |row: &[T], first: T| row.iter().fold(first, |best, &v| better::<T, LARGEST>(best, v));
     let mut best = [row[0]; LANES];
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    for chunk in chunks {
-        best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better::<T, LARGEST>(*best, v));
+    for part in row.chunks(PART) {
+        let (chunks, rest) = part.as_chunks::<LANES>();
+        for chunk in chunks {
+            best.iter_mut().zip(chunk).for_each(|(best, &v)| *best = better::<T, LARGEST>(*best, v));
+        }
+        best[0] = fold(rest, best[0]);
+        if has_nan(part) {
+            return row.iter().copied().rfind(|&v| is_nan(v)).expect("there is one");
+        }
     }
-    let found = rest.iter().fold(fold(&best), |best, &v| better::<T, LARGEST>(best, v));
+    let found = fold(&best, best[0]);
     // Of zeros of both signs the first counts.
     if found == T::default() { row.iter().copied().find(|&v| v == found).unwrap_or(found) } else { found }
 }

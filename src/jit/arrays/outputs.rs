@@ -2,25 +2,50 @@
 
 use super::actions::{Action, Place, Space};
 use super::plan::{Planner, Updates};
-use super::stages::{Stage, Stages, owner};
+use super::stages::{LoopInput, Stage, Stages, owner};
+use super::views::Source;
 use crate::graph::{Kind, NodeId};
 
 impl Planner<'_> {
     /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
     pub(super) fn outputs(&mut self, stages: &Stages, once: usize, updates: &Updates) -> Vec<(NodeId, Place)> {
         let mut pending = Vec::new();
+        let mut own = Vec::new();
         for (id, place, overwritten) in self.output_places(updates) {
-            let known = self.f.graph().node(id).kind().is_known();
+            let made = owner(self.f, id);
+            let known = self.f.graph().node(made).kind().is_known();
             // An output that is computed once may not lie in a slice of one call.
-            let kept = stages.stages[..once].iter().any(|stage| stage.makes(id));
-            let elsewhere = known || owner(self.f, id) != id || self.places.contains_key(&id) || kept;
-            if elsewhere || overwritten.is_some_and(|input| !self.may_overwrite(stages, id, input)) {
+            let kept = stages.stages[..once].iter().any(|stage| stage.makes(made));
+            let elsewhere = known || self.places.contains_key(&made) || kept;
+            if elsewhere || overwritten.is_some_and(|input| made != id || !self.may_overwrite(stages, id, input)) {
                 pending.push((id, place));
             } else {
-                self.places.insert(id, place);
+                self.places.insert(made, place);
+                own.push((made, place));
+            }
+        }
+        // A value between may be where an output will be that is computed over it.
+        for (id, place) in own.into_iter().filter(|(_, place)| matches!(place.space, Space::Output(_))) {
+            if let Some(input) = self.computed_over(&stages.stages[once..], once, id) {
+                self.places.insert(input, place);
             }
         }
         pending
+    }
+
+    /// What a loop reads last and overwrites with an output.
+    fn computed_over(&self, stages: &[Stage], first: usize, output: NodeId) -> Option<NodeId> {
+        let made = stages.iter().position(|stage| stage.makes(output))?;
+        let Stage::Loop(looped) = &stages[made] else { return None };
+        looped.inputs.iter().find_map(|input| match *input {
+            LoopInput::Source(Source { node, .. }) => {
+                let between = stages[..made].iter().any(|stage| stage.makes(node));
+                let free = self.last.get(&node) == Some(&(first + made)) && !self.places.contains_key(&node);
+                let fits = self.size(node) == self.size(output) && looped.may_overwrite(output, node);
+                (between && free && fits && !self.is_copied(node)).then_some(node)
+            }
+            LoopInput::Partial(_) => None,
+        })
     }
 
     /// The outputs' values, their places in the slices of a call, and the inputs that they overwrite.
@@ -59,15 +84,19 @@ impl Planner<'_> {
 
     /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
     fn may_overwrite(&self, stages: &Stages, output: NodeId, input: NodeId) -> bool {
-        let copied = self.f.output_nodes().any(|id| owner(self.f, id) == input);
         let Some(made) = stages.stages.iter().position(|stage| stage.makes(output)) else { return false };
-        !copied
+        !self.is_copied(input)
             && match (self.last.get(&input), &stages.stages[made]) {
                 (None, _) => true,
                 (Some(&last), _) if last < made => true,
                 (Some(&last), Stage::Loop(looped)) if last == made => looped.may_overwrite(output, input),
                 _ => false,
             }
+    }
+
+    /// Whether an output has its numbers in the memory of a value.
+    fn is_copied(&self, id: NodeId) -> bool {
+        self.f.output_nodes().any(|output| owner(self.f, output) == id)
     }
 
     /// Copies outputs that have their memory elsewhere to their slices.

@@ -150,6 +150,29 @@ impl Planner<'_> {
         place
     }
 
+    /// The memory of a loop's output: where it may be, that of a value of the workspace that the loop is the last to read, so that less
+    /// memory goes through the cache. Such a value has no memory of its own afterwards.
+    fn claim_over(&mut self, stage: usize, looped: &Loop, output: NodeId, overwritten: &mut Vec<NodeId>) -> Place {
+        if !self.once && !self.places.contains_key(&output) {
+            let len = self.size(output);
+            let given_up = looped.inputs.iter().find_map(|input| match *input {
+                LoopInput::Source(Source { node, .. })
+                    if self.last.get(&node) == Some(&stage) && !overwritten.contains(&node) =>
+                {
+                    let place = *self.places.get(&node)?;
+                    let fits = place.space == Space::Scratch && place.len == len;
+                    (fits && looped.may_overwrite(output, node)).then_some((node, place))
+                }
+                _ => None,
+            });
+            if let Some((node, place)) = given_up {
+                overwritten.push(node);
+                self.places.insert(output, place);
+            }
+        }
+        self.claim(output)
+    }
+
     /// Where a value is that is not read in a loop; what is known is put there first.
     pub(super) fn memory(&mut self, id: NodeId) -> Place {
         let owner = owner(self.f, id);
@@ -224,8 +247,9 @@ impl Planner<'_> {
         let rank = all.len();
         let total: usize = all.iter().product();
         let mut outputs = Vec::new();
+        let mut overwritten = Vec::new();
         for output in &looped.outputs {
-            let place = self.claim(output.node);
+            let place = self.claim_over(stage, looped, output.node, &mut overwritten);
             let kept: Vec<usize> = (0..rank).filter(|k| !output.summed.contains(k)).collect();
             let dense = strides(&kept.iter().map(|&k| all[k]).collect::<Vec<_>>());
             let mut own = vec![0; rank];
@@ -250,6 +274,9 @@ impl Planner<'_> {
             });
         }
         places.append(&mut outputs);
+        for node in overwritten {
+            self.places.remove(&node);
+        }
         if total == 0 {
             return;
         }

@@ -14,6 +14,7 @@ use crate::jit::native;
 use crate::jit::nest::Nest;
 use crate::op::DType;
 use crate::schedule::{Options, Scalar};
+use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,18 @@ pub(super) struct Slices<'a, 'b, 'c, T> {
     pub(super) state: &'a mut [&'b mut [T]],
     pub(super) inputs: &'a [&'a [T]],
     pub(super) outputs: &'a mut [&'c mut [T]],
+}
+
+/// Room for the slices of a body's call, which the next step's uses again.
+pub(super) struct Lent<'x, T> {
+    inputs: SmallVec<[&'x [T]; 16]>,
+    outputs: SmallVec<[&'x mut [T]; 16]>,
+}
+
+impl<T> Default for Lent<'_, T> {
+    fn default() -> Self {
+        Lent { inputs: SmallVec::new(), outputs: SmallVec::new() }
+    }
 }
 
 /// A call: slices, and memory of its own.
@@ -350,13 +363,17 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     }
 
     /// A call of a body, with places of this call as its inputs, outputs and workspace.
-    pub(super) fn within<R>(
+    pub(super) fn within<'x, R>(
         &mut self,
         inputs: &[Place],
         outputs: &[Place],
         scratch: Place,
+        lent: &mut Lent<'x, T>,
         f: impl FnOnce(&mut Call<T>) -> R,
-    ) -> R {
+    ) -> R
+    where
+        T: 'x,
+    {
         let lend = |(address, len): (*mut T, usize)| {
             // SAFETY: as in `with`: the plan keeps what a body reads apart from what it writes, and both apart from its workspace.
             unsafe { std::slice::from_raw_parts(address.cast_const(), len) }
@@ -365,12 +382,14 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
             // SAFETY: as above.
             unsafe { std::slice::from_raw_parts_mut(address, len) }
         };
-        let inputs: smallvec::SmallVec<[&[T]; 16]> = inputs.iter().map(|&place| lend((self.address(place), place.len))).collect();
-        let mut outputs: smallvec::SmallVec<[&mut [T]; 16]> =
-            outputs.iter().map(|&place| lend_mut((self.address(place), place.len))).collect();
+        lent.inputs.extend(inputs.iter().map(|&place| lend((self.address(place), place.len))));
+        lent.outputs.extend(outputs.iter().map(|&place| lend_mut((self.address(place), place.len))));
         let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
-        let mut slices = Slices { state: &mut [], inputs: &inputs, outputs: &mut outputs };
-        f(&mut Call { slices: &mut slices, scratch, kept, table, threads })
+        let mut slices = Slices { state: &mut [], inputs: &lent.inputs, outputs: &mut lent.outputs };
+        let result = f(&mut Call { slices: &mut slices, scratch, kept, table, threads });
+        lent.inputs.clear();
+        lent.outputs.clear();
+        result
     }
 
     /// Lends the numbers at some places to be read, and those at another to be written.

@@ -1,0 +1,301 @@
+//! The evals of GradBench (github.com/gradbench/gradbench) as the adapter in `examples/gradbench` has them, each beside an objective and a
+//! derivative written by hand.
+
+mod ba;
+mod gmm;
+mod ht;
+mod lse;
+mod lstm;
+mod ode;
+
+use crate::adapter::{self, prepared::Prepare};
+use crate::bench::*;
+use serde_json::{Value, json};
+use std::hint::black_box;
+
+/// What the rows of an eval aim at.
+struct Targets {
+    primal: Target,
+    derivative: Target,
+    /// Derivative over primal, both ours.
+    cost: Target,
+}
+
+pub fn run(bench: &mut Bench) {
+    bench.section("GradBench: objectives and derivatives, by the adapter / by hand");
+    for (name, d, k, most) in [("gmm.d2k5", 2, 5, 0.9), ("gmm.d10k25", 10, 25, 0.5), ("gmm.d64k25", 64, 25, 0.45)] {
+        mixture(bench, name, (d, k), most);
+    }
+    adjustment(bench);
+    memory(bench);
+    hand(bench, "ht.simple", include_str!("../../../tests/gradbench/ht_simple_small.json"));
+    hand(bench, "ht.complicated", include_str!("../../../tests/gradbench/ht_complicated_small.json"));
+    exponentials(bench);
+    equation(bench);
+}
+
+/// Panics unless all arrays agree to 1e-9 of their largest magnitude.
+fn close(what: &str, ours: &[Vec<f64>], by_hand: &[Vec<f64>]) {
+    assert_eq!(ours.len(), by_hand.len(), "{what}");
+    for (a, b) in ours.iter().zip(by_hand) {
+        assert_eq!(a.len(), b.len(), "{what}");
+        let largest = b.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        for (k, (x, y)) in a.iter().zip(b).enumerate() {
+            assert!((x - y).abs() <= 1e-9 * largest, "{what}: number {k} is {x} here and {y} by hand, the largest {largest}");
+        }
+    }
+}
+
+/// The three rows of an eval.
+fn rows(bench: &mut Bench, name: &str, targets: Targets, ours: [&mut dyn FnMut(); 2], by_hand: [&mut dyn FnMut(); 2]) {
+    let ([primal, derivative], [hand_primal, hand_derivative]) = (ours, by_hand);
+    let row = |kind: &str| format!("gradbench.{name}.{kind}");
+    let (what, unit) = ("by the adapter / by hand", (MS, 1.0));
+    bench.pair(&row("primal"), what, unit, targets.primal, |_| primal(), |_| hand_primal());
+    bench.pair(&row("derivative"), what, unit, targets.derivative, |_| derivative(), |_| hand_derivative());
+    bench.pair(&row("cost"), "derivative / primal, by the adapter", unit, targets.cost, |_| derivative(), |_| primal());
+}
+
+/// Prepares objective and derivative, asserts that both sides agree, and prints the rows. What is written by hand fills arrays of the
+/// same lengths.
+fn compare(
+    bench: &mut Bench,
+    name: &str,
+    targets: Targets,
+    prepare: [Prepare; 2],
+    input: &Value,
+    mut hand_primal: impl FnMut(&mut [Vec<f64>]),
+    mut hand_derivative: impl FnMut(&mut [Vec<f64>]),
+) {
+    let [mut primal, mut derivative] = prepare.map(|prepare| prepare(input).expect("a sound input").run);
+    let (y, dy) = (primal().unwrap().to_vec(), derivative().unwrap().to_vec());
+    let blank = |y: &[Vec<f64>]| y.iter().map(|y| vec![0.0; y.len()]).collect::<Vec<_>>();
+    let (mut z, mut dz) = (blank(&y), blank(&dy));
+    hand_primal(&mut z);
+    hand_derivative(&mut dz);
+    close(name, &y, &z);
+    close(name, &dy, &dz);
+    rows(
+        bench,
+        name,
+        targets,
+        [&mut || drop(black_box(primal().unwrap())), &mut || drop(black_box(derivative().unwrap()))],
+        [&mut || hand_primal(black_box(&mut z)), &mut || hand_derivative(black_box(&mut dz))],
+    );
+}
+
+fn wants(bench: &Bench, name: &str) -> bool {
+    let row = |kind: &str| format!("gradbench.{name}.{kind}");
+    ["primal", "derivative", "cost", "values"].map(row).iter().any(|name| bench.wants(name))
+}
+
+fn within(derivative: f64) -> Targets {
+    Targets { primal: Target::Within(1.1), derivative: Target::Within(derivative), cost: Target::None }
+}
+
+/// `n` numbers, from sines whose arguments do not repeat.
+fn waves(n: usize, scale: f64, speed: f64) -> Vec<f64> {
+    (0..n).map(|i| scale * (speed * i as f64 + 0.5).sin()).collect()
+}
+
+/// A thousand points; numbers are sines of their place.
+fn mixture(bench: &mut Bench, name: &str, (d, k): (usize, usize), most: f64) {
+    const POINTS: usize = 1000;
+    if !wants(bench, name) {
+        return;
+    }
+    let below = d * (d - 1) / 2;
+    let problem = gmm::Problem {
+        d,
+        k,
+        x: waves(POINTS * d, 1.5, 1.7),
+        alpha: waves(k, 1.0, 2.3),
+        mu: waves(k * d, 1.0, 1.3),
+        q: waves(k * d, 0.7, 0.9),
+        l: waves(k * below, 0.5, 1.1),
+        gamma: 1.0,
+        m: 0.0,
+    };
+    let nested = |v: &[f64], len: usize| if len == 0 { vec![vec![]; k] } else { v.chunks(len).map(<[f64]>::to_vec).collect() };
+    let input = json!({
+        "d": d, "k": k, "n": POINTS, "x": nested(&problem.x, d), "m": problem.m, "gamma": problem.gamma, "alpha": problem.alpha,
+        "mu": nested(&problem.mu, d), "q": nested(&problem.q, d), "l": nested(&problem.l, below),
+    });
+    let (mut room, mut other) = (problem.room(), problem.room());
+    compare(
+        bench,
+        name,
+        within(most),
+        [adapter::gmm::objective, adapter::gmm::jacobian],
+        &input,
+        |y| y[0][0] = black_box(&problem).objective(&mut room),
+        |dy| {
+            let [alpha, mu, q, l] = dy else { unreachable!("four arrays") };
+            black_box(&problem).derivative(&mut other, [alpha, mu, q, l]);
+        },
+    );
+}
+
+/// As many cameras, points and observations as ba1 has, each different: around the file's by sines of its place.
+fn adjustment(bench: &mut Bench) {
+    const NAME: &str = "ba.ba1";
+    if !wants(bench, NAME) {
+        return;
+    }
+    let case: Value = serde_json::from_str(include_str!("../../../tests/gradbench/ba1.json")).unwrap();
+    let input = &case["entries"][0]["input"];
+    let count = |key: &str| input[key].as_u64().unwrap() as usize;
+    let (n, m, p) = (count("n"), count("m"), count("p"));
+    let near = |key: &str, k: usize, i: usize| input[key][k].as_f64().unwrap() * (1.0 + 0.05 * (1.9 * i as f64 + k as f64).sin());
+    let problem = adapter::ba::Problem {
+        cameras: (0..n).map(|i| std::array::from_fn(|k| near("cam", k, i))).collect(),
+        points: (0..m).map(|i| std::array::from_fn(|k| near("x", k, i))).collect(),
+        weights: waves(p, 1.0, 0.7),
+        features: (0..p).map(|i| std::array::from_fn(|k| near("feat", k, i))).collect(),
+        observations: (0..p).map(|i| (i % n, i % m)).collect(),
+    };
+    let mut errors = adapter::ba::Kernels::errors().unwrap();
+    let mut jacobian = adapter::ba::Jacobian::new().unwrap();
+    let (mut y, mut z) = ([vec![0.0; 2 * p], vec![0.0; p]], [vec![0.0; 2 * p], vec![0.0; p]]);
+    let (mut dy, mut dz) = (adapter::ba::Csr::default(), adapter::ba::Csr::default());
+    let mut primal = || {
+        let [of_points, of_weights] = &mut y;
+        errors.run(black_box(&problem), of_points, of_weights).unwrap();
+    };
+    let mut hand_primal = || {
+        let [of_points, of_weights] = &mut z;
+        ba::objective(black_box(&problem), of_points, of_weights);
+    };
+    primal();
+    hand_primal();
+    jacobian.run(&problem, &mut dy).unwrap();
+    ba::derivative(&problem, &mut dz);
+    let by_kind = |values: &[f64]| [values[..30 * p].to_vec(), values[30 * p..].to_vec()];
+    close(NAME, &by_kind(&dy.values), &by_kind(&dz.values));
+    assert!(dy.rows == dz.rows && dy.columns == dz.columns, "both sides place their numbers alike");
+    rows(
+        bench,
+        NAME,
+        within(0.7),
+        [&mut primal, &mut || jacobian.run(black_box(&problem), &mut dy).unwrap()],
+        [&mut hand_primal, &mut || ba::derivative(black_box(&problem), &mut dz)],
+    );
+    close(NAME, &y, &z);
+    bench.pair(
+        "gradbench.ba.ba1.values",
+        "the derivatives' values alone",
+        (MS, 1.0),
+        Target::Within(0.65),
+        |_| jacobian.values(black_box(&problem), black_box(&mut dy.values)).unwrap(),
+        |_| ba::values(black_box(&problem), black_box(&mut dz.values)),
+    );
+}
+
+/// Two layers of the width 14, and 1,024 characters: bits by a rule.
+fn memory(bench: &mut Bench) {
+    const NAME: &str = "lstm.l2c1024";
+    const LAYERS: usize = 2;
+    const WIDTH: usize = 14;
+    if !wants(bench, NAME) {
+        return;
+    }
+    let problem = lstm::Problem {
+        layers: LAYERS,
+        width: WIDTH,
+        main: waves(8 * LAYERS * WIDTH, 1.0, 1.7),
+        extra: waves(3 * WIDTH, 1.0, 1.3),
+        state: waves(2 * LAYERS * WIDTH, 1.0, 0.9),
+        sequence: waves(1024 * WIDTH, 1.0, 2.1).into_iter().map(|v| f64::from(u8::from(v > 0.3))).collect(),
+    };
+    let nested = |v: &[f64], len: usize| v.chunks(len).map(<[f64]>::to_vec).collect::<Vec<_>>();
+    let input = json!({
+        "main_params": nested(&problem.main, 4 * WIDTH), "extra_params": nested(&problem.extra, WIDTH),
+        "state": nested(&problem.state, WIDTH), "sequence": nested(&problem.sequence, WIDTH),
+    });
+    let (mut room, mut other) = (problem.room(), problem.room());
+    compare(
+        bench,
+        NAME,
+        within(0.45),
+        [adapter::lstm::objective, adapter::lstm::jacobian],
+        &input,
+        |y| y[0][0] = black_box(&problem).objective(&mut room),
+        |dy| {
+            let [main, extra] = dy else { unreachable!("two arrays") };
+            black_box(&problem).derivative(&mut other, main, extra);
+        },
+    );
+}
+
+/// The suite's small hand, and 192 points: those of the case, and again with other vertices.
+fn hand(bench: &mut Bench, name: &str, case: &str) {
+    const POINTS: usize = 192;
+    if !wants(bench, name) {
+        return;
+    }
+    let mut case: Value = serde_json::from_str(case).unwrap();
+    let input = &mut case["entries"][0]["input"];
+    let again = |list: &mut Value, shift: bool| {
+        let list = list.as_array_mut().unwrap();
+        for i in 0..if list.is_empty() { 0 } else { POINTS - list.len() } {
+            let value = list[i].clone();
+            list.push(value.as_u64().filter(|_| shift).map_or(value, |v| json!((v + 7) % 500)));
+        }
+    };
+    again(&mut input["us"], false);
+    again(&mut input["data"]["correspondences"], true);
+    again(&mut input["data"]["points"], false);
+    let problem = ht::Problem::read(input);
+    compare(
+        bench,
+        name,
+        within(1.0),
+        [adapter::ht::objective, adapter::ht::jacobian],
+        input,
+        |y| black_box(&problem).objective(&mut y[0]),
+        |dy| black_box(&problem).derivative(&mut dy[0]),
+    );
+}
+
+fn exponentials(bench: &mut Bench) {
+    const NAME: &str = "lse.n1280000";
+    if !wants(bench, NAME) {
+        return;
+    }
+    let x: Vec<f64> = waves(1_280_000, 0.5, 1.7).into_iter().map(|v| v + 0.5).collect();
+    compare(
+        bench,
+        NAME,
+        within(0.6),
+        [adapter::lse::primal, adapter::lse::gradient],
+        &json!({ "x": x }),
+        |y| y[0][0] = lse::objective(black_box(&x)),
+        |dy| lse::derivative(black_box(&x), &mut dy[0]),
+    );
+}
+
+/// The last component's derivative is nothing where there are more components than a hundred steps reach, so both sides are
+/// compared for few of them as well.
+fn equation(bench: &mut Bench) {
+    const NAME: &str = "ode.n1000s100";
+    if !wants(bench, NAME) {
+        return;
+    }
+    let (few, steps) = (waves(9, 0.5, 1.7).iter().map(|v| v + 1.5).collect::<Vec<_>>(), 25);
+    let mut gradient = adapter::ode::gradient(&json!({"x": few, "s": steps})).unwrap().run;
+    let mut by_hand = vec![vec![0.0; few.len()]];
+    ode::derivative(&few, steps, &mut ode::Room::new(few.len(), steps), &mut by_hand[0]);
+    close("ode.n9s25", &gradient().unwrap(), &by_hand);
+
+    let (x, steps) = (waves(1000, 0.5, 1.7).into_iter().map(|v| v + 0.5).collect::<Vec<_>>(), 100);
+    let (mut room, mut other) = (ode::Room::new(x.len(), steps), ode::Room::new(x.len(), steps));
+    compare(
+        bench,
+        NAME,
+        Targets { primal: Target::Within(1.1), derivative: Target::None, cost: Target::Within(4.0) },
+        [adapter::ode::primal, adapter::ode::gradient],
+        &json!({"x": x, "s": steps}),
+        |y| ode::objective(black_box(&x), steps, &mut room, &mut y[0]),
+        |dy| ode::derivative(black_box(&x), steps, &mut other, &mut dy[0]),
+    );
+}
