@@ -20,11 +20,11 @@ use std::sync::{Arc, OnceLock};
 /// nalgebra's `DVector<f64>` with a dense one. Value and gradient are compiled at once, the Hessian when a solver first asks for it.
 ///
 /// ```
-/// use argmin::{core::Executor, solver::newton::NewtonCG, solver::linesearch::MoreThuenteLineSearch};
+/// use argmin::{core::Executor, solver::trustregion::{Steihaug, TrustRegion}};
 /// use wengert::{Function, solvers::Objective};
 /// let f = Function::trace(["x", "y"], |[x, y]| (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2))?;
-/// let solver = NewtonCG::new(MoreThuenteLineSearch::<Vec<f64>, Vec<f64>, f64>::new());
-/// let found = Executor::new(Objective::new(&f)?, solver).configure(|s| s.param(vec![-1.2, 1.0]).max_iters(50)).run()?;
+/// let solver = TrustRegion::new(Steihaug::new().with_max_iters(10));
+/// let found = Executor::new(Objective::new(&f)?, solver).configure(|s| s.param(vec![-1.2, 1.0]).max_iters(100)).run()?;
 /// let best = found.state.best_param.unwrap();
 /// assert!((best[0] - 1.0).abs() < 1e-6 && (best[1] - 1.0).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
