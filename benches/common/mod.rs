@@ -3,6 +3,7 @@
 //! A figure is the median over pairs of the ratio of two samples that ran one after the other, so that a load on the machine
 //! that lasts longer than a sample falls on both.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,12 @@ pub fn timed<R>(f: impl FnOnce() -> R) -> (R, Duration) {
     (result, cpu_time() - start)
 }
 
+/// A result with the seconds that it took by the clock on the wall: for what other processes do.
+pub fn waited<R>(f: impl FnOnce() -> R) -> (R, f64) {
+    let start = std::time::Instant::now();
+    (f(), start.elapsed().as_secs_f64())
+}
+
 /// What a row aims at.
 #[derive(Copy, Clone)]
 pub enum Target {
@@ -59,7 +66,22 @@ pub struct Bench {
     pub clock: fn() -> Duration,
     filter: Vec<String>,
     markdown: bool,
+    /// Where pictures go, if they are asked for.
+    pictures: Option<PathBuf>,
+    /// The file that has the tables between two marks, and what goes there.
+    into: Option<PathBuf>,
+    text: String,
+    bounded: Vec<Bounded>,
+    /// Words that end the names of rows.
+    parts: Vec<&'static str>,
     section: &'static str,
+}
+
+/// A row whose ratio has a bound.
+pub struct Bounded {
+    pub name: String,
+    pub ratio: f64,
+    pub most: f64,
 }
 
 struct Row<'a> {
@@ -73,11 +95,75 @@ struct Row<'a> {
 
 impl Bench {
     /// Reads the command line: words select the rows whose names start with one of them, dot by dot, or have it as a part;
-    /// `--markdown` prints tables to paste.
-    pub fn from_args() -> Bench {
+    /// `--markdown` prints tables to paste, `--into` and a file puts them between that file's marks; `--pictures` and a folder draws what was
+    /// measured.
+    pub fn from_args(parts: Vec<&'static str>) -> Bench {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let filter = arguments.iter().filter(|word| !word.starts_with('-')).cloned().collect();
-        Bench { filter, markdown: arguments.iter().any(|word| word == "--markdown"), section: "", clock: cpu_time }
+        let after = |option: &str| arguments.iter().position(|word| word == option).map(|at| at + 1);
+        let (pictures, into) = (after("--pictures"), after("--into"));
+        let of_options = [pictures, into];
+        let words = arguments.iter().enumerate().filter(|(at, word)| !word.starts_with('-') && !of_options.contains(&Some(*at)));
+        let path = |at: usize| PathBuf::from(arguments.get(at).expect("a path after the option"));
+        Bench {
+            filter: words.map(|(_, word)| word.clone()).collect(),
+            markdown: into.is_some() || arguments.iter().any(|word| word == "--markdown"),
+            pictures: pictures.map(path),
+            into: into.map(path),
+            text: String::new(),
+            bounded: Vec::new(),
+            parts,
+            section: "",
+            clock: cpu_time,
+        }
+    }
+
+    /// Where pictures go, if they are asked for.
+    pub fn pictures(&self) -> Option<&Path> {
+        self.pictures.as_deref()
+    }
+
+    /// The rows so far that have a bound.
+    pub fn bounded(&self) -> &[Bounded] {
+        &self.bounded
+    }
+
+    /// Says what runs the benches and what they are compiled by.
+    pub fn machine(&mut self) {
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
+        let has = |flag: &str| cpu.lines().any(|line| line.starts_with("flags") && line.split(' ').any(|word| word == flag));
+        let vectors =
+            [("avx512f", "AVX-512"), ("avx2", "AVX2"), ("", "no AVX2")].iter().find(|(flag, _)| flag.is_empty() || has(flag));
+        let first_line = |program: &str| {
+            let output = std::process::Command::new(program).arg("--version").output().ok()?;
+            Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
+        };
+        let line = format!(
+            "Measured on {} ({} cores, {}), {}; {}; C by {}.",
+            model.map_or("an unknown processor", |(_, model)| model),
+            std::thread::available_parallelism().map_or(1, usize::from),
+            vectors.map_or("", |(_, name)| name),
+            std::env::consts::OS,
+            first_line("rustc").unwrap_or_else(|| "an unknown rustc".into()),
+            first_line("cc").unwrap_or_else(|| "no compiler".into()),
+        );
+        self.line(&line);
+    }
+
+    fn line(&mut self, line: &str) {
+        println!("{line}");
+        self.text += line;
+        self.text.push('\n');
+    }
+
+    /// Puts the tables into their file.
+    pub fn finish(&self) -> Result<(), String> {
+        const MARKS: [&str; 2] = ["<!-- figures: cargo bench -- --into -->\n", "<!-- end of figures -->"];
+        let Some(path) = &self.into else { return Ok(()) };
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let (before, rest) = text.split_once(MARKS[0]).ok_or(format!("{} has no {:?}", path.display(), MARKS[0]))?;
+        let (_, after) = rest.split_once(MARKS[1]).ok_or(format!("{} has no {:?}", path.display(), MARKS[1]))?;
+        std::fs::write(path, [before, MARKS[0], &self.text, "\n", MARKS[1], after].concat()).map_err(|e| e.to_string())
     }
 
     /// Whether a row is asked for.
@@ -89,9 +175,12 @@ impl Bench {
             })
     }
 
-    /// Whether any row of these is asked for: setting one up may take long.
-    pub fn wants_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.wants(name))
+    /// Whether a row of this name, or one whose name goes on after it, may be asked for: setting one up may take long. A word that is
+    /// a part of names, such as `c128`, may be that of any row.
+    pub fn wants_within(&self, name: &str) -> bool {
+        let within = |word: &String| word.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let part = |word: &String| !word.contains('.') && !word.contains(|c: char| c.is_ascii_digit());
+        self.wants(name) || self.filter.iter().any(|word| within(word) || part(word) || self.parts.contains(&word.as_str()))
     }
 
     /// Starts a table.
@@ -126,6 +215,9 @@ impl Bench {
         let time = |quartiles: [f64; 3]| figure(quartiles[1] * unit.1 / per, unit.0);
         let faster = matches!(target, Target::Faster(_));
         let ratio = quartiles(pairs.iter().map(|(x, y)| if faster { y / x } else { x / y }));
+        if let Target::Within(most) = target {
+            self.bounded.push(Bounded { name: name.to_owned(), ratio: ratio[1], most });
+        }
         let met = match target {
             Target::Within(most) => format!("≤ {most}× {}", mark(ratio[1] <= most)),
             Target::Faster(least) => format!("≥ {least}× faster {}", mark(ratio[1] >= least)),
@@ -152,6 +244,20 @@ impl Bench {
         self.print(Row { name, what, ours: figure(median, unit), reference: String::new(), ratio, target: met });
     }
 
+    /// Pairs of speed-ups, ours and the reference's; the ratio is to be `least` or more.
+    pub fn speed_ups(&mut self, name: &str, what: &str, pairs: &[(f64, f64)], least: f64) {
+        let ratio = quartiles(pairs.iter().map(|(x, y)| x / y));
+        let figure = |figures: [f64; 3]| format!("{:.2}×", figures[1]);
+        self.print(Row {
+            name,
+            what,
+            ours: figure(quartiles(pairs.iter().map(|pair| pair.0))),
+            reference: figure(quartiles(pairs.iter().map(|pair| pair.1))),
+            ratio: format!("{:.2} ({:.2}–{:.2})", ratio[1], ratio[0], ratio[2]),
+            target: format!("≥ {least}× {}", mark(ratio[1] >= least)),
+        });
+    }
+
     /// A line of explanation under the rows.
     pub fn note(&self, text: &str) {
         if !self.markdown {
@@ -164,11 +270,10 @@ impl Bench {
         let title = std::mem::take(&mut self.section);
         if self.markdown {
             if !title.is_empty() {
-                println!(
-                    "\n### {title}\n\n| row | what | ours | reference | ratio (quartiles) | target |\n|---|---|---|---|---|---|"
-                );
+                let head = "| row | what | ours | reference | ratio (quartiles) | target |\n|---|---|---|---|---|---|";
+                self.line(&format!("\n### {title}\n\n{head}"));
             }
-            println!("| `{name}` | {what} | {ours} | {reference} | {ratio} | {target} |");
+            self.line(&format!("| `{name}` | {what} | {ours} | {reference} | {ratio} | {target} |"));
         } else {
             if !title.is_empty() {
                 println!("\n{title}");
@@ -196,6 +301,12 @@ fn sample(f: &mut impl FnMut(usize), repetitions: usize, clock: fn() -> Duration
         f(k);
     }
     (clock() - start).as_secs_f64() / repetitions as f64
+}
+
+/// Seconds per evaluation: the median over some samples.
+pub fn seconds(mut f: impl FnMut(usize)) -> f64 {
+    let n = repetitions(&mut f, cpu_time);
+    quartiles((0..PAIRS / 3).map(|_| sample(&mut f, n, cpu_time)))[1]
 }
 
 /// How many evaluations a sample takes; also warms up.

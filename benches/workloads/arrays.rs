@@ -1,6 +1,6 @@
 //! W2 to W6 as functions of whole arrays, against loops written by hand.
 
-use super::{bench::*, hand, rows::breast_cancer};
+use super::{bench::*, c, hand, rows::breast_cancer};
 use std::hint::black_box;
 use wengert::{CompiledArrays, CompiledUpdate, Expr, Function, Result};
 
@@ -35,37 +35,44 @@ pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> CompiledUpdate {
     step.unwrap().compile_arrays().unwrap().in_place(pairs).unwrap()
 }
 
+/// Rosenbrock's function of n numbers as one of slices of x.
+pub fn rosenbrock_by_slices(n: usize) -> Result<Function> {
+    Function::trace(vec![format!("x[{n}]")], |x| {
+        let (a, b) = (x[0].slice(0, 0..n - 1), x[0].slice(0, 1..n));
+        ((b - a * a).powi(2) * 100.0 + (1.0 - a).powi(2)).sum(..)
+    })
+}
+
 fn rosenbrock(bench: &mut Bench) {
     bench.section("W2 as an array program: Rosenbrock's function by slices, value and gradient");
     for (name, n) in [("w2.array.1k", 1000), ("w2.array.10k", 10_000)] {
-        if !bench.wants(name) {
+        if !bench.wants_within(name) {
             continue;
         }
-        let f = Function::trace(vec![format!("x[{n}]")], |x| {
-            let (a, b) = (x[0].slice(0, 0..n - 1), x[0].slice(0, 1..n));
-            ((b - a * a).powi(2) * 100.0 + (1.0 - a).powi(2)).sum(..)
-        });
-        let compiled = gradient(f, &["x"]);
+        let compiled = gradient(rosenbrock_by_slices(n), &["x"]);
         bench.note(&compiled.report().to_string());
         let mut x: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
         let (mut z, mut f, mut g, mut expected) = (x.clone(), [0.0], vec![0.0; n], vec![0.0; n + 1]);
         compiled.call_into(&[&x], &mut [&mut f, &mut g]).unwrap();
         hand::rosenbrock(&x, &mut expected);
         agree(name, &[&f[..], &g].concat(), &expected, 1e-12);
-        bench.pair(
-            name,
-            "slices of x / a loop written by hand",
-            (US, 1.0),
-            Target::Within(1.5),
-            |_| {
-                compiled.call_into(black_box(&[&x[..]]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
-                x[0] += 1e-12;
-            },
-            |_| {
-                hand::rosenbrock(black_box(&z), black_box(&mut expected));
+        let mut ours = |_: usize| {
+            compiled.call_into(black_box(&[&x[..]]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
+            x[0] += 1e-12;
+        };
+        bench.pair(name, "slices of x / a loop written by hand", (US, 1.0), Target::Within(1.5), &mut ours, |_| {
+            hand::rosenbrock(black_box(&z), black_box(&mut expected));
+            z[0] += 1e-12;
+        });
+        for (build, in_c) in c::rosenbrock() {
+            let mut in_c = |_: usize| {
+                let (f, g) = expected.split_first_mut().unwrap();
+                *f = in_c(black_box(&z), black_box(g));
                 z[0] += 1e-12;
-            },
-        );
+            };
+            let (name, target) = (format!("{name}.{build}"), c::target(build, "co3", 1.0));
+            bench.pair(&name, "the same / in C", (US, 1.0), target, &mut ours, &mut in_c);
+        }
     }
 }
 
@@ -73,7 +80,7 @@ fn products(bench: &mut Bench) {
     const N: usize = 1000;
     const M: usize = 100;
     bench.section("W3 as array programs: the product of 1,000 numbers, and ln Σ exp(A·x + b) over 100 rows, value and gradient");
-    if bench.wants("w3.array.product") {
+    if bench.wants_within("w3.array.product") {
         let compiled = gradient(Function::trace(["x[1000]"], |[x]| x.prod(..)), &["x"]);
         bench.note(&compiled.report().to_string());
         let x: Vec<f64> = (0..N).map(|i| 1.0 + 0.01 * (i as f64).sin()).collect();
@@ -81,18 +88,20 @@ fn products(bench: &mut Bench) {
         compiled.call_into(&[&x], &mut [&mut f, &mut g]).unwrap();
         let value = hand::product_of(&x, &mut expected);
         agree("w3.array.product", &[&f[..], &g].concat(), &[&[value][..], &expected].concat(), 1e-12);
-        bench.pair(
-            "w3.array.product",
-            "`prod` / products of what is before and after, by hand",
-            (US, 1.0),
-            Target::Within(1.5),
-            |_| compiled.call_into(black_box(&[&x[..]]), &mut [black_box(&mut f[..]), &mut g]).unwrap(),
-            |_| {
-                black_box(hand::product_of(black_box(&x), black_box(&mut expected)));
-            },
-        );
+        let mut ours = |_: usize| compiled.call_into(black_box(&[&x[..]]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
+        let what = "`prod` / products of what is before and after, by hand";
+        bench.pair("w3.array.product", what, (US, 1.0), Target::Within(1.5), &mut ours, |_| {
+            black_box(hand::product_of(black_box(&x), black_box(&mut expected)));
+        });
+        for (build, in_c) in c::product() {
+            agree("w3 in C", &[in_c(&x, &mut expected)], &[value], 1e-12);
+            let (name, target) = (format!("w3.array.product.{build}"), c::target(build, "co3", 1.1));
+            bench.pair(&name, "the same / in C", (US, 1.0), target, &mut ours, |_| {
+                black_box(in_c(black_box(&x), black_box(&mut expected)));
+            });
+        }
     }
-    if bench.wants("w3.array.lse") {
+    if bench.wants_within("w3.array.lse") {
         let f = Function::trace(["x[1000]", "a[100,1000]", "b[100]"], |[x, a, b]| (a.matmul(x) + b).log_sum_exp(..));
         let compiled = gradient(f, &["x"]);
         bench.note(&compiled.report().to_string());
@@ -103,23 +112,24 @@ fn products(bench: &mut Bench) {
         compiled.call_into(&[&x, &a, &b], &mut [&mut f, &mut g]).unwrap();
         let value = hand::log_sum_exp(&a, &b, &x, &mut expected);
         agree("w3.array.lse", &[&f[..], &g].concat(), &[&[value][..], &expected].concat(), 1e-12);
-        bench.pair(
-            "w3.array.lse",
-            "`matmul` and `log_sum_exp` / by hand",
-            (US, 1.0),
-            Target::Within(1.5),
-            |_| compiled.call_into(black_box(&[&x[..], &a, &b]), &mut [black_box(&mut f[..]), &mut g]).unwrap(),
-            |_| {
-                black_box(hand::log_sum_exp(black_box(&a), &b, &x, black_box(&mut expected)));
-            },
-        );
+        let mut ours = |_: usize| compiled.call_into(black_box(&[&x[..], &a, &b]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
+        bench.pair("w3.array.lse", "`matmul` and `log_sum_exp` / by hand", (US, 1.0), Target::Within(1.5), &mut ours, |_| {
+            black_box(hand::log_sum_exp(black_box(&a), &b, &x, black_box(&mut expected)));
+        });
+        for (build, in_c) in c::log_sum_exp() {
+            agree("w3 in C", &[in_c(&a, &b, &x, &mut expected)], &[value], 1e-12);
+            let (name, target) = (format!("w3.array.lse.{build}"), c::target(build, "c128", 1.1));
+            bench.pair(&name, "the same / in C", (US, 1.0), target, &mut ours, |_| {
+                black_box(in_c(black_box(&a), &b, &x, black_box(&mut expected)));
+            });
+        }
     }
 }
 
 fn logistic_regression(bench: &mut Bench) {
     const ROWS: usize = 569;
     bench.section("W4 as an array program: logistic regression, 569 rows of 30 features");
-    if !bench.wants_any(&["w4.array.full", "w4.array.epoch"]) {
+    if !bench.wants_within("w4.array") {
         return;
     }
     let (x, y) = breast_cancer();
@@ -140,16 +150,16 @@ fn logistic_regression(bench: &mut Bench) {
     let value = hand::logistic(&x, &y, &w, &mut expected);
     agree("w4.array.full", &[&f[..], &g].concat(), &[&[value][..], &expected].concat(), 1e-12);
     let what = "mean loss and gradient / a loop written by hand, per row";
-    bench.pair(
-        "w4.array.full",
-        what,
-        (NS, ROWS as f64),
-        Target::Within(1.3),
-        |_| ours(black_box(&mut f), &mut g),
-        |_| {
-            black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
-        },
-    );
+    let mut ours = |_: usize| ours(black_box(&mut f), &mut g);
+    bench.pair("w4.array.full", what, (NS, ROWS as f64), Target::Within(1.3), &mut ours, |_| {
+        black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
+    });
+    for (build, in_c) in c::logistic() {
+        let (name, target) = (format!("w4.array.full.{build}"), c::target(build, "c128", 1.3));
+        bench.pair(&name, "the same / in C, two passes", (NS, ROWS as f64), target, &mut ours, |_| {
+            black_box(in_c(black_box(&x), &y, &w, black_box(&mut expected)));
+        });
+    }
 
     const BATCH: usize = 32;
     let step = descent(&loss, &["w", "b"], 0.1);
@@ -159,25 +169,32 @@ fn logistic_regression(bench: &mut Bench) {
             step.call_into(&mut [w, b], &[x, y], &mut [&mut loss]).unwrap();
         }
     };
-    let by_hand = |w: &mut [f64]| {
+    /// Rows, classes, weights; the gradient.
+    type Gradient<'a> = &'a dyn Fn(&[f64], &[f64], &[f64], &mut [f64]) -> f64;
+    let by = |gradient: Gradient, w: &mut [f64]| {
         let mut g = [0.0; 31];
         for (x, y) in x.chunks_exact(BATCH * 30).zip(y.chunks_exact(BATCH)) {
-            hand::logistic(x, y, w, &mut g);
+            gradient(x, y, w, &mut g);
             w.iter_mut().zip(g).for_each(|(w, g)| *w -= 0.1 * g);
         }
     };
     let (mut a, mut b) = (w.clone(), w.clone());
     epoch(&mut a);
-    by_hand(&mut b);
+    by(&hand::logistic, &mut b);
     agree("w4.array.epoch", &a, &b, 1e-12);
     let what = "an epoch of 17 steps on batches of 32, the update compiled in / by hand";
-    bench.pair("w4.array.epoch", what, (US, 1.0), Target::Within(1.3), |_| epoch(&mut a), |_| by_hand(&mut b));
+    let mut ours = |_: usize| epoch(&mut a);
+    bench.pair("w4.array.epoch", what, (US, 1.0), Target::Within(1.3), &mut ours, |_| by(&hand::logistic, &mut b));
+    for (build, in_c) in c::logistic() {
+        let (name, target) = (format!("w4.array.epoch.{build}"), c::target(build, "c128", 1.3));
+        bench.pair(&name, "the same / in C, two passes", (US, 1.0), target, &mut ours, |_| by(&in_c, &mut b));
+    }
 }
 
 fn exclusive_or(bench: &mut Bench) {
     const STEPS: usize = 100;
     bench.section("W5 as an array program: exclusive or by a network 2-8-1, 10,000 steps on all four rows");
-    if !bench.wants("w5.array") {
+    if !bench.wants_within("w5.array") {
         return;
     }
     let loss = Function::trace(["u[2,8]", "b[8]", "v[8]", "c", "x[4,2]", "y[4]"], |[u, b, v, c, x, y]| {
@@ -203,28 +220,26 @@ fn exclusive_or(bench: &mut Bench) {
     ours(STEPS, &mut p);
     hand::exclusive_or(STEPS, &mut q, 0.5);
     agree("w5.array", &p, &q, 1e-12);
-    let what = "a step as one call / by hand";
-    bench.pair(
-        "w5.array",
-        what,
-        (MS, 0.01),
-        Target::Within(1.3),
-        |_| {
+    type Steps<'a> = &'a dyn Fn(usize, &mut [f64; 33]) -> f64;
+    let mut pair = |name: &str, what: &str, reference: Steps, target: Target| {
+        let run = |f: Steps| {
             let mut p = start;
-            black_box(ours(black_box(STEPS), &mut p));
+            black_box(f(black_box(STEPS), &mut p));
             black_box(p);
-        },
-        |_| {
-            let mut p = start;
-            black_box(hand::exclusive_or(black_box(STEPS), &mut p, 0.5));
-            black_box(p);
-        },
-    );
+        };
+        bench.pair(name, what, (MS, 0.01), target, |_| run(&ours), |_| run(reference));
+    };
+    let by_hand = |steps: usize, p: &mut [f64; 33]| hand::exclusive_or(steps, p, 0.5);
+    pair("w5.array", "a step as one call / by hand", &by_hand, Target::Within(1.3));
+    for (build, in_c) in c::exclusive_or() {
+        let in_c = |steps: usize, p: &mut [f64; 33]| in_c(steps, p, 0.5);
+        pair(&format!("w5.array.{build}"), "the same / in C", &in_c, c::target(build, "c128", 1.1));
+    }
 }
 
 fn polynomial(bench: &mut Bench) {
     bench.section("W6 as an array program: a cubic through 2,000 points, 10,000 steps on all of them");
-    if !bench.wants("w6.array") {
+    if !bench.wants_within("w6.array") {
         return;
     }
     let x: Vec<f64> = (0..2000).map(|i| -1.0 + 2.0 * i as f64 / 1999.0).collect();
@@ -247,14 +262,14 @@ fn polynomial(bench: &mut Bench) {
     hand::cubic_full(100, &x, &y, &mut q, 1e-4);
     agree("w6.array", &p, &q, 1e-12);
     let what = "a step as one call / a loop written by hand";
-    bench.pair(
-        "w6.array",
-        what,
-        (MS, 0.001),
-        Target::Within(1.3),
-        |_| full(black_box(10), black_box(&mut p)),
-        |_| {
-            black_box(hand::cubic_full(black_box(10), &x, &y, black_box(&mut q), 1e-4));
-        },
-    );
+    let mut ours = |_: usize| full(black_box(10), black_box(&mut p));
+    bench.pair("w6.array", what, (MS, 0.001), Target::Within(1.3), &mut ours, |_| {
+        black_box(hand::cubic_full(black_box(10), &x, &y, black_box(&mut q), 1e-4));
+    });
+    for (build, in_c) in c::cubic(c"cubic") {
+        let (name, target) = (format!("w6.array.{build}"), c::target(build, "c128", 1.2));
+        bench.pair(&name, "the same / in C", (MS, 0.001), target, &mut ours, |_| {
+            black_box(in_c(black_box(10), &x, &y, black_box(&mut q), 1e-4));
+        });
+    }
 }

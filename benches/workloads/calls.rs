@@ -1,7 +1,8 @@
 //! W1: small functions, one call at a time.
 
-use super::{bench::*, formulas::*, hand};
+use super::{bench::*, c, formulas::*, hand};
 use num_dual::DualSVec64;
+use std::ffi::CStr;
 use std::hint::black_box;
 use wengert::{DualVec, Function};
 
@@ -12,11 +13,23 @@ pub fn run(bench: &mut Bench) {
     bench.section("W1: value and gradient, one call at a time");
     let pairs: Vec<[f64; 2]> = (0..ROWS).map(|i| [2.0 + (i as f64).sin(), 1.0 + (i as f64).cos()]).collect();
     let options: Vec<[f64; 5]> = (0..ROWS).map(option_row).collect();
-    call(bench, "w1.f1.call", &Function::trace(["a", "b"], product).unwrap(), hand::product, &pairs);
-    call(bench, "w1.f2.call", &Function::trace(["x", "y"], squares).unwrap(), hand::squares, &pairs);
+    call(bench, "w1.f1.call", &Function::trace(["a", "b"], product).unwrap(), (hand::product, c"small_product"), &pairs);
+    call(bench, "w1.f2.call", &Function::trace(["x", "y"], squares).unwrap(), (hand::squares, c"small_squares"), &pairs);
     let names = ["s", "k", "r", "v", "t"];
-    call(bench, "w1.bs_l.call", &Function::trace(names, option_logistic).unwrap(), hand::option_logistic, &options);
-    call(bench, "w1.bs_erf.call", &Function::trace(names, option_erf).unwrap(), hand::option_erf, &options);
+    call(
+        bench,
+        "w1.bs_l.call",
+        &Function::trace(names, option_logistic).unwrap(),
+        (hand::option_logistic, c"option_logistic_point"),
+        &options,
+    );
+    call(
+        bench,
+        "w1.bs_erf.call",
+        &Function::trace(names, option_erf).unwrap(),
+        (hand::option_erf, c"option_erf_point"),
+        &options,
+    );
 
     macro_rules! duals {
         ($name:literal, $f:ident, $rows:expr, $call:path) => {
@@ -38,8 +51,14 @@ pub fn option_row(i: usize) -> [f64; 5] {
 struct Line([f64; 8]);
 
 /// The compiled gradient against one written by hand, behind a pointer that the optimiser does not see through.
-fn call<const N: usize>(bench: &mut Bench, name: &str, f: &Function, reference: hand::Call, rows: &[[f64; N]]) {
-    if !bench.wants(name) {
+fn call<const N: usize>(
+    bench: &mut Bench,
+    name: &str,
+    f: &Function,
+    (reference, in_c): (hand::Call, &'static CStr),
+    rows: &[[f64; N]],
+) {
+    if !bench.wants_within(name) {
         return;
     }
     let compiled = f.value_and_grad().unwrap().compile().unwrap();
@@ -51,16 +70,34 @@ fn call<const N: usize>(bench: &mut Bench, name: &str, f: &Function, reference: 
         agree(name, y, z, 1e-12);
     }
     let reference = black_box(reference);
+    let what = "`Compiled::call_into` / a hand-written gradient behind a function pointer";
+    // In a closure for each pair: one with two callers would not be inlined into the loops that measure.
     bench.pair(
         name,
-        "`Compiled::call_into` / a hand-written gradient behind a function pointer",
+        what,
         (NS, 1.0),
-        Target::Within(1.2),
+        Target::Within(1.1),
         |i| {
             compiled.call_into(black_box(&rows[i % ROWS]), black_box(&mut *y)).unwrap();
         },
         |i| reference(black_box(&rows[i % ROWS]), black_box(&mut *z)),
     );
+    for (build, kernel) in c::point(in_c) {
+        bench.pair(
+            &format!("{name}.{build}"),
+            "the same / in C",
+            (NS, 1.0),
+            Target::None,
+            |i| {
+                compiled.call_into(black_box(&rows[i % ROWS]), black_box(&mut *y)).unwrap();
+            },
+            |i| {
+                let (f, g) = black_box(&mut *z).split_first_mut().unwrap();
+                // SAFETY: a row has the inputs, and the results have room for as many partial derivatives.
+                *f = unsafe { kernel(black_box(&rows[i % ROWS]).as_ptr(), g.as_mut_ptr()) };
+            },
+        );
+    }
 }
 
 /// Value and gradient with our duals.

@@ -64,24 +64,23 @@ pub fn option_erf(x: &[f64], y: &mut [f64]) {
 
 /// The option over columns: five of inputs, six of results.
 #[inline(always)]
-fn option_rows(x: &[&[f64]; 5], y: &mut [Vec<f64>; 6], at: impl Fn([f64; 5]) -> [f64; 6]) {
+fn option_rows(x: &[&[f64]; 5], y: [&mut [f64]; 6], at: impl Fn([f64; 5]) -> [f64; 6]) {
     let [s, k, r, v, t] = x;
-    let [p, ds, dk, dr, dv, dt] = y;
     let n = s.len();
-    assert!(x.iter().all(|column| column.len() == n));
-    assert!([&*p, &*ds, &*dk, &*dr, &*dv, &*dt].iter().all(|column| column.len() == n));
+    assert!(x.iter().all(|column| column.len() == n) && y.iter().all(|column| column.len() == n));
+    let [p, ds, dk, dr, dv, dt] = y;
     for i in 0..n {
         [p[i], ds[i], dk[i], dr[i], dv[i], dt[i]] = at([s[i], k[i], r[i], v[i], t[i]]);
     }
 }
 
 #[inline(never)]
-pub fn option_logistic_rows(x: &[&[f64]; 5], y: &mut [Vec<f64>; 6]) {
+pub fn option_logistic_rows(x: &[&[f64]; 5], y: [&mut [f64]; 6]) {
     option_rows(x, y, option_logistic_at);
 }
 
 #[inline(never)]
-pub fn option_erf_rows(x: &[&[f64]; 5], y: &mut [Vec<f64>; 6]) {
+pub fn option_erf_rows(x: &[&[f64]; 5], y: [&mut [f64]; 6]) {
     option_rows(x, y, option_erf_at);
 }
 

@@ -2,6 +2,19 @@
 #include <math.h>
 #include "sparse.c"
 
+/* W1: small functions. */
+double small_product(const double *restrict x, double *restrict g) {
+    double a = x[0], b = x[1];
+    g[0] = b + 1;
+    g[1] = (b + 1) + (a + b);
+    return (a + b) * (b + 1);
+}
+double small_squares(const double *restrict x, double *restrict g) {
+    g[0] = 2 * x[0];
+    g[1] = 2 * x[1];
+    return x[0] * x[0] + x[1] * x[1];
+}
+
 /* W2: Rosenbrock's function of n numbers. */
 double rosenbrock(long n, const double *restrict x, double *restrict g) {
     double t = x[1] - x[0] * x[0], u = 1 - x[0], f = 100 * t * t + u * u;
@@ -110,27 +123,44 @@ double cubic(long steps, long n, const double *restrict x, const double *restric
     return f;
 }
 
-/* W9: an option's price and its five partial derivatives for n rows, given Phi and its density at both arguments. */
+/* W6: the same on one point a step. */
+double cubic_single(long steps, long n, const double *restrict x, const double *restrict y, double *restrict p, double rate) {
+    double f = 0;
+    for (long s = 0; s < steps; s++) {
+        double t = x[s % n], t2 = t * t, t3 = t2 * t, e = p[0] + p[1] * t + p[2] * t2 + p[3] * t3 - y[s % n], q = 2 * rate * e;
+        f = e * e;
+        p[0] -= q; p[1] -= q * t; p[2] -= q * t2; p[3] -= q * t3;
+    }
+    return f;
+}
+
+/* W1 and W9: an option's price and its five partial derivatives, given Phi and its density at both arguments: at a point, and
+   for n rows. */
 #define OPTION(NAME, CDF)                                                                                                     \
+    static inline __attribute__((always_inline)) double NAME##_at(double s, double k, double r, double v, double t,           \
+                                                                  double *g0, double *g1, double *g2, double *g3, double *g4) { \
+        double root = sqrt(t), vs = v * root, d1 = (log(s / k) + (r + 0.5 * v * v) * t) / vs, d2 = d1 - vs;                    \
+        double discount = exp(-r * t), n1, n2, p1, p2;                                                                        \
+        CDF(d1, n1, p1);                                                                                                      \
+        CDF(d2, n2, p2);                                                                                                      \
+        double ke = k * discount, a2 = -ke * p2, a1 = s * p1 + a2, inverse = 1 / vs;                                          \
+        double avs = -a2 - a1 * d1 * inverse, aln = a1 * inverse;                                                             \
+        *g0 = n1 + aln / s;                                                                                                   \
+        *g1 = -discount * n2 - aln / k;                                                                                       \
+        *g2 = ke * n2 * t + aln * t;                                                                                          \
+        *g3 = aln * v * t + avs * root;                                                                                       \
+        *g4 = ke * n2 * r + aln * (r + 0.5 * v * v) + avs * v * 0.5 / root;                                                   \
+        return s * n1 - ke * n2;                                                                                              \
+    }                                                                                                                         \
+    double NAME##_point(const double *restrict x, double *restrict g) {                                                       \
+        return NAME##_at(x[0], x[1], x[2], x[3], x[4], g, g + 1, g + 2, g + 3, g + 4);                                        \
+    }                                                                                                                         \
     void NAME(long n, const double *restrict x[5], double *restrict out[6]) {                                                 \
         const double *restrict S = x[0], *restrict K = x[1], *restrict R = x[2], *restrict V = x[3], *restrict T = x[4];       \
         double *restrict P = out[0], *restrict D0 = out[1], *restrict D1 = out[2], *restrict D2 = out[3],                      \
                *restrict D3 = out[4], *restrict D4 = out[5];                                                                  \
-        for (long i = 0; i < n; i++) {                                                                                        \
-            double s = S[i], k = K[i], r = R[i], v = V[i], t = T[i];                                                          \
-            double root = sqrt(t), vs = v * root, d1 = (log(s / k) + (r + 0.5 * v * v) * t) / vs, d2 = d1 - vs;                \
-            double discount = exp(-r * t), n1, n2, p1, p2;                                                                    \
-            CDF(d1, n1, p1);                                                                                                  \
-            CDF(d2, n2, p2);                                                                                                  \
-            double ke = k * discount, a2 = -ke * p2, a1 = s * p1 + a2, inverse = 1 / vs;                                      \
-            double avs = -a2 - a1 * d1 * inverse, aln = a1 * inverse;                                                         \
-            P[i] = s * n1 - ke * n2;                                                                                          \
-            D0[i] = n1 + aln / s;                                                                                             \
-            D1[i] = -discount * n2 - aln / k;                                                                                 \
-            D2[i] = ke * n2 * t + aln * t;                                                                                    \
-            D3[i] = aln * v * t + avs * root;                                                                                 \
-            D4[i] = ke * n2 * r + aln * (r + 0.5 * v * v) + avs * v * 0.5 / root;                                             \
-        }                                                                                                                     \
+        for (long i = 0; i < n; i++)                                                                                          \
+            P[i] = NAME##_at(S[i], K[i], R[i], V[i], T[i], D0 + i, D1 + i, D2 + i, D3 + i, D4 + i);                            \
     }
 #define LOGISTIC(d, n, p)                                                                                                     \
     n = 1 / (1 + exp(-(d) * (1.5976 + 0.07056 * (d) * (d))));                                                                 \

@@ -15,15 +15,31 @@ mod formulas;
 mod gradbench;
 mod hand;
 mod higher;
+mod instructions;
 mod linalg;
 mod networks;
+mod pictures;
 mod rows;
 mod sizes;
 mod sparse;
 mod tapes;
 
-fn main() {
-    let mut bench = bench::Bench::from_args();
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    if let [first, name] = &arguments[..]
+        && first == "--count"
+    {
+        instructions::run_one(name);
+        return ExitCode::SUCCESS;
+    }
+    if has("--instructions") {
+        return instructions::run(has("--bless"));
+    }
+    let mut bench = bench::Bench::from_args(c::BUILDS.map(|(build, _)| build).to_vec());
+    bench.machine();
     calls::run(&mut bench);
     tapes::run(&mut bench);
     rows::run(&mut bench);
@@ -35,4 +51,15 @@ fn main() {
     sparse::run(&mut bench);
     higher::run(&mut bench);
     gradbench::run(&mut bench);
+    if let Some(folder) = bench.pictures()
+        && let Err(why) = pictures::draw(folder, bench.bounded())
+    {
+        eprintln!("the pictures cannot be drawn: {why}");
+        return ExitCode::FAILURE;
+    }
+    if let Err(why) = bench.finish() {
+        eprintln!("the tables cannot be written: {why}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }

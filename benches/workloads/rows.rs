@@ -28,7 +28,7 @@ pub fn breast_cancer() -> (Vec<f64>, Vec<f64>) {
 fn logistic_regression(bench: &mut Bench) {
     const ROWS: usize = 569;
     bench.section("W4: logistic regression, 569 rows of 30 features");
-    if !bench.wants_any(&["w4.full", "w4.full.c128", "w4.epoch", "w4.epoch.c128"]) {
+    if !["w4.full", "w4.epoch"].iter().any(|name| bench.wants_within(name)) {
         return;
     }
     let (x, y) = breast_cancer();
@@ -49,22 +49,14 @@ fn logistic_regression(bench: &mut Bench) {
     bench.pair("w4.full", what, (NS, ROWS as f64), Target::Within(1.5), &mut ours, |_| {
         black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
     });
-    let in_c = c::kernel::<c::Logistic>("logistic").map(|kernel| {
-        move |x: &[f64], y: &[f64], w: &[f64], g: &mut [f64]| {
-            assert!(x.len() == 30 * y.len() && y.len() <= ROWS && w.len() == 31 && g.len() == 31);
-            let (mut z, mut q) = ([0.0; ROWS], [0.0; ROWS]);
-            let (z, q) = (z.as_mut_ptr(), q.as_mut_ptr());
-            // SAFETY: the slices are as long as the kernel reads and writes.
-            unsafe { kernel(y.len() as i64, 30, x.as_ptr(), y.as_ptr(), w.as_ptr(), g.as_mut_ptr(), z, q) }
-        }
-    });
-    if let Some(in_c) = in_c {
+    for (build, in_c) in c::logistic() {
+        let name = format!("w4.full.{build}");
         let mut h = vec![0.0; 31];
         let loss = in_c(&x, &y, &w, &mut h);
         let loss_by_hand = hand::logistic(&x, &y, &w, &mut expected);
-        agree("w4.full.c128", &[&[loss][..], &h].concat(), &[&[loss_by_hand][..], &expected].concat(), 1e-12);
-        let what = "the same / in C, two passes";
-        bench.pair("w4.full.c128", what, (NS, ROWS as f64), Target::Within(1.3), &mut ours, |_| {
+        agree(&name, &[&[loss][..], &h].concat(), &[&[loss_by_hand][..], &expected].concat(), 1e-12);
+        let target = c::target(build, "c128", 1.3);
+        bench.pair(&name, "the same / in C, two passes", (NS, ROWS as f64), target, &mut ours, |_| {
             black_box(in_c(black_box(&x), &y, &w, black_box(&mut h)));
         });
     }
@@ -92,12 +84,13 @@ fn logistic_regression(bench: &mut Bench) {
     let what = "an epoch of 17 steps on batches of 32 / the same written by hand";
     let mut ours = |_: usize| epoch(&mut a, &mut ours);
     bench.pair("w4.epoch", what, (US, 1.0), Target::Within(1.5), &mut ours, |_| epoch(&mut b, &mut reference));
-    if let Some(in_c) = in_c {
+    for (build, in_c) in c::logistic() {
         let mut reference = |x: &[f64], y: &[f64], w: &[f64], g: &mut [f64]| {
             in_c(x, y, w, g);
         };
+        let (name, target) = (format!("w4.epoch.{build}"), c::target(build, "c128", 1.3));
         let what = "the same / in C, two passes";
-        bench.pair("w4.epoch.c128", what, (US, 1.0), Target::Within(1.3), &mut ours, |_| epoch(&mut b, &mut reference));
+        bench.pair(&name, what, (US, 1.0), target, &mut ours, |_| epoch(&mut b, &mut reference));
     }
 }
 
@@ -111,7 +104,7 @@ fn exclusive_or(bench: &mut Bench) {
     const STEPS: usize = 10_000;
     const RATE: f64 = 0.5;
     bench.section("W5: exclusive or by a network 2-8-1, 10,000 steps on all four rows");
-    if !bench.wants_any(&["w5.rows", "w5.rows.c128", "w5.unrolled", "w5.unrolled.c128"]) {
+    if !["w5.rows", "w5.unrolled"].iter().any(|name| bench.wants_within(name)) {
         return;
     }
     let start: [f64; 33] = std::array::from_fn(|k| (k as f64 + 1.0).sin());
@@ -163,30 +156,30 @@ fn exclusive_or(bench: &mut Bench) {
 
     // From the same start in every run: a run is 100 steps, and the figure 100 of them.
     type Steps<'a> = &'a dyn Fn(usize, &mut [f64; 33]) -> f64;
-    let mut pair = |name: &str, what: &str, ours: Steps, reference: Steps, most: f64| {
+    let mut pair = |name: &str, what: &str, ours: Steps, reference: Steps, target: Target| {
         let run = |f: Steps| {
             let mut p = start;
             black_box(f(black_box(100), &mut p));
             black_box(p);
         };
-        bench.pair(name, what, (MS, 0.01), Target::Within(most), |_| run(ours), |_| run(reference));
+        bench.pair(name, what, (MS, 0.01), target, |_| run(ours), |_| run(reference));
     };
     let by_hand = |steps: usize, p: &mut [f64; 33]| hand::exclusive_or(steps, p, RATE);
     let what = ["a row loop over the four rows, the update in Rust", "four rows and the update as one straight line"];
-    pair("w5.rows", &format!("{} / by hand", what[0]), &by_rows, &by_hand, 1.5);
-    pair("w5.unrolled", &format!("{} / by hand", what[1]), &unrolled, &by_hand, 1.5);
-    if let Some(kernel) = c::kernel::<c::ExclusiveOr>("exclusive_or") {
-        // SAFETY: the kernel has room for 33 numbers.
-        let in_c = |steps: usize, p: &mut [f64; 33]| unsafe { kernel(steps as i64, p.as_mut_ptr(), RATE) };
+    pair("w5.rows", &format!("{} / by hand", what[0]), &by_rows, &by_hand, Target::Within(1.5));
+    pair("w5.unrolled", &format!("{} / by hand", what[1]), &unrolled, &by_hand, Target::Within(1.5));
+    for (build, kernel) in c::exclusive_or() {
+        let in_c = |steps: usize, p: &mut [f64; 33]| kernel(steps, p, RATE);
         agree("w5 in C", &[in_c(100, &mut start.clone())], &[by_hand(100, &mut start.clone())], 1e-12);
-        pair("w5.rows.c128", &format!("{} / in C", what[0]), &by_rows, &in_c, 1.3);
-        pair("w5.unrolled.c128", &format!("{} / in C", what[1]), &unrolled, &in_c, 1.3);
+        let target = c::target(build, "c128", 1.1);
+        pair(&format!("w5.rows.{build}"), &format!("{} / in C", what[0]), &by_rows, &in_c, target);
+        pair(&format!("w5.unrolled.{build}"), &format!("{} / in C", what[1]), &unrolled, &in_c, target);
     }
 }
 
 fn polynomial(bench: &mut Bench) {
     bench.section("W6: a cubic through 2,000 points, 10,000 steps");
-    if !bench.wants_any(&["w6.full", "w6.full.c128", "w6.single"]) {
+    if !["w6.full", "w6.single"].iter().any(|name| bench.wants_within(name)) {
         return;
     }
     let x: Vec<f64> = (0..2000).map(|i| -1.0 + 2.0 * i as f64 / 1999.0).collect();
@@ -217,16 +210,14 @@ fn polynomial(bench: &mut Bench) {
     bench.pair("w6.full", what, (MS, 0.001), Target::Within(1.5), &mut ours, |_| {
         black_box(hand::cubic_full(black_box(10), &x, &y, black_box(&mut q), 1e-4));
     });
-    if let Some(kernel) = c::kernel::<c::Cubic>("cubic") {
-        let mut in_c = |steps: usize| {
-            // SAFETY: there are as many points as numbers in both slices, and the kernel has room for four numbers.
-            unsafe { kernel(steps as i64, x.len() as i64, x.as_ptr(), y.as_ptr(), black_box(&mut r).as_mut_ptr(), 1e-4) }
-        };
+    for (build, kernel) in c::cubic(c"cubic") {
+        let mut in_c = |steps: usize| kernel(steps, &x, &y, black_box(&mut r), 1e-4);
         in_c(10_000);
-        bench.pair("w6.full.c128", "the same / in C", (MS, 0.001), Target::Within(1.2), &mut ours, |_| {
+        let (name, target) = (format!("w6.full.{build}"), c::target(build, "c128", 1.2));
+        bench.pair(&name, "the same / in C", (MS, 0.001), target, &mut ours, |_| {
             black_box(in_c(black_box(10)));
         });
-        agree("w6.full.c128: the fit", &r, &[0.0, 1.0, 2.0, 3.0], 1e-4);
+        agree("w6.full in C: the fit", &r, &[0.0, 1.0, 2.0, 3.0], 1e-4);
     }
 
     // One point a step: the update is part of the function.
@@ -251,38 +242,39 @@ fn polynomial(bench: &mut Bench) {
     hand::cubic_single(10_000, &x, &y, &mut q, 1e-2);
     agree("w6.single", &p, &q, 1e-12);
     let what = "one point a step, the update compiled in / a loop written by hand";
-    bench.pair(
-        "w6.single",
-        what,
-        (MS, 1.0),
-        Target::Within(1.5),
-        |_| single(black_box(10_000), black_box(&mut p)),
-        |_| hand::cubic_single(black_box(10_000), &x, &y, black_box(&mut q), 1e-2),
-    );
+    let mut ours = |_: usize| single(black_box(10_000), black_box(&mut p));
+    bench.pair("w6.single", what, (MS, 1.0), Target::Within(1.5), &mut ours, |_| {
+        hand::cubic_single(black_box(10_000), &x, &y, black_box(&mut q), 1e-2);
+    });
+    for (build, in_c) in c::cubic(c"cubic_single") {
+        let mut by_hand = [0.0; 4];
+        q = [0.0; 4];
+        hand::cubic_single(10_000, &x, &y, &mut by_hand, 1e-2);
+        in_c(10_000, &x, &y, &mut q, 1e-2);
+        agree("w6.single in C", &q, &by_hand, 1e-12);
+        let (name, target) = (format!("w6.single.{build}"), c::target(build, "co3", 1.1));
+        bench.pair(&name, "the same / in C", (MS, 1.0), target, &mut ours, |_| {
+            black_box(in_c(black_box(10_000), &x, &y, black_box(&mut q), 1e-2));
+        });
+    }
 }
 
 fn options(bench: &mut Bench) {
     const ROWS: usize = 1_000_000;
     bench.section("W9: an option's price and five partial derivatives over 1,000,000 rows");
-    if !bench.wants_any(&["w9.bs_l", "w9.bs_l.c128", "w9.bs_erf", "w9.bs_erf.c128"]) {
+    if !["w9.bs_l", "w9.bs_erf"].iter().any(|name| bench.wants_within(name)) {
         return;
     }
     let rows: Vec<[f64; 5]> = (0..ROWS).map(option_row).collect();
     let columns: [Vec<f64>; 5] = std::array::from_fn(|k| rows.iter().map(|row| row[k]).collect());
     let x: [&[f64]; 5] = std::array::from_fn(|k| &columns[k][..]);
     let names = ["s", "k", "r", "v", "t"];
-    type Rows = fn(&[&[f64]; 5], &mut [Vec<f64>; 6]);
-    for (name, name_c, f, reference, kernel) in [
-        (
-            "w9.bs_l",
-            "w9.bs_l.c128",
-            Function::trace(names, option_logistic),
-            hand::option_logistic_rows as Rows,
-            "option_logistic",
-        ),
-        ("w9.bs_erf", "w9.bs_erf.c128", Function::trace(names, option_erf), hand::option_erf_rows as Rows, "option_erf"),
+    type Rows = fn(&[&[f64]; 5], [&mut [f64]; 6]);
+    for (name, f, reference, kernel) in [
+        ("w9.bs_l", Function::trace(names, option_logistic), hand::option_logistic_rows as Rows, c"option_logistic"),
+        ("w9.bs_erf", Function::trace(names, option_erf), hand::option_erf_rows as Rows, c"option_erf"),
     ] {
-        if !bench.wants_any(&[name, name_c]) {
+        if !bench.wants_within(name) {
             continue;
         }
         let compiled = f.unwrap().value_and_grad().unwrap().map_rows(names).unwrap().compile().unwrap();
@@ -292,29 +284,56 @@ fn options(bench: &mut Bench) {
             compiled.call_into(black_box(&x), &mut [a, b, c, d, e, f]).unwrap();
         };
         ours(&mut y);
-        reference(&x, &mut z);
+        reference(&x, z.each_mut().map(Vec::as_mut_slice));
         y.iter().zip(&z).for_each(|(y, z)| agree(name, y, z, 1e-12));
         let what = "a result per row by `map_rows` / a loop written by hand, per row";
-        let target = Target::None;
+        let unit = (NS, ROWS as f64);
         bench.pair(
             name,
             what,
-            (NS, ROWS as f64),
-            target,
+            unit,
+            Target::None,
             |_| ours(black_box(&mut y)),
-            |_| reference(black_box(&x), black_box(&mut z)),
+            |_| {
+                reference(black_box(&x), black_box(&mut z).each_mut().map(Vec::as_mut_slice));
+            },
         );
-        if let Some(kernel) = c::kernel::<c::OptionRows>(kernel) {
-            let inputs = x.map(<[f64]>::as_ptr);
-            let mut in_c = || {
-                let outputs = [0, 1, 2, 3, 4, 5].map(|k| black_box(&mut z)[k].as_mut_ptr());
-                // SAFETY: every column has as many numbers.
-                unsafe { kernel(ROWS as i64, inputs.as_ptr(), outputs.as_ptr()) }
-            };
+        let (by_threads, in_two) = (format!("{name}.threads"), compiled.with_threads(2));
+        match in_two {
+            Ok(in_two) if bench.wants(&by_threads) => {
+                let mut speed_ups = Vec::new();
+                for _ in 0..15 {
+                    let [one, two] = [&compiled, &in_two].map(|compiled| {
+                        waited(|| compiled.call_into(black_box(&x), &mut y.each_mut().map(Vec::as_mut_slice)).unwrap()).1
+                    });
+                    let by_hand = waited(|| reference(black_box(&x), z.each_mut().map(Vec::as_mut_slice))).1;
+                    speed_ups.push((one / two, by_hand / waited(|| halves(reference, black_box(&x), &mut z)).1));
+                }
+                y.iter().zip(&z).for_each(|(y, z)| agree(&by_threads, y, z, 1e-12));
+                let what = "two threads against one / two copies of the loop by hand, half of the rows each, against one";
+                bench.speed_ups(&by_threads, what, &speed_ups, 0.9);
+            }
+            Ok(_) => {}
+            Err(why) => bench.note(&format!("no row {by_threads}: {why}")),
+        }
+        for (build, in_c) in c::option_rows(kernel) {
+            let (name, target) = (format!("{name}.{build}"), c::target(build, "c128", 1.3));
+            let mut in_c = || in_c(black_box(&x), black_box(&mut z).each_mut().map(Vec::as_mut_slice));
             in_c();
-            let target = Target::Within(1.3);
-            bench.pair(name_c, "the same / in C", (NS, ROWS as f64), target, |_| ours(black_box(&mut y)), |_| in_c());
-            y.iter().zip(&z).for_each(|(y, z)| agree(name_c, y, z, 1e-11));
+            bench.pair(&name, "the same / in C", unit, target, |_| ours(black_box(&mut y)), |_| in_c());
+            y.iter().zip(&z).for_each(|(y, z)| agree(&name, y, z, 1e-11));
         }
     }
+}
+
+/// A loop over rows as two copies on two threads, each on half of the rows.
+fn halves(run: fn(&[&[f64]; 5], [&mut [f64]; 6]), x: &[&[f64]; 5], y: &mut [Vec<f64>; 6]) {
+    let half = x[0].len() / 2;
+    let (lower, upper) = (x.map(|column| &column[..half]), x.map(|column| &column[half..]));
+    let mut parts = y.each_mut().map(|column| column.split_at_mut(half));
+    let (below, above) = (parts.each_mut().map(|part| std::mem::take(&mut part.0)), parts.map(|part| part.1));
+    std::thread::scope(|scope| {
+        scope.spawn(|| run(&upper, above));
+        run(&lower, below);
+    });
 }

@@ -1,6 +1,6 @@
 //! W10: straight-line functions of growing size: time to the first result, and what a later call takes. And memory.
 
-use super::{bench::*, formulas::*};
+use super::{bench::*, c, formulas::*};
 use std::hint::black_box;
 use wengert::{Compiled, Function, Options, Tier};
 
@@ -11,16 +11,12 @@ pub fn run(bench: &mut Bench) {
     memory(bench);
 }
 
-fn point() -> [f64; 8] {
+pub fn point() -> [f64; 8] {
     std::array::from_fn(|i| 0.1 * (i as f64 + 1.0))
 }
 
-fn trace(n: usize) -> Function {
+pub fn trace(n: usize) -> Function {
     Function::trace(("v", 8), |v| network(v.try_into().expect("eight numbers"), n)).unwrap()
-}
-
-fn compiled(n: usize) -> Compiled {
-    trace(n).value_and_grad().unwrap().compile().unwrap()
 }
 
 fn first_results(bench: &mut Bench) {
@@ -108,31 +104,49 @@ fn second_compilations(bench: &mut Bench) {
 fn later_calls(bench: &mut Bench) {
     bench.section("W10: later values and gradients");
     for (name, n, least) in [("w10.exec.1k", 1_000, 5.0), ("w10.exec.10k", 10_000, 7.0), ("w10.exec.100k", 100_000, 5.0)] {
-        if !bench.wants(name) {
+        if !bench.wants_within(name) {
             continue;
         }
-        let compiled = compiled(n);
+        let gradient = trace(n).value_and_grad().unwrap();
+        let compiled = gradient.compile().unwrap();
         bench.note(&compiled.report().to_string());
         let (mut tape, value) = echidna::record(|v| network(v.try_into().expect("eight numbers"), n), &point());
-        let (mut y, mut buffer) = (vec![0.0; 9], Vec::new());
+        let (mut y, mut expected, mut buffer) = (vec![0.0; 9], vec![0.0; 9], Vec::new());
         let mut x = point();
         compiled.call_into(&x, &mut y).unwrap();
         agree(name, &y, &[&[value][..], &tape.gradient_with_buf(&x, &mut buffer)].concat(), 1e-12);
         let mut z = x;
-        bench.pair(
-            name,
-            "native code / echidna, bytecode recorded once",
-            (US, 1.0),
-            Target::Faster(least),
-            |_| {
-                compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
-                x[0] += 1e-12;
-            },
-            |_| {
-                black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
-                z[0] += 1e-12;
-            },
-        );
+        let mut ours = |_: usize| {
+            compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
+            x[0] += 1e-12;
+        };
+        let what = "native code / echidna, bytecode recorded once";
+        bench.pair(name, what, (US, 1.0), Target::Faster(least), &mut ours, |_| {
+            black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
+            z[0] += 1e-12;
+        });
+        // C compilers take minutes for the largest.
+        let name = format!("{name}.co3");
+        if n > 10_000 || !bench.wants(&name) {
+            continue;
+        }
+        let (in_c, seconds) = waited(|| c::straight(&gradient));
+        let in_c = match in_c {
+            Ok(in_c) => in_c,
+            Err(why) => {
+                bench.note(&format!("no straight line in C: {why}"));
+                continue;
+            }
+        };
+        bench.note(&format!("the C compiler took {seconds:.1} s"));
+        z = point();
+        in_c(&z, &mut expected);
+        agree(&name, &compiled.call_vec(&z).unwrap(), &expected, 1e-12);
+        let what = "native code / the same graph as C, a variable a node";
+        bench.pair(&name, what, (US, 1.0), Target::Within(1.2), &mut ours, |_| {
+            in_c(black_box(&z), black_box(&mut expected));
+            z[0] += 1e-12;
+        });
     }
 }
 
@@ -154,7 +168,7 @@ fn memory(bench: &mut Bench) {
     bench.note(&format!("the gradient has {} nodes; {}", g.graph().len(), g.compile().unwrap().report()));
     // So many that what the allocator had free before does not count.
     let before = resident();
-    let kept: Vec<Compiled> = (0..FUNCTIONS).map(|_| g.compile().unwrap()).collect();
+    let kept: Vec<_> = (0..FUNCTIONS).map(|_| g.compile().unwrap()).collect();
     let each = (resident() - before) / kept.len() as f64 / 1024.0;
     bench.absolute("memory.1k", "resident memory of a compiled function of 1,000 nodes", &[each], "KiB", Target::Below(100.0));
 }

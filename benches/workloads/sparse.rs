@@ -6,7 +6,6 @@ use std::time::Instant;
 use wengert::{Function, Real, Simplify, lit};
 
 /// n, x, and room for the diagonal and what is below it.
-type Hessian = unsafe extern "C" fn(i64, *const f64, *mut f64, *mut f64);
 
 const NAMES: [[&str; 2]; 4] = [
     ["sparse.terms.1k", "sparse.terms.10k"],
@@ -26,7 +25,7 @@ fn term<T: Real>(a: T, b: T) -> T {
 pub fn run(bench: &mut Bench) {
     bench.section("W2's Hessian, 2n − 1 entries of its lower triangle, against C written by hand (128-bit vectors)");
     for (k, n) in [1000usize, 10_000].into_iter().enumerate() {
-        if !bench.wants_any(&NAMES.map(|names| names[k])) {
+        if !NAMES.map(|names| names[k]).into_iter().any(|name| bench.wants(name)) {
             continue;
         }
         let x: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
@@ -70,14 +69,10 @@ pub fn run(bench: &mut Bench) {
 
 /// Ours against C; the entries are those of each column, the diagonal's first.
 fn pair(bench: &mut Bench, (name, what, most): (&str, &str, f64), x: &[f64], call: impl Fn(&[f64], &mut [f64])) {
-    let Some(reference) = c::kernel::<Hessian>("rosenbrock_hessian") else { return };
+    let Some((_, theirs)) = c::rosenbrock_hessian().find(|(build, _)| *build == "c128") else { return };
     let n = x.len();
     let (mut z, mut diagonal, mut below) = (x.to_vec(), vec![0.0; n], vec![0.0; n - 1]);
     let (mut x, mut values) = (x.to_vec(), vec![0.0; 2 * n - 1]);
-    let theirs = |x: &[f64], diagonal: &mut [f64], below: &mut [f64]| {
-        // SAFETY: the slices have n, n and n − 1 numbers.
-        unsafe { reference(n as i64, x.as_ptr(), diagonal.as_mut_ptr(), below.as_mut_ptr()) }
-    };
     call(&x, &mut values);
     theirs(&z, &mut diagonal, &mut below);
     let together: Vec<f64> = (0..2 * n - 1).map(|k| if k % 2 == 0 { diagonal[k / 2] } else { below[k / 2] }).collect();

@@ -3,19 +3,21 @@
 use super::along::Along;
 use super::arrays::Array;
 use crate::op::ArrayOp;
-use crate::schedule::{Scalar, sums::Sum};
+use crate::schedule::Scalar;
+use crate::schedule::sums::{BLOCK, Sum};
 
 /// Sums over axes, of which the last ones are the run.
 pub(super) fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Vec<usize>) -> Array<T> {
     let (outer, inner) = x.shape.split_at(x.shape.len() - run);
     let run: usize = inner.iter().product();
-    let sums = x.data.chunks(run.max(1)).map(|run| {
+    let sums = x.data.chunks(run.max(1)).flat_map(|run| run.chunks(BLOCK)).map(|block| {
         let mut sum = Sum::new();
-        run.iter().enumerate().for_each(|(k, &v)| sum.add(k, v));
+        block.iter().enumerate().for_each(|(k, &v)| sum.add(k, v));
         sum.total()
     });
-    let sums = Array { shape: outer.to_vec(), data: sums.collect() };
-    let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).collect();
+    // Their last axis is that of a run's blocks.
+    let sums = Array { shape: [outer, &[run.div_ceil(BLOCK)]].concat(), data: sums.collect() };
+    let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).chain([outer.len()]).collect();
     reduce(&sums, &axes, shape, |a, b| a + b, T::default())
 }
 

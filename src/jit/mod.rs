@@ -13,10 +13,12 @@ mod emit;
 mod flush;
 mod lower;
 mod native;
+mod nest;
 mod rows;
 mod saved;
 mod segment;
 mod target;
+mod threads;
 mod tiered;
 
 pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};

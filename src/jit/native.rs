@@ -121,7 +121,7 @@ impl Native {
     ) -> Made<Native> {
         let start = Instant::now();
         let plan = Plan::new(program, rows.is_some());
-        let places = rows.map_or(vec![], |call| lower::reduced(call).into_iter().map(|k| call.places[k as usize]).collect());
+        let places = sums(rows);
         let needs = Needs {
             scratch: plan.scratch + (places.len() * partials(program.width) * program.width.bytes()).div_ceil(8),
             partials: plan.scratch,
@@ -148,7 +148,7 @@ impl Native {
         let (tier, operations, fingerprint) = (program.options.tier, program.len(), program.fingerprint());
         let stats = Stats { tier, operations, fingerprint, code_bytes: 0, threads: 0, time: Duration::ZERO };
         let body = Body::Interpreted(Box::new(Interpreted { program: program.clone(), rows: rows.cloned(), reason }));
-        Native { body, functions: vec![], needs: Needs::default(), stats }
+        Native { body, functions: vec![], needs: Needs { sums: sums(rows), ..Needs::default() }, stats }
     }
 
     /// The code, which can go elsewhere; none where there is only the interpreter.
@@ -189,7 +189,7 @@ impl Native {
         program.call_into(x, y).expect("lengths and width were checked");
     }
 
-    /// Runs code for rows.
+    /// Runs code for rows. Sums are added to what is in the outputs.
     ///
     /// # Safety
     /// The code was made for rows of numbers `T`. The tables have an address for every input and output, good for as many rows.
@@ -235,6 +235,11 @@ impl Native {
             *sum += halve(parts, |a, b| a + b);
         }
     }
+}
+
+/// The group and place of every sum.
+fn sums(rows: Option<&RowCall>) -> Vec<(u32, u32)> {
+    rows.map_or(vec![], |call| lower::reduced(call).into_iter().map(|k| call.places[k as usize]).collect())
 }
 
 impl Interpreted {
@@ -301,6 +306,7 @@ fn check_bytes(what: &str, len: usize, each: usize) -> Result<()> {
 thread_local! {
     static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static SUMS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -311,6 +317,11 @@ pub(super) fn with_scratch<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R 
 /// As [`with_scratch`], of the arrays of a call during which functions are called that need scratch memory themselves.
 pub(super) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&ARRAYS, words, f)
+}
+
+/// As [`with_scratch`], of sums that other threads add up.
+pub(super) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&SUMS, words, f)
 }
 
 fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
@@ -370,7 +381,7 @@ mod tests {
             let rows = traced(T::WIDTH).map_rows(["a", "b"]).unwrap().sum(["y0"]).unwrap().lower();
             let native = Arc::new(on_an_old_processor(&rows.program, Some(&rows.call)));
             let (call, layout) = (rows.call.clone(), rows.program.layout.clone());
-            let compiled = CompiledRows { native, call, width: T::WIDTH, layout };
+            let compiled = CompiledRows { native, call, width: T::WIDTH, layout, threads: 1 };
             let wave = |s: f64| (0..19).map(|k| T::lit((k as f64 * s).sin() * 3.0)).collect::<Vec<T>>();
             let (a, b, c) = (wave(0.7), wave(1.3), [T::lit(0.4)]);
             let (x, mut y) = ([&a[..], &b, &c], [[1, 19, 19, 19]; 2].map(|lens| lens.map(|len| vec![T::default(); len])));

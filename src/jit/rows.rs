@@ -2,10 +2,13 @@
 
 use super::build;
 use super::compiled::Report;
-use super::native::{self, Native};
+use super::native::Native;
+use super::nest::Nest;
+use super::threads;
 use crate::error::Result;
 use crate::graph::Width;
 use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, Scalar, wrong_width};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A row map as native code: the loop over the rows runs inside. See [`RowMap`].
@@ -15,6 +18,8 @@ pub struct CompiledRows {
     pub(super) call: Arc<RowCall>,
     pub(super) width: Width,
     pub(super) layout: Arc<Layout>,
+    /// Of a call, at most.
+    pub(super) threads: usize,
 }
 
 impl RowMap {
@@ -43,9 +48,10 @@ impl RowProgram {
     /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
     /// system gives no memory for it.
     pub fn compile(&self) -> Result<CompiledRows> {
+        threads::check(self.program.options.call_threads)?;
         let native = Native::shared(&self.program, Some(&self.call))?;
         let (width, layout) = (self.program.width, self.program.layout.clone());
-        Ok(CompiledRows { native, call: self.call.clone(), width, layout })
+        Ok(CompiledRows { native, call: self.call.clone(), width, layout, threads: self.program.options.call_threads })
     }
 
     /// The Cranelift IR that the program becomes.
@@ -65,9 +71,6 @@ impl RowProgram {
     }
 }
 
-/// Pointers to up to this many slices are collected on the stack.
-const ON_STACK: usize = 16;
-
 impl CompiledRows {
     /// Evaluates over rows: a slice per input (row by row for those that vary), a slice per output (row by row for those that are
     /// not reduced). Gives the number of rows.
@@ -81,33 +84,38 @@ impl CompiledRows {
         }
         let rows = call.check(inputs, outputs)?;
         call.start(outputs);
-        let (mut stack_in, mut stack_out) = ([std::ptr::null(); ON_STACK], [std::ptr::null_mut(); ON_STACK]);
-        let (mut heap_in, mut heap_out) = (Vec::new(), Vec::new());
-        let x = pointers(&mut stack_in, &mut heap_in, inputs.iter().map(|slice| slice.as_ptr().cast()));
-        let y = pointers(&mut stack_out, &mut heap_out, outputs.iter_mut().map(|slice| slice.as_mut_ptr().cast()));
-        native::with_scratch(self.native.needs.scratch, |scratch| {
-            // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
-            unsafe { self.native.run_rows::<T>((x, y), scratch, rows, (1, &[])) }
-        });
+        let mut addresses: SmallVec<[*mut T; 32]> = SmallVec::new();
+        inputs.iter().for_each(|slice| addresses.push(slice.as_ptr().cast_mut()));
+        outputs.iter_mut().for_each(|slice| addresses.push(slice.as_mut_ptr()));
+        let nest = Nest {
+            native: &self.native,
+            addresses: &mut addresses,
+            inputs: inputs.len(),
+            rows,
+            count: 1,
+            row_strides: &call.strides,
+            strides: &[],
+            outer: &[],
+        };
+        // SAFETY: every slice was checked to be as long as the code reads and writes over these rows, and to be of its width.
+        unsafe { nest.run(self.threads) };
         call.finish(outputs, rows);
         Ok(rows)
+    }
+
+    /// The same code for calls on up to so many threads; see [`Options::call_threads`].
+    ///
+    /// # Errors
+    /// If it is none, or more than one without the feature `threads`.
+    pub fn with_threads(&self, most: usize) -> Result<CompiledRows> {
+        threads::check(most)?;
+        Ok(CompiledRows { threads: most, ..self.clone() })
     }
 
     /// What compiling took and gave.
     pub fn report(&self) -> Report {
         Report::new(&self.native, &self.layout)
     }
-}
-
-fn pointers<P: Copy>(stack: &mut [P; ON_STACK], heap: &mut Vec<P>, all: impl ExactSizeIterator<Item = P>) -> *mut P {
-    if all.len() > ON_STACK {
-        heap.extend(all);
-        return heap.as_mut_ptr();
-    }
-    for (place, pointer) in stack.iter_mut().zip(all) {
-        *place = pointer;
-    }
-    stack.as_mut_ptr()
 }
 
 impl std::fmt::Debug for CompiledRows {

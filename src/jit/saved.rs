@@ -322,7 +322,7 @@ impl CompiledRows {
             if native.needs.sums.iter().any(|sum| sum.1 as usize >= len(sum)) {
                 return Err("it is damaged: a sum has no output".into());
             }
-            Ok(CompiledRows { native, call, width, layout: Arc::new(layout) })
+            Ok(CompiledRows { native, call, width, layout: Arc::new(layout), threads: 1 })
         })
     }
 }

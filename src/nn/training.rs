@@ -81,6 +81,14 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         Ok(Training { rule, settings, compiled, gradient, sources, batch, params, kept, next, names, results, steps: 0 })
     }
 
+    /// The same training with steps on up to so many threads; see [`Options::call_threads`](crate::Options::call_threads).
+    ///
+    /// # Errors
+    /// If it is none, or more than one without the feature `threads`.
+    pub fn with_threads(self, most: usize) -> Result<Self> {
+        Ok(Training { compiled: self.compiled.with_threads(most)?, ..self })
+    }
+
     /// A step on a batch: a slice for each of the loss' inputs that is no parameter, in order. Gives the loss before the step.
     ///
     /// # Errors

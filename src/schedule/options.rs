@@ -23,6 +23,7 @@ pub struct Options {
     pub(crate) flush_subnormals: bool,
     pub(crate) unroll: bool,
     pub(crate) threads: Option<NonZero<usize>>,
+    pub(crate) call_threads: usize,
     pub(crate) cached: bool,
     pub(crate) code_limit: usize,
     pub(crate) strange_processor: bool,
@@ -37,6 +38,7 @@ impl Default for Options {
             flush_subnormals: false,
             unroll: true,
             threads: None,
+            call_threads: 1,
             cached: false,
             code_limit: 1 << 30,
             strange_processor: false,
@@ -85,6 +87,32 @@ impl Options {
     /// with any number. By default as many as the processor runs at once. 0 counts as 1.
     pub fn threads(mut self, n: usize) -> Self {
         self.threads = Some(NonZero::new(n).unwrap_or(NonZero::<usize>::MIN));
+        self
+    }
+    /// How many threads a call of native code may take for what is large: loops over many rows, elementwise work, sums and matrix
+    /// products over large arrays. 1 by default. More need the feature `threads`, which adds [rayon](https://docs.rs/rayon), and are an error
+    /// of compiling without it. The threads are those of the pool that the call is made in, or of rayon's global one; the caller is one of
+    /// them.
+    ///
+    /// No result depends on the number of threads, to the bit. What is too small to gain by it stays on the calling thread, as do
+    /// functions of single numbers and the interpreter.
+    ///
+    /// ```
+    /// # #[cfg(feature = "threads")] {
+    /// use wengert::{Function, Options};
+    /// let f = Function::trace(["x", "y"], |[x, y]| (x - y).powi(2))?;
+    /// let map = f.wrt(["x"])?.value_and_grad()?.map_rows(["y"])?.mean_all();
+    /// let y: Vec<f64> = (0..100_000).map(f64::from).collect();
+    /// let (one, two) = (map.compile()?, map.compile_with(Options::new().call_threads(2))?);
+    /// let (mut a, mut b) = ([[0.0], [0.0]], [[0.0], [0.0]]);
+    /// one.call_into(&[&[1.0], &y], &mut a.each_mut().map(|a| &mut a[..]))?;
+    /// two.call_into(&[&[1.0], &y], &mut b.each_mut().map(|b| &mut b[..]))?;
+    /// assert_eq!(a, b);
+    /// # }
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn call_threads(mut self, most: usize) -> Self {
+        self.call_threads = most;
         self
     }
     /// Whether native code is looked for among that which this process made before, and kept there for the next time. It is found for

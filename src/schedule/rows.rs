@@ -137,6 +137,8 @@ pub(crate) struct RowCall {
     pub(crate) places: Vec<(u32, u32)>,
     /// Per output number: the factors of a product that is nothing but summed, and is added with one rounding.
     pub(crate) products: Vec<Option<[u32; 2]>>,
+    /// How far apart the rows of every input and then of every output are; 0 for what is shared or reduced.
+    pub(crate) strides: Vec<usize>,
     inputs: Vec<(String, usize)>,
     outputs: Vec<(String, usize)>,
 }
@@ -163,7 +165,10 @@ impl RowCall {
         };
         let (slots, places) = (places(&layout.inputs), places(&layout.outputs));
         let (inputs, outputs) = (layout.inputs.clone(), layout.outputs.clone());
-        RowCall { shape, slots, products: vec![None; places.len()], places, inputs, outputs }
+        let kept = shape.varying.iter().copied().chain(shape.reduce.iter().map(|&reduce| reduce == Reduce::Each));
+        let lens = inputs.iter().chain(&outputs).map(|(_, len)| *len);
+        let strides = lens.zip(kept).map(|(len, kept)| if kept { len } else { 0 }).collect();
+        RowCall { shape, slots, products: vec![None; places.len()], places, strides, inputs, outputs }
     }
 
     /// Whether an output group is a sum or a mean.

@@ -1,12 +1,13 @@
 //! The order in which a sum over rows is added up, the same in the interpreter and in native code.
 //!
-//! Row k is added to partial sum k mod [`partials`], in the order of the rows; at the end the partial sums are added up in
-//! halves. So a vector register has some of the partial sums, and what a sum is depends on the rows alone: not on how many lanes a
-//! machine has, nor on what else is computed in the loop. Partial sums start from −0, which leaves the first summand as it is
-//! (0 + −0 would not).
+//! Within a block of [`BLOCK`] rows, row k is added to partial sum k mod [`partials`], in the order of the rows; at the end of the block the
+//! partial sums are added up in halves, and the sums of the blocks are added up in order. So a vector register has some of the
+//! partial sums, threads compute blocks, and what a sum is depends on the rows alone: not on how many lanes or threads a machine has,
+//! nor on what else is computed in the loop. Partial sums and sums start from −0, which leaves the first summand as it is (0 + −0 would
+//! not).
 //!
 //! A sum over axes of an array has its rows along the *run*: the last axes, as long as they are summed over (or have the fixed
-//! length 1). The sums of runs are added in order.
+//! length 1). The sums of the blocks of all runs are added in order.
 
 use super::scalar::Scalar;
 use crate::graph::Width;
@@ -14,6 +15,9 @@ use crate::op::{Axis, Shape};
 
 /// The most partial sums of a sum.
 const MOST: usize = 8;
+
+/// So many rows are added up before their sum is added to that of the rows before. (What ends a block costs as much as some ten rows.)
+pub(crate) const BLOCK: usize = 1024;
 
 /// How many partial sums there are: two vectors of 128 bits.
 pub(crate) fn partials(width: Width) -> usize {
@@ -38,30 +42,38 @@ pub(crate) fn run(shape: Shape, summed: &[usize]) -> usize {
     axes.take_while(|&(k, axis)| summed.contains(&k) || *axis == Axis::Fixed(1)).count()
 }
 
-/// A sum over rows of numbers.
+/// A sum over rows of numbers, which are added in order.
 #[derive(Copy, Clone)]
 pub(crate) struct Sum<T> {
+    /// Of the blocks that are full.
+    blocks: T,
     parts: [T; MOST],
 }
 
 impl<T: Scalar> Sum<T> {
     pub(crate) fn new() -> Self {
-        Sum { parts: [T::lit(-0.0); MOST] }
+        Sum { blocks: T::lit(-0.0), parts: [T::lit(-0.0); MOST] }
     }
 
     pub(crate) fn add(&mut self, row: usize, v: T) {
-        let part = &mut self.parts[row % partials(T::WIDTH)];
-        *part += v;
+        *self.part(row) += v;
     }
 
     /// Adds x·y with one rounding.
     pub(crate) fn add_product(&mut self, row: usize, x: T, y: T) {
-        let part = &mut self.parts[row % partials(T::WIDTH)];
+        let part = self.part(row);
         *part = x.fma(y, *part);
     }
 
+    fn part(&mut self, row: usize) -> &mut T {
+        if row > 0 && row.is_multiple_of(BLOCK) {
+            *self = Sum { blocks: self.total(), ..Sum::new() };
+        }
+        &mut self.parts[row % partials(T::WIDTH)]
+    }
+
     pub(crate) fn total(mut self) -> T {
-        halve(&mut self.parts[..partials(T::WIDTH)], |a, b| a + b)
+        self.blocks + halve(&mut self.parts[..partials(T::WIDTH)], |a, b| a + b)
     }
 }
 
@@ -87,6 +99,16 @@ mod tests {
         });
         assert_eq!(names[0], "(((a+e)+(c+g))+((b+f)+(d+h)))");
         assert_eq!(order.len(), 7);
+    }
+
+    #[test]
+    fn blocks_are_added_in_order() {
+        let mut sum = Sum::new();
+        let big = 9007199254740992.0;
+        // 2⁵³ and then ones, of which each is lost unless they are added up among themselves first.
+        sum.add(0, big);
+        (BLOCK..3 * BLOCK).for_each(|row| sum.add(row, 1.0));
+        assert_eq!(sum.total(), big + 2.0 * BLOCK as f64);
     }
 
     #[test]

@@ -85,8 +85,7 @@ fn compare(
 }
 
 fn wants(bench: &Bench, name: &str) -> bool {
-    let row = |kind: &str| format!("gradbench.{name}.{kind}");
-    bench.wants_any(&["primal", "derivative", "cost", "values"].map(row).each_ref().map(String::as_str))
+    bench.wants_within(&format!("gradbench.{name}"))
 }
 
 fn within(derivative: f64) -> Targets {

@@ -130,8 +130,9 @@ pub(super) struct RunLoop {
     pub(super) places: Vec<Place>,
     /// How many of the places are inputs.
     pub(super) inputs: usize,
-    /// The length of the native loop.
+    /// The length of the native loop, and every place's stride along it.
     pub(super) inner: usize,
+    pub(super) row_strides: Vec<usize>,
     /// The axis around it that is native too: its length, and every place's stride in bytes.
     pub(super) count: usize,
     pub(super) strides: Vec<i64>,

@@ -54,10 +54,13 @@ pub(super) fn run(summed: &[usize], shape: Shape) -> usize {
     long(shape).filter(|&k| k >= first).count()
 }
 
+/// An axis: its length, and every place's stride along it.
+pub(super) type Around = (usize, Vec<usize>);
+
 /// For the lengths of a loop's axes and every place's strides along them: the length of the native code's rows, and the axes
 /// around, from the outside, with their lengths and every place's strides. Axes that are as one for every place become one, but for
 /// the run of a sum, which stays what it is.
-pub(super) fn nest(looped: &Loop, lengths: &[usize], strides: &[Vec<usize>]) -> (usize, Vec<(usize, Vec<usize>)>) {
+pub(super) fn nest(looped: &Loop, lengths: &[usize], strides: &[Vec<usize>]) -> (Around, Vec<Around>) {
     let axis = |k: usize| (lengths[k], strides.iter().map(|own| own[k]).collect());
     let mut around: Vec<(usize, Vec<usize>)> = long(looped.shape).map(axis).collect();
     let mut rows = around.split_off(around.len() - looped.rows);
@@ -68,7 +71,8 @@ pub(super) fn nest(looped: &Loop, lengths: &[usize], strides: &[Vec<usize>]) -> 
     }
     join(&mut around);
     around.append(&mut rows);
-    let inner = if looped.rows == 0 { 1 } else { around.pop().map_or(1, |(len, _)| len) };
+    let one = (1, vec![0; strides.len()]);
+    let inner = if looped.rows == 0 { one } else { around.pop().unwrap_or(one) };
     (inner, around)
 }
 

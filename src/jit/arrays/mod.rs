@@ -45,6 +45,8 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct CompiledArrays {
     code: Arc<ArrayCode>,
+    /// Of a call, at most.
+    threads: usize,
 }
 
 impl Function {
@@ -75,7 +77,8 @@ impl Function {
     /// # Errors
     /// As [`Function::compile_arrays`].
     pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        Ok(CompiledArrays { code: Arc::new(ArrayCode::new(self, options, &saved::Supply::Compile)?) })
+        let code = ArrayCode::new(self, options, &saved::Supply::Compile)?;
+        Ok(CompiledArrays { code: Arc::new(code), threads: options.call_threads })
     }
 }
 
@@ -103,7 +106,16 @@ impl CompiledArrays {
     /// # Errors
     /// As [`CompiledArrays::call_into`]; if no input has an open axis of such a name.
     pub fn call_with<T: Scalar>(&self, lengths: &[(&str, usize)], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
-        self.code.call(lengths, Slices { state: &mut [], inputs, outputs })
+        self.code.call(self.threads, lengths, Slices { state: &mut [], inputs, outputs })
+    }
+
+    /// The same code for calls on up to so many threads; see [`Options::call_threads`].
+    ///
+    /// # Errors
+    /// If it is none, or more than one without the feature `threads`.
+    pub fn with_threads(&self, most: usize) -> Result<CompiledArrays> {
+        super::threads::check(most)?;
+        Ok(CompiledArrays { threads: most, ..self.clone() })
     }
 
     /// What compiling took and gave.

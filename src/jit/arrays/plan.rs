@@ -99,7 +99,7 @@ impl Plan {
             all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
         };
         let addresses = |action: &Action| match action {
-            Action::Loop(run) => 2 * run.places.len(),
+            Action::Loop(run) => run.places.len(),
             Action::Control(run) => run.table(),
             _ => 0,
         };
@@ -311,7 +311,7 @@ impl Planner<'_> {
     /// A loop over some lengths, with places and their strides.
     fn run_part(&mut self, stage: usize, looped: &Loop, lengths: &[usize], places: Vec<(Place, Vec<usize>)>) {
         let (places, along): (Vec<Place>, Vec<Vec<usize>>) = places.into_iter().unzip();
-        let (inner, mut axes) = axes::nest(looped, lengths, &along);
+        let ((inner, row_strides), mut axes) = axes::nest(looped, lengths, &along);
         let (count, strides) = match axes.pop() {
             Some(axis) if !looped.native.is_whole() => {
                 axes.push(axis);
@@ -321,7 +321,7 @@ impl Planner<'_> {
         };
         let bytes = self.f.width().bytes();
         let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
-        let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, count, strides, outer: axes };
+        let run = RunLoop { stage, places, inputs: looped.inputs.len(), inner, row_strides, count, strides, outer: axes };
         self.actions.push(Action::Loop(run));
     }
 }

@@ -5,12 +5,13 @@ use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
 use super::saved::Supply;
-use super::stages::{MAX_RANK, Stage, Stages};
+use super::stages::{Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
 use crate::jit::compiled::Report;
 use crate::jit::native;
+use crate::jit::nest::Nest;
 use crate::op::DType;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
@@ -67,6 +68,8 @@ pub(super) struct Call<'s, 'a, 'b, 'c, T> {
     kept: *mut T,
     /// Room for the addresses that a loop takes.
     table: *mut *mut T,
+    /// How many threads it may take.
+    threads: usize,
 }
 
 impl Ready {
@@ -83,6 +86,7 @@ impl Ready {
 
 impl ArrayCode {
     pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        crate::jit::threads::check(options.call_threads)?;
         let start = Instant::now();
         let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
@@ -138,8 +142,8 @@ impl ArrayCode {
         plan.actions.iter().try_for_each(|action| self.act(action, call))
     }
 
-    /// A call, with the lengths of open axes that the slices do not tell.
-    pub(super) fn call<T: Scalar>(&self, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
+    /// A call on up to some threads, with the lengths of open axes that the slices do not tell.
+    pub(super) fn call<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
         let f = &self.stages.f;
         if T::WIDTH != f.width() {
             return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
@@ -167,7 +171,7 @@ impl ArrayCode {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
-            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast() };
+            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast(), threads };
             self.act_all(plan, &mut call)
         })
     }
@@ -200,7 +204,7 @@ impl ArrayCode {
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
-        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table };
+        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table, threads: 1 };
         plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
         let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
@@ -280,11 +284,8 @@ impl ArrayCode {
                 moves::write(from, to, places);
             }),
             Action::MatMul { a, b, c, each, count } => {
-                for k in 0..*count {
-                    let part = |place: &Place, size: usize| Place { offset: place.offset + k * size, len: size, ..*place };
-                    let factors = [part(a, each.m * each.k), part(b, each.k * each.n)];
-                    call.with(factors, part(c, each.m * each.n), |[x, y], z| each.run(x, y, z));
-                }
+                let threads = call.threads;
+                call.with([*a, *b], *c, |[x, y], z| each.run(threads, *count, x, y, z));
             }
             Action::Check { index, len, node } => {
                 let nowhere = Place { len: 0, ..*index };
@@ -320,41 +321,21 @@ impl ArrayCode {
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
-        let (pointers, moved) =
-            unsafe { std::slice::from_raw_parts_mut(call.table, 2 * run.places.len()) }.split_at_mut(run.places.len());
-        pointers.iter_mut().zip(&run.places).for_each(|(pointer, &place)| *pointer = call.address(place));
-        let mut index = [0usize; MAX_RANK];
-        native::with_scratch(looped.native.needs.scratch, |scratch| {
-            loop {
-                // Native code moves them on.
-                moved.copy_from_slice(pointers);
-                let inputs = moved.as_mut_ptr();
-                // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place
-                // within its slice for `inner` rows, `count` times.
-                unsafe {
-                    let outputs = inputs.add(run.inputs);
-                    looped.native.run_rows::<T>((inputs.cast(), outputs.cast()), scratch, run.inner, (run.count, &run.strides));
-                }
-                let mut k = run.outer.len();
-                loop {
-                    if k == 0 {
-                        return;
-                    }
-                    k -= 1;
-                    let (len, strides) = &run.outer[k];
-                    index[k] += 1;
-                    let wrapped = index[k] == *len;
-                    for (pointer, &stride) in pointers.iter_mut().zip(strides) {
-                        let back = if wrapped { stride * (len - 1) } else { 0 };
-                        *pointer = if wrapped { pointer.wrapping_sub(back) } else { pointer.wrapping_add(stride) };
-                    }
-                    if !wrapped {
-                        break;
-                    }
-                    index[k] = 0;
-                }
-            }
-        });
+        let addresses = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
+        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.address(place));
+        let nest = Nest {
+            native: &looped.native,
+            addresses,
+            inputs: run.inputs,
+            rows: run.inner,
+            row_strides: &run.row_strides,
+            count: run.count,
+            strides: &run.strides,
+            outer: &run.outer,
+        };
+        // SAFETY: there are as many places as inputs and outputs, and the outputs come last. The plan keeps every place within its slice
+        // along all axes, and what is written apart from what is read, but where a number is read in the same place before.
+        unsafe { nest.run(call.threads) };
     }
 }
 
@@ -403,9 +384,9 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         };
         lent.inputs.extend(inputs.iter().map(|&place| lend((self.address(place), place.len))));
         lent.outputs.extend(outputs.iter().map(|&place| lend_mut((self.address(place), place.len))));
-        let (scratch, kept, table) = (self.address(scratch), self.kept, self.table);
+        let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
         let mut slices = Slices { state: &mut [], inputs: &lent.inputs, outputs: &mut lent.outputs };
-        let result = f(&mut Call { slices: &mut slices, scratch, kept, table });
+        let result = f(&mut Call { slices: &mut slices, scratch, kept, table, threads });
         lent.inputs.clear();
         lent.outputs.clear();
         result

@@ -65,7 +65,7 @@ impl CompiledArrays {
                 (0..count).map(|k| native(archive, &format!("code {k}"))).collect::<std::result::Result<_, _>>()?;
             let supply = Supply::Saved(RefCell::new(natives.into_iter()));
             let stages = Stages::new(f, options, &supply).map_err(|error| error.to_string())?;
-            Ok(CompiledArrays { code: Arc::new(ArrayCode::of(Arc::new(stages), vec![])) })
+            Ok(CompiledArrays { code: Arc::new(ArrayCode::of(Arc::new(stages), vec![])), threads: 1 })
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::eval::moves::{moved, reduce};
 use crate::eval::{Array, along::Along};
 use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
 use crate::op::{ArrayOp, Axis, DType, Op, Shape};
-use crate::schedule::sums::{self, halve, partials};
+use crate::schedule::sums::{self, BLOCK, halve, partials};
 use std::cell::RefCell;
 use std::panic::Location;
 
@@ -134,6 +134,7 @@ impl Unrolling<'_> {
                 let run = sums::run(self.f.graph().node(operand).shape(), axes);
                 let (outer, inner) = operands[0].shape().split_at(operands[0].shape().len() - run);
                 let run: usize = inner.iter().product();
+                debug_assert!(run <= BLOCK, "a small function has no run of several blocks");
                 let sum = |run: &[NodeId]| {
                     let mut parts: Vec<Option<NodeId>> = vec![None; partials(self.f.width())];
                     let join = |a: Option<NodeId>, b: Option<NodeId>| a.zip(b).map(|(a, b)| add(a, b)).or(a).or(b);

@@ -12,6 +12,8 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct CompiledUpdate {
     code: Arc<ArrayCode>,
+    /// Of a call, at most.
+    threads: usize,
 }
 
 impl CompiledArrays {
@@ -56,7 +58,7 @@ impl CompiledArrays {
             }
             updates.push(pair);
         }
-        Ok(CompiledUpdate { code: Arc::new(self.code.updating(updates)) })
+        Ok(CompiledUpdate { code: Arc::new(self.code.updating(updates)), threads: self.threads })
     }
 }
 
@@ -94,7 +96,16 @@ impl CompiledUpdate {
     /// # Errors
     /// As [`CompiledArrays::call_into`].
     pub fn call_into<T: Scalar>(&self, updated: &mut [&mut [T]], inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
-        self.code.call(&[], Slices { state: updated, inputs, outputs })
+        self.code.call(self.threads, &[], Slices { state: updated, inputs, outputs })
+    }
+
+    /// As [`CompiledArrays::with_threads`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_threads(&self, most: usize) -> Result<CompiledUpdate> {
+        crate::jit::threads::check(most)?;
+        Ok(CompiledUpdate { threads: most, ..self.clone() })
     }
 
     /// As [`CompiledArrays::workspace_bytes`].

@@ -2,8 +2,9 @@
 //!
 //! The result is dense, in row-major order; factors have any strides. Nothing is allocated: what is packed is packed on the stack.
 
-use super::MatMul;
 use super::lanes::Lanes;
+use super::{Block, MatMul};
+use std::ops::Range;
 
 /// Terms that a panel of the second factor has at once, when it is packed; with two vectors of columns it stays in the first-level
 /// cache.
@@ -21,46 +22,37 @@ const LONG: usize = 24;
 #[repr(align(64))]
 struct Panel(std::mem::MaybeUninit<[u8; PANEL]>);
 
-/// C = A·B.
+/// A block of C = A·B. How a number of the result is computed depends on the whole product's size alone.
 ///
 /// # Safety
-/// The processor has the instructions of `V`; the strides stay within `a` and `b`, and `c` has m·n numbers.
+/// The processor has the instructions of `V`; the strides stay within `a` and `b`, `c` has m·n numbers, and the block is within them.
 #[inline(always)]
-pub(super) unsafe fn product<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
+pub(super) unsafe fn product<V: Lanes>(size: MatMul, block: Block, a: *const V::T, b: *const V::T, c: *mut V::T) {
     let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = size;
-    if n == 1 && m > 1 {
-        // A column is the row of the transposed product.
-        let transposed = MatMul { m: 1, k, n: m, a: (cb, rb), b: (ca, ra) };
-        // SAFETY: the same numbers; the result is one column or one row of as many.
-        return unsafe { rows::<V>(transposed, b, a, c) };
-    }
-    // SAFETY: as promised.
-    unsafe { rows::<V>(size, a, b, c) }
-}
-
-#[inline(always)]
-unsafe fn rows<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
-    let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = size;
+    let columns = block.columns;
+    let rows = block.rows.len();
     // SAFETY: as the caller promises, in every branch.
     unsafe {
+        let (a, c) = (a.offset(block.rows.start as isize * ra), c.add(block.rows.start * n));
         if rb == 1 && (cb != 1 || n == 1) && (ca == 1 || k == 1) && (k >= LONG || m == 1 || n < 4) {
-            inner::<V>(size, a, b, c)
+            inner::<V>((rows, k), columns, (a, ra), (b, cb), (c, n))
         } else if m == 1 && cb == 1 {
-            combination::<V>((k, n), a, ca, b, rb, c)
+            combination::<V>((k, columns.len()), a, ca, b.add(columns.start), rb, c.add(columns.start))
         } else if cb == 1 && (m < MANY || k * n * size_of::<V::T>() <= SMALL) {
-            for j in (0..n).step_by(2 * V::N) {
-                panel::<V>((m, k, (n - j).min(2 * V::N)), (a, ra, ca), (b.add(j), rb), (c.add(j), n), false);
+            for j in columns.clone().step_by(2 * V::N) {
+                let width = (columns.end - j).min(2 * V::N);
+                panel::<V>((rows, k, width), (a, ra, ca), (b.add(j), rb), (c.add(j), n), false);
             }
         } else {
             let mut room = Panel(std::mem::MaybeUninit::uninit());
             let packed = room.0.as_mut_ptr().cast::<V::T>();
-            for j in (0..n).step_by(2 * V::N) {
-                let width = (n - j).min(2 * V::N);
+            for j in columns.clone().step_by(2 * V::N) {
+                let width = (columns.end - j).min(2 * V::N);
                 for p in (0..k).step_by(TERMS) {
                     let terms = (k - p).min(TERMS);
                     pack::<V>((terms, width), b.offset(p as isize * rb + j as isize * cb), (rb, cb), packed);
                     let a = a.offset(p as isize * ca);
-                    panel::<V>((m, terms, width), (a, ra, ca), (packed, 2 * V::N as isize), (c.add(j), n), p > 0);
+                    panel::<V>((rows, terms, width), (a, ra, ca), (packed, 2 * V::N as isize), (c.add(j), n), p > 0);
                 }
             }
         }
@@ -167,18 +159,23 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize>(
     }
 }
 
-/// Inner products of rows of A and columns of B that are both dense.
+/// Inner products of rows of A and columns of B that are both dense: so many rows of so many terms, some columns.
 #[inline(always)]
-unsafe fn inner<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut V::T) {
-    let MatMul { m, k, n, a: (ra, _), b: (_, cb) } = size;
+unsafe fn inner<V: Lanes>(
+    (m, k): (usize, usize),
+    columns: Range<usize>,
+    (a, ra): (*const V::T, isize),
+    b: (*const V::T, isize),
+    (c, rc): (*mut V::T, usize),
+) {
     let whole = m / 4 * 4;
     // SAFETY: these rows are within the matrices, as the caller promises.
     unsafe {
         for i in (0..whole).step_by(4) {
-            inner_rows::<V, 4>((k, n), (a.offset(i as isize * ra), ra), (b, cb), c.add(i * n));
+            inner_rows::<V, 4>(k, columns.clone(), (a.offset(i as isize * ra), ra), b, (c.add(i * rc), rc));
         }
         for i in whole..m {
-            inner_rows::<V, 1>((k, n), (a.offset(i as isize * ra), ra), (b, cb), c.add(i * n));
+            inner_rows::<V, 1>(k, columns.clone(), (a.offset(i as isize * ra), ra), b, (c.add(i * rc), rc));
         }
     }
 }
@@ -186,19 +183,20 @@ unsafe fn inner<V: Lanes>(size: MatMul, a: *const V::T, b: *const V::T, c: *mut 
 /// `R` rows of the result, four columns at once.
 #[inline(always)]
 unsafe fn inner_rows<V: Lanes, const R: usize>(
-    (k, n): (usize, usize),
+    k: usize,
+    columns: Range<usize>,
     a: (*const V::T, isize),
     (b, cb): (*const V::T, isize),
-    c: *mut V::T,
+    (c, rc): (*mut V::T, usize),
 ) {
-    let whole = n / 4 * 4;
+    let whole = columns.start + columns.len() / 4 * 4;
     // SAFETY: these columns are within the matrices, as the caller promises.
     unsafe {
-        for j in (0..whole).step_by(4) {
-            inner_tile::<V, R, 4>(k, a, (b.offset(j as isize * cb), cb), c.add(j), n);
+        for j in (columns.start..whole).step_by(4) {
+            inner_tile::<V, R, 4>(k, a, (b.offset(j as isize * cb), cb), c.add(j), rc);
         }
-        for j in whole..n {
-            inner_tile::<V, R, 1>(k, a, (b.offset(j as isize * cb), cb), c.add(j), n);
+        for j in whole..columns.end {
+            inner_tile::<V, R, 1>(k, a, (b.offset(j as isize * cb), cb), c.add(j), rc);
         }
     }
 }

@@ -1,0 +1,387 @@
+#!/usr/bin/env python3
+"""The workloads of docs/performance.md in JAX, CasADi and PyTorch, where they are installed.
+
+    python3 benches/peers.py             # all rows
+    python3 benches/peers.py w2 w10      # rows whose names start with these words
+
+Every row is value and gradient (W6: training steps; W5: one gradient of all four rows), timed alone: the least of several samples of a fifth of a millisecond or more. Compare with the
+column "ours" of `cargo bench` on the same machine. What is not installed is named, and its columns are left empty. Results are checked
+against values that do not come from any of these packages.
+"""
+
+import importlib
+import math
+import pathlib
+import sys
+import time
+
+SAMPLES = 15
+
+
+def load(name):
+    try:
+        return importlib.import_module(name), ""
+    except Exception as why:  # a broken installation counts as none
+        return None, f"{type(why).__name__}: {why}"
+
+
+numpy, _ = load("numpy")
+casadi, NO_CASADI = load("casadi")
+jax, NO_JAX = load("jax")
+torch, NO_TORCH = load("torch")
+if numpy is None:
+    jax, NO_JAX = None, NO_JAX or "it needs numpy, which is not installed"
+    torch, NO_TORCH = None, NO_TORCH or "it needs numpy, which is not installed"
+if jax:
+    jax.config.update("jax_enable_x64", True)
+if torch:
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+
+
+def seconds(run):
+    """The least time of a run, over several samples."""
+    run()
+    count = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        spent = time.perf_counter() - start
+        if spent >= 2e-4:
+            break
+        count *= 4
+    best = spent / count
+    for _ in range(SAMPLES):
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        best = min(best, (time.perf_counter() - start) / count)
+    return best
+
+
+# The mathematics, over whatever arithmetic `m` has.
+
+
+def small_product(m, x):
+    return (x[0] + x[1]) * (x[1] + 1.0)
+
+
+def option(m, x):
+    s, k, r, v, t = (x[i] for i in range(5))
+    vs = v * m.sqrt(t)
+    d1 = (m.log(s / k) + (r + v * v * 0.5) * t) / vs
+    cdf = lambda d: 1.0 / (1.0 + m.exp(-(d * (1.5976 + 0.07056 * (d * d)))))
+    return s * cdf(d1) - k * m.exp(-(r * t)) * cdf(d1 - vs)
+
+
+def rosenbrock(m, x):
+    a, b = x[:-1], x[1:]
+    return m.sum(100.0 * (b - a * a) ** 2 + (1.0 - a) ** 2)
+
+
+def product(m, x):
+    return m.prod(x)
+
+
+def log_sum_exp(m, x, a, b):
+    z = b + a @ x
+    top = m.max(z)
+    return top + m.log(m.sum(m.exp(z - top)))
+
+
+def logistic(m, w, x, y):
+    z = x @ w[:30] + w[30]
+    return m.sum(m.log1p(m.exp(-m.abs(z))) + (z + m.abs(z)) * 0.5 - y * z) / 569
+
+
+def exclusive_or(m, p):
+    total = 0.0
+    for (a, b), y in zip([(0, 0), (0, 1), (1, 0), (1, 1)], [0, 1, 1, 0]):
+        h = m.tanh(a * p[0:8] + b * p[8:16] + p[16:24])
+        e = 1.0 / (1.0 + m.exp(-(m.sum(h * p[24:32]) + p[32]))) - y
+        total = total + e * e
+    return total / 4
+
+
+def options(m, x):
+    """The sum of prices over rows, so that the gradient has every row's partial derivatives."""
+    return m.sum(option(m, [x[i] for i in range(5)]))
+
+
+def network(n):
+    def f(m, x):
+        v, k, operations = [x[i] for i in range(8)], 0, 0
+        while operations < n:
+            i, j, l = k % 8, (3 * k + 1) % 8, (k + 3) % 8
+            if i == 7:
+                v[i], operations = m.sin(v[j]), operations + 1
+            else:
+                v[i], operations = 0.9 * v[i] + 0.1 * v[j] * v[l], operations + 4
+            k += 1
+        total = v[0]
+        for term in v[1:]:
+            total = total + term
+        return total
+
+    return f
+
+
+class Plain:
+    """Python's numbers: what every package is checked against, by central differences."""
+
+    sum, prod, max = staticmethod(math.fsum), staticmethod(math.prod), staticmethod(max)
+
+    def __getattr__(self, name):
+        f = abs if name == "abs" else getattr(math, name)
+        return lambda x: Vector(map(f, x)) if isinstance(x, list) else f(x)
+
+
+class Vector(list):
+    """A list with as much arithmetic as the formulas need."""
+
+    def __getitem__(self, at):
+        found = list.__getitem__(self, at)
+        return Vector(found) if isinstance(at, slice) else found
+
+    def each(self, other, f):
+        other = other if isinstance(other, list) else [other] * len(self)
+        return Vector(f(a, b) for a, b in zip(self, other))
+
+    def __add__(self, other):
+        return self.each(other, lambda a, b: a + b)
+
+    def __sub__(self, other):
+        return self.each(other, lambda a, b: a - b)
+
+    def __rsub__(self, other):
+        return self.each(other, lambda a, b: b - a)
+
+    def __mul__(self, other):
+        return self.each(other, lambda a, b: a * b)
+
+    __rmul__ = __mul__
+
+    def __rtruediv__(self, other):
+        return self.each(other, lambda a, b: b / a)
+
+    def __truediv__(self, other):
+        return self.each(other, lambda a, b: a / b)
+
+    __radd__ = __add__
+
+    def __neg__(self):
+        return Vector(-a for a in self)
+
+    def __pow__(self, n):
+        return Vector(a**n for a in self)
+
+
+class Matrix(list):
+    def __matmul__(self, x):
+        return Vector(math.fsum(a * b for a, b in zip(row, x)) for row in self)
+
+
+def plain(data):
+    """A list of numbers or rows as Python's own arithmetic."""
+    return Matrix(map(Vector, data)) if isinstance(data[0], list) else Vector(data)
+
+
+def check(name, f, x, data, value, gradient):
+    """The value, and the gradient's first number against a central difference."""
+    at = lambda x: f(Plain(), plain(x), *map(plain, data))
+    expected = at(x)
+    if not math.isclose(value, expected, rel_tol=1e-9, abs_tol=1e-12):
+        raise SystemExit(f"{name}: the value is {value}, not {expected}")
+    first = x[0] if not isinstance(x[0], list) else x[0][0]
+    h = 1e-6 * max(1.0, abs(first))
+    moved = lambda d: [first + d] + x[1:] if not isinstance(x[0], list) else [[first + d] + x[0][1:]] + x[1:]
+    difference = (at(moved(h)) - at(moved(-h))) / (2 * h)
+    if not math.isclose(gradient, difference, rel_tol=1e-4, abs_tol=1e-4 * abs(expected) + 1e-9):
+        raise SystemExit(f"{name}: the derivative is {gradient}, where a difference gives {difference}")
+
+
+def by_jax(f, x, data):
+    x, data = jax.numpy.array(x), [jax.numpy.array(part) for part in data]
+    run = jax.jit(jax.value_and_grad(lambda x: f(jax.numpy, x, *data)))
+    value, gradient = run(x)
+    return float(value), float(gradient.ravel()[0]), lambda: jax.block_until_ready(run(x))
+
+
+def by_torch(f, x, data):
+    x, data = torch.tensor(x, requires_grad=True), [torch.tensor(part) for part in data]
+
+    def run():
+        value = f(torch, x, *data)
+        return value, torch.autograd.grad(value, x)[0]
+
+    value, gradient = run()
+    return float(value.detach()), float(gradient.ravel()[0]), run
+
+
+class Symbols:
+    """CasADi's names."""
+
+    def __getattr__(self, name):
+        names = {"sum": "sum1", "max": "mmax", "abs": "fabs"}
+        if name == "prod":
+            return lambda x: math.prod(x[i] for i in range(x.shape[0]))
+        return getattr(casadi, names.get(name, name))
+
+
+def by_casadi(f, x, data):
+    if isinstance(x[0], list):
+        return None  # a function of a million numbers, number by number
+    # Arrays of data stay arrays; what is short becomes scalar operations, which its machine runs faster.
+    v = (casadi.MX if data else casadi.SX).sym("x", len(x))
+    value = f(Symbols(), v, *map(casadi.DM, data))
+    g = casadi.Function("g", [v], [value, casadi.gradient(value, v)])
+    point, results = numpy.array(x), (numpy.zeros(1), numpy.zeros(len(x)))
+    buffer, run = g.buffer()
+    buffer.set_arg(0, memoryview(point))
+    for k, result in enumerate(results):
+        buffer.set_res(k, memoryview(result))
+    run()
+    # The buffer knows addresses only: what they belong to lives as long as the closure.
+    return float(results[0][0]), float(results[1][0]), lambda kept=(g, buffer, point, results): run()
+
+
+def rows_in_steps(m, x, y, p):
+    """W6: the gradient of the squared error of a cubic."""
+    t2 = x * x
+    t3 = t2 * x
+    e = p[0] + p[1] * x + p[2] * t2 + p[3] * t3 - y
+    return m.sum(e * e)
+
+
+def cubic_steps(steps, n=2000):
+    """Steps of W6 by JAX and PyTorch; gives the parameters."""
+    x = [-1.0 + 2.0 * i / (n - 1) for i in range(n)]
+    y = [t + 2 * t * t + 3 * t**3 for t in x]
+
+    def in_jax():
+        xs, ys = jax.numpy.array(x), jax.numpy.array(y)
+        step = lambda _, p: p - 1e-4 * jax.grad(lambda p: rows_in_steps(jax.numpy, xs, ys, p))(p)
+        run = jax.jit(lambda p: jax.lax.fori_loop(0, steps, step, p))
+        start = jax.numpy.zeros(4)
+        return [float(v) for v in run(start)], lambda: jax.block_until_ready(run(start))
+
+    def in_torch():
+        xs, ys = torch.tensor(x), torch.tensor(y)
+
+        def run():
+            p = torch.zeros(4, requires_grad=True)
+            for _ in range(steps):
+                (g,) = torch.autograd.grad(rows_in_steps(torch, xs, ys, p), p)
+                p = (p - 1e-4 * g).detach().requires_grad_()
+            return p
+
+        return [float(v) for v in run()], run
+
+    return in_jax, in_torch
+
+
+def point(n):
+    return [math.sin(i) for i in range(n)]
+
+
+def breast_cancer():
+    """Rows of standardised features, and the classes."""
+    path = pathlib.Path(__file__).parent.parent / "data" / "breast_cancer.csv"
+    rows = [[float(v) for v in line.split(",")] for line in path.read_text().splitlines()[1:]]
+    x = [[0.0] * 30 for _ in rows]
+    for k in range(30):
+        column = [row[k] for row in rows]
+        mean = math.fsum(column) / len(rows)
+        deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in column) / len(rows))
+        for to, v in zip(x, column):
+            to[k] = (v - mean) / deviation
+    return [x, [row[30] for row in rows]]
+
+
+def affine():
+    a = [[math.sin(1000 * j + i) / math.sqrt(1000) for i in range(1000)] for j in range(100)]
+    return [a, [math.cos(j) for j in range(100)]]
+
+
+def option_columns(n):
+    rows = range(n)
+    return [
+        [100 + 10 * math.sin(i) for i in rows],
+        [105.0] * n,
+        [0.05] * n,
+        [0.2 + 0.05 * math.cos(i) for i in rows],
+        [0.75 + 0.25 * math.sin(2 * i) for i in rows],
+    ]
+
+
+# Name, unit, how many the figure is divided by, the function, the point, further data.
+ROWS = [
+    ("w1.f1.call", "ns", 1, small_product, [2.0, 1.0], list),
+    ("w1.bs_l.call", "ns", 1, option, [100.0, 105.0, 0.05, 0.25, 0.75], list),
+    ("w2.array.1k", "µs", 1, rosenbrock, point(1000), list),
+    ("w2.array.10k", "µs", 1, rosenbrock, point(10_000), list),
+    ("w3.array.product", "µs", 1, product, [1 + 0.01 * math.sin(i) for i in range(1000)], list),
+    ("w3.array.lse", "µs", 1, log_sum_exp, point(1000), affine),
+    ("w4.array.full", "ns", 569, logistic, [0.1 * math.sin(j) for j in range(31)], breast_cancer),
+    ("w5.array", "ns", 1, exclusive_or, [math.sin(k + 1) for k in range(33)], list),
+    ("w9.bs_l", "ns", 1_000_000, options, option_columns(1_000_000), list),
+    ("w10.exec.100", "µs", 1, network(100), [0.1 * (i + 1) for i in range(8)], list),
+    ("w10.exec.1k", "µs", 1, network(1000), [0.1 * (i + 1) for i in range(8)], list),
+]
+UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
+
+
+def main():
+    words = sys.argv[1:]
+    wants = lambda name: not words or any(name.startswith(word) for word in words)
+    peers = [("JAX", jax, by_jax, NO_JAX), ("CasADi VM", casadi, by_casadi, NO_CASADI), ("PyTorch", torch, by_torch, NO_TORCH)]
+    for name, module, _, why in peers:
+        if module is None:
+            print(f"{name}: left out ({why})")
+        else:
+            print(f"{name}: {getattr(module, '__version__', 'of unknown version')}")
+    if not any(module for _, module, _, _ in peers):
+        print("None of them is installed (`pip install jax casadi torch`): there is nothing to measure.")
+        return
+    print("\n| row | what | " + " | ".join(name for name, *_ in peers) + " |")
+    print("|---|---|" + "---|" * len(peers))
+
+    def show(name, what, unit, figures):
+        cells = ["" if t is None else f"{t * UNITS[unit]:.3g} {unit}" for t in figures]
+        print(f"| `{name}` | {what} | " + " | ".join(cells) + " |", flush=True)
+
+    for name, unit, each, f, x, data in filter(lambda row: wants(row[0]), ROWS):
+        later, first, data = [], [], data()
+        for peer, module, by, _ in peers:
+            if module is None:
+                later.append(None)
+                first.append(None)
+                continue
+            start = time.perf_counter()
+            made = by(f, x, data)
+            first.append(time.perf_counter() - start)
+            if made is None:
+                later.append(None)
+                continue
+            value, gradient, run = made
+            check(f"{name} by {peer}", f, x, data, value, gradient)
+            later.append(seconds(run) / each)
+        show(name, "value and gradient" + (", per row" if each > 1 else ""), unit, later)
+        if name.startswith("w10"):
+            show(name.replace("exec", "first"), "from the function to the first value and gradient", "ms", first)
+    if wants("w6.array"):
+        figures = []
+        for (_, module, _, _), steps in zip([peers[0], peers[2]], cubic_steps(100)):
+            if module is None:
+                figures.append(None)
+                continue
+            p, run = steps()
+            if not all(math.isfinite(v) for v in p) or not 0 < p[1] < 4:
+                raise SystemExit(f"w6: the parameters after 100 steps are {p}")
+            figures.append(seconds(run) * 100)
+        show("w6.array", "10,000 steps on 2,000 points", "ms", [figures[0], None, figures[1]])
+
+
+if __name__ == "__main__":
+    main()
