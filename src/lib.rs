@@ -9,9 +9,11 @@
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
+//! | solvers | with the feature `argmin` the module `solvers` |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
+//! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`]; on several threads: [`Options::call_threads`] |
 //! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
@@ -30,17 +32,21 @@ pub mod dual;
 mod error;
 mod eval;
 mod graph;
+pub mod implicit;
 pub mod io;
 pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
 pub mod nn;
+pub mod ode;
 mod op;
 pub mod optim;
 mod schedule;
 mod sets;
 mod simplify;
+#[cfg(feature = "argmin")]
+pub mod solvers;
 pub mod sparse;
 mod vmap;
 
@@ -72,10 +78,15 @@ mod documentation {
     mod from_pytorch {}
     #[doc = include_str!("../docs/higher-order.md")]
     mod higher_order {}
+    #[doc = include_str!("../docs/implicit.md")]
+    mod implicit {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
+    #[cfg(feature = "argmin")]
+    #[doc = include_str!("../docs/solvers.md")]
+    mod solvers {}
     #[doc = include_str!("../docs/threads.md")]
     mod threads {}
     #[doc = include_str!("../docs/sparse.md")]

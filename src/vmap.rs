@@ -6,8 +6,9 @@
 mod control;
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Cond, Expr, Function, Kind, Located, NewOutput, refuse};
+use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
 use crate::op::{ArrayOp, Axis, Cut, Real, Shape, Value};
+use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 type Handle = Value<Expr, Cond>;
@@ -93,6 +94,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
     let graph = f.graph();
     let located = Located::new();
     let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
+    let mut batches: FxHashMap<(*const Control, Args), Option<control::Batch>> = FxHashMap::default();
     for id in graph.ids() {
         let node = graph.node(id);
         let operands: Args = graph.operands(id).collect();
@@ -115,16 +117,20 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
                 // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
                 op.apply(&handles)
             }
-            Kind::Control(nested) => match control::control(nested, &operands, axis) {
-                Ok((value, has_axis)) => {
-                    batched = has_axis;
-                    Value::Num(value)
+            Kind::Control(nested) => {
+                let key = (std::ptr::from_ref(nested.control), graph.operands(id).collect::<Args>());
+                let batch = batches.entry(key).or_insert_with(|| {
+                    control::control(nested.control, &operands, axis).map_err(|error| refuse(error.at(node.location()))).ok()
+                });
+                match batch {
+                    Some(batch) => {
+                        let (value, has_axis) = batch.result(nested);
+                        batched = has_axis;
+                        Value::Num(value)
+                    }
+                    None => Value::Num(control::nothing(node.shape(), axis)),
                 }
-                Err(error) => {
-                    refuse(error.at(node.location()));
-                    Value::Num(control::nothing(node.shape(), axis))
-                }
-            },
+            }
             Kind::Array(op) if !batched => Expr::array(op, &handles),
             Kind::Array(op) => array(op, &operands, axis, node.shape()),
         };
@@ -184,7 +190,7 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
             run(ArrayOp::Recur { axis: k + 1, reverse: *reverse }, &[spread(x, axis), spread(operands[1], axis)])
         }
         ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => run(op.clone(), &[x.value]),
-        ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => solve(op, x, operands[1], axis),
+        ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => solve(op, x, operands[1], axis),
         ArrayOp::Concat(k) => {
             let all: Vec<Handle> = operands.iter().map(|&x| spread(x, axis)).collect();
             run(ArrayOp::Concat(k + 1), &all)

@@ -90,7 +90,7 @@ impl Library {
 unsafe fn kernels<F: Copy>(name: &'static CStr) -> impl Iterator<Item = InC<F>> {
     static LIBRARIES: OnceLock<Vec<InC<Library>>> = OnceLock::new();
     let compile = || {
-        let text = include_str!("kernels.c");
+        let text = concat!(include_str!("kernels.c"), include_str!("sparse.c"));
         let made = BUILDS.iter().map(|&(build, flags)| Library::compile(build, text, flags).map(|library| (build, library)));
         made.collect::<Result<Vec<_>, _>>().unwrap_or_else(|why| {
             println!("    no rows in C: {why}");

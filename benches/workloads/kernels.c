@@ -1,6 +1,5 @@
 /* The workloads written by hand in C: values and gradients. Compiled by the bench, see c.rs. */
 #include <math.h>
-#include "sparse.c"
 
 /* W1: small functions. */
 double small_product(const double *restrict x, double *restrict g) {

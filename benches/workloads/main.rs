@@ -15,6 +15,7 @@ mod formulas;
 mod gradbench;
 mod hand;
 mod higher;
+mod implicit;
 mod instructions;
 mod linalg;
 mod networks;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    implicit::run(&mut bench);
     sparse::run(&mut bench);
     higher::run(&mut bench);
     gradbench::run(&mut bench);

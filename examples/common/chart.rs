@@ -127,8 +127,8 @@ impl Chart {
             .label_style(("sans-serif", 13))
             .light_line_style(RGBColor(244, 244, 244))
             .bold_line_style(RGBColor(226, 226, 226))
-            .x_label_formatter(&|v| tick(*v))
-            .y_label_formatter(&|v| tick(*v))
+            .x_label_formatter(&|v| tick(*v, self.log.0))
+            .y_label_formatter(&|v| tick(*v, self.log.1))
             .draw()?;
         for Series { name, colour, mark, points } in &self.series {
             let stroke = colour.stroke_width(2);
@@ -184,9 +184,9 @@ fn range(values: impl Iterator<Item = f64>, log: bool, widen: f64) -> std::ops::
     back(lo - more)..back(hi + more)
 }
 
-/// A number as short as an axis wants it.
-fn tick(v: f64) -> String {
-    let rounded: f64 = format!("{v:.4e}").parse().unwrap_or(v);
+/// A number as short as an axis wants it; where an axis is not logarithmic, what rounding leaves of 0 is 0.
+fn tick(v: f64, log: bool) -> String {
+    let rounded: f64 = if !log && v.abs() < 1e-12 { 0.0 } else { format!("{v:.4e}").parse().unwrap_or(v) };
     match rounded.abs() {
         a if a != 0.0 && !(1e-4..1e6).contains(&a) => format!("{rounded:e}"),
         _ => format!("{rounded}"),

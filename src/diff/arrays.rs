@@ -2,11 +2,9 @@
 
 use super::{Mode, distinct};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Expr, Function, InputGroup, Located, NewOutput, OutputGroup};
+use crate::graph::{Expr, Function, InputGroup, NewOutput, OutputGroup, by};
 use crate::op::{Axis, Shape};
 use std::panic::Location;
-
-type Place = &'static Location<'static>;
 
 /// A named input or output: one value, or several of one shape.
 #[derive(Copy, Clone)]
@@ -134,13 +132,6 @@ impl<'f> Sweep<'f> {
         let values: Vec<Expr> = values.iter().map(|t| t.permute((1..t.rank()).chain([0]).collect::<Vec<_>>())).collect();
         together(&values, 0).reshape(joined(y.shape(), self.seeded.shape()))
     }
-}
-
-/// Nodes that belong to the line of the user's call.
-fn by<R>(at: Place, body: impl FnOnce() -> R) -> R {
-    let located = Located::new();
-    located.at(Some(at));
-    body()
 }
 
 /// Whether to sweep forward: with one sweep per number, what the sweeps start from must not have an open axis.

@@ -318,6 +318,7 @@ impl<'f, T: Scalar> Run<'f, T> {
                 Array { data, shape: lengths }
             }
             ArrayOp::Solve
+            | ArrayOp::SolveOrNan
             | ArrayOp::SolveTriangular { .. }
             | ArrayOp::Inverse
             | ArrayOp::Det

@@ -3,7 +3,6 @@
 //! In: matrices, row by row. Out: solutions, or which pivot fails. LU with partial pivoting and Cholesky's decomposition, as in
 //! G. H. Golub and C. F. Van Loan, Matrix Computations.
 
-use crate::graph::Width;
 use crate::op::{ArrayOp, Machine, Real};
 use crate::schedule::Scalar;
 
@@ -40,11 +39,17 @@ pub(crate) fn run<T: Scalar>(op: &ArrayOp, sizes: Sizes, a: &[T], b: &[T], work:
     for k in 0..count {
         let a = &a[k * n * n..(k + 1) * n * n];
         let y = &mut y[k * result..(k + 1) * result];
-        if let ArrayOp::Solve | ArrayOp::SolveTriangular { .. } = op {
+        if let ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } = op {
             y.copy_from_slice(&b[k * n * m..(k + 1) * n * m]);
         }
         let failed = match op {
             ArrayOp::Solve => solve(n, m, a, work, y),
+            ArrayOp::SolveOrNan => {
+                if solve(n, m, a, work, y).is_err() {
+                    y.fill(crate::op::lit(f64::NAN));
+                }
+                Ok(())
+            }
             ArrayOp::SolveTriangular { lower } => substitute(n, m, a, *lower, y),
             ArrayOp::Inverse => {
                 y.fill(T::default());
@@ -137,19 +142,11 @@ fn swap_rows<T>(a: &mut [T], n: usize, i: usize, j: usize) {
 fn check_pivots<T: Scalar>(n: usize, lu: &[T]) -> Result<(), usize> {
     for k in 0..n {
         let terms = (0..k).fold(T::default(), |sum, i| sum + Machine::abs(lu[k * n + i] * lu[i * n + k]));
-        if Machine::abs(lu[k * n + k]) <= terms * epsilon::<T>() {
+        if Machine::abs(lu[k * n + k]) <= terms * crate::op::lit::<T>(T::WIDTH.epsilon()) {
             return Err(k);
         }
     }
     Ok(())
-}
-
-/// The distance from 1 to the next number.
-fn epsilon<T: Scalar>() -> T {
-    crate::op::lit(match T::WIDTH {
-        Width::F32 => f32::EPSILON as f64,
-        Width::F64 => f64::EPSILON,
-    })
 }
 
 /// y = T⁻¹·y for m columns, of the lower or upper triangle of A.
@@ -185,7 +182,7 @@ fn cholesky<T: Scalar>(n: usize, a: &[T], l: &mut [T]) -> Result<(), usize> {
         }
         let known = row[..i].iter().fold(T::default(), |sum, &v| sum + v * v);
         let rest = a[i * n + i] - known;
-        if rest <= known * epsilon::<T>() {
+        if rest <= known * crate::op::lit::<T>(T::WIDTH.epsilon()) {
             return Err(i);
         }
         row[i] = Machine::sqrt(rest);

@@ -9,17 +9,17 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::lit;
 use std::panic::Location;
 
-pub(super) type Place = &'static Location<'static>;
+pub(crate) type Place = &'static Location<'static>;
 
 /// A traced body, and what it takes from the trace around, which are its last inputs.
-pub(super) struct Body {
-    pub(super) f: Function,
-    pub(super) captured: Vec<Expr>,
+pub(crate) struct Body {
+    pub(crate) f: Function,
+    pub(crate) captured: Vec<Expr>,
 }
 
 impl Body {
     /// The closure says whether it gives as many values as are carried, and the results.
-    pub(super) fn trace(what: &str, types: &[Type], at: Place, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
+    pub(crate) fn trace(what: &str, types: &[Type], at: Place, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
         let width = trace::width().unwrap_or(Width::F64);
         let session = Session::open_body(width, at);
         let args: Vec<Expr> = types.iter().map(|&(shape, dtype)| session.input(shape, dtype)).collect();
@@ -78,7 +78,7 @@ pub(super) fn joined([a, b]: [Body; 2], n: usize, at: Place) -> Result<[Body; 2]
 }
 
 /// Values to carry on, known numbers in the shape that is carried.
-pub(super) fn fitting(next: Vec<Expr>, types: &[Type]) -> Vec<Expr> {
+pub(crate) fn fitting(next: Vec<Expr>, types: &[Type]) -> Vec<Expr> {
     let fit = |(k, x): (usize, Expr)| match (x, types.get(k)) {
         (Expr::Const(v), Some(&(shape, _))) => Expr::full(v, shape),
         _ => x,

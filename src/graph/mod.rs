@@ -23,6 +23,7 @@ mod trace;
 mod values;
 
 pub use arrays::{Axes, Keep, keep};
+pub(crate) use body::{Body, Place};
 pub use control::Nested;
 pub(crate) use control::{Control, Derivative, Flow, Port, Type, make_body, numbers, stacked, types_in, types_out};
 pub use expr::{Cond, Expr};
@@ -40,5 +41,5 @@ pub use storage::Graph;
 pub(crate) use storage::{Args, Builder};
 pub use structure::Structure;
 pub(crate) use text::{Line, Signature};
-pub(crate) use trace::{Located, refuse};
+pub(crate) use trace::{Located, by, refuse, width};
 pub use values::Values;

@@ -44,6 +44,14 @@ impl fmt::Display for Width {
 }
 
 impl Width {
+    /// The distance from 1 to the next number.
+    pub(crate) fn epsilon(self) -> f64 {
+        match self {
+            Width::F32 => f64::from(f32::EPSILON),
+            Width::F64 => f64::EPSILON,
+        }
+    }
+
     /// The nearest number of this width.
     pub(crate) fn round(self, v: f64) -> f64 {
         match self {

@@ -184,7 +184,7 @@ pub(super) fn type_of(x: Expr) -> (Shape, DType) {
 }
 
 /// The width of the innermost trace of this thread, if one is live.
-pub(super) fn width() -> Option<Width> {
+pub(crate) fn width() -> Option<Width> {
     STACK.with_borrow(|stack| stack.live.last().map(|trace| trace.width))
 }
 
@@ -352,4 +352,11 @@ impl Drop for Located {
             });
         }
     }
+}
+
+/// Nodes that belong to the line of the user's call.
+pub(crate) fn by<R>(at: Place, body: impl FnOnce() -> R) -> R {
+    let located = Located::new();
+    located.at(Some(at));
+    body()
 }

@@ -91,7 +91,7 @@ fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>
             (0..=k).filter_map(term).reduce(|sum, term| sum + term)
         }),
         // A·Z = B
-        ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => stepwise(&|k, z| {
+        ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => stepwise(&|k, z| {
             let a = |j: usize| {
                 let a = coefficient(0, j)?;
                 Some(match op {

@@ -3,6 +3,7 @@
 //! In: a [`Program`](crate::Program). Out: a [`Compiled`] that owns its code and frees it. Nothing here knows of handles or of rules; every value
 //! comes from the op table through the emitter, so interpreter and native code give the same bits.
 
+mod any;
 mod arrays;
 mod bits;
 mod build;
@@ -21,6 +22,7 @@ mod target;
 mod threads;
 mod tiered;
 
+pub(crate) use any::AnyCompiled;
 pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;

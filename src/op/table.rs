@@ -37,7 +37,7 @@ macro_rules! op_table {
             Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [kernels::powi_edge(x, n)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
             Powf powf(x, y) = x.kernel2(y, kernels::Powf), |z| [
-                EdgeMap::ScaleWhere(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0))),
+                EdgeMap::Singular(S::select(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0)), lit(0.0))),
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
@@ -146,7 +146,10 @@ macro_rules! op_table {
                 kernels::gap(y, x).sigmoid()
             ];
             /// x·ln y, and 0 for x = 0 whatever y.
-            Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [EdgeMap::Strong(y.ln()), EdgeMap::ScaleWhere(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y)];
+            Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [
+                EdgeMap::Strong(y.ln()),
+                EdgeMap::Singular(S::select(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y, lit(0.0)))
+            ];
             /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
             Erf erf(x) = x.kernel1(kernels::Erf), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
             /// 1 − erf x, without cancellation.

@@ -76,7 +76,7 @@ pub(super) fn flow(
             Some((_, before)) => union(union(before, set(0, at)), set(1, at)),
             None => set(1, at),
         }),
-        ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => {
+        ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => {
             let n = to[to.len() - 2];
             let columns = to[to.len() - 1];
             let batch = len.checked_div(n * columns).unwrap_or(0);

@@ -3,8 +3,8 @@
 use super::derivative::{Source, SparseDerivative};
 use super::pattern::Sparsity;
 use crate::error::Result;
-use crate::graph::{Function, Width};
-use crate::jit::{Compiled, CompiledArrays};
+use crate::graph::Width;
+use crate::jit::AnyCompiled;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
 use std::any::Any;
@@ -14,20 +14,13 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct CompiledSparse {
     derivative: Arc<SparseDerivative>,
-    code: Option<Code>,
+    code: Option<AnyCompiled>,
     /// By input of the function, the data that it is given: a vector of its width.
     data: Arc<Vec<Option<Box<dyn Any + Send + Sync>>>>,
 }
 
-#[derive(Clone)]
-enum Code {
-    Numbers(Compiled),
-    Arrays(CompiledArrays),
-}
-
-/// Up to this many slices, and numbers of several inputs together, are collected on the stack.
+/// Up to this many slices are collected on the stack.
 const SLICES: usize = 16;
-const NUMBERS: usize = 128;
 
 impl SparseDerivative {
     /// Compiles to native code for this processor.
@@ -43,10 +36,6 @@ impl SparseDerivative {
     /// # Errors
     /// As [`SparseDerivative::compile`].
     pub fn compile_with(&self, options: Options) -> Result<CompiledSparse> {
-        let code = |f: &Function| {
-            let arrays = f.has_arrays();
-            if arrays { f.compile_arrays_with(options).map(Code::Arrays) } else { f.compile_with(options).map(Code::Numbers) }
-        };
         let narrow = self.f.as_ref().is_some_and(|f| f.width() == Width::F32);
         let data = |source: &Source| match source {
             Source::Call(_) => None,
@@ -56,7 +45,7 @@ impl SparseDerivative {
             Source::Data(data) => Some(Box::new(data.clone()) as Box<dyn Any + Send + Sync>),
         };
         Ok(CompiledSparse {
-            code: self.f.as_ref().map(code).transpose()?,
+            code: self.f.as_ref().map(|f| AnyCompiled::new(f, options)).transpose()?,
             data: Arc::new(self.sources.iter().map(data).collect()),
             derivative: Arc::new(self.clone()),
         })
@@ -82,16 +71,7 @@ impl CompiledSparse {
                 (_, data) => data.as_ref().and_then(|data| data.downcast_ref::<Vec<T>>()).expect("data has the function's width"),
             });
         }
-        match code {
-            Code::Numbers(code) => match slices[..] {
-                [all] => code.call_into(all, values)?,
-                _ => {
-                    let all: SmallVec<[T; NUMBERS]> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-                    code.call_into(&all, values)?;
-                }
-            },
-            Code::Arrays(code) => code.call_into(&slices, &mut [&mut *values])?,
-        }
+        code.call_into(&slices, values)?;
         derivative.subtract(values);
         Ok(())
     }
@@ -110,8 +90,7 @@ impl CompiledSparse {
 impl fmt::Debug for CompiledSparse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
-            Some(Code::Numbers(code)) => write!(f, "CompiledSparse({:?}, {code:?})", self.derivative),
-            Some(Code::Arrays(code)) => write!(f, "CompiledSparse({:?}, {code:?})", self.derivative),
+            Some(code) => write!(f, "CompiledSparse({:?}, {code:?})", self.derivative),
             None => write!(f, "CompiledSparse({:?})", self.derivative),
         }
     }

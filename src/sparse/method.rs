@@ -54,7 +54,7 @@ pub struct Method {
     pub(super) compress: Compress,
     pub(super) symmetric: Symmetric,
     lengths: Vec<(String, usize)>,
-    pub(super) data: Vec<(String, Vec<f64>)>,
+    pub(crate) data: Vec<(String, Vec<f64>)>,
 }
 
 impl Method {
@@ -96,7 +96,7 @@ impl Method {
 
     /// The function with all lengths known, and what was given of its inputs.
     #[track_caller]
-    pub(super) fn prepare(&self, f: &Function) -> Result<Function> {
+    pub(crate) fn prepare(&self, f: &Function) -> Result<Function> {
         let f = f.with_lengths(self.lengths.iter().map(|(name, len)| (name, *len)))?;
         for group in f.inputs() {
             if let Some(Axis::Open(name)) = group.shape().axes().iter().find(|axis| matches!(axis, Axis::Open(_))) {

@@ -2,37 +2,71 @@
 
 use super::{Mapped, run, spread, walk, with_axis};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Control, Derivative, Expr, Function, Nested, Port, Type, make_body, types_in, types_out};
+use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, Type, make_body, types_in, types_out};
 use crate::op::{ArrayOp, Axis, DType, Real, Shape, Value, lit, select};
 use std::panic::Location;
 
-/// A result over the axis, and whether it has it; or why there is none.
-pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result<(Expr, bool)> {
-    let Nested { control, port } = nested;
+/// An operation over the axis: made once for all of its results, as its bodies may nest.
+pub(super) enum Batch {
+    /// An operation again.
+    Node {
+        made: &'static Control,
+        operands: Vec<Expr>,
+        /// What the axis reaches, if not everything.
+        flow: Option<Flow>,
+        /// Whether every step of it is a sample.
+        samples: bool,
+    },
+    /// The results themselves.
+    Results(Vec<Expr>),
+    /// The operation as it was: no operand has the axis.
+    Shared(Vec<Expr>),
+}
+
+impl Batch {
+    /// A result, and whether it has the axis.
+    pub(super) fn result(&self, Nested { control, port }: Nested) -> (Expr, bool) {
+        let apply = |control, port, operands: &[Expr]| Expr::nested(&Nested { control, port }, operands);
+        match (self, port) {
+            (Batch::Shared(operands), _) => (apply(control, port, operands), false),
+            (Batch::Results(results), Port::Final(k)) => (results[k as usize], true),
+            (Batch::Results(_), _) => unreachable!("a choice has no other results"),
+            (Batch::Node { made, operands, samples: true, .. }, Port::Final(k)) => (apply(made, Port::Each(k), operands), true),
+            (Batch::Node { made, operands, flow, .. }, _) => {
+                let batched = flow.as_ref().is_none_or(|flow| flow.reaches(control, port));
+                let result = apply(made, port, operands);
+                // Steps stay in front of samples.
+                (if batched && !matches!(port, Port::Final(_)) { swapped(result) } else { result }, batched)
+            }
+        }
+    }
+}
+
+/// The operation over the axis, or why there is none.
+pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis) -> Result<Batch> {
     let values: Vec<Expr> = operands.iter().map(|x| x.value.num()).collect();
     let mut marked: Vec<bool> = operands.iter().map(|x| x.batched).collect();
-    let apply = |control: Control, operands: &[Expr]| Expr::nested(&Nested { control: control.intern(), port }, operands);
+    let node = |made: Control, operands: Vec<Expr>, flow| Ok(Batch::Node { made: made.intern(), operands, flow, samples: false });
     if !marked.contains(&true) {
-        return Ok((Expr::nested(&nested, &values), false));
+        return Ok(Batch::Shared(values));
     }
     match control {
         Control::Choice { bodies } if marked[0] => {
             let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis));
             let (holds, fails) = (results.next().expect("two"), results.next().expect("two"));
-            let Port::Final(k) = port else { unreachable!("a choice has no other results") };
-            let [a, b] = [holds[k as usize], fails[k as usize]];
-            Ok((chosen("cond", values[0], a, b)?, true))
+            let each = holds.into_iter().zip(fails);
+            Ok(Batch::Results(each.map(|(a, b)| chosen("cond", values[0], a, b)).collect::<Result<_>>()?))
         }
         Control::Choice { bodies: [holds, fails] } => {
             let flow = control.flow(&marked);
             let mapped = |body| mapped(body, &flow.inputs, &flow.outputs, axis);
             let made = Control::Choice { bodies: [mapped(holds)?, mapped(fails)?] };
-            Ok((apply(made, &values), flow.reaches(control, port)))
+            node(made, values, Some(flow))
         }
         Control::Remat { body } => {
             let flow = control.flow(&marked);
             let body = mapped(body, &flow.inputs, &flow.outputs, axis)?;
-            Ok((apply(Control::Remat { body }, &values), flow.reaches(control, port)))
+            node(Control::Remat { body }, values, Some(flow))
         }
         // With the axis in every number, its adjoint has it, too; the sum over samples is the transpose of spreading it.
         Control::Rule { body, rule } => {
@@ -50,7 +84,7 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
                 Derivative::Vjp(f) => Derivative::Vjp(derivative(f)?),
             };
             let made = Control::Rule { body: mapped(body, &marks, &results, axis)?, rule };
-            Ok((apply(made, &spread_marked(operands, &marks, axis)), true))
+            node(made, spread_marked(operands, &marks, axis), None)
         }
         // Sample by sample: the steps of a loop that carries nothing.
         Control::Opaque { body, .. } => {
@@ -68,9 +102,8 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
             })?;
             let xs = marked.iter().filter(|m| **m).count();
             let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false }.intern();
-            let Port::Final(k) = port else { unreachable!("an opaque call has no other results") };
-            let operands: Vec<Expr> = order.iter().map(|&k| values[k]).collect();
-            Ok((Expr::nested(&Nested { control: made, port: Port::Each(k) }, &operands), true))
+            let operands = order.iter().map(|&k| values[k]).collect();
+            Ok(Batch::Node { made, operands, flow: None, samples: true })
         }
         Control::While { condition, body, carries } => {
             let at = Location::caller();
@@ -90,7 +123,7 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
                     body: mapped(body, &flow.inputs, &flow.outputs, axis)?,
                     carries: *carries,
                 };
-                return Ok((apply(made, &operands), flow.reaches(control, port)));
+                return node(made, operands, Some(flow));
             }
             let mut problem = None;
             let width = body.width();
@@ -113,7 +146,7 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
                 return Err(problem);
             }
             let made = Control::While { condition: any, body: step?, carries: *carries };
-            Ok((apply(made, &operands), true))
+            node(made, operands, None)
         }
         Control::Scan { body, carries, xs, length, reverse } => {
             let flow = control.flow(&marked);
@@ -123,9 +156,7 @@ pub(super) fn control(nested: Nested, operands: &[Mapped], axis: Axis) -> Result
             // Steps stay in front of samples.
             operands_made.extend((*carries..carries + xs).map(|k| if marked[k] { swapped(values[k]) } else { values[k] }));
             operands_made.extend(&values[carries + xs..]);
-            let batched = flow.reaches(control, port);
-            let result = apply(made, &operands_made);
-            Ok((if batched && !matches!(port, Port::Final(_)) { swapped(result) } else { result }, batched))
+            node(made, operands_made, Some(flow))
         }
     }
 }

@@ -152,6 +152,12 @@ impl Expr {
         self.solved(ArrayOp::Solve, b, Location::caller())
     }
 
+    /// As [`Expr::solve`], but NaN for a matrix that is singular to working precision: for loops that report it.
+    #[track_caller]
+    pub fn solve_or_nan(self, b: Expr) -> Expr {
+        self.solved(ArrayOp::SolveOrNan, b, Location::caller())
+    }
+
     /// As [`Expr::solve`], for the lower triangle of the matrix; what is above the diagonal is not read.
     #[track_caller]
     pub fn solve_lower(self, b: Expr) -> Expr {

@@ -102,13 +102,16 @@ impl Expr {
         self.reduced("prod", axes, at, |x, axes| axes.iter().rev().fold(x, |x, &axis| run(ArrayOp::Prod(axis), &[x], at)))
     }
 
-    /// ln Σ exp, without overflow.
+    /// ln Σ exp, without overflow. Where every number is −∞, and over none, it is −∞, with the derivative 0.
     #[track_caller]
     pub fn log_sum_exp(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
         self.reduced("log_sum_exp", axes, at, |x, axes| {
             let shift = x.shift(axes, at);
-            (x - shift.put_back(x.shape(), axes, at)).exp().total(axes, at).ln() + shift
+            let sum = (x - shift.put_back(x.shape(), axes, at)).exp().total(axes, at);
+            // The logarithm's slope would meet exponentials of 0.
+            let none = sum.eq(lit(0.0));
+            select(none, lit(f64::NEG_INFINITY), select(none, lit(1.0), sum).ln() + shift)
         })
     }
 

@@ -44,6 +44,7 @@ impl Scan<'_> {
             }
             "iota" => ArrayOp::Iota(self.shape()?, self.axis()?),
             "solve" => ArrayOp::Solve,
+            "solve_or_nan" => ArrayOp::SolveOrNan,
             "solve_triangular" => {
                 self.symbol("[")?;
                 let lower = match self.name("`lower` or `upper`")? {

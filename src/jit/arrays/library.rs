@@ -88,6 +88,7 @@ impl Planner<'_> {
                 Action::Sweep { op, operands: two(&sources), to, along, node: id }
             }
             ArrayOp::Solve
+            | ArrayOp::SolveOrNan
             | ArrayOp::SolveTriangular { .. }
             | ArrayOp::Inverse
             | ArrayOp::Det

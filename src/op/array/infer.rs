@@ -20,6 +20,7 @@ impl ArrayOp {
             | ArrayOp::ScatterAdd { .. }
             | ArrayOp::Recur { .. }
             | ArrayOp::Solve
+            | ArrayOp::SolveOrNan
             | ArrayOp::SolveTriangular { .. } => 2..=2,
             ArrayOp::Concat(_) => 1..=usize::MAX,
             _ => 1..=1,
@@ -143,7 +144,7 @@ impl ArrayOp {
                     Err(format!("the shapes {x} and {} differ", operands[1].0))
                 }
             }
-            ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => {
+            ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => {
                 float()?;
                 let ((y, other), r) = (operands[1], x.rank());
                 let fits = is_square(x) && other == DType::Float && y.rank() == r && y.axes()[..r - 1] == x.axes()[..r - 1];

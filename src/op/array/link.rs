@@ -204,7 +204,7 @@ impl ArrayOp {
                 vec![Some(vec![Link::Each(EdgeMap::Scale(before)), recur.clone()]), Some(vec![recur])]
             }
             // A·X = B, hence dX = A⁻¹·(dB − dA·X).
-            ArrayOp::Solve | ArrayOp::SolveTriangular { .. } => {
+            ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => {
                 let solve = Link::Solve { op: self, a: args[0].num(), transposed: false };
                 let mut of_a = vec![Link::Right { b: z.num(), transposed: false }, Link::Each(EdgeMap::Flip), solve.clone()];
                 if let ArrayOp::SolveTriangular { lower } = self {

@@ -81,6 +81,8 @@ pub enum ArrayOp {
     Iota(Shape, usize),
     /// The X of A·X = B, over equal leading axes: `[…,n,n]` with `[…,n,m]`.
     Solve,
+    /// As [`ArrayOp::Solve`], but NaN for a matrix that is singular to working precision.
+    SolveOrNan,
     /// As [`ArrayOp::Solve`], of a triangular A; its other triangle is not read.
     SolveTriangular {
         /// Whether it is the lower triangle that counts.
@@ -152,6 +154,7 @@ impl ArrayOp {
             ArrayOp::Recur { .. } => "recur",
             ArrayOp::Iota(..) => "iota",
             ArrayOp::Solve => "solve",
+            ArrayOp::SolveOrNan => "solve_or_nan",
             ArrayOp::SolveTriangular { .. } => "solve_triangular",
             ArrayOp::Inverse => "inverse",
             ArrayOp::Det => "det",
@@ -184,7 +187,8 @@ impl fmt::Display for ArrayOp {
                 write!(f, "[{axis}{}]", if *reverse { ",reverse" } else { "" })
             }
             ArrayOp::SolveTriangular { lower } => f.write_str(if *lower { "[lower]" } else { "[upper]" }),
-            ArrayOp::MatMul | ArrayOp::Solve | ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => Ok(()),
+            ArrayOp::MatMul | ArrayOp::Solve | ArrayOp::SolveOrNan => Ok(()),
+            ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => Ok(()),
         }
     }
 }

@@ -1,0 +1,275 @@
+//! Functions that an equation defines: roots, fixed points, minima, least squares.
+//!
+//! In: an equation of unknowns and of whatever handles of the trace it uses. Out: the unknowns that solve it, as handles. A loop in the graph
+//! finds them; their derivative is that of the equation (the implicit function theorem), whatever the loop did.
+
+mod convergence;
+mod derivative;
+mod linear;
+mod minimum;
+mod root;
+mod unknowns;
+
+pub use convergence::{Convergence, Outcome};
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Body, Cond, Expr, Function, Place, Values, refuse, width};
+use crate::op::{Axis, Shape, lit, select};
+use derivative::attached;
+use std::panic::Location;
+use unknowns::{Unknowns, packed};
+
+/// What a [`Solver`] found, in a trace.
+#[derive(Clone, Debug)]
+pub struct Solution<X> {
+    /// The unknowns; NaN where the solver did not converge, and so is every derivative of them.
+    pub x: X,
+    /// Where the solver stopped, also where it did not converge; a constant to derivatives.
+    pub last: X,
+    /// Whether it converged.
+    pub converged: Cond,
+    /// What happened, in numbers that [`Convergence::read`] understands; a constant to derivatives.
+    pub report: Expr,
+}
+
+/// How equations are solved. The methods do what the functions of this module do, with other bounds.
+///
+/// A method of Newton's kind has converged when its next step is shorter than a tolerance: the relative one times the length of the unknowns,
+/// plus the absolute one. That step is taken, so that the error left is of the order of the step's square.
+///
+/// ```
+/// use wengert::{Function, implicit::{Convergence, Outcome, Solver}};
+/// let f = Function::trace(["a"], |[a]| {
+///     let root = Solver::new().steps(3).root(a, |x| x * x - a);
+///     (("x", root.x), ("last", root.last), ("report", root.report))
+/// })?;
+/// let y = f.eval_arrays(&[1e6.into()])?;
+/// assert_eq!(Convergence::read(y[2].data())?.outcome(), Outcome::StepLimit);
+/// assert!(y[0].data()[0].is_nan() && y[1].data()[0] > 1e3);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Solver {
+    steps: Option<usize>,
+    tolerance: Option<(f64, f64)>,
+}
+
+impl Solver {
+    /// Bounds that fit the float width: ε^⅔ relative and 64 ε absolute; 50 steps of Newton's method, 200 of the others.
+    pub fn new() -> Self {
+        Solver::default()
+    }
+
+    /// The largest number of steps.
+    pub fn steps(self, steps: usize) -> Self {
+        Solver { steps: Some(steps), ..self }
+    }
+
+    /// The tolerance: `relative` times the length of the unknowns, plus `absolute`.
+    pub fn tolerance(self, relative: f64, absolute: f64) -> Self {
+        Solver { tolerance: Some((relative, absolute)), ..self }
+    }
+
+    /// How short a step is that ends the loop at some unknowns.
+    fn bound(self, x: Expr) -> Expr {
+        let (relative, absolute) = self.tolerance.unwrap_or((epsilon().powf(2.0 / 3.0), 64.0 * epsilon()));
+        x.norm() * relative + absolute
+    }
+
+    /// Traces the equation, makes a method of it, and attaches the derivative.
+    fn solved<X: Values, R: Values>(
+        self,
+        what: &'static str,
+        at: Place,
+        x0: X,
+        f: impl FnOnce(X) -> R,
+        method: impl FnOnce(Function) -> Result<Method>,
+    ) -> Solution<X> {
+        let made = (|| {
+            let unknowns = Unknowns::new(what, &x0, at)?;
+            let body =
+                Body::trace(what, &[unknowns.ty()], at, |args| (true, vec![packed(&f(unknowns.of(args[0])).parts(), what, at)]))?;
+            let method = method(body.f)?;
+            let found = attached(at, &method.equation, packed(&x0.parts(), what, at), &body.captured, method.run)?;
+            Ok((unknowns.of(found.x), unknowns.of(found.last), found.report))
+        })();
+        let (x, last, report) = made.unwrap_or_else(|error: Error| {
+            refuse(error.at(Some(at)));
+            (x0.clone(), x0, Expr::full(f64::NAN, Shape::new(&[Axis::Fixed(2)])))
+        });
+        Solution { x, last, converged: report.at(0, 0).eq(lit(Outcome::Converged as u8 as f64)), report }
+    }
+}
+
+/// The distance from 1 to the next number of the trace's width.
+fn epsilon() -> f64 {
+    width().unwrap_or_default().epsilon()
+}
+
+/// A way to solve an equation of a vector and of parameters.
+struct Method {
+    /// What is 0 at the solution, as many numbers as unknowns.
+    equation: Function,
+    run: Run,
+}
+
+/// From the first guess and the parameters to the solution.
+type Run = Box<dyn FnOnce(Expr, &[Expr]) -> Stopped>;
+
+/// Where a loop has stopped, and why.
+struct Stopped {
+    x: Expr,
+    status: Expr,
+    steps: Expr,
+    history: Expr,
+}
+
+/// The value of a function of unknowns and parameters.
+fn call(f: &Function, x: Expr, p: &[Expr]) -> Vec<Expr> {
+    f.eval(&[&[x], p].concat()).expect("as many as the equation takes")
+}
+
+/// The function, to be differentiated in the unknowns.
+fn in_unknowns(f: &Function) -> Function {
+    let active: Vec<bool> = (0..f.input_len()).map(|k| k == 0).collect();
+    f.marked(&active, &[true])
+}
+
+/// What is measured at every step: at first one number, and room for as many as there are steps.
+fn history(steps: usize, first: Expr) -> Expr {
+    let shape = Shape::new(&[Axis::Fixed(steps.saturating_add(1))]);
+    select(Expr::iota(shape, 0).eq(lit(0.0)), first, lit(f64::NAN))
+}
+
+/// The history with one number more.
+fn noted(history: Expr, step: Expr, value: Expr) -> Expr {
+    select(Expr::iota(history.shape(), 0).eq(step), value, history)
+}
+
+/// Solves F(x) = 0 by Newton's method, from a first guess, with as many equations as unknowns. `residual` may use any handle of the trace; the
+/// root is differentiable in all of them: dx = −F_x⁻¹·F_p dp, in both modes and of every order. A step is halved until the residuals
+/// are shorter (H. B. Curry, 1944, L. Armijo, 1966).
+///
+/// ```
+/// use wengert::{Function, implicit::newton, lit};
+/// // ∛a, as what is 0 where x³ = a
+/// let f = Function::trace("a", |a| newton(lit(1.0), |x: wengert::Expr| x * x * x - a).x)?;
+/// let y = f.value_and_grad()?.eval_arrays(&[8.0.into()])?;
+/// assert!((y[0].data()[0] - 2.0f64).abs() < 1e-14 && (y[1].data()[0] - 1.0f64 / 12.0).abs() < 1e-14);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// # Errors
+/// Of the trace: another number of equations than of unknowns; unknowns with an open axis. Of the call: a derivative where the Jacobian at the
+/// root is singular to working precision. That the loop does not converge is no error: see [`Solution`].
+#[track_caller]
+pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Solution<X> {
+    Solver::new().root(x0, residual)
+}
+
+/// Solves x = g(x) by iteration, from a first guess. The fixed point is differentiable in all handles that `g` uses, by the linear
+/// equation dx = g_x dx + g_p dp (B. Christianson, 1994), which is solved at once. The error is estimated from how the last steps shrank.
+///
+/// ```
+/// use wengert::{Function, implicit::fixed_point, lit};
+/// // Kepler's equation E = M + e·sin E
+/// let f = Function::trace(["m", "e"], |[m, e]| fixed_point(m, |x| m + e * x.sin()).x)?;
+/// let y = f.value_and_grad()?.eval_arrays::<f64>(&[1.0.into(), 0.1.into()])?;
+/// let x = y[0].data()[0];
+/// assert!((x - 1.0 - 0.1 * x.sin()).abs() < 1e-10);
+/// assert!((y[1].data()[0] - 1.0 / (1.0 - 0.1 * x.cos())).abs() < 1e-10);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`newton`].
+#[track_caller]
+pub fn fixed_point<X: Values>(x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
+    Solver::new().fixed_point(x0, g)
+}
+
+/// The unknowns where a number is least, near a first guess: Newton's method for ∇f = 0, with a multiple of the Hessian's diagonal added as
+/// long as f does not fall (K. Levenberg, 1944, D. Marquardt, 1963). Gradient and Hessian are the library's. Differentiable in all
+/// handles that `f` uses. From a guess that is stationary already, a saddle as well, there is no step.
+///
+/// ```
+/// use wengert::{Function, implicit::minimize, lit};
+/// let f = Function::trace(["a", "b"], |[a, b]| {
+///     let rosenbrock = |[x, y]: [wengert::Expr; 2]| (a - x).powi(2) + b * (y - x * x).powi(2);
+///     minimize([lit(-1.0), lit(1.0)], rosenbrock).x
+/// })?;
+/// let j = f.jacobian()?.eval_arrays(&[2.0.into(), 100.0.into()])?; // of the minimum (a, a²)
+/// let d: Vec<f64> = j.iter().flat_map(|y| y.data()).copied().collect();
+/// assert!(d.iter().zip([1.0, 4.0, 0.0, 0.0]).all(|(d, want)| (d - want).abs() < 1e-9), "{d:?}");
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`newton`], and if `f` gives several numbers.
+#[track_caller]
+pub fn minimize<X: Values>(x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
+    Solver::new().minimum(x0, f)
+}
+
+/// The unknowns with the least sum of squares of residuals, near a first guess, by the method of Gauss, Newton, Levenberg and Marquardt: as
+/// [`minimize`], with Jᵀ·J in the place of the Hessian. The derivative is that of the exact equation Jᵀ·r = 0. To fit data once, with
+/// error bars, see [`LeastSquares`](crate::optim::LeastSquares).
+///
+/// ```
+/// use wengert::{Array, Function, implicit::least_squares, lit};
+/// // y = a·exp(b·x), fitted; then how a depends on the data
+/// let f = Function::trace(["x[n]", "y[n]"], |[x, y]| {
+///     least_squares([lit(1.0), lit(0.0)], |[a, b]: [wengert::Expr; 2]| a * (b * x).exp() - y).x[0]
+/// })?.wrt(["y"])?;
+/// let x = [0.0, 1.0, 2.0];
+/// let y = x.map(|x: f64| 2.0 * (-0.5 * x).exp());
+/// let d = f.value_and_grad()?.eval_arrays(&[Array::vector(x.to_vec()), Array::vector(y.to_vec())])?;
+/// assert!((d[0].data()[0] - 2.0f64).abs() < 1e-9 && d[1].shape() == [3]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`newton`]; there may be any number of residuals.
+#[track_caller]
+pub fn least_squares<X: Values, R: Values>(x0: X, residuals: impl FnOnce(X) -> R) -> Solution<X> {
+    Solver::new().least_squares(x0, residuals)
+}
+
+impl Solver {
+    /// See [`newton`].
+    #[track_caller]
+    pub fn root<X: Values, R: Values>(self, x0: X, residual: impl FnOnce(X) -> R) -> Solution<X> {
+        let at = Location::caller();
+        self.solved("newton", at, x0, residual, |f| root::newton(self, f, at))
+    }
+
+    /// See [`fixed_point`].
+    #[track_caller]
+    pub fn fixed_point<X: Values>(self, x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
+        let at = Location::caller();
+        self.solved("fixed_point", at, x0, g, |g| root::fixed_point(self, g, at))
+    }
+
+    /// See [`minimize`].
+    #[track_caller]
+    pub fn minimum<X: Values>(self, x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
+        let at = Location::caller();
+        self.solved("minimize", at, x0, f, |f| minimum::newton(self, f, at))
+    }
+
+    /// See [`least_squares`].
+    #[track_caller]
+    pub fn least_squares<X: Values, R: Values>(self, x0: X, residuals: impl FnOnce(X) -> R) -> Solution<X> {
+        let at = Location::caller();
+        self.solved("least_squares", at, x0, residuals, |f| minimum::gauss_newton(self, f, at))
+    }
+}
+
+/// Another number of equations than of unknowns.
+fn check_square(what: &str, f: &Function) -> Result<()> {
+    let (n, m) = (f.inputs()[0].shape(), crate::graph::types_out(f)[0].0);
+    if n == m {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Shape, format!("{what}: unknowns of the shape {n} together, and equations of the shape {m}")))
+}

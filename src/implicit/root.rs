@@ -1,0 +1,101 @@
+//! Newton's method and iteration to a fixed point, as loops of a graph.
+
+use super::{Method, Outcome, Solver, Stopped, call, check_square, history, in_unknowns, noted};
+use crate::error::Result;
+use crate::graph::{Cond, Expr, Function, Place, by, make_body, types_in, while_loop};
+use crate::op::{lit, select};
+
+/// The status of a loop that goes on.
+const RUNNING: f64 = -1.0;
+/// The part of the decrease that Newton's direction promises which a step has to give.
+const DECREASE: f64 = 1e-4;
+/// The shortest part of a step that is tried.
+const SHORTEST: f64 = 1e-9;
+
+/// The status after a step.
+pub(super) fn status(rules: &[(Cond, Outcome)], steps: Expr, limit: usize) -> Expr {
+    let running = select(steps.ge(lit(limit as f64)), lit(Outcome::StepLimit as u8 as f64), lit(RUNNING));
+    rules.iter().rev().fold(running, |rest, &(holds, outcome)| select(holds, lit(outcome as u8 as f64), rest))
+}
+
+pub(super) fn runs(status: Expr) -> Cond {
+    status.eq(lit(RUNNING))
+}
+
+pub(super) fn is_finite(x: Expr) -> Cond {
+    x.abs().lt(lit(f64::INFINITY))
+}
+
+pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
+    check_square("newton", &f)?;
+    let jacobian = in_unknowns(&f).jacobian()?;
+    let limit = solver.steps.unwrap_or(50);
+    let equation = f.clone();
+    let run = move |x: Expr, p: &[Expr]| {
+        let residual = |x: Expr| call(&f, x, p)[0];
+        let r = residual(x);
+        let left = r.norm();
+        let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
+        let init = ([x, r, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([x0, r0, notes], [left, steps, _]): ([Expr; 3], [Expr; 3])| {
+            let j = call(&jacobian, x0, p)[0];
+            // Where nothing is left there is nowhere to go, whatever the Jacobian.
+            let direction = by(at, || select(left.eq(lit(0.0)), lit(0.0), j.solve_or_nan(r0)));
+            let regular = is_finite(direction.norm());
+            let short = direction.norm().le(solver.bound(x0));
+            let tried = |t: Expr| {
+                let x = x0 - direction * t;
+                let r = residual(x);
+                [x, r, t, r.norm()]
+            };
+            let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite(now));
+            let [x, r, t, now] = while_loop(
+                tried(lit(1.0)),
+                |[_, _, t, now]| regular & !better(t, now) & t.gt(lit(SHORTEST)),
+                |[_, _, t, _]| tried(t * 0.5),
+            );
+            let steps = steps + 1.0;
+            let found = better(t, now);
+            let rules = [
+                (!regular, Outcome::Singular),
+                (found & short, Outcome::Converged),
+                (!is_finite(now), Outcome::NotFinite),
+                (!found, Outcome::Stalled),
+            ];
+            let (x, r, now) = (select(found, x, x0), select(found, r, r0), select(found, now, left));
+            ([x, r, noted(notes, steps, now)], [now, steps, status(&rules, steps, limit)])
+        };
+        let ([x, _, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        Stopped { x, status, steps, history }
+    };
+    Ok(Method { equation, run: Box::new(run) })
+}
+
+pub(super) fn fixed_point(solver: Solver, g: Function, at: Place) -> Result<Method> {
+    check_square("fixed_point", &g)?;
+    let equation = make_body(g.width(), &types_in(&g), at, |args| vec![args[0] - call(&g, args[0], &args[1..])[0]])?;
+    let limit = solver.steps.unwrap_or(200);
+    let smallest = 4.0 * super::epsilon();
+    let run = move |x: Expr, p: &[Expr]| {
+        let g = |x: Expr| call(&g, x, p)[0];
+        let next = g(x);
+        let left = (next - x).norm();
+        let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
+        let init = ([x, next, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([_, x, notes], [before, steps, _]): ([Expr; 3], [Expr; 3])| {
+            let next = g(x);
+            let left = (next - x).norm();
+            // Steps that shrink by a factor leave this much of a geometric series.
+            let rate = left / before;
+            let rest = left * rate / (1.0 - rate);
+            let shrinks = rate.lt(lit(1.0)) & rest.le(solver.bound(x));
+            let found = shrinks | left.le(x.norm() * smallest);
+            let steps = steps + 1.0;
+            let rules = [(found, Outcome::Converged), (!is_finite(left), Outcome::NotFinite)];
+            ([x, next, noted(notes, steps, left)], [left, steps, status(&rules, steps, limit)])
+        };
+        let ([_, x, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        Stopped { x, status, steps, history }
+    };
+    Ok(Method { equation, run: Box::new(run) })
+}
