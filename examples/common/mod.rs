@@ -1,10 +1,11 @@
-//! What the examples share: reading data, timing, line charts, a network.
+//! What the examples share: reading data, timing, line charts, a network, constrained optimisation.
 
 #![allow(dead_code, reason = "every example uses a part of it")]
 
 pub mod chart;
 pub mod classifier;
 pub mod images;
+pub mod sqp;
 
 use std::{
     error::Error,

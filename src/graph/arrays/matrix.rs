@@ -154,7 +154,7 @@ impl Expr {
 
     /// As [`Expr::solve`], but NaN for a matrix that is singular to working precision: for loops that report it.
     #[track_caller]
-    pub fn solve_or_nan(self, b: Expr) -> Expr {
+    pub(crate) fn solve_or_nan(self, b: Expr) -> Expr {
         self.solved(ArrayOp::SolveOrNan, b, Location::caller())
     }
 
