@@ -46,9 +46,9 @@ impl<const N: usize> Body<N> {
         let (y, g) = dual::gradient(self.duals, at);
         expect("duals", &[y], &[value]);
         expect("duals", &g, &by_duals);
-        for (k, &by_dual) in by_duals.iter().enumerate() {
+        for (k, wanted) in by_duals.into_iter().enumerate() {
             let y = (self.dual)(std::array::from_fn(|i| Dual::new(at[i], if i == k { 1.0 } else { 0.0 })));
-            expect("a dual", &[y.eps()], &[by_dual]);
+            expect("a dual", &[y.eps()], &[wanted]);
         }
 
         let f = self.trace();

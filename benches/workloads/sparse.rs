@@ -5,8 +5,6 @@ use std::hint::black_box;
 use std::time::Instant;
 use wengert::{Function, Real, Simplify, lit};
 
-/// n, x, and room for the diagonal and what is below it.
-
 const NAMES: [[&str; 2]; 4] = [
     ["sparse.terms.1k", "sparse.terms.10k"],
     ["sparse.straight.1k", "sparse.straight.10k"],

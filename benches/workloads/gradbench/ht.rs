@@ -222,8 +222,8 @@ impl Problem {
                 }
             }
             let at = posed(&bones, &places);
-            for k in 0..3 {
-                set(own + k, rotated(&of_global[k], at));
+            for (k, of) in of_global.iter().enumerate() {
+                set(own + k, rotated(of, at));
                 set(own + 3 + k, std::array::from_fn(|j| f64::from(u8::from(j == k))));
             }
             let mut turns = [[0.0; 3]; TURNS];

@@ -85,8 +85,7 @@ fn compare(
 }
 
 fn wants(bench: &Bench, name: &str) -> bool {
-    let row = |kind: &str| format!("gradbench.{name}.{kind}");
-    ["primal", "derivative", "cost", "values"].map(row).iter().any(|name| bench.wants(name))
+    bench.wants_within(&format!("gradbench.{name}"))
 }
 
 fn within(derivative: f64) -> Targets {
