@@ -151,9 +151,10 @@ fn arrays() {
         assert_eq!(code.report().code_bytes, read.report().code_bytes);
     }
     // Another function's code is not taken for this one's.
-    open.compile_arrays().unwrap().save(&file.0).unwrap();
+    let doubled = Function::trace(["x[n]"], |[x]| (x * 2.0).abs()).unwrap();
+    doubled.compile_arrays().unwrap().save(&file.0).unwrap();
     let mut archive = Archive::load(&file.0).unwrap();
-    let text = archive.text("function").unwrap().replace("tanh", "sin");
+    let text = archive.text("function").unwrap().replace("abs", "neg");
     archive.put_text("function", &text).save(&file.0).unwrap();
     // SAFETY: what does not fit is found.
     let error = unsafe { CompiledArrays::load(&file.0) }.unwrap_err();
