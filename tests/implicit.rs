@@ -4,27 +4,12 @@
 #[path = "common/arrays.rs"]
 mod arrays;
 
-use arrays::{check, noise, traced};
+use arrays::{all, check, close, noise, traced, vector};
 use proptest::prelude::*;
 use wengert::implicit::{Convergence, Outcome, Solver, fixed_point, least_squares, minimize, newton};
 use wengert::{Array, Error, Expr, Function, Mode, Width, aux, lit, scan, while_loop_at_most};
 
 type Result<T = ()> = std::result::Result<T, Error>;
-
-#[track_caller]
-fn close(got: &[f64], wanted: &[f64], tolerance: f64) {
-    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * (1.0 + b.abs());
-    assert!(got.len() == wanted.len() && got.iter().zip(wanted).all(near), "{got:?} is not {wanted:?}");
-}
-
-fn vector(x: &[f64]) -> Array {
-    Array::vector(x.to_vec())
-}
-
-/// All numbers of all outputs.
-fn all(f: &Function, x: &[Array]) -> Vec<f64> {
-    f.eval_arrays(x).unwrap().into_iter().flat_map(Array::into_data).collect()
-}
 
 /// A line of this file, in which an error is to be.
 #[track_caller]

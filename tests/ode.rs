@@ -4,26 +4,12 @@
 #[path = "common/arrays.rs"]
 mod arrays;
 
-use arrays::{check, check_first, noise, traced};
+use arrays::{all, check, check_first, close, noise, traced, vector};
 use proptest::prelude::*;
 use wengert::ode::{DormandPrince, Ended, Integration, rk4};
 use wengert::{Array, Dual, Error, Expr, Function, Mode, Options, Real, Width, aux, lit};
 
 type Result<T = ()> = std::result::Result<T, Error>;
-
-#[track_caller]
-fn close(got: &[f64], wanted: &[f64], tolerance: f64) {
-    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * (1.0 + b.abs());
-    assert!(got.len() == wanted.len() && got.iter().zip(wanted).all(near), "{got:?} is not {wanted:?}");
-}
-
-fn vector(x: &[f64]) -> Array {
-    Array::vector(x.to_vec())
-}
-
-fn all(f: &Function, x: &[Array]) -> Vec<f64> {
-    f.eval_arrays(x).unwrap().into_iter().flat_map(Array::into_data).collect()
-}
 
 /// A pendulum without friction.
 fn pendulum(w: Expr) -> impl Fn(Expr, [Expr; 2]) -> [Expr; 2] {

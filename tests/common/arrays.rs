@@ -97,3 +97,19 @@ pub fn check_first(name: &str, f: &Function, x: &[Array]) {
 pub fn traced<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Function {
     Function::trace(inputs, f).unwrap()
 }
+
+/// Equal to a tolerance, relative where numbers are large.
+#[track_caller]
+pub fn close(got: &[f64], wanted: &[f64], tolerance: f64) {
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * (1.0 + b.abs());
+    assert!(got.len() == wanted.len() && got.iter().zip(wanted).all(near), "{got:?} is not {wanted:?}");
+}
+
+pub fn vector(x: &[f64]) -> Array {
+    Array::vector(x.to_vec())
+}
+
+/// All numbers of all outputs.
+pub fn all(f: &Function, x: &[Array]) -> Vec<f64> {
+    f.eval_arrays(x).unwrap().into_iter().flat_map(Array::into_data).collect()
+}
