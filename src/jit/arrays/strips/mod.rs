@@ -17,11 +17,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use walk::Walk;
 
-/// Bytes that a strip goes through, of all values together, where nothing asks for more: what the first-level cache has.
+/// Bytes of a strip, of all values together, where nothing asks for more: what the first-level cache has.
 const STRIP: usize = 32 * 1024;
-/// The most: half of a second-level cache.
+/// Numbers that a stage goes through in a strip at least, on average: to start it takes as long as some dozen.
+const NUMBERS: usize = 1024;
+/// The most bytes, with those that every strip reads: half of a second-level cache.
 const MOST: usize = 1024 * 1024;
-/// Bytes that pass from stage to stage of a band, at least. Less stays in the second-level cache anyway.
+/// Bytes of a value that passes from stage to stage, at least. Shorter ones stay in the second-level cache anyway.
 const WORTH: usize = 512 * 1024;
 /// Parts that an axis has at least if longer ones are cut like it.
 const UNITS: usize = 64;
@@ -79,20 +81,18 @@ struct Members {
 }
 
 impl Planner<'_> {
+    fn is_long(&self, id: NodeId) -> bool {
+        self.size(id) * self.f.width().bytes() >= WORTH
+    }
+
     /// The order of the stages, of which the first ones run once and are left as they are.
     pub(super) fn arrange<'s>(&self, stages: &'s Stages, once: usize) -> Order<'s> {
         let all = &stages.stages;
-        let bytes = self.f.width().bytes();
-        let long = |stage: &Stage| stage.made().into_iter().any(|id| self.size(id) * bytes >= WORTH / 2);
-        if !all[once..].iter().any(long) {
+        if !all[once..].iter().flat_map(Stage::made).any(|id| self.is_long(id)) {
             return Order { stages: all.iter().enumerate().collect(), bands: vec![] };
         }
-        let draft = Draft {
-            planner: self,
-            walks: all.iter().enumerate().map(|(k, stage)| if k < once { None } else { self.walk(stage) }).collect(),
-            reads: all.iter().map(|stage| stage.reads(self.f)).collect(),
-            maker: all.iter().enumerate().flat_map(|(k, stage)| stage.made().into_iter().map(move |id| (id, k))).collect(),
-        };
+        let draft = Draft::new(self, all, once);
+        let starts = draft.starts();
         let (mut order, mut bands) = ((0..once).collect::<Vec<usize>>(), Vec::new());
         let mut next = vec![Some((once..all.len()).collect::<Vec<usize>>())];
         let mut found: Vec<Members> = Vec::new();
@@ -104,7 +104,7 @@ impl Planner<'_> {
                 bands.push(draft.band(start..order.len(), &members));
                 continue;
             };
-            let Some(first) = free.iter().position(|&k| long(&all[k]) && draft.walks[k].is_some()) else {
+            let Some(first) = free.iter().position(|&k| starts[k]) else {
                 order.extend(free);
                 continue;
             };
@@ -124,7 +124,28 @@ impl Planner<'_> {
     }
 }
 
-impl Draft<'_, '_> {
+impl<'p, 'f> Draft<'p, 'f> {
+    fn new(planner: &'p Planner<'f>, all: &[Stage], once: usize) -> Self {
+        let numbered = || all.iter().enumerate();
+        Draft {
+            planner,
+            walks: numbered().map(|(k, stage)| if k < once { None } else { planner.walk(stage) }).collect(),
+            reads: all.iter().map(|stage| stage.reads(planner.f)).collect(),
+            maker: numbered().flat_map(|(k, stage)| stage.made().into_iter().map(move |id| (id, k))).collect(),
+        }
+    }
+
+    /// Which stages may be the first of a band: those that make something long for another one that can be cut.
+    fn starts(&self) -> Vec<bool> {
+        let mut starts = vec![false; self.walks.len()];
+        for (reads, _) in self.reads.iter().zip(&self.walks).filter(|(_, walk)| walk.is_some()) {
+            for maker in reads.iter().filter(|id| self.planner.is_long(**id)).filter_map(|id| self.maker.get(id)) {
+                starts[*maker] = self.walks[*maker].is_some();
+            }
+        }
+        starts
+    }
+
     fn walk(&self, stage: usize) -> &Walk {
         self.walks[stage].as_ref().expect("a member goes along an axis")
     }
@@ -156,10 +177,9 @@ impl Draft<'_, '_> {
         members.stages.retain(|&k| self.reads_of(k, &all) || all.iter().any(|&other| self.reads_of(other, &[k])));
         before.extend(all.iter().filter(|k| !members.stages.contains(k)));
         before.sort_unstable();
-        let passed: FxHashSet<NodeId> = members.stages.iter().flat_map(|&k| &self.reads[k]).copied().collect();
-        let passed = passed.into_iter().filter(|id| self.maker.get(id).is_some_and(|maker| members.stages.contains(maker)));
-        let bytes = passed.map(|id| self.planner.size(id)).sum::<usize>() * self.planner.f.width().bytes();
-        (bytes >= WORTH).then_some((before, members, after))
+        let is_made = |id: &NodeId| self.maker.get(id).is_some_and(|maker| members.stages.contains(maker));
+        let passes = |id: &NodeId| self.planner.is_long(*id) && is_made(id);
+        members.stages.iter().flat_map(|&k| &self.reads[k]).any(passes).then_some((before, members, after))
     }
 
     /// A band with one more stage, if it can be.
@@ -190,23 +210,31 @@ impl Draft<'_, '_> {
 
     /// How many parts of the axis are a strip.
     fn strip(&self, members: &Members) -> Option<usize> {
-        let mut parts: FxHashSet<NodeId> = FxHashSet::default();
+        // What everyone goes through from one unit to the next, and what every strip reads.
+        let (mut parts, mut shared) = (FxHashMap::default(), FxHashSet::default());
         let (mut multiple, mut least) = (1, 1);
         for &stage in &members.stages {
             let walk = self.walk(stage);
             let each = walk.len / members.units;
-            let moved = walk.reads.iter().chain(&walk.makes).filter(|place| self.is_whole(walk, **place));
-            parts.extend(moved.map(|(id, _)| *id));
+            for &(id, stride) in walk.reads.iter().chain(&walk.makes) {
+                if stride == 0 {
+                    shared.insert(id);
+                } else {
+                    parts.insert(id, each * stride);
+                }
+            }
             if walk.sums_rows {
                 // A block is a power of two, as is what is left of it.
                 multiple = multiple.max(BLOCK >> each.trailing_zeros().min(BLOCK.trailing_zeros()));
             }
             least = least.max(walk.least.div_ceil(each));
         }
-        let unit: usize = parts.iter().map(|&id| self.planner.size(id) / members.units).sum();
-        let bytes = (unit * self.planner.f.width().bytes()).max(1);
+        let number = self.planner.f.width().bytes();
+        let shared = shared.into_iter().map(|id| self.planner.size(id)).sum::<usize>() * number;
+        let bytes = (parts.values().sum::<usize>() * number).max(1);
+        least = least.max(NUMBERS * number * parts.len() / bytes);
         let strip = (STRIP / bytes).max(least).next_multiple_of(multiple);
-        (strip * bytes <= MOST && 2 * strip <= members.units).then_some(strip)
+        (strip * bytes + shared <= MOST && 2 * strip <= members.units).then_some(strip)
     }
 
     fn band(&self, at: Range<usize>, members: &Members) -> Band {
@@ -214,11 +242,8 @@ impl Draft<'_, '_> {
         for &stage in &members.stages {
             let walk = self.walk(stage);
             for &made in &walk.makes {
-                if self.is_whole(walk, made) {
-                    inner.insert(made.0)
-                } else {
-                    sums.insert(made.0)
-                };
+                let kind = if self.is_whole(walk, made) { &mut inner } else { &mut sums };
+                kind.insert(made.0);
             }
             whole.extend(walk.reads.iter().filter(|read| !self.is_whole(walk, **read)).map(|(id, _)| *id));
         }
