@@ -15,7 +15,7 @@ use crate::graph::NodeId;
 use crate::schedule::sums::BLOCK;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
-use walk::Walk;
+use walk::{Track, Walk};
 
 /// Bytes of a strip, of all values together, where nothing asks for more: what the first-level cache has.
 const STRIP: usize = 32 * 1024;
@@ -151,8 +151,8 @@ impl<'p, 'f> Draft<'p, 'f> {
     }
 
     /// Whether all of a value is gone through, part by part.
-    fn is_whole(&self, walk: &Walk, (id, stride): (NodeId, usize)) -> bool {
-        walk.len * stride == self.planner.size(id)
+    fn is_whole(&self, walk: &Walk, track: &Track) -> bool {
+        walk.len * track.stride == self.planner.size(track.id)
     }
 
     fn reads_of(&self, stage: usize, made_by: &[usize]) -> bool {
@@ -190,16 +190,16 @@ impl<'p, 'f> Draft<'p, 'f> {
             () if members.units.is_multiple_of(walk.len) && walk.len >= UNITS => walk.len,
             () => return None,
         };
-        let own = |&&(id, _): &&(NodeId, usize)| self.maker.get(&id).is_some_and(|maker| members.stages.contains(maker));
-        let made_whole = |&(id, _): &(NodeId, usize)| {
-            let maker = self.walk(self.maker[&id]);
-            maker.makes.iter().any(|&made| made.0 == id && self.is_whole(maker, made))
+        let own = |track: &&Track| self.maker.get(&track.id).is_some_and(|maker| members.stages.contains(maker));
+        let made_whole = |track: &Track| {
+            let maker = self.walk(self.maker[&track.id]);
+            maker.makes.iter().any(|made| made.id == track.id && self.is_whole(maker, made))
         };
-        if !walk.reads.iter().filter(own).all(|read| self.is_whole(walk, *read) && made_whole(read)) {
+        if !walk.reads.iter().filter(own).all(|read| self.is_whole(walk, read) && made_whole(read)) {
             return None;
         }
         // Threads share strips out, so that none adds to what another does.
-        let in_place = |made: &(NodeId, usize)| self.is_whole(walk, *made) || (made.1 == 0 && !self.planner.parallel);
+        let in_place = |made: &Track| self.is_whole(walk, made) || (made.stride == 0 && !self.planner.parallel);
         if !walk.makes.iter().all(in_place) {
             return None;
         }
@@ -211,14 +211,14 @@ impl<'p, 'f> Draft<'p, 'f> {
     /// How many parts of the axis are a strip.
     fn strip(&self, members: &Members) -> Option<usize> {
         // What everyone goes through from one unit to the next, and what every strip reads.
-        let (mut parts, mut shared) = (FxHashMap::default(), FxHashSet::default());
+        let (mut parts, mut shared): (FxHashMap<NodeId, usize>, FxHashMap<NodeId, usize>) = Default::default();
         let (mut multiple, mut least) = (1, 1);
         for &stage in &members.stages {
             let walk = self.walk(stage);
             let each = walk.len / members.units;
-            for &(id, stride) in walk.reads.iter().chain(&walk.makes) {
+            for &Track { id, stride, len } in walk.reads.iter().chain(&walk.makes) {
                 if stride == 0 {
-                    shared.insert(id);
+                    shared.insert(id, len);
                 } else {
                     parts.insert(id, each * stride);
                 }
@@ -230,7 +230,7 @@ impl<'p, 'f> Draft<'p, 'f> {
             least = least.max(walk.least.div_ceil(each));
         }
         let number = self.planner.f.width().bytes();
-        let shared = shared.into_iter().map(|id| self.planner.size(id)).sum::<usize>() * number;
+        let shared = shared.values().sum::<usize>() * number;
         let bytes = (parts.values().sum::<usize>() * number).max(1);
         least = least.max(NUMBERS * number * parts.len() / bytes);
         let strip = (STRIP / bytes).max(least).next_multiple_of(multiple);
@@ -241,11 +241,11 @@ impl<'p, 'f> Draft<'p, 'f> {
         let (mut inner, mut sums, mut whole) = (FxHashSet::default(), FxHashSet::default(), FxHashSet::default());
         for &stage in &members.stages {
             let walk = self.walk(stage);
-            for &made in &walk.makes {
+            for made in &walk.makes {
                 let kind = if self.is_whole(walk, made) { &mut inner } else { &mut sums };
-                kind.insert(made.0);
+                kind.insert(made.id);
             }
-            whole.extend(walk.reads.iter().filter(|read| !self.is_whole(walk, **read)).map(|(id, _)| *id));
+            whole.extend(walk.reads.iter().filter(|read| !self.is_whole(walk, read)).map(|read| read.id));
         }
         let f = self.planner.f;
         f.output_nodes().for_each(|id| _ = inner.remove(&owner(f, id)));

@@ -14,16 +14,27 @@ const ROWS: usize = 32;
 /// The outermost axis of what a stage goes through, as a whole with those that lie in memory as one with it.
 pub(super) struct Walk {
     pub(super) len: usize,
-    /// The values that are read and made, with how far their places move along the axis.
-    pub(super) reads: Vec<(NodeId, usize)>,
-    pub(super) makes: Vec<(NodeId, usize)>,
+    pub(super) reads: Vec<Track>,
+    pub(super) makes: Vec<Track>,
     /// Whether it is that of rows which are added up in blocks.
     pub(super) sums_rows: bool,
     /// The shortest part of it that is worth its while.
     pub(super) least: usize,
 }
 
+/// A value that is read or made: how far its place moves from one index to the next, and how many numbers there are in all.
+#[derive(Copy, Clone)]
+pub(super) struct Track {
+    pub(super) id: NodeId,
+    pub(super) stride: usize,
+    pub(super) len: usize,
+}
+
 impl Planner<'_> {
+    fn track(&self, id: NodeId, stride: usize) -> Track {
+        Track { id, stride, len: self.size(id) }
+    }
+
     /// A stage's walk, if it is one that can be cut.
     pub(super) fn walk(&self, stage: &Stage) -> Option<Walk> {
         let walk = match stage {
@@ -31,7 +42,7 @@ impl Planner<'_> {
             Stage::Library(id) => self.library_walk(*id)?,
             Stage::Control(_) => return None,
         };
-        let is_known = |&(id, _): &(NodeId, usize)| self.f.graph().node(id).kind().is_known();
+        let is_known = |track: &Track| self.f.graph().node(track.id).kind().is_known();
         (walk.len > 1 && !walk.reads.iter().any(is_known)).then_some(walk)
     }
 
@@ -50,11 +61,12 @@ impl Planner<'_> {
                 if source.cut.is_some_and(|id| views::between(self.f, id).is_some()) {
                     return None;
                 }
-                reads.push((source.node, stride));
+                let len = lengths(source.shape, self.open).into_iter().product();
+                reads.push(Track { id: source.node, stride, len });
             }
         }
-        let made = looped.outputs.iter().map(|output| output.node);
-        let makes = made.zip(moves[looped.inputs.len()..].iter().copied()).collect();
+        let made = looped.outputs.iter().zip(&moves[looped.inputs.len()..]);
+        let makes = made.map(|(output, &stride)| self.track(output.node, stride)).collect();
         Some(Walk { len, reads, makes, sums_rows, least: 1 })
     }
 
@@ -63,8 +75,8 @@ impl Planner<'_> {
         let operands: Vec<NodeId> = graph.operands(id).collect();
         let shape = |id: NodeId| lengths(graph.node(id).shape(), self.open);
         let plain = |len: usize, from: usize, to: usize| {
-            let reads = vec![(owner(self.f, operands[0]), from)];
-            Some(Walk { len, reads, makes: vec![(id, to)], sums_rows: false, least: 1 })
+            let reads = vec![self.track(owner(self.f, operands[0]), from)];
+            Some(Walk { len, reads, makes: vec![self.track(id, to)], sums_rows: false, least: 1 })
         };
         match graph.node(id).kind() {
             Kind::Apply(_) => plain(self.size(id), 1, 1),
@@ -84,8 +96,8 @@ impl Planner<'_> {
                     1 => (m, [k, 0, n], ROWS),
                     _ => (count, [m * k, k * n, m * n], 1),
                 };
-                let reads = vec![(owner(self.f, a), moves[0]), (owner(self.f, b), moves[1])];
-                Some(Walk { len, reads, makes: vec![(id, moves[2])], sums_rows: false, least })
+                let reads = vec![self.track(owner(self.f, a), moves[0]), self.track(owner(self.f, b), moves[1])];
+                Some(Walk { len, reads, makes: vec![self.track(id, moves[2])], sums_rows: false, least })
             }
             _ => None,
         }
