@@ -217,3 +217,27 @@ fn strips_read_what_is_not_their_own() {
         }
     }
 }
+
+/// What is added up over strips may take the place of what they read only when the last one has read it, and so may what is made of a
+/// value that all of them read.
+#[test]
+fn updates_of_what_strips_read() {
+    const N: usize = 400;
+    let step = Function::trace(["p[400,400]", "q[400]", "r[400]", "x[400,400]"], |[p, q, r, x]| {
+        let column = q.reshape([N.into(), 1.into()]);
+        let next = (x * p.slice(0, 0..1)).tanh().exp() * x;
+        (("p", next), ("q", (x * column).tanh().exp().sum(0)), ("r", (x * r).sin().sum(0)))
+    });
+    let step = step.unwrap();
+    let pairs = [("p", "p"), ("q", "q"), ("r", "r")];
+    let compiled = step.compile_arrays_with(Options::new().fuse(false)).unwrap().in_place(pairs).unwrap();
+    let (p, q, r, x) = (wave::<f64>(N * N, 1), wave::<f64>(N, 2), wave::<f64>(N, 3), wave::<f64>(N * N, 4));
+    let matrix = |x: &[f64]| Array::new([N, N], x.to_vec()).unwrap();
+    let inputs = [matrix(&p), Array::vector(q.clone()), Array::vector(r.clone()), matrix(&x)];
+    let expected = step.eval_arrays(&inputs).unwrap();
+    for threads in THREADS {
+        let (mut p, mut q, mut r) = (p.clone(), q.clone(), r.clone());
+        compiled.with_threads(threads).unwrap().call_into(&mut [&mut p, &mut q, &mut r], &[&x], &mut []).unwrap();
+        assert!(bits(&[matrix(&p), Array::vector(q), Array::vector(r)]) == bits(&expected), "{threads} threads");
+    }
+}
