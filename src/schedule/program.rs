@@ -3,8 +3,10 @@
 use super::Options;
 use super::contract::{contract, undetached};
 use super::inline::inlined;
+use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
+use super::rows::places;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -85,6 +87,8 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
+    /// Whether every input and output is at an address of its own, rather than one after the other.
+    pub(crate) apart: bool,
     /// Why it cannot run, if it cannot.
     refused: Option<Error>,
 }
@@ -171,6 +175,7 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
+            apart: false,
             refused: f.check_scalar("the lowered form").err(),
         }
     }
@@ -180,6 +185,9 @@ impl Program {
         let mut hasher = FxHasher::default();
         self.steps.hash(&mut hasher);
         self.outputs.hash(&mut hasher);
+        if self.apart {
+            self.lengths().for_each(|len| len.hash(&mut hasher));
+        }
         hasher.finish()
     }
 
@@ -209,6 +217,19 @@ impl Program {
     /// The same with our kernels, whose bits those of loops are.
     pub(crate) fn with_kernels(self) -> Program {
         Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
+    }
+
+    /// A program that stands for one of arrays: with our kernels, inputs and outputs where the arrays are, and arithmetic in lanes.
+    pub(crate) fn of_arrays(self) -> Program {
+        let Program { steps, .. } = &self;
+        let mut steps: Vec<Step> = steps.iter().map(|step| Step { plain: false, ..*step }).collect();
+        side_by_side(&mut steps, self.width, &places(&self.layout.inputs));
+        Program { steps: steps.into(), apart: true, ..self }
+    }
+
+    /// The lengths of the inputs, then of the outputs.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.layout.inputs.iter().chain(&self.layout.outputs).map(|(_, len)| *len)
     }
 
     pub(crate) fn check_supported(&self) -> Result<()> {

@@ -46,11 +46,9 @@ pub(super) enum Action {
         from: Place,
         to: Place,
     },
-    /// All of a small function: inputs are put together, and outputs taken apart.
+    /// All of a small function: where its inputs are, then where its outputs go.
     Whole {
         inputs: Vec<Place>,
-        x: Place,
-        y: Place,
         outputs: Vec<Place>,
     },
     Control(Box<RunControl>),

@@ -9,6 +9,7 @@ use super::stages::owner;
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::graph::{Control, Function, NodeId, Port, stacked};
+use crate::jit::compiled::Compiled;
 use crate::op::Shape;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
@@ -32,7 +33,13 @@ impl ControlStage {
     ) -> Result<Self> {
         let bodies = match control {
             Control::Opaque { .. } => vec![],
-            _ => control.bodies().into_iter().map(|body| ArrayCode::new(body, options, supply)).collect::<Result<_>>()?,
+            Control::Scan { body, carries, .. } => {
+                // Nobody asks for the others.
+                let is_read =
+                    |k: usize| k < *carries || members.iter().any(|(port, _)| *port == Port::Each((k - carries) as u32));
+                vec![ArrayCode::of_body(&body.with_chosen_outputs(is_read), options, supply)?]
+            }
+            _ => control.bodies().into_iter().map(|body| ArrayCode::of_body(body, options, supply)).collect::<Result<_>>()?,
         };
         let at = f.graph().node(members[0].1).location();
         Ok(ControlStage { control, members, bodies, at })
@@ -56,8 +63,8 @@ pub(super) struct RunControl {
     last: Vec<Place>,
     /// For what is carried: memory for every other step's, or for what every step was given.
     carried: Vec<Carried>,
-    /// Where what every step keeps goes: for all steps, or for one that the next overwrites.
-    each: Vec<(Place, bool)>,
+    /// Where what every step keeps goes.
+    each: Vec<Place>,
 }
 
 enum Carried {
@@ -79,11 +86,11 @@ impl Planner<'_> {
         let mut place_of = |this: &mut Self, port: Port, len: usize| {
             let member = stage.members.iter().find(|(other, _)| *other == port);
             match member {
-                Some(&(_, id)) => (this.claim(id), true),
+                Some(&(_, id)) => this.claim(id),
                 None => {
                     let place = this.borrow(len);
                     borrowed.push(place);
-                    (place, false)
+                    place
                 }
             }
         };
@@ -100,14 +107,15 @@ impl Planner<'_> {
         for (k, &(shape, _)) in results.iter().enumerate() {
             let len = size(shape);
             if k >= carries {
-                each.push(place_of(self, Port::Each((k - carries) as u32), len));
+                let port = Port::Each((k - carries) as u32);
+                each.extend(stage.members.iter().find(|(other, _)| *other == port).map(|&(_, id)| self.claim(id)));
                 continue;
             }
-            last.push(place_of(self, Port::Final(k as u32), len).0);
+            last.push(place_of(self, Port::Final(k as u32), len));
             let kept = Port::Carried(k as u32);
             carried.push(match stage.control {
                 Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => continue,
-                _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0).0),
+                _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0)),
                 _ => {
                     let turns = [self.borrow(len), self.borrow(len)];
                     Carried::Turns(turns)
@@ -192,6 +200,9 @@ impl RunControl {
             return Ok(());
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
+        if let Some(whole) = stage.bodies[0].whole() {
+            return self.scan_whole(whole, (init, xs, shared), reverse, call);
+        }
         // What a step is given and gives; the lists serve all steps.
         let (mut inputs, mut outputs, mut lent) = (Places::new(), Places::new(), Lent::default());
         for (&from, carried) in init.iter().zip(&self.carried) {
@@ -218,8 +229,64 @@ impl RunControl {
                     Carried::Kept(all) => part(*all, n, at(step + 1)),
                 });
             }
-            outputs.extend(self.each.iter().map(|&(place, all)| if all { part(place, n, t) } else { place }));
+            outputs.extend(self.each.iter().map(|&place| part(place, n, t)));
             self.body(stage, 0, (&inputs, &outputs), &mut lent, call)?;
+        }
+        Ok(())
+    }
+
+    /// A scan whose step is one piece of straight-line code: what such a step takes is no more than finding its operands, so their
+    /// addresses stay in a table, and only those that change from step to step are moved on.
+    fn scan_whole<T: Scalar>(
+        &self,
+        whole: &Compiled,
+        (init, xs, shared): (&[Place], &[Place], &[Place]),
+        reverse: bool,
+        call: &mut Call<T>,
+    ) -> Result<()> {
+        let (n, carries) = (self.steps, init.len());
+        let at = |step: usize| if reverse { n - 1 - step } else { step };
+        let mut places = Places::new();
+        for (&from, carried) in init.iter().zip(&self.carried) {
+            places.push(match carried {
+                Carried::Turns(_) => from,
+                Carried::Kept(all) => {
+                    let to = part(*all, n, at(0));
+                    call.copy(from, to);
+                    to
+                }
+            });
+        }
+        places.extend(xs.iter().map(|&x| part(x, n, at(0))));
+        places.extend_from_slice(shared);
+        let given = places.len();
+        places.extend(self.carried.iter().zip(&self.last).map(|(carried, &last)| match carried {
+            _ if n == 1 => last,
+            Carried::Turns([first, _]) => *first,
+            Carried::Kept(all) => part(*all, n, at(1)),
+        }));
+        places.extend(self.each.iter().map(|&place| part(place, n, at(0))));
+        let table = call.addresses(places.iter());
+        // SAFETY: these addresses have just been written, and nobody else uses them meanwhile.
+        let (inputs, outputs) = unsafe { std::slice::from_raw_parts_mut(table, places.len()) }.split_at_mut(given);
+        let by = |from: *mut T, len: usize| if reverse { from.wrapping_sub(len) } else { from.wrapping_add(len) };
+        for step in 0..n {
+            if step > 0 {
+                for (k, carried) in self.carried.iter().enumerate() {
+                    let before = std::mem::replace(&mut inputs[k], outputs[k]);
+                    outputs[k] = match carried {
+                        _ if step + 1 == n => call.address(self.last[k]),
+                        Carried::Turns([_, second]) if step == 1 => call.address(*second),
+                        Carried::Turns(_) => before,
+                        Carried::Kept(all) => by(outputs[k], all.len / n),
+                    };
+                }
+                inputs[carries..].iter_mut().zip(xs).for_each(|(x, all)| *x = by(*x, all.len / n));
+                outputs[carries..].iter_mut().zip(&self.each).for_each(|(y, all)| *y = by(*y, all.len / n));
+            }
+            // SAFETY: the plan has places of the lengths that the code was made for, and puts what a step writes apart from what it
+            // reads.
+            unsafe { whole.call_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
         }
         Ok(())
     }

@@ -100,6 +100,7 @@ impl Plan {
         };
         let addresses = |action: &Action| match action {
             Action::Loop(run) => run.places.len(),
+            Action::Whole { inputs, outputs } => inputs.len() + outputs.len(),
             Action::Control(run) => run.table(),
             _ => 0,
         };

@@ -157,16 +157,17 @@ pub(super) struct Stages {
 pub(super) const MAX_RANK: usize = 16;
 
 impl Stages {
-    pub(super) fn new(f: Function, options: Options, supply: &Supply) -> Result<Stages> {
+    /// As straight-line code where the function has no more than so many operations on numbers.
+    pub(super) fn new(f: Function, options: Options, supply: &Supply, straight: usize) -> Result<Stages> {
         let graph = f.graph();
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
             return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
         }
         if options.unroll
-            && let Some(numbers) = unrolled(&f)?
+            && let Some(numbers) = unrolled(&f, straight)?
         {
-            let program = numbers.lower_with(options).with_kernels();
+            let program = numbers.lower_with(options).of_arrays();
             let whole = Some(Compiled::new(supply.native(&program, None)?, program.width, program.layout.clone()));
             return Ok(Stages { f, options, stages: vec![], once: 0, whole });
         }
