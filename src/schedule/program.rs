@@ -125,6 +125,21 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
 impl Program {
     /// `varying` says which inputs differ from row to row.
     pub(crate) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
+        let program = Program::apiece(f, options, varying);
+        if varying.is_empty() && options.fuse { program.packed() } else { program }
+    }
+
+    /// Of arrays, whose numbers the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
+    /// the arrays are, and equal operations side by side.
+    pub(crate) fn of_arrays(f: &Function, options: Options) -> Program {
+        let program = Program::apiece(f, options, &[]).packed().with_kernels();
+        let mut steps = program.steps.to_vec();
+        side_by_side(&mut steps, program.width, &places(&program.layout.inputs));
+        Program { steps: steps.into(), apart: true, ..program }
+    }
+
+    /// Every step by itself.
+    fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let f = prepared(f, options);
         let graph = f.graph();
@@ -157,9 +172,6 @@ impl Program {
             if !part {
                 invariant = steps.len();
             }
-        }
-        if let Some(new) = (varying.is_empty() && options.fuse).then(|| pack(&mut steps, f.width())).flatten() {
-            place.iter_mut().for_each(|at| *at = new[*at as usize]);
         }
         let layout = Layout {
             inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
@@ -219,12 +231,16 @@ impl Program {
         Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
     }
 
-    /// A program that stands for one of arrays: with our kernels, inputs and outputs where the arrays are, and arithmetic in lanes.
-    pub(crate) fn of_arrays(self) -> Program {
-        let Program { steps, .. } = &self;
-        let mut steps: Vec<Step> = steps.iter().map(|step| Step { plain: false, ..*step }).collect();
-        side_by_side(&mut steps, self.width, &places(&self.layout.inputs));
-        Program { steps: steps.into(), apart: true, ..self }
+    /// The same with equal kernels next to each other, to be computed together.
+    fn packed(self) -> Program {
+        let mut steps = self.steps.to_vec();
+        match pack(&mut steps, self.width) {
+            Some(place) => {
+                let outputs = self.outputs.iter().map(|&step| place[step as usize]).collect();
+                Program { steps: steps.into(), outputs, ..self }
+            }
+            None => self,
+        }
     }
 
     /// The lengths of the inputs, then of the outputs.

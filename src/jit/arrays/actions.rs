@@ -46,8 +46,9 @@ pub(super) enum Action {
         from: Place,
         to: Place,
     },
-    /// All of a small function: where its inputs are, then where its outputs go.
-    Whole {
+    /// The straight-line code of a stage, or of all of a small function: where its inputs are, and where its outputs go.
+    Straight {
+        stage: Option<usize>,
         inputs: Vec<Place>,
         outputs: Vec<Place>,
     },

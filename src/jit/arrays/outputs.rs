@@ -90,7 +90,7 @@ impl Planner<'_> {
         let outputs: Vec<Place> = own.iter().map(|&place| aside(place, self)).collect();
         let copies = own.iter().zip(&outputs).filter(|(to, from)| to != from).map(|(&to, &from)| Action::Copy { from, to });
         let copies: Vec<Action> = copies.collect();
-        self.actions.push(Action::Whole { inputs, outputs });
+        self.actions.push(Action::Straight { stage: None, inputs, outputs });
         self.actions.extend(copies);
     }
 

@@ -78,6 +78,7 @@ impl Plan {
             planner.once = k < once;
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, looped),
+                Stage::Straight(straight) => planner.straight(k, straight),
                 Stage::Library(node) => planner.library(*node),
                 Stage::Control(control) => planner.control(k, control),
             }
@@ -100,7 +101,7 @@ impl Plan {
         };
         let addresses = |action: &Action| match action {
             Action::Loop(run) => run.places.len(),
-            Action::Whole { inputs, outputs } => inputs.len() + outputs.len(),
+            Action::Straight { inputs, outputs, .. } => inputs.len() + outputs.len(),
             Action::Control(run) => run.table(),
             _ => 0,
         };
@@ -213,6 +214,7 @@ impl Planner<'_> {
         let mut done: Vec<NodeId> = stage.reads(self.f);
         match stage {
             Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
+            Stage::Straight(straight) => done.extend(&straight.piece.outputs),
             Stage::Library(node) => done.push(*node),
             Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
         }

@@ -127,6 +127,7 @@ impl ArrayCode {
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
             Stage::Loop(looped) => Some(&*looped.native),
+            Stage::Straight(straight) => Some(&*straight.code.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -274,11 +275,14 @@ impl ArrayCode {
                 // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
                 unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
             }),
-            Action::Whole { inputs, outputs } => {
-                let whole = self.stages.whole.as_ref().expect("the function is small");
+            Action::Straight { stage, inputs, outputs } => {
+                let code = match stage.map(|stage| &self.stages.stages[stage]) {
+                    Some(Stage::Straight(straight)) => &straight.code,
+                    _ => self.stages.whole.as_ref().expect("a stage of straight-line code, or all of a small function"),
+                };
                 let table = call.addresses(inputs.iter().chain(outputs));
                 // SAFETY: the plan has places of the lengths that the code was made for, and puts what is written apart.
-                unsafe { whole.call_apart(table.cast(), table.add(inputs.len()).cast()) }
+                unsafe { code.call_apart(table.cast(), table.add(inputs.len()).cast()) }
             }
             Action::Control(run) => {
                 let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };

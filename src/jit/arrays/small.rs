@@ -34,6 +34,11 @@ pub(super) fn unrolled(f: &Function, most: usize) -> Result<Option<Function>> {
             return Ok(None);
         }
     }
+    numbers(f).map(Some)
+}
+
+/// The function of single numbers.
+pub(super) fn numbers(f: &Function) -> Result<Function> {
     let mut unrolling = Unrolling { f, builder: RefCell::default(), values: Vec::with_capacity(f.graph().len()) };
     for id in f.graph().ids() {
         let value = unrolling.node(id);
@@ -53,11 +58,11 @@ pub(super) fn unrolled(f: &Function, most: usize) -> Result<Option<Function>> {
     let inputs: Vec<InputGroup> = f.inputs().iter().map(input).collect();
     let outputs: Vec<OutputGroup> = f.outputs().iter().map(output).collect();
     let graph = unrolling.builder.into_inner().finish();
-    Function::assemble(graph, f.width(), inputs, outputs).map(Some)
+    Function::assemble(graph, f.width(), inputs, outputs)
 }
 
 /// How many operations on numbers a node is; `None` if it cannot be unrolled, or should not be.
-fn cost(f: &Function, id: NodeId) -> Option<usize> {
+pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
     let node = f.graph().node(id);
     let len = node.shape().len()?;
     let mut operands = f.graph().operands(id).map(|operand| f.graph().node(operand).shape());
