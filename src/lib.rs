@@ -26,6 +26,7 @@
 #![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod check;
+mod convert;
 mod diagnose;
 mod diff;
 pub mod dual;

@@ -74,6 +74,18 @@ fn the_closest_name_and_the_callers_line() {
 }
 
 #[test]
+fn arrays_where_single_numbers_are_wanted() {
+    let f = Function::trace(["x[3]", "y"], |[x, y]| (x * y).sum(..)).unwrap();
+    let (compiled, lowered) = (f.compile().map(drop), f.map_rows(["y"]).unwrap().compile().map(drop));
+    for error in [compiled, lowered, f.compile_tiered().map(drop), f.eval(&[1.0, 2.0]).map(drop)] {
+        let error = fails(error, Error::is_unsupported, "takes functions of single numbers, and this one has arrays");
+        assert!(error.to_string().contains(": use `") && error.location().unwrap().file().ends_with("bad_input.rs"), "{error}");
+    }
+    let first = Function::trace(["x[n]"], |[x]| x.at(0, 0));
+    fails(first, Error::is_shape, "outside of the shape [n]: the length of `n` is not known while tracing (`gather`");
+}
+
+#[test]
 fn closures_may_fail() {
     let f = product();
     let g = Function::trace(["a", "b"], |[a, b]| {

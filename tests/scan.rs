@@ -265,7 +265,7 @@ fn a_while_loop_runs_as_long_as_its_condition_holds() -> Result {
     let batch = w.vmap("n", ["x"])?;
     let y = run(&batch, &[Array::vector(vec![1.0, 6.0, 2.0]), 2.0.into()]);
     assert_eq!(y[0], [2.0, 2.0 * 1.5f64.powi(8), 3.0]);
-    assert_eq!(run(&batch, &[Array::vector(vec![]), 2.0.into()])[0], []);
+    assert!(run(&batch, &[Array::vector(vec![]), 2.0.into()])[0].is_empty());
     let shared = w.vmap("n", ["scale"])?;
     assert_eq!(run(&shared, &[2.0.into(), Array::vector(vec![1.0, 2.0])])[0], [1.5, 3.0]);
     Ok(())

@@ -1,9 +1,10 @@
 //! argmin's traits over compiled functions, against derivatives worked out by hand.
 
 use argmin::core::{CostFunction, Executor, Gradient, Hessian, Jacobian, Operator, State};
-use argmin::solver::{gaussnewton::GaussNewton, newton::Newton};
+use argmin::solver::{gaussnewton::GaussNewton, linesearch::MoreThuenteLineSearch, newton::Newton, quasinewton::LBFGS};
 use argmin_math::ArgminDot;
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
+use ndarray::{Array1, array, s};
 use wengert::solvers::{Objective, Residuals};
 use wengert::{Function, Width, sparse::Method};
 
@@ -35,6 +36,22 @@ fn an_objective_over_nalgebra() {
     let run = Executor::new(bowl, Newton::<f64>::new()).configure(|s| s.param(dvector![5.0, -7.0]).max_iters(1)).run().unwrap();
     let found = run.state.get_param().unwrap();
     assert!((found - dvector![8.0 / 7.0, -2.0 / 7.0]).amax() < 1e-12, "{found}");
+}
+
+#[test]
+fn an_objective_over_ndarray() {
+    let f: Objective<Array1<f64>> = Objective::new(&cubic()).unwrap();
+    // Every other number of an array is a point, too.
+    let at = array![2.0, 0.0, 3.0, 0.0].slice_move(s![..;2]);
+    assert_eq!(f.cost(&at).unwrap(), 39.0);
+    assert_eq!(f.gradient(&at).unwrap(), array![12.0, 31.0]);
+    assert_eq!(f.hessian(&at).unwrap(), array![[6.0, 4.0], [4.0, 18.0]]);
+    let bowl = Function::trace(("x", 2), |x| (x[0] - 1.0).powi(2) + x[0] * x[1] + 2.0 * x[1] * x[1]).unwrap();
+    let bowl: Objective<Array1<f64>> = Objective::new(&bowl).unwrap();
+    let search = MoreThuenteLineSearch::<Array1<f64>, Array1<f64>, f64>::new();
+    let run = Executor::new(bowl, LBFGS::new(search, 3)).configure(|s| s.param(array![5.0, -7.0]).max_iters(30)).run().unwrap();
+    let found = run.state.get_param().unwrap();
+    assert!((found[0] - 8.0 / 7.0).abs() + (found[1] + 2.0 / 7.0).abs() < 1e-6, "{found}");
 }
 
 #[test]

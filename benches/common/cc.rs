@@ -1,10 +1,11 @@
 //! Routines in C, compiled by the system's `cc` and loaded; for benches and tests.
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::path::Path;
 use std::process::Command;
 
 /// A library that stays loaded.
+#[derive(Copy, Clone)]
 pub struct Library(*mut c_void);
 
 // SAFETY: a handle of a library is good for every thread.
@@ -13,37 +14,49 @@ unsafe impl Send for Library {}
 unsafe impl Sync for Library {}
 
 impl Library {
-    /// Compiles one file, given by its path in the repository, and links it with some libraries.
-    pub fn compile(source: &str, flags: &[&str], libraries: &[&str]) -> Result<Library, String> {
-        let name = Path::new(source).file_stem().expect("a file has a name").to_string_lossy();
-        let folder = std::env::temp_dir().join(format!("wengert-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-        let (object, library) = (folder.join("object.o"), folder.join("library.so"));
-        let run = |command: &mut Command| {
-            let output = command.output().map_err(|e| format!("cc: {e}"))?;
-            if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
-        };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-        let made = run(Command::new("cc").args(flags).args(["-fPIC", "-c"]).arg(source).arg("-o").arg(&object))
-            // Linked without `-ffast-math`, whose start-up code would switch off subnormal numbers for the whole process.
-            .and_then(|()| run(Command::new("cc").arg("-shared").arg(&object).args(libraries).arg("-o").arg(&library)));
-        let path = CString::new(library.to_string_lossy().as_bytes()).map_err(|e| e.to_string())?;
-        // SAFETY: the library runs nothing when it is loaded.
-        let handle = made.map(|()| unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) });
-        std::fs::remove_dir_all(&folder).map_err(|e| e.to_string())?;
-        match handle? {
-            handle if handle.is_null() => Err(format!("{source:?} cannot be loaded", source = path)),
-            handle => Ok(Library(handle)),
-        }
+    /// Loads a library that is there.
+    pub fn open(path: &str) -> Result<Library, String> {
+        let c_path = CString::new(path).map_err(|e| e.to_string())?;
+        // SAFETY: the initialisers are those of the C library and of OpenBLAS; what is compiled here has none.
+        let handle = unsafe { libc::dlopen(c_path.as_ptr(), libc::RTLD_NOW) };
+        if handle.is_null() { Err(format!("{path} cannot be loaded")) } else { Ok(Library(handle)) }
     }
 
-    /// A routine by its name. `F` is the type of a pointer to it.
-    pub fn routine<F: Copy>(&self, name: &str) -> F {
-        let name = CString::new(name).expect("a name has no zero");
+    /// Compiles a text and links it with vector mathematics. A loaded library is found again by its path, so each has a name of its own.
+    pub fn compile(name: &str, text: &str, flags: &[&str]) -> Result<Library, String> {
+        let folder = std::env::temp_dir().join(format!("wengert-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+        let [source, object, library] = ["c", "o", "so"].map(|extension| folder.join(format!("{name}.{extension}")));
+        let run = |arguments: &[&str], files: &[&Path]| {
+            let output = Command::new("cc").args(arguments).args(files).output().map_err(|e| format!("no C compiler ({e})"))?;
+            if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        };
+        let made = std::fs::write(&source, text)
+            .map_err(|e| e.to_string())
+            .and_then(|()| run(&[flags, &["-fPIC", "-c", "-o"]].concat(), &[&object, &source]))
+            // Linked without `-ffast-math`, whose start-up code would switch off subnormal numbers for the whole process.
+            .and_then(|()| run(&["-shared", "-o"], &[&library, &object, Path::new("-lmvec"), Path::new("-lm")]))
+            .and_then(|()| Library::open(&library.to_string_lossy()));
+        let _ = std::fs::remove_dir_all(&folder);
+        made
+    }
+
+    /// The address of a function or variable.
+    pub fn symbol(self, name: &CStr) -> Result<*mut c_void, String> {
         // SAFETY: the handle is open.
         let address = unsafe { libc::dlsym(self.0, name.as_ptr()) };
-        assert!(!address.is_null() && size_of::<F>() == size_of::<*mut c_void>(), "the library has {name:?}");
-        // SAFETY: the address is of the function of this name, and the caller knows its type.
-        unsafe { std::mem::transmute_copy(&address) }
+        if address.is_null() { Err(format!("no symbol {name:?}")) } else { Ok(address) }
+    }
+
+    /// A function.
+    ///
+    /// # Safety
+    ///
+    /// `F` is the type of a pointer to the function of this name.
+    pub unsafe fn function<F: Copy>(self, name: &CStr) -> Result<F, String> {
+        assert_eq!(size_of::<F>(), size_of::<*mut c_void>(), "{name:?} is a function");
+        let address = self.symbol(name)?;
+        // SAFETY: the caller knows the type.
+        Ok(unsafe { std::mem::transmute_copy(&address) })
     }
 }

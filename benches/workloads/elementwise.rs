@@ -1,21 +1,21 @@
 //! One function of every number of an array, against the platform's vector mathematics in C.
 
 use super::{bench::*, cc::Library};
-use std::hint::black_box;
+use std::{ffi::CStr, hint::black_box};
 use wengert::{Expr, Function};
 
 /// Numbers in the array.
 const N: usize = 4096;
 
 /// A row's name, the function in C, ours, and the range of its arguments.
-type Row = (&'static str, &'static str, fn(Expr) -> Expr, [f64; 2]);
+type Row = (&'static str, &'static CStr, fn(Expr) -> Expr, [f64; 2]);
 
 const ROWS: [Row; 5] = [
-    ("elementwise.exp", "array_exp", Expr::exp, [-20.0, 20.0]),
-    ("elementwise.ln", "array_ln", Expr::ln, [1e-3, 1e3]),
-    ("elementwise.sin", "array_sin", Expr::sin, [-30.0, 30.0]),
-    ("elementwise.tanh", "array_tanh", Expr::tanh, [-5.0, 5.0]),
-    ("elementwise.erf", "array_erf", Expr::erf, [-4.0, 4.0]),
+    ("elementwise.exp", c"array_exp", Expr::exp, [-20.0, 20.0]),
+    ("elementwise.ln", c"array_ln", Expr::ln, [1e-3, 1e3]),
+    ("elementwise.sin", c"array_sin", Expr::sin, [-30.0, 30.0]),
+    ("elementwise.tanh", c"array_tanh", Expr::tanh, [-5.0, 5.0]),
+    ("elementwise.erf", c"array_erf", Expr::erf, [-4.0, 4.0]),
 ];
 
 /// n, x, y.
@@ -26,7 +26,7 @@ pub fn run(bench: &mut Bench) {
         return;
     }
     let flags = ["-O3", "-march=native", "-ffast-math", "-mprefer-vector-width=128"];
-    let library = match Library::compile("benches/workloads/elementwise.c", &flags, &["-lmvec", "-lm"]) {
+    let library = match Library::compile("elementwise", include_str!("elementwise.c"), &flags) {
         Ok(library) => library,
         Err(why) => return bench.note(&format!("no rows in C: {why}")),
     };
@@ -35,14 +35,15 @@ pub fn run(bench: &mut Bench) {
         if !bench.wants(name) {
             continue;
         }
-        let reference: OverArray = library.routine(routine);
+        // SAFETY: the routines are of this type.
+        let reference = unsafe { library.function::<OverArray>(routine) }.expect("elementwise.c has the routine");
         let f = Function::trace([format!("x[{N}]")], |[x]| of(x)).unwrap().compile_arrays().unwrap();
         let mut x: Vec<f64> =
             (0..N).map(|i| low + (high - low) * ((i as f64 * 0.618034).fract() * 0.5 + i as f64 / N as f64 * 0.5)).collect();
         let mut z = x.clone();
         let (mut y, mut expected) = (vec![0.0; N], vec![0.0; N]);
         let in_c = |x: &[f64], y: &mut [f64]| {
-            // SAFETY: the routine is of this type, and both arrays have as many numbers.
+            // SAFETY: both arrays have as many numbers.
             unsafe { reference(x.len() as i64, x.as_ptr(), y.as_mut_ptr()) }
         };
         f.call_into(&[&x], &mut [&mut y]).unwrap();

@@ -1,6 +1,6 @@
 //! W7 and W8: training steps of networks of one hidden layer, in f32, against C with a BLAS library.
 
-use super::{arrays::descent, bench::*, c::Library};
+use super::{arrays::descent, bench::*, cc::Library};
 use std::ffi::{CStr, c_int, c_void};
 use std::hint::black_box;
 use std::io::Read as _;

@@ -8,9 +8,8 @@
 //! semidefinite on the way, as it is in convex problems.
 
 use super::Outcome;
-use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
-use wengert::sparse::{CompiledSparse, Sparsity};
+use wengert::sparse::CompiledSparse;
 use wengert::{Compiled, Function};
 
 pub struct Sqp {
@@ -28,12 +27,6 @@ pub struct Solution {
     pub multipliers: Vec<f64>,
     /// For every step the larger one of violation and gradient of the Lagrangian.
     pub residuals: Vec<f64>,
-}
-
-/// A matrix as clarabel takes it.
-fn csc(sparsity: &Sparsity, values: &[f64]) -> CscMatrix<f64> {
-    let (starts, rows) = (sparsity.column_starts().to_vec(), sparsity.row_indices().to_vec());
-    CscMatrix::new(sparsity.rows(), sparsity.columns(), starts, rows, values.to_vec())
 }
 
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
@@ -105,7 +98,7 @@ impl Sqp {
             self.hessian.call_into(&inputs, &mut h)?;
             let bounds: Vec<f64> = y[1..].iter().map(|g| -g).collect();
             let cones = [ZeroConeT(self.equations), NonnegativeConeT(linear.rows() - self.equations)];
-            let (p, a) = (csc(quadratic, &h), csc(linear, &j));
+            let (p, a) = (quadratic.to_clarabel(&h)?, linear.to_clarabel(&j)?);
             let mut solver = DefaultSolver::new(&p, &df, &a, &bounds, &cones, self.settings.clone())?;
             solver.solve();
             let found = &solver.solution;

@@ -43,7 +43,7 @@ impl Function {
     #[track_caller]
     pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
         self.check_len("inputs", self.input_len(), x.len())?;
-        self.check_scalar("first_non_finite")?;
+        self.check_scalar("first_non_finite", None)?;
         let graph = self.graph();
         let mut values: Vec<Value<f64, bool>> = Vec::with_capacity(graph.len());
         let operands = |values: &[Value<f64, bool>], id: NodeId| -> arrayvec::ArrayVec<Value<f64, bool>, 3> {

@@ -35,7 +35,7 @@ impl Function {
     #[track_caller]
     pub fn linearize_at<T: Real>(&self, x: &[T]) -> Result<Linearization<'_, T>> {
         self.check_len("inputs", self.input_len(), x.len())?;
-        self.check_scalar("linearize_at")?;
+        self.check_scalar("linearize_at", None)?;
         Ok(Linearization { f: self, linear: Linear::new(self, x) })
     }
 }

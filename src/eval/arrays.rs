@@ -22,8 +22,8 @@ use std::cell::RefCell;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<T = f64> {
-    pub(super) shape: Vec<usize>,
-    pub(super) data: Vec<T>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: Vec<T>,
 }
 
 impl<T> Array<T> {
@@ -73,7 +73,7 @@ impl<T> Array<T> {
     }
 }
 
-impl<T> From<T> for Array<T> {
+impl<T: Scalar> From<T> for Array<T> {
     fn from(v: T) -> Self {
         Array::scalar(v)
     }

@@ -341,7 +341,7 @@ impl Function {
     pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
         self.check_len("inputs", self.input_len(), x.len())?;
         if !T::ARRAYS {
-            self.check_scalar("eval")?;
+            self.check_scalar("eval", Some("eval_arrays"))?;
         }
         let values = crate::eval::eval(&self.graph, x);
         Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
@@ -427,10 +427,13 @@ impl Function {
         self.graph.ids().any(shaped)
     }
 
+    /// `instead` is what takes arrays, if something does.
     #[track_caller]
-    pub(crate) fn check_scalar(&self, what: &str) -> Result<()> {
+    pub(crate) fn check_scalar(&self, what: &str, instead: Option<&str>) -> Result<()> {
         if self.has_arrays() {
-            let message = format!("{what} takes functions of single numbers, and this one has arrays, loops or opaque calls");
+            let hint = instead.map_or(String::new(), |instead| format!(": use `{instead}`"));
+            let message =
+                format!("{what} takes functions of single numbers, and this one has arrays, loops or opaque calls{hint}");
             return Err(Error::here(ErrorKind::Unsupported, message));
         }
         Ok(())

@@ -55,6 +55,7 @@ impl Function {
     /// # Errors
     /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
     /// system gives no memory for it.
+    #[track_caller]
     pub fn compile(&self) -> Result<Compiled> {
         self.lower().compile()
     }
@@ -63,6 +64,7 @@ impl Function {
     ///
     /// # Errors
     /// As [`Function::compile`].
+    #[track_caller]
     pub fn compile_with(&self, options: Options) -> Result<Compiled> {
         self.lower_with(options).compile()
     }

@@ -28,6 +28,7 @@ impl RowMap {
     /// # Errors
     /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
     /// system gives no memory for it.
+    #[track_caller]
     pub fn compile(&self) -> Result<CompiledRows> {
         self.lower().compile()
     }
@@ -36,6 +37,7 @@ impl RowMap {
     ///
     /// # Errors
     /// As [`RowMap::compile`].
+    #[track_caller]
     pub fn compile_with(&self, options: Options) -> Result<CompiledRows> {
         self.lower_with(options).compile()
     }

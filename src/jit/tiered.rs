@@ -55,6 +55,7 @@ impl Function {
     ///
     /// # Errors
     /// If the function has arrays, or there is no thread to be had.
+    #[track_caller]
     pub fn compile_tiered(&self) -> Result<Tiered> {
         self.compile_tiered_with(Options::default())
     }
@@ -63,6 +64,7 @@ impl Function {
     ///
     /// # Errors
     /// As [`Function::compile_tiered`]; with [`Options::flush_subnormals`], which the interpreter does not do.
+    #[track_caller]
     pub fn compile_tiered_with(&self, options: Options) -> Result<Tiered> {
         // One processor is left to the caller.
         let threads = options.threads.map_or_else(|| processors().saturating_sub(1), NonZero::get);
@@ -71,7 +73,7 @@ impl Function {
         if options.flush_subnormals {
             let message =
                 "compile_tiered: the interpreter does not flush subnormal numbers, so that results would change on the way";
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(Error::here(ErrorKind::Unsupported, message));
         }
         let shared = Arc::new(Shared::default());
         let (given, work) = (shared.clone(), program.clone());

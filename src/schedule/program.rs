@@ -95,11 +95,13 @@ pub struct Program {
 
 impl Function {
     /// Lowers the function to a program for the interpreter, or for [`Program::compile`].
+    #[track_caller]
     pub fn lower(&self) -> Program {
         self.lower_with(Options::default())
     }
 
     /// As [`Function::lower`], with options.
+    #[track_caller]
     pub fn lower_with(&self, options: Options) -> Program {
         Program::new(self, options, &[])
     }
@@ -124,6 +126,7 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
 
 impl Program {
     /// `varying` says which inputs differ from row to row.
+    #[track_caller]
     pub(crate) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
         let program = Program::apiece(f, options, varying);
         if varying.is_empty() && options.fuse { program.packed() } else { program }
@@ -139,6 +142,7 @@ impl Program {
     }
 
     /// Every step by itself.
+    #[track_caller]
     fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let f = prepared(f, options);
@@ -188,7 +192,7 @@ impl Program {
             layout: Arc::new(layout),
             options,
             apart: false,
-            refused: f.check_scalar("the lowered form").err(),
+            refused: f.check_scalar("the lowered form", Some("compile_arrays")).err(),
         }
     }
 

@@ -114,11 +114,13 @@ impl RowMap {
     }
 
     /// Lowers to a program for the interpreter.
+    #[track_caller]
     pub fn lower(&self) -> RowProgram {
         self.lower_with(Options::default())
     }
 
     /// As [`RowMap::lower`], with options.
+    #[track_caller]
     pub fn lower_with(&self, options: Options) -> RowProgram {
         let groups = self.f.inputs().iter().zip(&self.shape.varying);
         let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 /// A function of one result, to be minimised: argmin's `CostFunction`, `Gradient` and `Hessian`, over `Vec<f64>` with a sparse Hessian, or over
-/// nalgebra's `DVector<f64>` with a dense one. Value and gradient are compiled at once, the Hessian when a solver first asks for it.
+/// nalgebra's `DVector<f64>` or ndarray's `Array1<f64>` with a dense one. Value and gradient are compiled at once, the Hessian when a solver first asks for it.
 ///
 /// ```
 /// use argmin::{core::Executor, solver::trustregion::{Steihaug, TrustRegion}};
@@ -38,7 +38,7 @@ pub struct Objective<P = Vec<f64>> {
 }
 
 /// Several results of the same inputs, to be made small or zero: argmin's `Operator` and `Jacobian`, over `Vec<f64>` with a sparse Jacobian,
-/// or over nalgebra's `DVector<f64>` with a dense one. Results are the numbers of all outputs one after the other, auxiliary ones aside.
+/// or over nalgebra's `DVector<f64>` or ndarray's `Array1<f64>` with a dense one. Results are the numbers of all outputs one after the other, auxiliary ones aside.
 #[derive(Clone, Debug)]
 pub struct Residuals<P = Vec<f64>> {
     values: Evaluation,
@@ -115,7 +115,7 @@ impl<P: Point> CostFunction for Objective<P> {
     type Output = f64;
     fn cost(&self, point: &P) -> std::result::Result<f64, SolverError> {
         let mut value = [0.0];
-        self.value.call_into(point.numbers(), &mut value)?;
+        self.value.call_into(&point.numbers(), &mut value)?;
         Ok(value[0])
     }
 }
@@ -124,7 +124,7 @@ impl<P: Point> Gradient for Objective<P> {
     type Param = P;
     type Gradient = P;
     fn gradient(&self, point: &P) -> std::result::Result<P, SolverError> {
-        Ok(P::from_numbers(self.gradient.call(point.numbers())?))
+        Ok(P::from_numbers(self.gradient.call(&point.numbers())?))
     }
 }
 
@@ -140,7 +140,7 @@ impl<P: Point> Operator for Residuals<P> {
     type Param = P;
     type Output = P;
     fn apply(&self, point: &P) -> std::result::Result<P, SolverError> {
-        Ok(P::from_numbers(self.values.call(point.numbers())?))
+        Ok(P::from_numbers(self.values.call(&point.numbers())?))
     }
 }
 
@@ -178,7 +178,7 @@ impl Later {
         });
         let (sparsity, code) = made.as_ref().map_err(Clone::clone)?;
         let mut values = vec![0.0; sparsity.len()];
-        code.call_into(&evaluation.active(point.numbers())?, &mut values)?;
+        code.call_into(&evaluation.active(&point.numbers())?, &mut values)?;
         Ok(P::matrix(sparsity, values))
     }
 }

@@ -160,13 +160,18 @@ impl Sparsity {
     /// If there are not as many values as entries.
     #[track_caller]
     pub fn dense<T: Copy + Default>(&self, values: &[T]) -> Result<Vec<T>> {
-        if values.len() != self.len() {
-            let message = format!("{} values for {} entries", values.len(), self.len());
-            return Err(Error::here(ErrorKind::Length, message));
-        }
+        self.check_values(values.len())?;
         let mut all = vec![T::default(); self.rows * self.columns];
         self.entries().zip(values).for_each(|((row, column), &v)| all[row * self.columns + column] = v);
         Ok(all)
+    }
+
+    #[track_caller]
+    pub(crate) fn check_values(&self, values: usize) -> Result<()> {
+        if values != self.len() {
+            return Err(Error::here(ErrorKind::Length, format!("{values} values for {} entries", self.len())));
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,7 @@ impl Function {
     /// every number of every row.
     #[track_caller]
     pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
-        self.check_scalar("terms")?;
+        self.check_scalar("terms", None)?;
         let mut sources: Vec<Source> = self.inputs().iter().map(|_| Source::Rows).collect();
         let mut rows: Option<(usize, String)> = None;
         let mut names = Vec::new();

@@ -179,7 +179,11 @@ fn check_cuts(cuts: &[Cut], shape: Shape) -> Result<(), String> {
             }
         };
         if !inside {
-            return Err(format!("{} reaches outside of the shape {shape}", Cuts(cuts)));
+            let why = match axis {
+                Axis::Open(name) => format!(": the length of `{name}` is not known while tracing (`gather` reads at an index)"),
+                Axis::Fixed(_) => String::new(),
+            };
+            return Err(format!("{} reaches outside of the shape {shape}{why}", Cuts(cuts)));
         }
     }
     Ok(())
