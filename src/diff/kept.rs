@@ -5,12 +5,15 @@ use crate::error::Result;
 use crate::eval::eval_but;
 use crate::graph::{Control, Function, Kind, Nested, NodeId, make_body, types_in};
 use crate::kernels;
-use crate::op::ArrayOp;
+use crate::op::{ArrayOp, Axis};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// Up to this many numbers of a step are kept; a step of more works on arrays for which memory counts, too.
-const MOST: usize = 4096;
+const MOST: usize = 1024;
+
+/// Up to this many of all steps, where it is known how many there are.
+const MOST_IN_ALL: usize = 1 << 24;
 
 /// Whether a value takes long to compute: a transcendental function, a product of matrices, linear algebra.
 pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
@@ -75,7 +78,9 @@ fn extend(control: &'static Control) -> &'static Control {
     let is_new = |&id: &NodeId| live[id.index()] && varies[id.index()] && is_costly(body, id) && !kept.contains(&id);
     let new: Vec<NodeId> = graph.ids().filter(is_new).collect();
     let total: Option<usize> = new.iter().map(|&id| graph.node(id).shape().len()).sum();
-    if new.is_empty() || total.is_none_or(|total| total > MOST) {
+    let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
+    let fits = |total: usize| total <= MOST && total.saturating_mul(steps) <= MOST_IN_ALL;
+    if new.is_empty() || !total.is_some_and(fits) {
         return control;
     }
     let body = body.with_further_outputs(&new);

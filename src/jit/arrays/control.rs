@@ -67,6 +67,7 @@ pub(super) struct RunControl {
     each: Vec<Place>,
 }
 
+#[derive(Copy, Clone)]
 enum Carried {
     Turns([Place; 2]),
     Kept(Place),
@@ -200,83 +201,61 @@ impl RunControl {
             return Ok(());
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
-        if let Some(whole) = stage.bodies[0].whole() {
-            return self.scan_whole(whole, (init, xs, shared), reverse, call);
-        }
         // What a step is given and gives; the lists serve all steps.
-        let (mut inputs, mut outputs, mut lent) = (Places::new(), Places::new(), Lent::default());
-        for (&from, carried) in init.iter().zip(&self.carried) {
-            outputs.push(match carried {
+        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        for (k, &from) in init.iter().enumerate() {
+            inputs.push(match self.carried[k] {
                 Carried::Turns(_) => from,
                 Carried::Kept(all) => {
-                    let to = part(*all, n, at(0));
+                    let to = part(all, n, at(0));
                     call.copy(from, to);
                     to
                 }
             });
+            outputs.push(self.carried_on(k, 0, at));
         }
+        inputs.extend(xs.iter().map(|&x| part(x, n, at(0))));
+        inputs.extend_from_slice(shared);
+        outputs.extend(self.each.iter().map(|&y| part(y, n, at(0))));
+        if let Some(code) = stage.bodies[0].whole() {
+            self.scan_whole(code, (&inputs, &outputs), (xs, at), call);
+            return Ok(());
+        }
+        let mut lent = Lent::default();
         for step in 0..n {
-            let t = at(step);
-            inputs.clear();
-            inputs.extend_from_slice(&outputs[..carries]);
-            inputs.extend(xs.iter().map(|&x| part(x, n, t)));
-            inputs.extend_from_slice(shared);
-            outputs.clear();
-            for (carried, &last) in self.carried.iter().zip(&self.last) {
-                outputs.push(match carried {
-                    _ if step + 1 == n => last,
-                    Carried::Turns(_) => carried.turn(step % 2 == 1),
-                    Carried::Kept(all) => part(*all, n, at(step + 1)),
-                });
+            if step > 0 {
+                inputs[..carries].copy_from_slice(&outputs[..carries]);
+                (0..carries).for_each(|k| outputs[k] = self.carried_on(k, step, at));
+                inputs[carries..].iter_mut().zip(xs).for_each(|(to, &x)| *to = part(x, n, at(step)));
+                outputs[carries..].iter_mut().zip(&self.each).for_each(|(to, &y)| *to = part(y, n, at(step)));
             }
-            outputs.extend(self.each.iter().map(|&place| part(place, n, t)));
             self.body(stage, 0, (&inputs, &outputs), &mut lent, call)?;
         }
         Ok(())
     }
 
-    /// A scan whose step is one piece of straight-line code: what such a step takes is no more than finding its operands, so their
+    /// A scan whose step is one piece of straight-line code. Such a step takes no longer than finding all of its operands would, so their
     /// addresses stay in a table, and only those that change from step to step are moved on.
     fn scan_whole<T: Scalar>(
         &self,
-        whole: &Compiled,
-        (init, xs, shared): (&[Place], &[Place], &[Place]),
-        reverse: bool,
+        code: &Compiled,
+        (first_inputs, first_outputs): (&[Place], &[Place]),
+        (xs, at): (&[Place], impl Fn(usize) -> usize + Copy),
         call: &mut Call<T>,
-    ) -> Result<()> {
-        let (n, carries) = (self.steps, init.len());
-        let at = |step: usize| if reverse { n - 1 - step } else { step };
-        let mut places = Places::new();
-        for (&from, carried) in init.iter().zip(&self.carried) {
-            places.push(match carried {
-                Carried::Turns(_) => from,
-                Carried::Kept(all) => {
-                    let to = part(*all, n, at(0));
-                    call.copy(from, to);
-                    to
-                }
-            });
-        }
-        places.extend(xs.iter().map(|&x| part(x, n, at(0))));
-        places.extend_from_slice(shared);
-        let given = places.len();
-        places.extend(self.carried.iter().zip(&self.last).map(|(carried, &last)| match carried {
-            _ if n == 1 => last,
-            Carried::Turns([first, _]) => *first,
-            Carried::Kept(all) => part(*all, n, at(1)),
-        }));
-        places.extend(self.each.iter().map(|&place| part(place, n, at(0))));
-        let table = call.addresses(places.iter());
-        // SAFETY: these addresses have just been written, and nobody else uses them meanwhile.
-        let (inputs, outputs) = unsafe { std::slice::from_raw_parts_mut(table, places.len()) }.split_at_mut(given);
+    ) {
+        let (n, carries) = (self.steps, self.carried.len());
+        let table = call.addresses(first_inputs.iter().chain(first_outputs));
+        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile.
+        let table = unsafe { std::slice::from_raw_parts_mut(table, first_inputs.len() + first_outputs.len()) };
+        let (inputs, outputs) = table.split_at_mut(first_inputs.len());
+        let reverse = at(0) > 0;
         let by = |from: *mut T, len: usize| if reverse { from.wrapping_sub(len) } else { from.wrapping_add(len) };
         for step in 0..n {
             if step > 0 {
                 for (k, carried) in self.carried.iter().enumerate() {
                     let before = std::mem::replace(&mut inputs[k], outputs[k]);
                     outputs[k] = match carried {
-                        _ if step + 1 == n => call.address(self.last[k]),
-                        Carried::Turns([_, second]) if step == 1 => call.address(*second),
+                        _ if step == 1 || step + 1 == n => call.address(self.carried_on(k, step, at)),
                         Carried::Turns(_) => before,
                         Carried::Kept(all) => by(outputs[k], all.len / n),
                     };
@@ -286,9 +265,17 @@ impl RunControl {
             }
             // SAFETY: the plan has places of the lengths that the code was made for, and puts what a step writes apart from what it
             // reads.
-            unsafe { whole.call_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
+            unsafe { code.call_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
         }
-        Ok(())
+    }
+
+    /// Where the k-th of what is carried goes at a step of a scan.
+    fn carried_on(&self, k: usize, step: usize, at: impl Fn(usize) -> usize) -> Place {
+        match self.carried[k] {
+            _ if step + 1 == self.steps => self.last[k],
+            Carried::Turns(places) => places[step % 2],
+            Carried::Kept(all) => part(all, self.steps, at(step + 1)),
+        }
     }
 
     /// One number at the end of the workspace.
