@@ -57,11 +57,10 @@ pub(super) enum Action {
         from: Place,
         to: Place,
     },
-    /// All of a small function: inputs are put together, and outputs taken apart.
-    Whole {
+    /// The straight-line code of a stage, or of all of a small function: where its inputs are, and where its outputs go.
+    Straight {
+        stage: Option<usize>,
         inputs: Vec<Place>,
-        x: Place,
-        y: Place,
         outputs: Vec<Place>,
     },
     Control(Box<RunControl>),
@@ -141,6 +140,7 @@ impl Action {
     pub(super) fn addresses(&self) -> usize {
         match self {
             Action::Loop(run) => run.places.len(),
+            Action::Straight { inputs, outputs, .. } => inputs.len() + outputs.len(),
             Action::Control(run) => run.table(),
             Action::Strips(strips) => strips.table,
             _ => 0,

@@ -15,6 +15,7 @@ mod library;
 mod memory;
 mod moves;
 mod outputs;
+mod pieces;
 mod plan;
 mod product;
 mod remat;

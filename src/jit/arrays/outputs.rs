@@ -5,7 +5,7 @@ use super::plan::{Planner, Updates};
 use super::stages::{LoopInput, Stage, owner};
 use super::strips::Order;
 use super::views::Source;
-use crate::graph::{Kind, NodeId};
+use crate::graph::{InputGroup, Kind, NodeId};
 
 impl Planner<'_> {
     /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
@@ -76,11 +76,23 @@ impl Planner<'_> {
 
     /// A small function, which is straight-line code for all its numbers.
     pub(super) fn whole(&mut self, updates: &Updates) {
-        let inputs: Vec<Place> = (0..self.f.input_len()).map(|slot| self.places[&NodeId::new(slot)]).collect();
-        let outputs: Vec<Place> = self.output_places(updates).into_iter().map(|(_, place, _)| place).collect();
-        let mut room = |places: &[Place]| self.borrow(places.iter().map(|place| place.len).sum());
-        let (x, y) = (room(&inputs), room(&outputs));
-        self.actions.push(Action::Whole { inputs, x, y, outputs });
+        let all = |places: &mut dyn Iterator<Item = Place>| places.reduce(|all, place| Place { len: all.len + place.len, ..all });
+        let nowhere = Place::new(Space::Scratch, 0, 0);
+        let input = |group: &InputGroup| all(&mut group.range().map(|slot| self.places[&NodeId::new(slot)]));
+        let inputs = self.f.inputs().iter().map(|group| input(group).unwrap_or(nowhere)).collect();
+        let mut places = self.output_places(updates).into_iter().map(|(_, place, _)| place);
+        let groups = self.f.outputs().iter().map(|group| all(&mut places.by_ref().take(group.nodes().len())).unwrap_or(nowhere));
+        let own: Vec<Place> = groups.collect();
+        // The code reads inputs after it has written outputs.
+        let aside = |place: Place, this: &mut Self| match place.space {
+            Space::State(_) => this.borrow(place.len),
+            _ => place,
+        };
+        let outputs: Vec<Place> = own.iter().map(|&place| aside(place, self)).collect();
+        let copies = own.iter().zip(&outputs).filter(|(to, from)| to != from).map(|(&to, &from)| Action::Copy { from, to });
+        let copies: Vec<Action> = copies.collect();
+        self.actions.push(Action::Straight { stage: None, inputs, outputs });
+        self.actions.extend(copies);
     }
 
     /// Whether an output may be computed into the memory of an input: nobody needs the input any more.

@@ -102,6 +102,7 @@ impl Plan {
             }
             match stage {
                 Stage::Loop(looped) => planner.run_loop(k, at, looped),
+                Stage::Straight(straight) => planner.straight(k, straight),
                 Stage::Library(node) => planner.library(*node),
                 Stage::Control(control) => planner.control(k, control),
             }

@@ -6,11 +6,12 @@ use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
 use super::saved::Supply;
+use super::small;
 use super::stages::{Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
-use crate::jit::compiled::Report;
+use crate::jit::compiled::{Compiled, Report};
 use crate::jit::native;
 use crate::jit::nest::Nest;
 use crate::op::DType;
@@ -91,9 +92,18 @@ impl Ready {
 
 impl ArrayCode {
     pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        ArrayCode::straight(f, options, supply, small::MOST)
+    }
+
+    /// Of what is called many times.
+    pub(super) fn of_body(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        ArrayCode::straight(f, options, supply, small::MOST_OF_STEP)
+    }
+
+    fn straight(f: &Function, options: Options, supply: &Supply, most: usize) -> Result<ArrayCode> {
         crate::jit::threads::check(options.call_threads)?;
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply, most)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
@@ -110,6 +120,11 @@ impl ArrayCode {
         &self.stages.f
     }
 
+    /// The code of all of it, if it is one piece of straight-line code.
+    pub(super) fn whole(&self) -> Option<&Compiled> {
+        self.stages.whole.as_ref()
+    }
+
     pub(super) fn stages(&self) -> &Stages {
         &self.stages
     }
@@ -117,6 +132,7 @@ impl ArrayCode {
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
             Stage::Loop(looped) => Some(&*looped.native),
+            Stage::Straight(straight) => Some(&*straight.code.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -264,18 +280,14 @@ impl ArrayCode {
                 // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
                 unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
             }),
-            Action::Whole { inputs, x, y, outputs } => {
-                let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
-                    let mut offset = all.offset;
-                    for place in places {
-                        copy(Place { offset, len: place.len, ..*all }, *place);
-                        offset += place.len;
-                    }
+            Action::Straight { stage, inputs, outputs } => {
+                let code = match stage.map(|stage| &self.stages.stages[stage]) {
+                    Some(Stage::Straight(straight)) => &straight.code,
+                    _ => self.stages.whole.as_ref().expect("a stage of straight-line code, or all of a small function"),
                 };
-                parts(x, inputs, &mut |part, input| call.copy(input, part));
-                let whole = self.stages.whole.as_ref().expect("the function is small");
-                call.with([*x], *y, |[x], y| whole.call_into(x, y))?;
-                parts(y, outputs, &mut |part, output| call.copy(part, output));
+                let table = call.addresses(inputs.iter().chain(outputs));
+                // SAFETY: the plan has places of the lengths that the code was made for, and puts what is written apart.
+                unsafe { code.call_apart(table.cast(), table.add(inputs.len()).cast()) }
             }
             Action::Strips(strips) => self.run_strips(strips, call)?,
             Action::Control(run) => {
@@ -326,9 +338,8 @@ impl ArrayCode {
 
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
-        // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
-        let addresses = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
-        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.address(place));
+        // SAFETY: as many addresses have been written there, and nobody else uses them.
+        let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
         let nest = Nest {
             native: &looped.native,
             addresses,
@@ -367,13 +378,22 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
 }
 
 impl<T: Scalar> Call<'_, '_, '_, '_, T> {
-    fn address(&mut self, place: Place) -> *mut T {
+    pub(super) fn address(&mut self, place: Place) -> *mut T {
         let base = self.slices.address(place.space).unwrap_or(match place.space {
             Space::Kept => self.kept,
             Space::Strip => self.strips,
             _ => self.scratch,
         });
         base.wrapping_add(place.offset + place.step * self.strip)
+    }
+
+    /// Writes addresses to the table.
+    pub(super) fn addresses<'p>(&mut self, places: impl Iterator<Item = &'p Place>) -> *mut *mut T {
+        for (k, &place) in places.enumerate() {
+            // SAFETY: the plan has room for the addresses of every action, and nothing else lies there.
+            unsafe { *self.table.add(k) = self.address(place) }
+        }
+        self.table
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place) {

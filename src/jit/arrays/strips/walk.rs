@@ -40,7 +40,7 @@ impl Planner<'_> {
         let walk = match stage {
             Stage::Loop(looped) => self.loop_walk(looped)?,
             Stage::Library(id) => self.library_walk(*id)?,
-            Stage::Control(_) => return None,
+            Stage::Straight(_) | Stage::Control(_) => return None,
         };
         let is_known = |track: &Track| self.f.graph().node(track.id).kind().is_known();
         (walk.len > 1 && !walk.reads.iter().any(is_known)).then_some(walk)
