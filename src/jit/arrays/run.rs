@@ -328,7 +328,11 @@ impl ArrayCode {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
         // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
         let addresses = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
-        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.address(place));
+        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.first_address(place));
+        if call.strip > 0 {
+            let moved = run.places.iter().map(|place| place.step * call.strip);
+            addresses.iter_mut().zip(moved).for_each(|(address, moved)| *address = address.wrapping_add(moved));
+        }
         let nest = Nest {
             native: &looped.native,
             addresses,
@@ -368,12 +372,21 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
 
 impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     fn address(&mut self, place: Place) -> *mut T {
-        let base = self.slices.address(place.space).unwrap_or(match place.space {
+        self.first_address(place).wrapping_add(place.step * self.strip)
+    }
+
+    /// The address for the first of all strips.
+    #[inline]
+    fn first_address(&mut self, place: Place) -> *mut T {
+        let base = match place.space {
+            Space::Input(k) => self.slices.input(k),
+            Space::Output(k) => self.slices.output(k),
+            Space::State(k) => self.slices.state(k),
+            Space::Scratch => self.scratch,
             Space::Kept => self.kept,
             Space::Strip => self.strips,
-            _ => self.scratch,
-        });
-        base.wrapping_add(place.offset + place.step * self.strip)
+        };
+        base.wrapping_add(place.offset)
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place) {
