@@ -1,6 +1,6 @@
 //! Constrained optimisation with sparse derivatives: a chain of 120 links hangs between two walls, over a bowl that it touches.
 //!
-//!     cargo run --release --example chain
+//!     cargo run --release --features clarabel --example chain
 //!
 //! The joints (xₖ, yₖ) minimise the potential energy Σ yₖ subject to |pₖ₊₁ − pₖ|² ≤ l² for every link and h(xₖ) ≤ yₖ for every joint, by
 //! sequential quadratic programming (`common/sqp.rs`) with the sparse Jacobian and Hessian of what is written down below.

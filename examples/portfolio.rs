@@ -1,6 +1,6 @@
 //! The portfolio that grows fastest: convex optimisation with many equations and a diagonal Hessian.
 //!
-//!     cargo run --release --example portfolio
+//!     cargo run --release --features clarabel --example portfolio
 //!
 //! With the share wᵢ of the capital in asset i, which multiplies it by rₛᵢ in period s, capital is multiplied by yₛ = Σ wᵢ·rₛᵢ. The growth rate, the
 //! mean of ln yₛ, is to be largest for shares that are not negative and sum up to 1 (J. Kelly, 1956). The factors yₛ are unknowns

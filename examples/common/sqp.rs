@@ -4,12 +4,13 @@
 //!
 //!     minimise ½ dᵀHd + ∇f·d   subject to   g + J·d = 0,  h + K·d ≤ 0
 //!
-//! where J and K are the constraints' sparse Jacobians and H is the sparse Hessian of the Lagrangian f + λ·g + μ·h, which must be positive
-//! semidefinite on the way, as it is in convex problems.
+//! where J and K are the constraints' sparse Jacobians and H is the sparse Hessian of the Lagrangian f + λ·g + μ·h. Where that gives no
+//! step that leads down, its diagonal is made large enough for a convex program.
 
 use super::Outcome;
-use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
-use wengert::sparse::CompiledSparse;
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{DefaultSettings, DefaultSolution, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
+use wengert::sparse::{CompiledSparse, Sparsity};
 use wengert::{Compiled, Function};
 
 pub struct Sqp {
@@ -27,6 +28,30 @@ pub struct Solution {
     pub multipliers: Vec<f64>,
     /// For every step the larger one of violation and gradient of the Lagrangian.
     pub residuals: Vec<f64>,
+}
+
+/// H + ρ·JᵀJ over the equations' rows of J: on the steps that these allow, ρ·JᵀJ is the same for all, and elsewhere it makes up for what H
+/// lacks (R. Tapia, 1977).
+fn augmented([quadratic, linear]: [&Sparsity; 2], h: &[f64], j: &[f64], equations: usize, weight: f64) -> CscMatrix<f64> {
+    let rows = linear.by_rows();
+    let (mut at, mut values): (Vec<_>, Vec<_>) = (quadratic.entries().collect(), h.to_vec());
+    for row in rows.starts[..=equations].windows(2).map(|ends| ends[0]..ends[1]) {
+        for (a, b) in row.clone().flat_map(|a| row.clone().map(move |b| (a, b))) {
+            at.push((rows.columns[a], rows.columns[b]));
+            values.push(weight * j[rows.places[a]] * j[rows.places[b]]);
+        }
+    }
+    let (i, k) = at.into_iter().unzip();
+    CscMatrix::new_from_triplets(quadratic.rows(), quadratic.columns(), i, k, values)
+}
+
+/// H with as much more on its diagonal as the other numbers of a row weigh more than it (S. Gershgorin, 1931).
+fn convex(quadratic: &Sparsity, mut h: Vec<f64>) -> Outcome<CscMatrix<f64>> {
+    let mut weight = vec![0.0; quadratic.rows()];
+    quadratic.entries().zip(&h).for_each(|((row, column), v)| weight[row] += if row == column { -v } else { v.abs() });
+    let places = (0..quadratic.rows()).filter_map(|k| Some((k, quadratic.place(k, k)?)));
+    places.for_each(|(k, place)| h[place] += weight[k].max(0.0));
+    Ok(quadratic.to_clarabel(&h)?)
 }
 
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
@@ -64,12 +89,36 @@ impl Sqp {
         if k < self.equations { g.abs() } else { g.max(0.0) }
     }
 
+    /// As far along a step from x, though not less than the shortest part of it, as cost and violations together become less (S.-P. Han,
+    /// 1977) than they lately were: steps that follow curved constraints may at first lead up (L. Grippo, F. Lampariello, S. Lucidi, 1986).
+    fn along(
+        &self,
+        x: &[f64],
+        recent: &[Vec<f64>],
+        found: &DefaultSolution<f64>,
+        shortest: f64,
+    ) -> Outcome<Option<(f64, Vec<f64>)>> {
+        let weight = 1.5 * largest(found.z.iter().copied());
+        let violations = |y: &[f64]| y[1..].iter().enumerate().map(|(k, &g)| self.violation(k, g)).sum::<f64>();
+        let merit = |y: &[f64]| y[0] + weight * violations(y);
+        let before = recent.iter().rev().take(4).map(|y| merit(y)).fold(f64::MIN, f64::max);
+        let mut there = recent[0].clone();
+        for t in (0..).map(|k| 0.5f64.powi(k)).take_while(|&t| t >= shortest) {
+            let next: Vec<f64> = x.iter().zip(&found.x).map(|(x, d)| x + t * d).collect();
+            self.values.call_into(&next, &mut there)?;
+            if merit(&there) <= before + 1e-12 {
+                return Ok(Some((t, next)));
+            }
+        }
+        Ok(None)
+    }
+
     /// From a point and multipliers; `each` sees every point.
     pub fn solve(&self, mut x: Vec<f64>, mut multipliers: Vec<f64>, mut each: impl FnMut(&[f64])) -> Outcome<Solution> {
         let (linear, quadratic) = (self.jacobian.sparsity(), self.hessian.sparsity());
         let (mut y, mut df) = (vec![0.0; 1 + linear.rows()], vec![0.0; x.len()]);
         let (mut j, mut h) = (vec![0.0; linear.len()], vec![0.0; quadratic.len()]);
-        let mut residuals = vec![];
+        let (mut residuals, mut recent) = (vec![], vec![]);
         println!("step            f   violation   |∇ Lagrangian|   length of step   iterations inside");
         for step in 0..100 {
             each(&x);
@@ -98,26 +147,32 @@ impl Sqp {
             self.hessian.call_into(&inputs, &mut h)?;
             let bounds: Vec<f64> = y[1..].iter().map(|g| -g).collect();
             let cones = [ZeroConeT(self.equations), NonnegativeConeT(linear.rows() - self.equations)];
-            let (p, a) = (quadratic.to_clarabel(&h)?, linear.to_clarabel(&j)?);
-            let mut solver = DefaultSolver::new(&p, &df, &a, &bounds, &cones, self.settings.clone())?;
-            solver.solve();
-            let found = &solver.solution;
-            if !matches!(found.status, SolverStatus::Solved | SolverStatus::AlmostSolved) {
-                return Err(format!("clarabel: {:?}", found.status).into());
-            }
-
-            // As far along the step as cost and violations together become less (S.-P. Han, 1977).
-            let weight = 1.5 * largest(found.z.iter().copied());
-            let merit = |y: &[f64]| y[0] + weight * y[1..].iter().enumerate().map(|(k, &g)| self.violation(k, g)).sum::<f64>();
-            let (before, mut t) = (merit(&y), 1.0);
-            x = loop {
-                let next: Vec<f64> = x.iter().zip(&found.x).map(|(x, d)| x + t * d).collect();
-                self.values.call_into(&next, &mut y)?;
-                if merit(&y) <= before + 1e-12 || t < 1e-6 {
-                    break next;
+            let a = linear.to_clarabel(&j)?;
+            let program = |p: CscMatrix<f64>| -> Outcome<DefaultSolution<f64>> {
+                let mut solver = DefaultSolver::new(&p, &df, &a, &bounds, &cones, self.settings.clone())?;
+                solver.solve();
+                match solver.solution.status {
+                    SolverStatus::Solved | SolverStatus::AlmostSolved => Ok(solver.solution),
+                    status => Err(format!("clarabel: {status:?}").into()),
                 }
-                t *= 0.5;
             };
+            recent.push(y.clone());
+            // The Hessian as it is leads there fast in the end; where it does not lead down, a convex program does.
+            let weight = 1e5 * largest(h.iter().copied());
+            let mut exact = program(augmented([quadratic, linear], &h, &j, self.equations, weight)).ok();
+            if let Some(found) = &mut exact {
+                found.z[..self.equations].iter_mut().zip(&y[1..]).for_each(|(z, g)| *z -= weight * g);
+            }
+            let full = exact.as_ref().map_or(Ok(None), |found| self.along(&x, &recent, found, 1.0))?;
+            let (found, (t, next)) = match exact.zip(full) {
+                Some(both) => both,
+                None => {
+                    let found = program(convex(quadratic, h.clone())?)?;
+                    let part = self.along(&x, &recent, &found, 1e-6)?.ok_or("no step leads down")?;
+                    (found, part)
+                }
+            };
+            x = next;
             multipliers.iter_mut().zip(&found.z).for_each(|(multiplier, z)| *multiplier += t * (z - *multiplier));
             println!("   {t:14.4}   {:17}", found.iterations);
         }
