@@ -1,6 +1,5 @@
 //! The slices of a call, lent to one thread or known to several.
 
-use super::actions::Space;
 use super::run::{Call, Slices};
 use crate::jit::threads::Shared;
 
@@ -28,17 +27,28 @@ impl<'a, 'b, 'c, T> Access<'_, 'a, 'b, 'c, T> {
         }
     }
 
-    /// Where a slice is; `None` if it is memory of the call's own.
-    pub(super) fn address(&mut self, space: Space) -> Option<*mut T> {
-        Some(match (self, space) {
-            (Access::Slices(slices), Space::Input(k)) => slices.inputs[k].as_ptr().cast_mut(),
-            (Access::Slices(slices), Space::Output(k)) => slices.outputs[k].as_mut_ptr(),
-            (Access::Slices(slices), Space::State(k)) => slices.state[k].as_mut_ptr(),
-            (Access::Shared(shared), Space::Input(k)) => shared.inputs[k].as_ptr().cast_mut(),
-            (Access::Shared(shared), Space::Output(k)) => shared.outputs[k].get(),
-            (Access::Shared(shared), Space::State(k)) => shared.state[k].get(),
-            (_, Space::Scratch | Space::Kept | Space::Strip) => return None,
-        })
+    #[inline(always)]
+    pub(super) fn input(&self, k: usize) -> *mut T {
+        match self {
+            Access::Slices(slices) => slices.inputs[k].as_ptr().cast_mut(),
+            Access::Shared(shared) => shared.inputs[k].as_ptr().cast_mut(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn output(&mut self, k: usize) -> *mut T {
+        match self {
+            Access::Slices(slices) => slices.outputs[k].as_mut_ptr(),
+            Access::Shared(shared) => shared.outputs[k].get(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn state(&mut self, k: usize) -> *mut T {
+        match self {
+            Access::Slices(slices) => slices.state[k].as_mut_ptr(),
+            Access::Shared(shared) => shared.state[k].get(),
+        }
     }
 }
 

@@ -379,21 +379,37 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
 
 impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     pub(super) fn address(&mut self, place: Place) -> *mut T {
-        let base = self.slices.address(place.space).unwrap_or(match place.space {
+        self.first_address(place).wrapping_add(place.step * self.strip)
+    }
+
+    /// The address for the first of all strips.
+    #[inline]
+    fn first_address(&mut self, place: Place) -> *mut T {
+        let base = match place.space {
+            Space::Input(k) => self.slices.input(k),
+            Space::Output(k) => self.slices.output(k),
+            Space::State(k) => self.slices.state(k),
+            Space::Scratch => self.scratch,
             Space::Kept => self.kept,
             Space::Strip => self.strips,
-            _ => self.scratch,
-        });
-        base.wrapping_add(place.offset + place.step * self.strip)
+        };
+        base.wrapping_add(place.offset)
     }
 
     /// Writes addresses to the table.
-    pub(super) fn addresses<'p>(&mut self, places: impl Iterator<Item = &'p Place>) -> *mut *mut T {
-        for (k, &place) in places.enumerate() {
+    pub(super) fn addresses<'p>(&mut self, places: impl Iterator<Item = &'p Place> + Clone) -> *mut *mut T {
+        let table = self.table;
+        for (k, &place) in places.clone().enumerate() {
             // SAFETY: the plan has room for the addresses of every action, and nothing else lies there.
-            unsafe { *self.table.add(k) = self.address(place) }
+            unsafe { *table.add(k) = self.first_address(place) }
         }
-        self.table
+        if self.strip > 0 {
+            for (k, place) in places.enumerate() {
+                // SAFETY: as above; the address has just been written.
+                unsafe { *table.add(k) = (*table.add(k)).wrapping_add(place.step * self.strip) }
+            }
+        }
+        table
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place) {
