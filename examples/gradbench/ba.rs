@@ -81,12 +81,10 @@ impl Problem {
     }
 
     /// The camera and point of some observations.
-    fn gather(&self, observations: Range<usize>, cameras: &mut Vec<f64>, points: &mut Vec<f64>) {
-        cameras.clear();
-        points.clear();
-        for &(c, t) in &self.observations[observations] {
-            cameras.extend_from_slice(&self.cameras[c]);
-            points.extend_from_slice(&self.points[t]);
+    fn gather(&self, observations: Range<usize>, cameras: &mut [[f64; 11]], points: &mut [[f64; 3]]) {
+        for ((&(c, t), camera), point) in self.observations[observations].iter().zip(cameras).zip(points) {
+            *camera = self.cameras[c];
+            *point = self.points[t];
         }
     }
 }
@@ -95,21 +93,22 @@ pub fn kernel() -> wengert::Result<Function> {
     Function::trace((("cam", 11), ("x", 3), "w", ("feat", 2)), |(cam, x, w, feat)| ("error", reprojection(&cam, &x, w, &feat)))
 }
 
-/// As many observations at a time: what is gathered for them stays in the cache.
-const CHUNK: usize = 256;
+/// As many observations at a time: what is gathered for them stays in the first cache.
+const CHUNK: usize = 64;
 
 /// A kernel over all observations, and one over all weights.
 pub struct Kernels {
     of_observations: CompiledRows,
     of_weights: CompiledRows,
-    cameras: Vec<f64>,
-    points: Vec<f64>,
+    cameras: [[f64; 11]; CHUNK],
+    points: [[f64; 3]; CHUNK],
 }
 
 impl Kernels {
     fn new(of_observation: &Function, of_weight: &Function) -> Result<Kernels> {
         let of_observations = of_observation.map_rows(["cam", "x", "w", "feat"])?.compile()?;
-        Ok(Kernels { of_observations, of_weights: of_weight.map_rows(["w"])?.compile()?, cameras: vec![], points: vec![] })
+        let of_weights = of_weight.map_rows(["w"])?.compile()?;
+        Ok(Kernels { of_observations, of_weights, cameras: [[0.0; 11]; CHUNK], points: [[0.0; 3]; CHUNK] })
     }
 
     /// Two errors for each observation, and one for each weight.
@@ -127,10 +126,11 @@ impl Kernels {
         let results = of_observations.len() / p;
         for start in (0..p).step_by(CHUNK) {
             let chunk = start..p.min(start + CHUNK);
-            problem.gather(chunk.clone(), &mut self.cameras, &mut self.points);
+            let (cameras, points) = (&mut self.cameras[..chunk.len()], &mut self.points[..chunk.len()]);
+            problem.gather(chunk.clone(), cameras, points);
             let (w, feat) = (&problem.weights[chunk.clone()], problem.features[chunk.clone()].as_flattened());
             let of_chunk = &mut of_observations[results * chunk.start..results * chunk.end];
-            self.of_observations.call_into(&[&self.cameras, &self.points, w, feat], &mut [of_chunk])?;
+            self.of_observations.call_into(&[cameras.as_flattened(), points.as_flattened(), w, feat], &mut [of_chunk])?;
         }
         self.of_weights.call_into(&[&problem.weights], &mut [of_weights])?;
         Ok(())
@@ -192,11 +192,12 @@ impl Jacobian {
         let rows = of_observations.as_chunks_mut::<30>().0;
         for ((row, &(c, t)), weight) in rows.iter_mut().zip(&problem.observations).zip(weights..) {
             let (camera, point) = (11 * c as u32, (11 * n + 3 * t) as u32);
-            for half in row.as_chunks_mut::<15>().0 {
-                half[..11].iter_mut().zip(camera..).for_each(|(place, k)| *place = k);
-                half[11..14].iter_mut().zip(point..).for_each(|(place, k)| *place = k);
-                half[14] = weight;
-            }
+            // One error's columns, and the other's, which are the same.
+            *row = std::array::from_fn(|k| match k as u32 % 15 {
+                k @ ..11 => camera + k,
+                k @ 11..14 => point + k - 11,
+                _ => weight,
+            });
         }
         of_weights.iter_mut().zip(weights..).for_each(|(place, k)| *place = k);
         Ok(())

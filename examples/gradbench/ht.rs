@@ -4,6 +4,7 @@
 use super::prepared::{Prepared, Result, check_len, joined, list, rows};
 use serde::Deserialize;
 use serde_json::Value;
+use std::ops::Range;
 use wengert::{Expr, Function, lit, select};
 
 #[derive(Deserialize)]
@@ -213,19 +214,39 @@ pub fn objective(input: &Value) -> Result<Prepared> {
     chained(&pose, &errors, theta, inputs, 3 * points, list)
 }
 
+/// Rows of the pose' matrix, and the pose' numbers that move them and no others.
+struct Block {
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// The numbers that turn and shift the hand, then each finger's.
+fn blocks(pose: &Function) -> wengert::Result<Vec<Block>> {
+    let pattern = pose.jacobian_sparsity()?;
+    let all = std::iter::once(0..6).chain((6..26).step_by(4).map(|k| k..k + 4));
+    let block = |columns: Range<usize>| {
+        let moved = || columns.clone().flat_map(|k| pattern.column(k)).map(|entry| entry / 3);
+        Block { rows: moved().min().unwrap_or(0)..moved().max().map_or(0, |last| last + 1), columns }
+    };
+    Ok(all.map(block).collect())
+}
+
 /// Of a complicated problem, the first two columns are the derivatives in each point's own place; then the pose's 26.
 pub fn jacobian(input: &Value) -> Result<Prepared> {
     let Problem { pose, errors, theta, inputs, points, complicated } = read(input)?;
     let columns = 26 + if complicated { 2 } else { 0 };
-    // The pose with its derivatives: a column, and 26 that are multiplied by the same numbers.
-    let of_pose = pose.jacobian()?;
+    // The pose, then its derivatives: a finger's turns move no other finger's bones.
+    let size = pose.output_len() / 3;
+    let (of_pose, blocks) = (pose.jacobian()?, blocks(&pose)?);
     let bones = Function::trace(("theta", 26), |theta| {
-        let mut entries = pose.eval(&theta)?;
-        entries.extend(of_pose.eval(&theta)?);
+        let (mut entries, derivatives) = (pose.eval(&theta)?, of_pose.eval(&theta)?);
+        for Block { rows, columns } in &blocks {
+            let of_rows = derivatives[26 * 3 * rows.start..26 * 3 * rows.end].chunks(26);
+            entries.extend(of_rows.flat_map(|row| &row[columns.clone()]));
+        }
         Ok::<_, wengert::Error>(entries)
     })?;
-    let size = pose.output_len() / 3;
-    let mut declared = vec![format!("bones[{}]", 27 * 3 * size)];
+    let mut declared = vec![format!("bones[{}]", bones.output_len())];
     declared.extend(errors.inputs()[1..].iter().map(|x| {
         let index = if x.dtype() == wengert::DType::Index { ": index" } else { "" };
         format!("{}{}{index}", x.name(), x.shape())
@@ -235,7 +256,6 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
     let f = Function::trace(declared, |x| {
         let (places, rest) = x[1..].split_at(columns - 26);
         let matrix = x[0].slice(0, 0..3 * size).reshape([size.into(), 3.into()]);
-        let of_pose = x[0].slice(0, 3 * size..27 * 3 * size).reshape([size.into(), (3 * 26).into()]);
         let mut parts = Vec::new();
         for (&place, f) in places.iter().zip(&by_place) {
             let mut x = x.to_vec();
@@ -244,8 +264,14 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
             parts.push(f.eval(&x)?[1].reshape(["n".into(), 3.into(), 1.into()]));
         }
         // The errors are linear in the matrix: what multiplies it multiplies its derivatives.
-        let by_pose = blended(rest[0], places, &rest[2..]).matmul(of_pose);
-        parts.push(by_pose.reshape(["n".into(), 3.into(), 26.into()]));
+        let (weights, mut start) = (blended(rest[0], places, &rest[2..]), 3 * size);
+        for Block { rows, columns } in &blocks {
+            let (count, len) = (rows.len(), 3 * columns.len());
+            let block = x[0].slice(0, start..start + count * len).reshape([count.into(), len.into()]);
+            let part = weights.slice(1, rows.clone()).matmul(block);
+            parts.push(part.reshape(["n".into(), 3.into(), columns.len().into()]));
+            start += count * len;
+        }
         Ok::<_, wengert::Error>(Expr::concat(&parts, 2))
     })?;
     chained(&bones, &f, theta, inputs, 3 * points * columns, move |y| rows(&y[0], columns))

@@ -5,8 +5,8 @@ use crate::graph::Width;
 use crate::kernels::{Kernel1, Kernel2, Library1, Library2, Routine};
 use crate::op::Machine;
 use cranelift_codegen::ir::{
-    AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, MemFlagsData, Signature, Type,
-    UserExternalName, Value, condcodes::FloatCC, types,
+    AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode,
+    Signature, Type, UserExternalName, Value, ValueDef, condcodes::FloatCC, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -91,6 +91,21 @@ impl<'f> Emitter<'f> {
     /// Whether a value is a vector.
     pub(super) fn is_vector(&self, v: Value) -> bool {
         self.builder.borrow().func.dfg.value_type(v).is_vector()
+    }
+
+    /// Whether a value is the constant 0, and not −0.
+    fn is_zero(&self, v: Value) -> bool {
+        let builder = self.builder.borrow();
+        let dfg = &builder.func.dfg;
+        let ValueDef::Result(inst, _) = dfg.value_def(v) else { return false };
+        match dfg.insts[inst] {
+            InstructionData::UnaryConst { constant_handle, opcode: Opcode::Vconst } => {
+                dfg.constants.get(constant_handle).as_slice().iter().all(|&byte| byte == 0)
+            }
+            InstructionData::UnaryIeee32 { imm, .. } => imm.bits() == 0,
+            InstructionData::UnaryIeee64 { imm, .. } => imm.bits() == 0,
+            _ => false,
+        }
     }
 
     pub(super) fn number(&self, v: Value) -> Emit<'_, 'f> {
@@ -267,13 +282,24 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         self.compare(FloatCC::Equal, y)
     }
     fn select(m: Self::Mask, a: Self, b: Self) -> Self {
-        let emitter = a.emitter;
-        let mask = emitter.as_type(emitter.lanes(), m.v);
-        let (x, y, whole) = (a.vector(), b.vector(), emitter.is_vector(a.v));
-        a.with(|builder| {
-            let chosen = builder.ins().bitselect(mask, x, y);
-            if whole { chosen } else { builder.ins().extractlane(chosen, 0) }
-        })
+        let (emitter, whole) = (a.emitter, a.emitter.is_vector(a.v));
+        let chosen = match (emitter.is_zero(a.v), emitter.is_zero(b.v)) {
+            (false, false) => {
+                let (mask, x, y) = (emitter.as_type(emitter.lanes(), m.v), a.vector(), b.vector());
+                emitter.builder.borrow_mut().ins().bitselect(mask, x, y)
+            }
+            // A choice is three instructions in one; beside a zero one will do.
+            (zero_first, _) => {
+                let other = if zero_first { b } else { a };
+                let bits = emitter.as_type(emitter.lanes().as_int(), other.vector());
+                let mut builder = emitter.builder.borrow_mut();
+                let ins = builder.ins();
+                let kept = if zero_first { ins.band_not(bits, m.v) } else { ins.band(m.v, bits) };
+                drop(builder);
+                emitter.as_type(emitter.lanes(), kept)
+            }
+        };
+        a.with(|builder| if whole { chosen } else { builder.ins().extractlane(chosen, 0) })
     }
     fn call1(self, f: &'static Library1) -> Self {
         Emit { v: self.emitter.library(f.name, &[self.v]), ..self }

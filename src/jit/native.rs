@@ -320,6 +320,7 @@ thread_local! {
     static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static SUMS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static STRIPS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -335,6 +336,11 @@ pub(super) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
 /// As [`with_scratch`], of sums that other threads add up.
 pub(super) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&SUMS, words, f)
+}
+
+/// As [`with_scratch`], of a strip of a call's arrays.
+pub(super) fn with_strips<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&STRIPS, words, f)
 }
 
 fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {

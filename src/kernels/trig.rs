@@ -73,26 +73,32 @@ pub(super) fn is_far<L: Lanes>(x: L) -> <L as Machine>::Mask {
     !x.abs().le(pick(x, 1073741824.0, 65536.0))
 }
 
-/// sin r or cos r, negated in the second half of the circle.
+/// Sine and cosine. Whoever needs one of them leaves the last steps of the other.
 #[inline(always)]
-fn turned<L: Lanes>(x: L, n: L::Bits, sin: Sum<L>, cos: Sum<L>) -> L {
-    let odd = is_odd(x, n);
-    let y = L::select(odd, cos.0, sin.0) + L::select(odd, cos.1, sin.1);
-    let flip = L::from_bits(n.shl(if x.is_double() { 62 } else { 30 }));
-    L::from_bits(y.bits() ^ sign(flip))
+fn both<L: Lanes>(x: L) -> [L; 2] {
+    x.shared("sine and cosine", |x| {
+        let (n, sin, cos) = parts(x);
+        let (sin, cos) = (sin.0 + sin.1, cos.0 + cos.1);
+        let odd = is_odd(x, n);
+        // Negated in the second half of the circle.
+        let turned = |y: L, n: L::Bits| {
+            let flip = L::from_bits(n.shl(if x.is_double() { 62 } else { 30 }));
+            L::from_bits(y.bits() ^ sign(flip))
+        };
+        // The sign of a zero.
+        let sine = L::select(x.eq(x.k(0.0)), x, turned(L::select(odd, cos, sin), n));
+        [sine, turned(L::select(odd, sin, cos), n + x.kbits(1))]
+    })
 }
 
 #[inline(always)]
 pub(super) fn sin<L: Lanes>(x: L) -> L {
-    let (n, sin, cos) = parts(x);
-    // The sign of a zero.
-    L::select(x.eq(x.k(0.0)), x, turned(x, n, sin, cos))
+    both(x)[0]
 }
 
 #[inline(always)]
 pub(super) fn cos<L: Lanes>(x: L) -> L {
-    let (n, sin, cos) = parts(x);
-    turned(x, n + x.kbits(1), sin, cos)
+    both(x)[1]
 }
 
 /// sin r / cos r, or −cos r / sin r.

@@ -79,7 +79,8 @@ impl Planner<'_> {
         let operands: Vec<NodeId> = self.f.graph().operands(stage.members[0].1).collect();
         let mut borrowed = Vec::new();
         let operand_places: Vec<Place> = operands.into_iter().map(|id| self.memory(id)).collect();
-        let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), 0, &[], open)).collect();
+        let plan = |body: &ArrayCode| Plan::new(body.stages(), 0, &[], open, self.parallel);
+        let plans: Vec<Plan> = stage.bodies.iter().map(plan).collect();
         let size = |shape: Shape| super::lengths::lengths(shape, open).iter().product::<usize>();
         // The one number more is a condition's.
         let scratch = self.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0) + 1);
@@ -305,5 +306,5 @@ impl Carried {
 }
 
 fn nowhere() -> Place {
-    Place { space: Space::Scratch, offset: 0, len: 0 }
+    Place::new(Space::Scratch, 0, 0)
 }

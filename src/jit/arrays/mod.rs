@@ -5,6 +5,7 @@
 //! copied. Code does not depend on lengths: where axes are open, a plan with addresses and counts is made for the
 //! lengths at hand and kept.
 
+mod access;
 mod actions;
 mod analysis;
 mod axes;
@@ -22,6 +23,7 @@ mod run;
 mod saved;
 mod small;
 mod stages;
+mod strips;
 mod update;
 mod views;
 

@@ -72,7 +72,7 @@ impl Function {
             let (operations, number) = (operations(&f, &open), f.width().bytes());
             // Straight-line code would hide what arrays take.
             let stages = Stages::new(f, Options::new().unroll(false), &Supply::Compile, MOST)?;
-            Ok((operations, Plan::new(&stages, stages.once, &[], &open).scratch * number))
+            Ok((operations, Plan::new(&stages, stages.once, &[], &open, false).workspace() * number))
         };
         let (operations, bytes) = spent(self)?;
         let (operations_without, bytes_without) = spent(&kept(self))?;

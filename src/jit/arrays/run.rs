@@ -1,5 +1,6 @@
 //! Running a function of arrays.
 
+use super::access::{Access, SharedCall};
 use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
@@ -64,21 +65,25 @@ impl<T> Default for Lent<'_, T> {
 
 /// A call: slices, and memory of its own.
 pub(super) struct Call<'s, 'a, 'b, 'c, T> {
-    slices: &'s mut Slices<'a, 'b, 'c, T>,
+    slices: Access<'s, 'a, 'b, 'c, T>,
     scratch: *mut T,
     kept: *mut T,
     /// Room for the addresses that a loop takes.
     table: *mut *mut T,
+    /// The memory of the strip at hand, and its number.
+    strips: *mut T,
+    pub(super) strip: usize,
     /// How many threads it may take.
-    threads: usize,
+    pub(super) threads: usize,
 }
 
 impl Ready {
-    fn fits<T>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
+    fn fits<T>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
         let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
             lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
         };
-        same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
+        self.plan.parallel == (threads > 1)
+            && same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
             && same(&self.plan.state, &mut slices.state.iter().map(|slice| slice.len()))
             && self.given.len() == given.len()
             && self.given.iter().zip(given).all(|((name, len), other)| (name.as_str(), *len) == *other)
@@ -139,7 +144,7 @@ impl ArrayCode {
     /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
     pub(super) fn workspace_bytes(&self) -> Option<usize> {
         let number = self.stages.f.width().bytes();
-        self.first.get().map(|ready| (ready.plan.scratch + ready.plan.kept) * number + ready.plan.table * 8)
+        self.first.get().map(|ready| (ready.plan.workspace() + ready.plan.kept) * number + ready.plan.table * 8)
     }
 
     /// The inputs that are given as inputs, or else those that are overwritten.
@@ -166,9 +171,9 @@ impl ArrayCode {
         }
         let other;
         let ready: &Ready = match self.first.get() {
-            Some(first) if first.fits(given, &slices) => first,
+            Some(first) if first.fits(threads, given, &slices) => first,
             _ => {
-                other = self.other_plan(given, &slices)?;
+                other = self.other_plan(threads, given, &slices)?;
                 &other
             }
         };
@@ -187,17 +192,16 @@ impl ArrayCode {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
-            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast(), threads };
-            self.act_all(plan, &mut call)
+            self.act_all(plan, &mut Call::new(Access::Slices(&mut slices), (scratch, kept, memory.cast()), threads))
         })
     }
 
     /// A plan for lengths that are not those of the first call.
     #[cold]
-    fn other_plan<T: Scalar>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
+    fn other_plan<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
         {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(at) = others.iter().position(|ready| ready.fits(given, slices)) {
+            if let Some(at) = others.iter().position(|ready| ready.fits(threads, given, slices)) {
                 others[..=at].rotate_right(1);
                 return Ok(others[0].clone());
             }
@@ -215,12 +219,13 @@ impl ArrayCode {
                 *len = others.next().unwrap_or(0);
             }
         }
-        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open_lengths(f, given, &lengths)?);
+        let open = open_lengths(f, given, &lengths)?;
+        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open, threads > 1);
         let mut kept = vec![0u64; words::<T>(plan.kept)];
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
-        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table, threads: 1 };
+        let mut call = Call::new(Access::Slices(&mut none), (std::ptr::null_mut(), kept_at, table), 1);
         plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
         let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
@@ -266,7 +271,7 @@ impl ArrayCode {
         Error::new(ErrorKind::Length, message)
     }
 
-    fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
+    pub(super) fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
         match action {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
@@ -284,6 +289,7 @@ impl ArrayCode {
                 // SAFETY: the plan has places of the lengths that the code was made for, and puts what is written apart.
                 unsafe { code.call_apart(table.cast(), table.add(inputs.len()).cast()) }
             }
+            Action::Strips(strips) => self.run_strips(strips, call)?,
             Action::Control(run) => {
                 let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
                 run.run(stage, call)?;
@@ -350,16 +356,35 @@ impl ArrayCode {
     }
 }
 
+impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
+    pub(super) fn new(
+        slices: Access<'s, 'a, 'b, 'c, T>,
+        (scratch, kept, table): (*mut T, *mut T, *mut *mut T),
+        threads: usize,
+    ) -> Self {
+        Call { slices, scratch, kept, table, strips: std::ptr::null_mut(), strip: 0, threads }
+    }
+
+    /// The same call for what runs strip by strip, with room for addresses and for a strip.
+    pub(super) fn of_strips(&mut self, table: *mut *mut T, strips: *mut T) -> Call<'_, 'a, 'b, 'c, T> {
+        Call { strips, ..Call::new(self.slices.again(), (self.scratch, self.kept, table), self.threads) }
+    }
+
+    /// What several threads need to know.
+    pub(super) fn share(&mut self) -> SharedCall<'a, T> {
+        let Access::Slices(slices) = &mut self.slices else { unreachable!("one of several threads does not share what it does") };
+        SharedCall::new(slices, self.scratch, self.kept)
+    }
+}
+
 impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     pub(super) fn address(&mut self, place: Place) -> *mut T {
-        let base = match place.space {
-            Space::Input(k) => self.slices.inputs[k].as_ptr().cast_mut(),
-            Space::Output(k) => self.slices.outputs[k].as_mut_ptr(),
-            Space::State(k) => self.slices.state[k].as_mut_ptr(),
-            Space::Scratch => self.scratch,
+        let base = self.slices.address(place.space).unwrap_or(match place.space {
             Space::Kept => self.kept,
-        };
-        base.wrapping_add(place.offset)
+            Space::Strip => self.strips,
+            _ => self.scratch,
+        });
+        base.wrapping_add(place.offset + place.step * self.strip)
     }
 
     /// Writes addresses to the table.
@@ -379,7 +404,8 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
 
     /// Lends the slices of the call.
     pub(super) fn lend<R>(&mut self, f: impl FnOnce(&[&[T]], &mut [&mut [T]]) -> R) -> R {
-        f(self.slices.inputs, self.slices.outputs)
+        let Access::Slices(slices) = &mut self.slices else { unreachable!("slices are lent on the call's own thread") };
+        f(slices.inputs, slices.outputs)
     }
 
     /// A call of a body, with places of this call as its inputs, outputs and workspace.
@@ -406,7 +432,7 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         lent.outputs.extend(outputs.iter().map(|&place| lend_mut((self.address(place), place.len))));
         let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
         let mut slices = Slices { state: &mut [], inputs: &lent.inputs, outputs: &mut lent.outputs };
-        let result = f(&mut Call { slices: &mut slices, scratch, kept, table, threads });
+        let result = f(&mut Call::new(Access::Slices(&mut slices), (scratch, kept, table), threads));
         lent.inputs.clear();
         lent.outputs.clear();
         result

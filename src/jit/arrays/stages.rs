@@ -71,14 +71,19 @@ impl Stage {
         }
     }
 
+    /// The nodes whose memory is written.
+    pub(super) fn made(&self) -> Vec<NodeId> {
+        match self {
+            Stage::Loop(looped) => looped.outputs.iter().map(|output| output.node).collect(),
+            Stage::Straight(straight) => straight.piece.outputs.clone(),
+            Stage::Library(node) => vec![*node],
+            Stage::Control(control) => control.members.iter().map(|&(_, node)| node).collect(),
+        }
+    }
+
     /// Whether a node's memory is written.
     pub(super) fn makes(&self, id: NodeId) -> bool {
-        match self {
-            Stage::Loop(looped) => looped.outputs.iter().any(|output| output.node == id),
-            Stage::Straight(straight) => straight.piece.outputs.contains(&id),
-            Stage::Library(node) => *node == id,
-            Stage::Control(control) => control.members.iter().any(|&(_, node)| node == id),
-        }
+        self.made().contains(&id)
     }
 }
 

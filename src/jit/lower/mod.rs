@@ -14,9 +14,10 @@ use places::flags;
 pub(super) use rows::reduced;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-/// Up to this many steps are short.
-const SHORT: usize = 24;
-/// A value that is in memory anyway (an input, or one that crosses segments) is read from there again when its register was
+/// As many instructions, about, a copy is ahead of the next: few enough that the processor sees both and runs one where the other waits, and
+/// enough that what a copy computes is used while it is in registers.
+const STRIP: usize = 48;
+/// A value that is in memory anyway, in one piece (an input, or one that crosses segments), is read from there again when its register was
 /// filled this many steps ago, or before the last call: kept for longer, it would be spilled, which is a store more.
 const REACH: usize = 16;
 
@@ -77,6 +78,8 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     packs: packs::Packs,
     /// Of a loop over rows: the steps of the inputs.
     input_steps: FxHashMap<u32, u32>,
+    /// Of a loop over rows: the outputs that are stored together with their neighbours. The last one has the first one's number.
+    squares: FxHashMap<u32, Option<u32>>,
 }
 
 /// The values of one copy of the steps.
@@ -135,6 +138,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             sums: rows::Sums::default(),
             packs: packs::Packs::default(),
             input_steps: FxHashMap::default(),
+            squares: FxHashMap::default(),
         }
     }
 
@@ -162,19 +166,31 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         f(&mut self.emitter.builder.borrow_mut())
     }
 
-    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies go side by side, but for few
-    /// steps, where the processor does that by itself and registers are left for what is carried.
+    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies take turns, strip by strip.
     fn steps(&mut self, range: Range<usize>) {
-        let (outer, inner) = if range.len() <= SHORT { (self.copies.len(), 1) } else { (1, self.copies.len()) };
-        for first in 0..outer {
-            for k in range.clone() {
-                for copy in first..first + inner {
-                    self.copy = copy;
+        let mut left = range;
+        while !left.is_empty() {
+            let mut strip = left.clone();
+            for copy in 0..self.copies.len() {
+                self.copy = copy;
+                let start = self.instructions();
+                for k in strip.clone() {
                     self.compute(k);
                     self.store_step(k as u32);
+                    // Where the first copy stops, all do.
+                    if copy == 0 && self.instructions() - start >= STRIP {
+                        strip.end = k + 1;
+                        break;
+                    }
                 }
             }
+            left.start = strip.end;
         }
+    }
+
+    /// How many instructions there are so far.
+    fn instructions(&self) -> usize {
+        self.emitter.builder.borrow().func.dfg.num_insts()
     }
 
     fn compute(&mut self, k: usize) {
@@ -307,7 +323,9 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     fn recently_loaded(&self, step: u32) -> Option<Value> {
-        self.copies[self.copy].loaded.get(&step).filter(|(_, at)| self.is_near(*at)).map(|&(v, _)| v)
+        let known = self.copies[self.copy].loaded.get(&step);
+        // To gather again takes longer than to spill.
+        known.filter(|(_, at)| self.is_near(*at) || self.is_gathered(step)).map(|&(v, _)| v)
     }
 
     fn slot(&self, step: u32) -> Option<i32> {

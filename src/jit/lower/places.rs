@@ -1,6 +1,6 @@
 //! Where the numbers of a program are in memory: inputs, outputs, and values that cross from one native function to another.
 
-use super::{Frame, Lowering};
+use super::{Frame, Lowering, bare};
 use crate::graph::Kind;
 use crate::op::DType;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
@@ -68,6 +68,13 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
+    /// Whether a step is an input whose numbers, a vector of them, do not lie one after the other.
+    pub(super) fn is_gathered(&self, step: u32) -> bool {
+        let Kind::Input(slot) = self.program.steps[step as usize].kind else { return false };
+        let Frame::Rows { call, .. } = self.frame else { return false };
+        self.lanes > 1 && call.input_stride(call.slots[slot as usize].0 as usize).is_some_and(|len| len > 1)
+    }
+
     /// Where an input of straight-line code is.
     pub(super) fn input_place(&mut self, slot: u32) -> (Value, i32) {
         match self.frame {
@@ -129,15 +136,21 @@ impl Lowering<'_, '_, '_> {
 
     pub(super) fn store_output(&mut self, output: u32, v: Value) {
         let (base, offset, stride) = self.output_place(output);
-        let offset = offset + (self.first() * stride.unwrap_or(0)) as i32 * self.size();
-        match stride {
-            Some(len) if self.lanes > 1 && len > 1 => {
-                let row = len as i32 * self.size();
-                let numbers: Vec<Value> = self.emitter.split(v).collect();
-                numbers.into_iter().zip(0..).for_each(|(number, lane)| self.store_at(number, base, offset + lane * row));
+        let first = (self.first() * stride.unwrap_or(0)) as i32 * self.size();
+        let Some(len) = stride.filter(|&len| self.lanes > 1 && len > 1) else {
+            return self.store_at(v, base, offset + first);
+        };
+        let (rows, offset) = match self.squares.get(&output) {
+            None => (self.emitter.split(v).collect::<Vec<_>>(), offset),
+            Some(None) => return,
+            Some(&Some(start)) => {
+                let columns = (start..).zip(&self.program.outputs[start as usize..]).take(self.lanes);
+                let columns = columns.map(|(_, &step)| bare(self.value(step))).collect();
+                (self.transpose(columns), self.output_place(start).1)
             }
-            _ => self.store_at(v, base, offset),
-        }
+        };
+        let row = len as i32 * self.size();
+        rows.into_iter().zip(0..).for_each(|(v, lane)| self.store_at(v, base, offset + first + lane * row));
     }
 
     /// An output's address at the row, with how far apart rows are if it has any.

@@ -16,8 +16,8 @@ use std::ops::Range;
 const CARRIED: usize = 5;
 /// Up to this many shared inputs (and as many constants) are loaded before the loop over rows; more are loaded where they are used.
 const HOISTED: usize = 8;
-/// Up to this many operations a body of vectors is laid out in copies for all partial sums, so that one waits while another runs.
-const COPIED: usize = 120;
+/// A result is kept for this many steps at most, to be stored with its neighbours.
+const KEPT: u32 = 32;
 
 /// Bytes of a vector.
 const VECTOR: i32 = 16;
@@ -122,18 +122,16 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let invariant = self.program.invariant;
         let body = invariant..self.program.steps.len();
         let lanes = self.emitter.lanes().lane_count() as usize;
-        let vectors = partials(self.program.width) / lanes;
-        let operations = self.program.steps[body.clone()].iter().filter(|step| step.op().is_some()).count();
-        let copies = if operations <= COPIED { vectors } else { 1 };
+        let copies = partials(self.program.width) / lanes;
         let sums = reduced(call);
-        let carried = if copies == vectors && sums.len() <= CARRIED { &sums[..] } else { &[] };
+        let carried = if sums.len() <= CARRIED { &sums[..] } else { &[] };
 
         // Before the rows: what no row changes.
         self.load_starts(call);
         (0..invariant).for_each(|k| self.compute(k));
         let minus_zero = self.emitter.constants(-0.0);
         if carried.is_empty() {
-            (0..sums.len() * vectors).for_each(|at| self.store_partial(at, minus_zero));
+            (0..sums.len() * copies).for_each(|at| self.store_partial(at, minus_zero));
         }
 
         // Vectors of rows. What is kept for numbers is put aside.
@@ -142,15 +140,16 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.lanes = lanes;
         self.copies = (0..copies).map(|_| Copy { local: local.clone(), ..Copy::default() }).collect();
         self.hoist(body.clone(), call);
+        self.squares = self.squares(call);
         let (none, whole) = self.with(|b| {
             let whole = b.ins().band_imm_s(rows, -((lanes * copies) as i64));
             (b.ins().iconst(types::I64, 0), whole)
         });
-        let initial = vec![minus_zero; carried.len() * vectors];
+        let initial = vec![minus_zero; carried.len() * copies];
         let totals = self.repeat(none..whole, lanes * copies, &initial, |this, row, totals| {
             this.at_row(row);
-            this.sums.at_row = this.sums.at_row.filter(|_| copies < vectors);
-            this.sums.carried = carried.iter().copied().zip(totals.chunks(vectors).map(<[Value]>::to_vec)).collect();
+            this.sums.at_row = None;
+            this.sums.carried = carried.iter().copied().zip(totals.chunks(copies).map(<[Value]>::to_vec)).collect();
             for copy in 0..copies {
                 this.copy = copy;
                 this.store(0..invariant);
@@ -188,7 +187,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
 
         self.bases.clear();
         for (s, &k) in sums.iter().enumerate() {
-            let at = s * vectors..(s + 1) * vectors;
+            let at = s * copies..(s + 1) * copies;
             let mut parts: Vec<Value> =
                 if carried.is_empty() { at.map(|at| self.load_partial(at)).collect() } else { found[at].to_vec() };
             let (base, offset, _) = self.output_place(k);
@@ -295,6 +294,30 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
                 self.input_steps.insert(slot, k as u32);
             }
         }
+    }
+
+    /// Neighbouring columns of an output, as many as a vector has lanes, that are computed soon after each other: as vectors they are
+    /// transposed, and stored row by row.
+    fn squares(&self, call: &RowCall) -> FxHashMap<u32, Option<u32>> {
+        let outputs = &self.program.outputs;
+        let is_made =
+            |step: u32| (self.program.invariant..).contains(&(step as usize)) && self.program.steps[step as usize].op().is_some();
+        let mut squares = FxHashMap::default();
+        let mut at = 0;
+        while at + self.lanes <= outputs.len() {
+            let square = at..at + self.lanes;
+            let made = || outputs[square.clone()].iter().copied().filter(|&step| is_made(step));
+            let age = made().max().unwrap_or(0) - made().min().unwrap_or(0);
+            let (first, last) = (call.places[at].0, call.places[square.end - 1].0);
+            if first != last || call.is_reduced(first as usize) || age > KEPT {
+                at += 1;
+                continue;
+            }
+            let end = square.clone().max_by_key(|&k| outputs[k]).expect("a vector has lanes");
+            squares.extend(square.map(|k| (k as u32, (k == end).then_some(at as u32))));
+            at += self.lanes;
+        }
+        squares
     }
 
     /// Makes vectors before the loop: of what no row changes, and of shared inputs and constants, if they are few.
