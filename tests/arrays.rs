@@ -4,7 +4,7 @@
 mod helpers;
 
 use helpers::{check, evaluate, noise, traced};
-use wengert::{Array, Axis, Expr, Function, keep, lit};
+use wengert::{Array, Axis, Expr, Function, Shape, keep, lit, select, while_loop_at_most};
 
 #[test]
 fn every_operation_in_both_modes_and_orders() {
@@ -355,4 +355,24 @@ fn many_axes_have_a_limit() {
     assert_eq!(evaluate("sixteen axes", &f, &[Array::new([1; 16], vec![3.0]).unwrap()])[0].data(), [6.0]);
     let refused = traced(axes(17).as_str(), |x| x * 2.0).compile_arrays().unwrap_err();
     assert!(refused.is_limit(), "{refused}");
+}
+
+/// Small functions around operations that straight-line code cannot do: what goes from piece to piece are truth values, results of
+/// several operations, slices and constants that several pieces read, and values that are reshaped on the way.
+#[test]
+fn straight_lines_in_pieces() {
+    let f = traced(["a[3,3]", "b[3]"], |[a, b]| {
+        let (row, steps) = (a.at(0, 1), Expr::iota(Shape::new(&[3.into()]), 0) + 1.0);
+        let positive = b.gt(row);
+        let solved = (a + Expr::eye(3) * 4.0).solve(select(positive, b, row * 0.5));
+        let runs = (solved * steps + row).cumsum(0);
+        let [x, n] = while_loop_at_most(7, [runs.sum(..), lit(0.0)], |[_, n]| n.lt(lit(5.0)), |[x, n]| [x * 0.75, n + 1.0]);
+        let column = runs.reshape([Axis::Fixed(3), Axis::Fixed(1)]);
+        (select(positive, runs * x, solved - row), column.cumsum(0), x * n, column.t())
+    });
+    let x = [noise(&[3, 3], 5), noise(&[3], 6)];
+    let stages = f.compile_arrays().unwrap().stages();
+    assert!(stages.matches("straight-line").count() > 1, "{stages}");
+    assert_eq!(evaluate("in pieces", &f, &x).len(), 4);
+    check("in pieces", &f, &x);
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, cases};
 use proptest::prelude::*;
-use wengert::{Function, Options, Scalar, Width};
+use wengert::{Array, Expr, Function, Options, Scalar, Width, scan};
 
 /// A network of layers, each with as many units as it is given, and what plain numbers give for it.
 fn layers<S: wengert::Real>(x: &[S], layers: &[(usize, usize)]) -> Vec<S> {
@@ -44,7 +44,7 @@ proptest! {
 
     /// Any number of equal functions on any number of levels, in both widths, with their derivatives.
     #[test]
-    fn networks(sizes in prop::collection::vec((1usize..10, 0usize..4), 1..5), seed in any::<u64>()) {
+    fn networks(sizes in prop::collection::vec((1usize..40, 0usize..4), 1..4), seed in any::<u64>()) {
         let mut rng = Rng(seed | 1);
         let x: [f64; 3] = std::array::from_fn(|_| rng.unit());
         for width in [Width::F64, Width::F32] {
@@ -58,6 +58,46 @@ proptest! {
             }
         }
     }
+}
+
+/// A recurrent network of small arrays: straight-line code, whose arithmetic and kernels go side by side, gives the bits of the loops over
+/// arrays and of the interpreter, with derivatives.
+fn recurrent<T: Scalar>(units: usize, steps: usize, seed: u64) -> Result<(), TestCaseError> {
+    let mut rng = Rng(seed | 1);
+    let inputs = [format!("w[{units}]"), format!("b[2,{units}]"), format!("h[{units}]"), format!("x[t,{units}]")];
+    let f = Function::trace_in(T::WIDTH, inputs.to_vec(), |v| {
+        let [w, b, h, x] = v[..] else { unreachable!("four inputs") };
+        let step = |h: Expr, x: Expr| {
+            let (open, new) = ((h * w + b.at(0, 0)).sigmoid(), (x + h * b.at(0, 1)).tanh());
+            let next = h * open + new * (1.0 - open);
+            let y = (next * 0.5).exp();
+            (next, (y / (y.sum(..) + 1.0)).max_of(..) + (y.sum(..) + 2.0).ln())
+        };
+        let (last, each) = scan(h, x, step);
+        (last * w).sum(..) + each.sum(..)
+    });
+    let f = f.unwrap().value_and_grad().unwrap();
+    let x: Vec<Array<T>> = [vec![units], vec![2, units], vec![units], vec![steps, units]]
+        .into_iter()
+        .map(|shape| Array::new(&shape, (0..shape.iter().product()).map(|_| T::lit(rng.ordinary())).collect()).unwrap())
+        .collect();
+    let bits = |y: &[Array<T>]| y.iter().flat_map(|y| y.data()).map(|v| v.to_f64().to_bits()).collect::<Vec<_>>();
+    let want = bits(&f.eval_arrays(&x).unwrap());
+    for options in [Options::new().unroll(true), Options::new().unroll(false), Options::new().strange_processor(true)] {
+        let code = f.compile_arrays_with(options.fuse(false)).unwrap();
+        prop_assert_eq!(&bits(&code.call_vec(&x).unwrap()), &want, "{:?}, {} units", options, units);
+    }
+    Ok(())
+}
+
+#[test]
+fn arrays_side_by_side_f64() {
+    proptest!(cases(12), |(units in 1usize..35, steps in 0usize..5, seed in any::<u64>())| recurrent::<f64>(units, steps, seed)?);
+}
+
+#[test]
+fn arrays_side_by_side_f32() {
+    proptest!(cases(12), |(units in 1usize..35, steps in 0usize..5, seed in any::<u64>())| recurrent::<f32>(units, steps, seed)?);
 }
 
 /// Of what depends on each other, or is alone, nothing is put together.

@@ -442,3 +442,22 @@ fn the_text_form_reads_back() -> Result {
     assert!(Function::parse(&deep).unwrap_err().to_string().contains("more than 64"));
     Ok(())
 }
+
+/// The step back of a small scan has no transcendental function in it; that of a large one computes them again.
+#[test]
+fn what_is_costly_is_kept() -> Result {
+    let gradient = |width: usize| {
+        let inputs = [format!("w[{width},{width}]"), format!("h[{width}]"), format!("x[9,{width}]")];
+        let f = Function::trace(inputs.to_vec(), |v| {
+            let [w, h, x] = v[..] else { unreachable!("three inputs") };
+            scan(h, x, |h: Expr, x| ((h.matmul(w).sigmoid() * x).tanh(), ())).0.sum(..)
+        });
+        f?.grad()
+    };
+    for (width, again) in [(3, false), (2100, true)] {
+        let text = gradient(width)?.to_string();
+        let (_, back) = text.split_once(",reverse]").expect("a scan the other way");
+        assert_eq!([back.contains("tanh"), back.contains("sigmoid")], [again; 2], "{text}");
+    }
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Derivatives of operations with bodies, which are such operations again: forward mode carries tangents beside the values;
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
+use super::backward::Backward;
 use super::rules::Ruled;
 use super::{
     linear::refused,
@@ -21,8 +22,8 @@ pub(super) struct Group {
     pub(super) operands: Vec<NodeId>,
     pub(super) members: Vec<(Port, NodeId)>,
     /// Which operands depend on an active input.
-    active: Vec<bool>,
-    at: &'static Location<'static>,
+    pub(super) active: Vec<bool>,
+    pub(super) at: &'static Location<'static>,
 }
 
 /// The operations with bodies of a graph, by the nodes of their results. Fills in which results are active, given what is so far.
@@ -61,7 +62,7 @@ impl Groups {
     }
 }
 
-fn apply<S: Real>(control: &'static Control, port: Port, operands: &[S]) -> S {
+pub(super) fn apply<S: Real>(control: &'static Control, port: Port, operands: &[S]) -> S {
     crate::eval::result(&Nested { control, port }, operands)
 }
 
@@ -95,12 +96,12 @@ fn series_of(
 }
 
 /// The members of a list that are marked.
-fn chosen<T: Copy>(list: &[T], marked: &[bool]) -> Vec<T> {
+pub(super) fn chosen<T: Copy>(list: &[T], marked: &[bool]) -> Vec<T> {
     list.iter().zip(marked).filter(|(_, marked)| **marked).map(|(&x, _)| x).collect()
 }
 
 /// The place of a number among those that are marked.
-fn place(marked: &[bool], k: u32) -> u32 {
+pub(super) fn place(marked: &[bool], k: u32) -> u32 {
     marked[..k as usize].iter().filter(|marked| **marked).count() as u32
 }
 
@@ -332,124 +333,6 @@ impl Group {
                 Ok(backward.run(self, control.intern(), &kept, values, adjoints))
             }
         }
-    }
-}
-
-/// The scan that goes back over another's steps. It carries the adjoints of what was carried, and sums of the adjoints of what
-/// is shared; it reads what was carried and read, and the adjoints of what was kept; it keeps the adjoints of what was read.
-struct Backward {
-    carries: usize,
-    xs: usize,
-    types: Vec<Type>,
-    inputs: Vec<bool>,
-    /// Which outputs of the body, followed by values that it was given to carry, have an adjoint at every step.
-    each: Vec<Port>,
-    /// The body's adjoint: its inputs, cotangents of what is carried and of `each`, to the adjoints.
-    vjp: Function,
-}
-
-impl Backward {
-    fn new<S>(
-        group: &Group,
-        body: &Function,
-        flow: &Flow,
-        carries: usize,
-        xs: usize,
-        adjoints: &FxHashMap<Port, S>,
-    ) -> Result<Self> {
-        let types = types_in(body);
-        let kept = (body.output_len() - carries) as u32;
-        let ports = (0..kept).map(Port::Each).chain((0..carries as u32).map(Port::Carried));
-        let each: Vec<Port> = ports.filter(|port| adjoints.contains_key(port) && flow.reaches(group.control, *port)).collect();
-        // What a step was given to carry is a result of the step, too.
-        let extended = make_body(body.width(), &types, group.at, |args| {
-            let results = body.eval(args).expect("as many as the body takes");
-            let more = each.iter().map(|port| match *port {
-                Port::Each(k) => results[carries + k as usize],
-                Port::Carried(k) | Port::Final(k) => args[k as usize],
-            });
-            results[..carries].iter().copied().chain(more).collect()
-        })?;
-        let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
-        wanted.extend(each.iter().map(|_| true));
-        // Without the values themselves, which would read what is not kept.
-        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?.with_outputs(extended.output_len()..);
-        Ok(Backward { carries, xs, types, inputs: flow.inputs.clone(), each, vjp })
-    }
-
-    fn active(&self, a: usize, b: usize) -> usize {
-        self.inputs[a..b].iter().filter(|m| **m).count()
-    }
-
-    /// The operation, and which of the forward body's inputs it reads.
-    fn control(&self, length: crate::op::Axis, reverse: bool, at: &'static Location<'static>) -> Result<(Control, Vec<bool>)> {
-        let (nc, n) = (self.carries, self.types.len());
-        let shared = nc + self.xs;
-        let state =
-            [chosen(&self.types[..nc], &self.inputs[..nc]), chosen(&self.types[shared..], &self.inputs[shared..])].concat();
-        let carried = self.active(0, nc);
-        let cotangents: Vec<Type> = {
-            let inputs = types_in(&self.vjp);
-            inputs[n + carried..].to_vec()
-        };
-        let make = |used: &[bool]| {
-            let (read, rest) = (chosen(&self.types[..shared], &used[..shared]), chosen(&self.types[shared..], &used[shared..]));
-            let all = [&state[..], &read, &cotangents, &rest].concat();
-            make_body(self.vjp.width(), &all, at, |args| {
-                let (state, args) = args.split_at(state.len());
-                let (read, args) = args.split_at(read.len());
-                let (cotangents, rest) = args.split_at(cotangents.len());
-                let mut given = read.iter().chain(rest).copied();
-                let primal = used.iter().map(|used| if *used { given.next().expect("one for each") } else { lit(0.0) });
-                let args: Vec<Expr> = primal.chain(state[..carried].iter().copied()).chain(cotangents.iter().copied()).collect();
-                let adjoints = self.vjp.eval(&args).expect("as many as the body takes");
-                let (of_state, adjoints) = adjoints.split_at(carried);
-                let (of_read, of_shared) = adjoints.split_at(self.active(nc, shared));
-                let sums = state[carried..].iter().zip(of_shared).map(|(&sum, &more)| sum + more);
-                of_state.iter().copied().chain(sums).chain(of_read.iter().copied()).collect()
-            })
-        };
-        // What the adjoint does not need is not kept: it is 0 in the place of a value of any shape that nobody reads.
-        let live = self.vjp.graph().reachable(self.vjp.output_nodes());
-        let used: Vec<bool> = live[..n].to_vec();
-        let body = make(&used)?;
-        let xs = used[..shared].iter().filter(|u| **u).count() + cotangents.len();
-        Ok((Control::Scan { body, carries: state.len(), xs, length, reverse }, used))
-    }
-
-    fn run<S: Real>(
-        &self,
-        group: &Group,
-        control: &'static Control,
-        used: &[bool],
-        values: &[S],
-        adjoints: &FxHashMap<Port, S>,
-    ) -> Vec<(NodeId, S)> {
-        let (nc, shared) = (self.carries, self.carries + self.xs);
-        let carried = self.active(0, nc);
-        let mut operands: Vec<S> = Vec::new();
-        let adjoint = |port: Port| adjoints.get(&port).copied().unwrap_or(lit(0.0));
-        operands.extend((0..nc).filter(|&k| self.inputs[k]).map(|k| adjoint(Port::Final(k as u32))));
-        operands.extend((0..self.active(shared, self.types.len())).map(|_| lit::<S>(0.0)));
-        operands.extend((0..nc).filter(|&k| used[k]).map(|k| apply(group.control, Port::Carried(k as u32), values)));
-        operands.extend(chosen(&values[nc..shared], &used[nc..shared]));
-        operands.extend(self.each.iter().map(|&port| adjoint(port)));
-        operands.extend(chosen(&values[shared..], &used[shared..]));
-        let state = carried + self.active(shared, self.types.len());
-        let mut results = Vec::new();
-        for (k, &id) in group.operands.iter().enumerate().filter(|&(k, _)| self.inputs[k]) {
-            let port = match k {
-                _ if k < nc => Port::Final(place(&self.inputs, k as u32)),
-                _ if k < shared => Port::Each(place(&self.inputs[nc..], (k - nc) as u32)),
-                _ => Port::Final((carried + place(&self.inputs[shared..], (k - shared) as u32) as usize) as u32),
-            };
-            debug_assert!(!matches!(port, Port::Final(k) if k as usize >= state));
-            // An operand may depend on no active input though what it starts does.
-            if group.active[k] {
-                results.push((id, apply(control, port, &operands)));
-            }
-        }
-        results
     }
 }
 

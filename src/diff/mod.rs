@@ -4,7 +4,9 @@
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
 mod arrays;
+mod backward;
 mod control;
+mod kept;
 mod keyed;
 mod linear;
 mod point;
@@ -14,6 +16,7 @@ mod taylor;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
 use crate::op::{DType, Shape, lit};
+use kept::keeping;
 pub(crate) use keyed::Products;
 use linear::Linear;
 pub use point::Linearization;
@@ -68,11 +71,12 @@ impl Function {
     /// If no input is active, or all outputs are auxiliary.
     #[track_caller]
     pub fn vjp(&self) -> Result<Function> {
-        self.transform(Extra::Cotangents, |linear, _, extra| {
-            let nodes = self.differentiable().flat_map(|y| y.nodes().iter().copied());
+        let f = keeping(self)?;
+        f.transform(Extra::Cotangents, |linear, _, extra| {
+            let nodes = f.differentiable().flat_map(|y| y.nodes().iter().copied());
             let adjoints = linear.reverse(nodes.zip(extra.iter().copied()));
-            let mut outputs = primal(self, linear);
-            outputs.extend(self.adjoint_outputs(&adjoints));
+            let mut outputs = primal(&f, linear);
+            outputs.extend(f.adjoint_outputs(&adjoints));
             outputs
         })
     }
@@ -83,11 +87,12 @@ impl Function {
     /// If there is not exactly one output number (auxiliary ones aside), or no active input.
     #[track_caller]
     pub fn grad(&self) -> Result<Function> {
-        let y = self.the_output("grad")?;
-        self.transform(Extra::None, |linear, _, _| {
+        let f = keeping(self)?;
+        let y = f.the_output("grad")?;
+        f.transform(Extra::None, |linear, _, _| {
             let adjoints = linear.reverse([(y, lit(1.0))]);
-            let mut outputs: Vec<NewOutput> = self.adjoint_outputs(&adjoints).collect();
-            outputs.extend(primal(self, linear).into_iter().filter(|y| y.aux));
+            let mut outputs: Vec<NewOutput> = f.adjoint_outputs(&adjoints).collect();
+            outputs.extend(primal(&f, linear).into_iter().filter(|y| y.aux));
             outputs
         })
     }
@@ -105,11 +110,12 @@ impl Function {
     /// As [`Function::grad`].
     #[track_caller]
     pub fn value_and_grad(&self) -> Result<Function> {
-        let y = self.the_output("value_and_grad")?;
-        self.transform(Extra::None, |linear, _, _| {
+        let f = keeping(self)?;
+        let y = f.the_output("value_and_grad")?;
+        f.transform(Extra::None, |linear, _, _| {
             let adjoints = linear.reverse([(y, lit(1.0))]);
-            let mut outputs = primal(self, linear);
-            outputs.extend(self.adjoint_outputs(&adjoints));
+            let mut outputs = primal(&f, linear);
+            outputs.extend(f.adjoint_outputs(&adjoints));
             outputs
         })
     }
@@ -274,14 +280,15 @@ impl Function {
 
     #[track_caller]
     fn gauss_newton_by(&self, curvature: impl FnOnce(Vec<Expr>, Vec<Expr>) -> Vec<Expr>) -> Result<Function> {
-        self.transform(Extra::Directions, |linear, x, extra| {
-            let nodes: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
-            let tangents = linear.forward(&seeds(self, x.len(), extra));
-            let tangents = self.differentiable().flat_map(|y| self.tangents_of(y, &tangents)).collect();
+        let f = keeping(self)?;
+        f.transform(Extra::Directions, |linear, x, extra| {
+            let nodes: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+            let tangents = linear.forward(&seeds(&f, x.len(), extra));
+            let tangents = f.differentiable().flat_map(|y| f.tangents_of(y, &tangents)).collect();
             let values = nodes.iter().map(|id| linear.values[id.index()].num()).collect();
             let adjoints = linear.reverse(nodes.into_iter().zip(curvature(values, tangents)));
             let renamed = |y: NewOutput| NewOutput { name: y.name.replacen("d_", "gv_", 1), ..y };
-            self.adjoint_outputs(&adjoints).map(renamed).collect()
+            f.adjoint_outputs(&adjoints).map(renamed).collect()
         })
     }
 

@@ -12,17 +12,24 @@ pub use arrays::Array;
 pub(crate) use arrays::{Lengths, index_error};
 pub(crate) use control::call_opaque;
 
-use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, Port, Width};
+use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NodeId, Port, Width};
 use crate::op::{CustomRule, Op, Real, Value};
 
 /// Every node's value, in order. `inputs` has a number for every input node.
 #[track_caller]
 pub(crate) fn eval<S: Real>(graph: &Graph, inputs: &[S]) -> Vec<Value<S, S::Mask>> {
+    eval_but(graph, inputs, |_| None)
+}
+
+/// The same where some nodes' values are given.
+#[track_caller]
+pub(crate) fn eval_but<S: Real>(graph: &Graph, inputs: &[S], given: impl Fn(NodeId) -> Option<S>) -> Vec<Value<S, S::Mask>> {
     let located = Located::new();
     let mut values: Vec<Value<S, S::Mask>> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
         let node = graph.node(id);
         let value = match node.kind() {
+            _ if let Some(value) = given(id) => Value::Num(value),
             Kind::Input(slot) => Value::Num(inputs[slot as usize]),
             Kind::Const(bits) => Value::Num(S::lit(f64::from_bits(bits))),
             Kind::Flag(b) => Value::Mask(S::lit(b as u8 as f64).ne(S::lit(0.0))),

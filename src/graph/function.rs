@@ -395,6 +395,22 @@ impl Function {
         self.pruned()
     }
 
+    /// The same with some of its outputs, by their number.
+    pub(crate) fn with_chosen_outputs(&self, chosen: impl Fn(usize) -> bool) -> Function {
+        let outputs = self.outputs.iter().enumerate().filter(|(k, _)| chosen(*k)).map(|(_, y)| y.clone()).collect();
+        Function { outputs, ..self.clone() }.pruned()
+    }
+
+    /// The same with nodes of its graph as further outputs.
+    pub(crate) fn with_further_outputs(&self, nodes: &[NodeId]) -> Function {
+        let mut f = self.clone();
+        let further = nodes.iter().zip(f.outputs.len()..);
+        let further: Vec<OutputGroup> =
+            further.map(|(&id, k)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false }).collect();
+        f.outputs.extend(further);
+        f
+    }
+
     pub(crate) fn rename_output(&mut self, at: usize, name: &str) {
         self.outputs[at].name = name.into();
     }

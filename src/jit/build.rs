@@ -3,7 +3,7 @@
 
 use super::code::{Call, Code};
 use super::emit::Emitter;
-use super::lower::{self, Lowering};
+use super::lower::{self, Apart, Lowering};
 use super::segment::Plan;
 use super::target::{Failure, Made, failed, isa};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -25,6 +25,7 @@ pub(super) struct Job<'p> {
     plan: &'p Plan,
     rows: Option<&'p RowCall>,
     results: FxHashMap<u32, Vec<u32>>,
+    apart: Option<Apart>,
 }
 
 /// One native function.
@@ -37,7 +38,7 @@ struct Piece {
 
 impl<'p> Job<'p> {
     pub(super) fn new(program: &'p Program, plan: &'p Plan, rows: Option<&'p RowCall>) -> Job<'p> {
-        Job { program, plan, rows, results: lower::results(program) }
+        Job { program, plan, rows, results: lower::results(program), apart: program.apart.then(|| Apart::new(&program.layout)) }
     }
 
     /// All of the code, and how many threads made it. It stops with an error soon after `stop` is set.
@@ -119,7 +120,7 @@ impl<'p> Job<'p> {
             routines: Default::default(),
         };
         match self.rows {
-            None => Lowering::flat(&emitter, program, plan, segment, &self.results, &params),
+            None => Lowering::flat(&emitter, program, plan, segment, &self.results, self.apart.as_ref(), &params),
             Some(call) if plan.segments.len() == 1 => Lowering::row_loop(&emitter, program, plan, call, &self.results, &params),
             Some(call) => Lowering::row_segment(&emitter, program, plan, segment, call, &self.results, &params),
         }

@@ -34,6 +34,8 @@ impl PartialEq for Key {
         let (p, q) = (&self.program, &other.program);
         self.hash == other.hash
             && rest(self) == rest(other)
+            && p.apart == q.apart
+            && (!p.apart || p.lengths().eq(q.lengths()))
             && p.outputs == q.outputs
             && p.steps == q.steps
             && self.rows == other.rows

@@ -127,6 +127,16 @@ impl Compiled {
         Ok(())
     }
 
+    /// Runs code of a program whose inputs and outputs are [apart](Program::of_arrays).
+    ///
+    /// # Safety
+    /// The tables have an address for every input and every output, each good for as many numbers of this function's width, and
+    /// what is written lies apart from what is read.
+    pub(super) unsafe fn call_apart(&self, inputs: *const *const u8, outputs: *mut *mut u8) {
+        // SAFETY: as promised; the third argument is as in `call_into`.
+        unsafe { (self.run)(inputs.cast(), outputs.cast(), Arc::as_ptr(&self.native).cast()) }
+    }
+
     /// Evaluates; the number of outputs is known from the context and checked.
     ///
     /// # Errors

@@ -144,21 +144,30 @@ impl<'f> Emitter<'f> {
             return self.join(&(0..args[0].len()).map(call).collect::<Vec<_>>());
         }
         self.calls.set(self.calls.get() + 1);
-        let routine = self.imported(name, args.len());
+        let routine = self.imported(name, &vec![self.float(); args.len()], Some(self.float()));
         let mut builder = self.builder.borrow_mut();
         let call = builder.ins().call(routine, args);
         builder.inst_results(call)[0]
     }
 
+    /// A call of a routine over slices: where its numbers are, where results go, how many.
+    pub(super) fn over_slices(&self, name: &'static str, x: Value, y: Value, n: usize) {
+        self.calls.set(self.calls.get() + 1);
+        let routine = self.imported(name, &[types::I64; 3], None);
+        let mut builder = self.builder.borrow_mut();
+        let n = builder.ins().iconst(types::I64, n as i64);
+        builder.ins().call(routine, &[x, y, n]);
+    }
+
     /// A routine in this function: by its number, as its address is only known where the code will run.
-    fn imported(&self, name: &'static str, arity: usize) -> FuncRef {
+    fn imported(&self, name: &'static str, params: &[Type], result: Option<Type>) -> FuncRef {
         let mut routines = self.routines.borrow_mut();
         if let Some((_, routine)) = routines.iter().find(|(known, _)| *known == name) {
             return *routine;
         }
         let mut signature = Signature::new(self.call_conv);
-        signature.params.extend((0..arity).map(|_| AbiParam::new(self.float())));
-        signature.returns.push(AbiParam::new(self.float()));
+        signature.params.extend(params.iter().copied().map(AbiParam::new));
+        signature.returns.extend(result.map(AbiParam::new));
         let number = Routine::new(name, self.width).expect("libraries and kernels are routines").number();
         let mut builder = self.builder.borrow_mut();
         let signature = builder.import_signature(signature);

@@ -182,11 +182,24 @@ impl Native {
         let Body::Interpreted(interpreted) = &self.body else { unreachable!("it is asked for where there is no code") };
         let (layout, program) = (&interpreted.program.layout, &interpreted.program);
         // SAFETY: as promised; the slices of a call do not overlap.
-        let (x, y) = unsafe {
-            let x = std::slice::from_raw_parts(x.cast::<T>(), layout.input_len);
-            (x, std::slice::from_raw_parts_mut(y.cast::<T>(), layout.output_len))
-        };
-        program.call_into(x, y).expect("lengths and width were checked");
+        let read = |x: *const u8, len: usize| unsafe { std::slice::from_raw_parts(x.cast::<T>(), len) };
+        // SAFETY: as above.
+        let write = |y: *mut u8, len: usize| unsafe { std::slice::from_raw_parts_mut(y.cast::<T>(), len) };
+        if !program.apart {
+            let (x, y) = (read(x, layout.input_len), write(y, layout.output_len));
+            return program.call_into(x, y).expect("lengths and width were checked");
+        }
+        let (inputs, outputs) = (x.cast::<*const u8>(), y.cast::<*mut u8>());
+        // SAFETY: there is an address for every input.
+        let inputs = layout.inputs.iter().enumerate().map(|(k, (_, len))| read(unsafe { *inputs.add(k) }, *len));
+        let results = program.call_vec(&inputs.collect::<Vec<_>>().concat()).expect("lengths and width were checked");
+        let mut rest = &results[..];
+        for (k, (_, len)) in layout.outputs.iter().enumerate() {
+            let own;
+            (own, rest) = rest.split_at(*len);
+            // SAFETY: there is an address for every output.
+            write(unsafe { *outputs.add(k) }, *len).copy_from_slice(own);
+        }
     }
 
     /// Runs code for rows. Sums are added to what is in the outputs.
@@ -307,6 +320,7 @@ thread_local! {
     static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
     static SUMS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static STRIPS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -322,6 +336,11 @@ pub(super) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
 /// As [`with_scratch`], of sums that other threads add up.
 pub(super) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&SUMS, words, f)
+}
+
+/// As [`with_scratch`], of a strip of a call's arrays.
+pub(super) fn with_strips<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+    lend(&STRIPS, words, f)
 }
 
 fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {

@@ -4,7 +4,7 @@ use crate::graph::Kind;
 use crate::schedule::Program;
 use std::ops::Range;
 
-/// Operations per native function.
+/// Operations per native function; those in the lanes of a vector are one.
 pub(super) const CAP: usize = 500;
 
 /// A run of steps that becomes one native function.
@@ -17,9 +17,9 @@ pub(super) struct Segment {
 /// The segments of a program, and where values live that cross from one to another.
 pub(super) struct Plan {
     pub(super) segments: Vec<Segment>,
-    /// Per step: its slot in the scratch memory, or `NONE`.
+    /// Per step: where it is in the scratch memory, in bytes, or `NONE`.
     pub(super) slots: Vec<u32>,
-    /// How many slots there are.
+    /// How many words there are.
     pub(super) scratch: usize,
 }
 
@@ -28,7 +28,11 @@ pub(super) const NONE: u32 = u32::MAX;
 impl Plan {
     pub(super) fn new(program: &Program, rows: bool) -> Plan {
         let n = program.steps.len();
-        if program.len() <= CAP {
+        // What goes together is not cut.
+        let ends = ends(program);
+        let lanes = 16 / program.width.bytes();
+        let is_counted = |k: usize| program.steps[k].op().is_some() && (ends[k] - k - 1).is_multiple_of(lanes);
+        if (0..n).filter(|&k| is_counted(k)).count() <= CAP {
             let segments = vec![Segment { steps: 0..n, per_row: true }];
             return Plan { segments, slots: vec![], scratch: 0 };
         }
@@ -36,8 +40,8 @@ impl Plan {
         for (range, per_row) in [(0..program.invariant, false), (program.invariant..n, true)] {
             let (mut start, mut operations) = (range.start, 0);
             for k in range.clone() {
-                operations += program.steps[k].op().is_some() as usize;
-                if operations == CAP || k + 1 == range.end {
+                operations += usize::from(is_counted(k));
+                if (operations >= CAP && ends[k] == k + 1) || k + 1 == range.end {
                     segments.push(Segment { steps: start..k + 1, per_row });
                     (start, operations) = (k + 1, 0);
                 }
@@ -46,14 +50,26 @@ impl Plan {
         if rows && !segments.iter().any(|segment| segment.per_row) {
             segments.push(Segment { steps: n..n, per_row: true });
         }
-        let (slots, scratch) = assign(program, &segments, rows);
+        let (slots, scratch) = assign(program, &ends, &segments, rows);
         Plan { segments, slots, scratch }
     }
 }
 
-/// Gives a slot to every computed value that a later segment reads, and takes it back after the last one that does. What is
-/// computed before the rows keeps its slot.
-fn assign(program: &Program, segments: &[Segment], rows: bool) -> (Vec<u32>, usize) {
+/// For every step the end of what it is computed together with.
+fn ends(program: &Program) -> Vec<usize> {
+    let mut end = 0;
+    let steps = program.steps.iter().enumerate();
+    steps
+        .map(|(k, step)| {
+            end = end.max(k + usize::from(step.pack).max(1));
+            end
+        })
+        .collect()
+}
+
+/// Gives a place to every computed value that a later segment reads, and takes it back after the last one that does. What is
+/// computed before the rows keeps its place. The lanes of a vector lie side by side.
+fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -> (Vec<u32>, usize) {
     let n = program.steps.len();
     let mut last = vec![0u32; n];
     for (s, segment) in segments.iter().enumerate() {
@@ -69,25 +85,32 @@ fn assign(program: &Program, segments: &[Segment], rows: bool) -> (Vec<u32>, usi
             last[step as usize] = segments.len() as u32 - 1;
         }
     }
+    let (width, lanes) = (program.width.bytes(), 16 / program.width.bytes());
     let mut slots = vec![NONE; n];
-    let mut free: Vec<u32> = Vec::new();
-    let mut ending: Vec<Vec<u32>> = vec![Vec::new(); segments.len()];
-    let mut count = 0;
+    // Of a number, and of a vector.
+    let mut free: [Vec<u32>; 2] = Default::default();
+    let mut ending: Vec<Vec<(usize, u32)>> = vec![Vec::new(); segments.len()];
+    let mut words = 0;
     for (s, segment) in segments.iter().enumerate() {
-        for k in segment.steps.clone() {
-            if !matches!(program.steps[k].kind, Kind::Apply(_)) || last[k] <= s as u32 {
-                continue;
+        let mut k = segment.steps.start;
+        while k < segment.steps.end {
+            let len = if ends[k] >= k + lanes { lanes } else { 1 };
+            let until = last[k..k + len].iter().copied().max().unwrap_or(0);
+            if matches!(program.steps[k].kind, Kind::Apply(_)) && until > s as u32 {
+                let kind = usize::from(len > 1);
+                let slot = free[kind].pop().unwrap_or_else(|| {
+                    words += [1, 2][kind];
+                    (words - [1, 2][kind]) * 8
+                });
+                (0..len).for_each(|lane| slots[k + lane] = slot + (lane * width) as u32);
+                if segment.per_row {
+                    ending[until as usize].push((kind, slot));
+                }
             }
-            slots[k] = free.pop().unwrap_or_else(|| {
-                count += 1;
-                count - 1
-            });
-            if segment.per_row {
-                ending[last[k] as usize].push(slots[k]);
-            }
+            k += len;
         }
-        // Only now: a value of this segment must not take the slot of one that this segment still reads.
-        free.append(&mut ending[s]);
+        // Only now: a value of this segment must not take the place of one that this segment still reads.
+        ending[s].drain(..).for_each(|(kind, slot)| free[kind].push(slot));
     }
-    (slots, count as usize)
+    (slots, words as usize)
 }

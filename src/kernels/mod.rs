@@ -21,7 +21,7 @@ mod trig;
 
 pub(crate) use fused::{Walk, fused, fused1, fused2};
 pub(crate) use routines::Routine;
-pub(crate) use slices::SliceRoutine;
+pub(crate) use slices::{SliceRoutine, block};
 
 use crate::graph::Width;
 use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
@@ -57,6 +57,10 @@ macro_rules! library {
             $Library { name: stringify!($NAME), op: $op, f64: wide, f32: narrow }
         };
         )*
+        /// Whether an operation is nothing but a call of one of these, or of the kernel that stands for it.
+        pub(crate) fn is_call(op: Op) -> bool {
+            [$($NAME.op),*].contains(&Some(op))
+        }
         /// The names and addresses of all of these.
         fn libraries() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
             [$(($NAME.name, [$NAME.f64 as *const u8, $NAME.f32 as *const u8])),*].into_iter()
@@ -154,6 +158,18 @@ macro_rules! kernels {
                 $(op if $Name::STD.op == Some(op) => slices::routine::<$Name>(width),)*
                 _ => None,
             }
+        }
+        /// What native code calls the routine over slices of such an operation.
+        pub(crate) fn slices_of(op: Op) -> Option<&'static str> {
+            match op {
+                $(op if $Name::STD.op == Some(op) => Some(concat!(stringify!($Name), "Slices")),)*
+                _ => None,
+            }
+        }
+        /// The names and addresses of these.
+        fn slice_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            let of = |name: &'static str, of: fn(Width) -> *const u8| (name, [Width::F64, Width::F32].map(of));
+            [$(of(concat!(stringify!($Name), "Slices"), slices::address::<$Name>)),*].into_iter()
         }
         /// The names and addresses of the routines of all of these, and of the kernels of two numbers.
         fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {

@@ -16,7 +16,7 @@ struct Entry {
 
 static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let fma = ("FMA", [fma as *const u8, fma_narrow as *const u8]);
-    let all = super::libraries().chain(super::kernel_routines()).chain([fma]);
+    let all = super::libraries().chain(super::kernel_routines()).chain(super::slice_routines()).chain([fma]);
     all.map(|(name, addresses)| Entry { name, addresses: addresses.map(|address| address as usize) }).collect()
 });
 

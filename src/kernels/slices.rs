@@ -8,13 +8,25 @@ use crate::op::Lanes;
 
 /// A kernel of every number of a slice: where they are, where results go, and how many there are. Numbers are of the width that it was
 /// made for, and the slices are apart.
-pub(crate) type SliceRoutine = unsafe fn(*const (), *mut (), usize);
+pub(crate) type SliceRoutine = unsafe extern "C" fn(*const (), *mut (), usize);
 
 /// The kernel over slices, unless the processor has no vectors with multiply-add.
 pub(super) fn routine<K: Kernel1>(width: Width) -> Option<SliceRoutine> {
     let routines: [[SliceRoutine; 2]; 2] = [[fast::<K, f64>, fast::<K, f32>], [wide::<K, f64>, wide::<K, f32>]];
     let [f64, f32] = routines[usize::from(has_wide())];
     has_fma().then_some(if width == Width::F64 { f64 } else { f32 })
+}
+
+/// The same for native code to call, for every processor.
+pub(super) fn address<K: Kernel1>(width: Width) -> *const u8 {
+    let plain: SliceRoutine = if width == Width::F64 { plain::<K, f64> } else { plain::<K, f32> };
+    routine::<K>(width).unwrap_or(plain) as *const u8
+}
+
+/// How many numbers a vector of 512 bits has. What is left over after vectors is done one by one, which takes as long for each
+/// number: slices that are whole blocks have nothing left over.
+pub(crate) fn block(width: Width) -> usize {
+    64 / width.bytes()
 }
 
 /// Whether the processor has vectors of 512 bits.
@@ -29,13 +41,18 @@ fn has_wide() -> bool {
 }
 
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
-unsafe fn wide<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+unsafe extern "C" fn wide<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
     // SAFETY: the caller's.
     unsafe { over::<K, T>(x, y, n) }
 }
 
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-unsafe fn fast<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+unsafe extern "C" fn fast<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over::<K, T>(x, y, n) }
+}
+
+unsafe extern "C" fn plain<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
     // SAFETY: the caller's.
     unsafe { over::<K, T>(x, y, n) }
 }

@@ -6,6 +6,7 @@
 mod contract;
 mod inline;
 mod interpret;
+mod lanes;
 mod open;
 mod options;
 mod pack;
@@ -21,4 +22,4 @@ pub use scalar::Scalar;
 
 pub(crate) use inline::{inlined, kept};
 pub(crate) use program::{Layout, Step, prepared, wrong_width};
-pub(crate) use rows::{RowCall, RowShape};
+pub(crate) use rows::{RowCall, RowShape, places};

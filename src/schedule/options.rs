@@ -64,7 +64,7 @@ impl Options {
         self.fuse = on;
         self
     }
-    /// Whether a function of arrays with up to a thousand operations on numbers, all shapes known, becomes straight-line code number
+    /// Whether a function of arrays with up to a thousand operations on numbers (a step of a loop: three thousand), all shapes known, becomes straight-line code number
     /// by number, which then takes a fraction of the time of loops. On by default.
     pub fn unroll(mut self, on: bool) -> Self {
         self.unroll = on;

@@ -7,6 +7,7 @@
 use super::open::has_kernel;
 use super::program::Step;
 use crate::graph::Width;
+use crate::kernels::{block, slices_of};
 use crate::op::Op;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -17,12 +18,25 @@ const WINDOW: usize = 1000;
 /// An order is changed where at least one step among so many finds a neighbour.
 const AMONG: usize = 32;
 
+/// As many steps may go together.
+const MOST: usize = 240;
+
 /// Whether lanes pay: for two numbers of 64 bits some of the platform's routines take no longer one after the other.
 fn pays(op: Op, width: Width) -> bool {
     use Op::*;
     let slow = matches!(op, Powf | Powi(_));
     let even = matches!(op, Exp2 | Ln | Log2 | Atan | Asinh | Acosh | Erf | Erfc | NormCdf | Softplus | LogAddExp | Xlogy);
     !slow && (width == Width::F32 || !even) && has_kernel(op)
+}
+
+/// How many of so many equal steps go together: a call of the routine over slices for a block of numbers and more, else the lanes
+/// of a vector, where they pay.
+fn together(op: Op, width: Width, count: usize) -> usize {
+    match () {
+        _ if count >= block(width) && slices_of(op).is_some() => MOST,
+        _ if pays(op, width) => 16 / width.bytes(),
+        _ => 1,
+    }
 }
 
 /// Puts steps that go together next to each other; the first of each pack has their number. Gives every step's new place, or
@@ -43,8 +57,8 @@ pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
         let mut found = Vec::new();
         let mut at = start;
         for equal in sorted.chunk_by(|&a, &b| key(a) == key(b)) {
-            if kinds[equal[0] as usize] > 0 {
-                let parts = equal.chunks(16 / width.bytes()).scan(at, |at, part| {
+            if let (true, Some(op)) = (kinds[equal[0] as usize] > 0, steps[equal[0] as usize].op()) {
+                let parts = equal.chunks(together(op, width, equal.len())).scan(at, |at, part| {
                     *at += part.len();
                     Some(*at - part.len()..*at)
                 });
@@ -74,11 +88,11 @@ pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
     Some(place)
 }
 
-/// For every step a number: equal ones for equal operations that are worth a vector, 0 for all others.
+/// For every step a number: equal ones for equal operations that may be worth a vector, 0 for all others.
 fn kernels(steps: &[Step], width: Width) -> Vec<u32> {
     let (mut kinds, mut count) = (FxHashMap::<Op, u32>::default(), 0);
     let mut kind = |op: Op| {
-        *kinds.entry(op).or_insert_with(|| match pays(op, width) {
+        *kinds.entry(op).or_insert_with(|| match pays(op, width) || slices_of(op).is_some() {
             true => {
                 count += 1;
                 count

@@ -3,8 +3,10 @@
 use super::Options;
 use super::contract::{contract, undetached};
 use super::inline::inlined;
+use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
+use super::rows::places;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, Width};
 use crate::op::{DType, Op};
@@ -85,6 +87,8 @@ pub struct Program {
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) options: Options,
+    /// Whether every input and output is at an address of its own, rather than one after the other.
+    pub(crate) apart: bool,
     /// Why it cannot run, if it cannot.
     refused: Option<Error>,
 }
@@ -124,6 +128,22 @@ impl Program {
     /// `varying` says which inputs differ from row to row.
     #[track_caller]
     pub(crate) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
+        let program = Program::apiece(f, options, varying);
+        if varying.is_empty() && options.fuse { program.packed() } else { program }
+    }
+
+    /// Of arrays, whose numbers the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
+    /// the arrays are, and equal operations side by side.
+    pub(crate) fn of_arrays(f: &Function, options: Options) -> Program {
+        let program = Program::apiece(f, options, &[]).packed().with_kernels();
+        let mut steps = program.steps.to_vec();
+        side_by_side(&mut steps, program.width, &places(&program.layout.inputs));
+        Program { steps: steps.into(), apart: true, ..program }
+    }
+
+    /// Every step by itself.
+    #[track_caller]
+    fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
         let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
         let f = prepared(f, options);
         let graph = f.graph();
@@ -157,9 +177,6 @@ impl Program {
                 invariant = steps.len();
             }
         }
-        if let Some(new) = (varying.is_empty() && options.fuse).then(|| pack(&mut steps, f.width())).flatten() {
-            place.iter_mut().for_each(|at| *at = new[*at as usize]);
-        }
         let layout = Layout {
             inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
             outputs: f.outputs().iter().map(|group| (group.name().to_owned(), group.nodes().len())).collect(),
@@ -174,6 +191,7 @@ impl Program {
             outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
             layout: Arc::new(layout),
             options,
+            apart: false,
             refused: f.check_scalar("the lowered form", Some("compile_arrays")).err(),
         }
     }
@@ -183,6 +201,9 @@ impl Program {
         let mut hasher = FxHasher::default();
         self.steps.hash(&mut hasher);
         self.outputs.hash(&mut hasher);
+        if self.apart {
+            self.lengths().for_each(|len| len.hash(&mut hasher));
+        }
         hasher.finish()
     }
 
@@ -212,6 +233,23 @@ impl Program {
     /// The same with our kernels, whose bits those of loops are.
     pub(crate) fn with_kernels(self) -> Program {
         Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
+    }
+
+    /// The same with equal kernels next to each other, to be computed together.
+    fn packed(self) -> Program {
+        let mut steps = self.steps.to_vec();
+        match pack(&mut steps, self.width) {
+            Some(place) => {
+                let outputs = self.outputs.iter().map(|&step| place[step as usize]).collect();
+                Program { steps: steps.into(), outputs, ..self }
+            }
+            None => self,
+        }
+    }
+
+    /// The lengths of the inputs, then of the outputs.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.layout.inputs.iter().chain(&self.layout.outputs).map(|(_, len)| *len)
     }
 
     pub(crate) fn check_supported(&self) -> Result<()> {

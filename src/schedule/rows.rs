@@ -129,6 +129,12 @@ impl RowMap {
     }
 }
 
+/// For every number of some groups its group, and its place in the group.
+pub(crate) fn places(groups: &[(String, usize)]) -> Vec<(u32, u32)> {
+    let groups = groups.iter().enumerate();
+    groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect()
+}
+
 /// How a row call's slices are checked and read: shared by the interpreter and native code.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowCall {
@@ -161,10 +167,6 @@ impl RowCall {
 
     /// The call of code that is there: which products it adds with one rounding need not be known any more.
     pub(crate) fn bare(shape: RowShape, layout: &Layout) -> Self {
-        let places = |groups: &[(String, usize)]| {
-            let groups = groups.iter().enumerate();
-            groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect::<Vec<_>>()
-        };
         let (slots, places) = (places(&layout.inputs), places(&layout.outputs));
         let (inputs, outputs) = (layout.inputs.clone(), layout.outputs.clone());
         let kept = shape.varying.iter().copied().chain(shape.reduce.iter().map(|&reduce| reduce == Reduce::Each));

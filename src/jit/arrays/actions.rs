@@ -3,6 +3,7 @@
 use super::control::RunControl;
 use super::moves::Strided;
 use super::product::MatMul;
+use super::strips::Strips;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::NodeId;
@@ -15,6 +16,14 @@ pub(super) struct Place {
     pub(super) space: Space,
     pub(super) offset: usize,
     pub(super) len: usize,
+    /// How far it moves from one strip to the next.
+    pub(super) step: usize,
+}
+
+impl Place {
+    pub(super) fn new(space: Space, offset: usize, len: usize) -> Place {
+        Place { space, offset, len, step: 0 }
+    }
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -29,6 +38,8 @@ pub(super) enum Space {
     Scratch,
     /// What depends on no input and is kept with the plan.
     Kept,
+    /// The memory of a strip, which each of the threads has for itself.
+    Strip,
 }
 
 /// What happens, in order.
@@ -46,14 +57,14 @@ pub(super) enum Action {
         from: Place,
         to: Place,
     },
-    /// All of a small function: inputs are put together, and outputs taken apart.
-    Whole {
+    /// The straight-line code of a stage, or of all of a small function: where its inputs are, and where its outputs go.
+    Straight {
+        stage: Option<usize>,
         inputs: Vec<Place>,
-        x: Place,
-        y: Place,
         outputs: Vec<Place>,
     },
     Control(Box<RunControl>),
+    Strips(Box<Strips>),
     Read {
         from: Place,
         places: Strided,
@@ -124,7 +135,21 @@ pub(super) enum Action {
     },
 }
 
+impl Action {
+    /// How many addresses it takes at once.
+    pub(super) fn addresses(&self) -> usize {
+        match self {
+            Action::Loop(run) => run.places.len(),
+            Action::Straight { inputs, outputs, .. } => inputs.len() + outputs.len(),
+            Action::Control(run) => run.table(),
+            Action::Strips(strips) => strips.table,
+            _ => 0,
+        }
+    }
+}
+
 /// A native loop with its surroundings.
+#[derive(Clone)]
 pub(super) struct RunLoop {
     pub(super) stage: usize,
     pub(super) places: Vec<Place>,

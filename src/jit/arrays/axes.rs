@@ -54,6 +54,11 @@ pub(super) fn run(summed: &[usize], shape: Shape) -> usize {
     long(shape).filter(|&k| k >= first).count()
 }
 
+/// Whether axes are next to each other, so that a value goes through them as through one.
+pub(super) fn are_neighbours(axes: &[usize]) -> bool {
+    !axes.is_empty() && axes.windows(2).all(|pair| pair[0] + 1 == pair[1])
+}
+
 /// An axis: its length, and every place's stride along it.
 pub(super) type Around = (usize, Vec<usize>);
 

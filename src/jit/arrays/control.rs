@@ -9,6 +9,7 @@ use super::stages::owner;
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::graph::{Control, Function, NodeId, Port, stacked};
+use crate::jit::compiled::Compiled;
 use crate::op::Shape;
 use crate::schedule::{Options, Scalar};
 use smallvec::SmallVec;
@@ -32,7 +33,13 @@ impl ControlStage {
     ) -> Result<Self> {
         let bodies = match control {
             Control::Opaque { .. } => vec![],
-            _ => control.bodies().into_iter().map(|body| ArrayCode::new(body, options, supply)).collect::<Result<_>>()?,
+            Control::Scan { body, carries, .. } => {
+                // Nobody asks for the others.
+                let is_read =
+                    |k: usize| k < *carries || members.iter().any(|(port, _)| *port == Port::Each((k - carries) as u32));
+                vec![ArrayCode::of_body(&body.with_chosen_outputs(is_read), options, supply)?]
+            }
+            _ => control.bodies().into_iter().map(|body| ArrayCode::of_body(body, options, supply)).collect::<Result<_>>()?,
         };
         let at = f.graph().node(members[0].1).location();
         Ok(ControlStage { control, members, bodies, at })
@@ -56,10 +63,11 @@ pub(super) struct RunControl {
     last: Vec<Place>,
     /// For what is carried: memory for every other step's, or for what every step was given.
     carried: Vec<Carried>,
-    /// Where what every step keeps goes: for all steps, or for one that the next overwrites.
-    each: Vec<(Place, bool)>,
+    /// Where what every step keeps goes.
+    each: Vec<Place>,
 }
 
+#[derive(Copy, Clone)]
 enum Carried {
     Turns([Place; 2]),
     Kept(Place),
@@ -71,7 +79,8 @@ impl Planner<'_> {
         let operands: Vec<NodeId> = self.f.graph().operands(stage.members[0].1).collect();
         let mut borrowed = Vec::new();
         let operand_places: Vec<Place> = operands.into_iter().map(|id| self.memory(id)).collect();
-        let plans: Vec<Plan> = stage.bodies.iter().map(|body| Plan::new(body.stages(), 0, &[], open)).collect();
+        let plan = |body: &ArrayCode| Plan::new(body.stages(), 0, &[], open, self.parallel);
+        let plans: Vec<Plan> = stage.bodies.iter().map(plan).collect();
         let size = |shape: Shape| super::lengths::lengths(shape, open).iter().product::<usize>();
         // The one number more is a condition's.
         let scratch = self.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0) + 1);
@@ -79,11 +88,11 @@ impl Planner<'_> {
         let mut place_of = |this: &mut Self, port: Port, len: usize| {
             let member = stage.members.iter().find(|(other, _)| *other == port);
             match member {
-                Some(&(_, id)) => (this.claim(id), true),
+                Some(&(_, id)) => this.claim(id),
                 None => {
                     let place = this.borrow(len);
                     borrowed.push(place);
-                    (place, false)
+                    place
                 }
             }
         };
@@ -100,14 +109,15 @@ impl Planner<'_> {
         for (k, &(shape, _)) in results.iter().enumerate() {
             let len = size(shape);
             if k >= carries {
-                each.push(place_of(self, Port::Each((k - carries) as u32), len));
+                let port = Port::Each((k - carries) as u32);
+                each.extend(stage.members.iter().find(|(other, _)| *other == port).map(|&(_, id)| self.claim(id)));
                 continue;
             }
-            last.push(place_of(self, Port::Final(k as u32), len).0);
+            last.push(place_of(self, Port::Final(k as u32), len));
             let kept = Port::Carried(k as u32);
             carried.push(match stage.control {
                 Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => continue,
-                _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0).0),
+                _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0)),
                 _ => {
                     let turns = [self.borrow(len), self.borrow(len)];
                     Carried::Turns(turns)
@@ -193,35 +203,80 @@ impl RunControl {
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
         // What a step is given and gives; the lists serve all steps.
-        let (mut inputs, mut outputs, mut lent) = (Places::new(), Places::new(), Lent::default());
-        for (&from, carried) in init.iter().zip(&self.carried) {
-            outputs.push(match carried {
+        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        for (k, &from) in init.iter().enumerate() {
+            inputs.push(match self.carried[k] {
                 Carried::Turns(_) => from,
                 Carried::Kept(all) => {
-                    let to = part(*all, n, at(0));
+                    let to = part(all, n, at(0));
                     call.copy(from, to);
                     to
                 }
             });
+            outputs.push(self.carried_on(k, 0, at));
         }
+        inputs.extend(xs.iter().map(|&x| part(x, n, at(0))));
+        inputs.extend_from_slice(shared);
+        outputs.extend(self.each.iter().map(|&y| part(y, n, at(0))));
+        if let Some(code) = stage.bodies[0].whole() {
+            self.scan_whole(code, (&inputs, &outputs), (xs, at), call);
+            return Ok(());
+        }
+        let mut lent = Lent::default();
         for step in 0..n {
-            let t = at(step);
-            inputs.clear();
-            inputs.extend_from_slice(&outputs[..carries]);
-            inputs.extend(xs.iter().map(|&x| part(x, n, t)));
-            inputs.extend_from_slice(shared);
-            outputs.clear();
-            for (carried, &last) in self.carried.iter().zip(&self.last) {
-                outputs.push(match carried {
-                    _ if step + 1 == n => last,
-                    Carried::Turns(_) => carried.turn(step % 2 == 1),
-                    Carried::Kept(all) => part(*all, n, at(step + 1)),
-                });
+            if step > 0 {
+                inputs[..carries].copy_from_slice(&outputs[..carries]);
+                (0..carries).for_each(|k| outputs[k] = self.carried_on(k, step, at));
+                inputs[carries..].iter_mut().zip(xs).for_each(|(to, &x)| *to = part(x, n, at(step)));
+                outputs[carries..].iter_mut().zip(&self.each).for_each(|(to, &y)| *to = part(y, n, at(step)));
             }
-            outputs.extend(self.each.iter().map(|&(place, all)| if all { part(place, n, t) } else { place }));
             self.body(stage, 0, (&inputs, &outputs), &mut lent, call)?;
         }
         Ok(())
+    }
+
+    /// A scan whose step is one piece of straight-line code. Such a step takes no longer than finding all of its operands would, so their
+    /// addresses stay in a table, and only those that change from step to step are moved on.
+    fn scan_whole<T: Scalar>(
+        &self,
+        code: &Compiled,
+        (first_inputs, first_outputs): (&[Place], &[Place]),
+        (xs, at): (&[Place], impl Fn(usize) -> usize + Copy),
+        call: &mut Call<T>,
+    ) {
+        let (n, carries) = (self.steps, self.carried.len());
+        let table = call.addresses(first_inputs.iter().chain(first_outputs));
+        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile.
+        let table = unsafe { std::slice::from_raw_parts_mut(table, first_inputs.len() + first_outputs.len()) };
+        let (inputs, outputs) = table.split_at_mut(first_inputs.len());
+        let reverse = at(0) > 0;
+        let by = |from: *mut T, len: usize| if reverse { from.wrapping_sub(len) } else { from.wrapping_add(len) };
+        for step in 0..n {
+            if step > 0 {
+                for (k, carried) in self.carried.iter().enumerate() {
+                    let before = std::mem::replace(&mut inputs[k], outputs[k]);
+                    outputs[k] = match carried {
+                        _ if step == 1 || step + 1 == n => call.address(self.carried_on(k, step, at)),
+                        Carried::Turns(_) => before,
+                        Carried::Kept(all) => by(outputs[k], all.len / n),
+                    };
+                }
+                inputs[carries..].iter_mut().zip(xs).for_each(|(x, all)| *x = by(*x, all.len / n));
+                outputs[carries..].iter_mut().zip(&self.each).for_each(|(y, all)| *y = by(*y, all.len / n));
+            }
+            // SAFETY: the plan has places of the lengths that the code was made for, and puts what a step writes apart from what it
+            // reads.
+            unsafe { code.call_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
+        }
+    }
+
+    /// Where the k-th of what is carried goes at a step of a scan.
+    fn carried_on(&self, k: usize, step: usize, at: impl Fn(usize) -> usize) -> Place {
+        match self.carried[k] {
+            _ if step + 1 == self.steps => self.last[k],
+            Carried::Turns(places) => places[step % 2],
+            Carried::Kept(all) => part(all, self.steps, at(step + 1)),
+        }
     }
 
     /// One number at the end of the workspace.
@@ -251,5 +306,5 @@ impl Carried {
 }
 
 fn nowhere() -> Place {
-    Place { space: Space::Scratch, offset: 0, len: 0 }
+    Place::new(Space::Scratch, 0, 0)
 }

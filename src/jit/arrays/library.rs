@@ -1,6 +1,7 @@
 //! Operations that are no loops over numbers, planned for the lengths of a call.
 
 use super::actions::{Action, Place};
+use super::axes::are_neighbours;
 use super::lengths::lengths;
 use super::moves::{Strided, strides};
 use super::plan::Planner;
@@ -65,7 +66,7 @@ impl Planner<'_> {
                     true => (1, rows as isize),
                     false => (columns as isize, 1),
                 };
-                let each = MatMul { m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
+                let each = MatMul { rows: m, m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
             ArrayOp::Gather { axis, batch } => {
@@ -101,9 +102,8 @@ impl Planner<'_> {
             }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let largest = matches!(op, ArrayOp::MaxOf(_));
-                let neighbours = axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-                if let (Some(&first), true) = (axes.first(), neighbours) {
-                    let (before, after) = x_shape.split_at(first);
+                if are_neighbours(axes) {
+                    let (before, after) = x_shape.split_at(axes[0]);
                     let (over, after) = after.split_at(axes.len());
                     let [outer, len, inner] = [before, over, after].map(|axes| axes.iter().product());
                     self.actions.push(Action::Extreme { x: sources[0], to, along: Along { outer, len, inner }, largest });

@@ -5,6 +5,7 @@
 //! copied. Code does not depend on lengths: where axes are open, a plan with addresses and counts is made for the
 //! lengths at hand and kept.
 
+mod access;
 mod actions;
 mod analysis;
 mod axes;
@@ -14,6 +15,7 @@ mod library;
 mod memory;
 mod moves;
 mod outputs;
+mod pieces;
 mod plan;
 mod product;
 mod remat;
@@ -21,6 +23,7 @@ mod run;
 mod saved;
 mod small;
 mod stages;
+mod strips;
 mod update;
 mod views;
 

@@ -5,7 +5,8 @@ use super::axes;
 use super::lengths::lengths;
 use super::memory::Arena;
 use super::moves::strides;
-use super::stages::{Loop, LoopInput, Stage, Stages, owner};
+use super::stages::{Loop, LoopInput, LoopOutput, Stage, Stages, owner};
+use super::strips::{Band, Strips};
 use super::views::{self, Between, Source};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
@@ -30,6 +31,10 @@ pub(super) struct Plan {
     pub(super) kept: usize,
     /// Words for the addresses that a loop takes, in whole cache lines.
     pub(super) table: usize,
+    /// Elements that a strip takes at most.
+    strips: usize,
+    /// Whether calls on several threads run it.
+    pub(super) parallel: bool,
 }
 
 pub(super) struct Planner<'a> {
@@ -43,11 +48,18 @@ pub(super) struct Planner<'a> {
     /// Whether the stage at hand runs once.
     once: bool,
     pub(super) actions: Vec<Action>,
+    /// Whether it is for calls on several threads.
+    pub(super) parallel: bool,
+    /// The band that the stage at hand belongs to.
+    band: Option<Band>,
+    /// The memory of its strips, and what happens before the first one.
+    strip: Arena,
+    before: Vec<Action>,
 }
 
 impl Plan {
-    /// `once` is how many of the first stages run once only.
-    pub(super) fn new(stages: &Stages, once: usize, updates: &Updates, open: &Lengths) -> Plan {
+    /// `once` is how many of the first stages run once only. A plan for several threads gives the bits of one for one thread.
+    pub(super) fn new(stages: &Stages, once: usize, updates: &Updates, open: &Lengths, parallel: bool) -> Plan {
         let f = &stages.f;
         let mut planner = Planner {
             f,
@@ -58,30 +70,47 @@ impl Plan {
             kept: Arena::default(),
             once: false,
             actions: Vec::new(),
+            parallel,
+            band: None,
+            strip: Arena::default(),
+            before: Vec::new(),
         };
         planner.inputs(updates);
-        for (k, stage) in stages.stages.iter().enumerate() {
+        let mut order = planner.arrange(stages, once);
+        for (at, (_, stage)) in order.stages.iter().enumerate() {
             for node in stage.reads(f) {
-                planner.last.insert(node, k);
+                planner.last.insert(node, at);
             }
         }
-        let pending = planner.outputs(stages, once, updates);
+        let pending = planner.outputs(&order, once, updates);
         // What a later stage reads of the values that are computed once is kept, as is what is copied to an output.
         for &(node, _) in &pending {
             planner.last.insert(owner(f, node), stages.stages.len());
         }
         let mut first = Vec::new();
-        for (k, stage) in stages.stages.iter().enumerate() {
-            if k == once {
+        let mut strips = 0;
+        let mut bands = std::mem::take(&mut order.bands).into_iter().peekable();
+        let mut start = 0;
+        for (at, &(k, stage)) in order.stages.iter().enumerate() {
+            if at == once {
                 first = std::mem::take(&mut planner.actions);
             }
-            planner.once = k < once;
+            planner.once = at < once;
+            if let Some(band) = bands.next_if(|band| band.at.start == at) {
+                planner.band = Some(band);
+                start = planner.actions.len();
+            }
             match stage {
-                Stage::Loop(looped) => planner.run_loop(k, looped),
+                Stage::Loop(looped) => planner.run_loop(k, at, looped),
+                Stage::Straight(straight) => planner.straight(k, straight),
                 Stage::Library(node) => planner.library(*node),
                 Stage::Control(control) => planner.control(k, control),
             }
-            planner.release(k, stage, once);
+            planner.release(at, stage, once);
+            if let Some(band) = planner.band.take_if(|band| band.at.end == at + 1) {
+                strips = strips.max(planner.finish(&band, start));
+                order.stages[band.at].iter().for_each(|(_, stage)| planner.release(at, stage, once));
+            }
         }
         if stages.stages.len() == once {
             first = std::mem::take(&mut planner.actions);
@@ -98,12 +127,7 @@ impl Plan {
         let rest = |all: &[usize], taken: &dyn Fn(usize) -> bool| {
             all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
         };
-        let addresses = |action: &Action| match action {
-            Action::Loop(run) => run.places.len(),
-            Action::Control(run) => run.table(),
-            _ => 0,
-        };
-        let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
+        let table = first.iter().chain(&planner.actions).map(Action::addresses).max().unwrap_or(0);
         Plan {
             state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
             inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
@@ -113,7 +137,14 @@ impl Plan {
             scratch: planner.scratch.size(),
             kept: planner.kept.size(),
             table: table.next_multiple_of(8),
+            strips,
+            parallel,
         }
+    }
+
+    /// Elements of the memory that a call takes for itself, on one thread.
+    pub(super) fn workspace(&self) -> usize {
+        self.scratch + self.strips
     }
 }
 
@@ -135,7 +166,7 @@ impl Planner<'_> {
             for (k, slot) in group.range().enumerate() {
                 let id = NodeId::new(slot);
                 let len = self.size(id);
-                self.places.insert(id, Place { space, offset: k * len, len });
+                self.places.insert(id, Place::new(space, k * len, len));
             }
         }
     }
@@ -145,7 +176,13 @@ impl Planner<'_> {
         if let Some(&place) = self.places.get(&id) {
             return place;
         }
-        let place = self.borrow(self.size(id));
+        let place = match self.band.as_ref().filter(|band| band.inner.contains(&id)) {
+            Some(band) => {
+                let len = self.size(id) / band.units * band.strip;
+                Place::new(Space::Strip, self.strip.take(len), len)
+            }
+            None => self.borrow(self.size(id)),
+        };
         self.places.insert(id, place);
         place
     }
@@ -154,14 +191,19 @@ impl Planner<'_> {
     /// memory goes through the cache. Such a value has no memory of its own afterwards.
     fn claim_over(&mut self, stage: usize, looped: &Loop, output: NodeId, overwritten: &mut Vec<NodeId>) -> Place {
         if !self.once && !self.places.contains_key(&output) {
-            let len = self.size(output);
+            let (len, inner) = (self.size(output), |id: NodeId| self.band.as_ref().is_some_and(|band| band.inner.contains(&id)));
+            let whole = |id: NodeId| self.band.as_ref().is_some_and(|band| band.whole.contains(&id));
             let given_up = looped.inputs.iter().find_map(|input| match *input {
                 LoopInput::Source(Source { node, .. })
                     if self.last.get(&node) == Some(&stage) && !overwritten.contains(&node) =>
                 {
                     let place = *self.places.get(&node)?;
-                    let fits = place.space == Space::Scratch && place.len == len;
-                    (fits && looped.may_overwrite(output, node)).then_some((node, place))
+                    let fits = match place.space {
+                        Space::Scratch => !inner(output) && !whole(node),
+                        Space::Strip => inner(output),
+                        _ => false,
+                    };
+                    (fits && self.size(node) == len && looped.may_overwrite(output, node)).then_some((node, place))
                 }
                 _ => None,
             });
@@ -195,26 +237,33 @@ impl Planner<'_> {
             true => (Space::Kept, &mut self.kept),
             false => (Space::Scratch, &mut self.scratch),
         };
-        Place { space, offset: arena.take(len), len }
+        Place::new(space, arena.take(len), len)
     }
 
     /// Takes back what was borrowed.
-    pub(super) fn give_back(&mut self, Place { space, offset, len }: Place) {
+    pub(super) fn give_back(&mut self, Place { space, offset, len, .. }: Place) {
         match space {
             Space::Scratch => self.scratch.give(offset, len),
             Space::Kept => self.kept.give(offset, len),
+            Space::Strip => self.strip.give(offset, len),
             Space::Input(_) | Space::Output(_) | Space::State(_) => unreachable!("slices are not borrowed"),
         }
     }
 
-    /// Takes back what no later stage reads.
+    /// Makes strips of the actions from some place on; how many elements one takes.
+    fn finish(&mut self, band: &Band, start: usize) -> usize {
+        let all = self.actions.split_off(start);
+        let scratch = std::mem::take(&mut self.strip).size();
+        let strips = Strips::new(band, self.f.width(), scratch, &all);
+        self.actions.append(&mut self.before);
+        self.actions.push(Action::Strips(Box::new(strips)));
+        scratch
+    }
+
+    /// Takes back what no later stage reads. Within a band the next strip comes: what is no strip's own is taken back at the end.
     fn release(&mut self, k: usize, stage: &Stage, once: usize) {
         let mut done: Vec<NodeId> = stage.reads(self.f);
-        match stage {
-            Stage::Loop(looped) => done.extend(looped.outputs.iter().map(|output| output.node)),
-            Stage::Library(node) => done.push(*node),
-            Stage::Control(control) => done.extend(control.members.iter().map(|(_, node)| *node)),
-        }
+        done.extend(stage.made());
         done.sort_unstable();
         done.dedup();
         for node in done {
@@ -222,7 +271,8 @@ impl Planner<'_> {
                 continue;
             }
             match self.places.get(&node) {
-                Some(&place @ Place { space: Space::Scratch, .. }) => self.give_back(place),
+                Some(&place @ Place { space: Space::Scratch, .. }) if self.band.is_none() => self.give_back(place),
+                Some(&place @ Place { space: Space::Strip, .. }) => self.give_back(place),
                 Some(&place @ Place { space: Space::Kept, .. }) if k < once => self.give_back(place),
                 _ => continue,
             }
@@ -242,38 +292,52 @@ impl Planner<'_> {
         (offset, (0..all.len()).map(stride).collect())
     }
 
-    fn run_loop(&mut self, stage: usize, looped: &Loop) {
+    /// The first number of every input and output of a loop over some lengths, and its stride along each axis.
+    pub(super) fn loop_places(&self, looped: &Loop, all: &[usize]) -> Vec<(usize, Vec<usize>)> {
+        let output = |output: &LoopOutput| {
+            let kept: Vec<usize> = (0..all.len()).filter(|k| !output.summed.contains(k)).collect();
+            let dense = strides(&kept.iter().map(|&k| all[k]).collect::<Vec<_>>());
+            let mut own = vec![0; all.len()];
+            kept.iter().zip(dense).for_each(|(&k, stride)| own[k] = stride);
+            (0, own)
+        };
+        let input = |input: &LoopInput| match *input {
+            LoopInput::Source(source) => self.layout(source, looped.shape),
+            LoopInput::Partial(k) => output(&looped.outputs[k]),
+        };
+        looped.inputs.iter().map(input).chain(looped.outputs.iter().map(output)).collect()
+    }
+
+    fn run_loop(&mut self, stage: usize, at: usize, looped: &Loop) {
         let all = lengths(looped.shape, self.open);
-        let rank = all.len();
         let total: usize = all.iter().product();
         let mut outputs = Vec::new();
         let mut overwritten = Vec::new();
         for output in &looped.outputs {
-            let place = self.claim_over(stage, looped, output.node, &mut overwritten);
-            let kept: Vec<usize> = (0..rank).filter(|k| !output.summed.contains(k)).collect();
-            let dense = strides(&kept.iter().map(|&k| all[k]).collect::<Vec<_>>());
-            let mut own = vec![0; rank];
-            kept.iter().zip(dense).for_each(|(&k, stride)| own[k] = stride);
+            let place = self.claim_over(at, looped, output.node, &mut overwritten);
             if !output.summed.is_empty() {
                 // −0 leaves the first summand as it is.
-                self.actions.push(Action::Fill(place, if total == 0 { 0.0 } else { -0.0 }));
+                let fill = Action::Fill(place, if total == 0 { 0.0 } else { -0.0 });
+                let goes_on = self.band.as_ref().is_some_and(|band| band.sums.contains(&output.node));
+                if goes_on { self.before.push(fill) } else { self.actions.push(fill) }
             }
-            outputs.push((place, own));
+            outputs.push(place);
         }
-        let mut places: Vec<(Place, Vec<usize>)> = Vec::new();
         let mut cuts: Vec<(usize, Between)> = Vec::new();
+        let mut starts: Vec<Place> = Vec::new();
         for (k, input) in looped.inputs.iter().enumerate() {
-            places.push(match input {
+            starts.push(match input {
                 LoopInput::Source(source) => {
-                    let (offset, own) = self.layout(*source, looped.shape);
-                    let place = self.places[&source.node];
                     cuts.extend(source.cut.and_then(|id| views::between(self.f, id)).map(|between| (k, between)));
-                    (Place { offset: place.offset + offset, ..place }, own)
+                    self.places[&source.node]
                 }
-                LoopInput::Partial(k) => outputs[*k].clone(),
+                LoopInput::Partial(k) => outputs[*k],
             });
         }
-        places.append(&mut outputs);
+        starts.append(&mut outputs);
+        let along = self.loop_places(looped, &all);
+        let at = |(place, (offset, own)): (Place, (usize, Vec<usize>))| (Place { offset: place.offset + offset, ..place }, own);
+        let places: Vec<(Place, Vec<usize>)> = starts.into_iter().zip(along).map(at).collect();
         for node in overwritten {
             self.places.remove(&node);
         }

@@ -3,6 +3,7 @@
 use super::lengths::{lengths, open_lengths};
 use super::plan::Plan;
 use super::saved::Supply;
+use super::small::MOST;
 use super::stages::Stages;
 use crate::error::Result;
 use crate::eval::Lengths;
@@ -70,8 +71,8 @@ impl Function {
             let open = open_lengths(&f, open, &slices)?;
             let (operations, number) = (operations(&f, &open), f.width().bytes());
             // Straight-line code would hide what arrays take.
-            let stages = Stages::new(f, Options::new().unroll(false), &Supply::Compile)?;
-            Ok((operations, Plan::new(&stages, stages.once, &[], &open).scratch * number))
+            let stages = Stages::new(f, Options::new().unroll(false), &Supply::Compile, MOST)?;
+            Ok((operations, Plan::new(&stages, stages.once, &[], &open, false).workspace() * number))
         };
         let (operations, bytes) = spent(self)?;
         let (operations_without, bytes_without) = spent(&kept(self))?;

@@ -1,15 +1,17 @@
 //! Running a function of arrays.
 
+use super::access::{Access, SharedCall};
 use super::actions::{Action, Place, RunLoop, Space};
 use super::lengths::open_lengths;
 use super::moves;
 use super::plan::Plan;
 use super::saved::Supply;
+use super::small;
 use super::stages::{Stage, Stages};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::graph::{Function, InputGroup, NodeId, OutputGroup, Width};
-use crate::jit::compiled::Report;
+use crate::jit::compiled::{Compiled, Report};
 use crate::jit::native;
 use crate::jit::nest::Nest;
 use crate::op::DType;
@@ -63,21 +65,25 @@ impl<T> Default for Lent<'_, T> {
 
 /// A call: slices, and memory of its own.
 pub(super) struct Call<'s, 'a, 'b, 'c, T> {
-    slices: &'s mut Slices<'a, 'b, 'c, T>,
+    slices: Access<'s, 'a, 'b, 'c, T>,
     scratch: *mut T,
     kept: *mut T,
     /// Room for the addresses that a loop takes.
     table: *mut *mut T,
+    /// The memory of the strip at hand, and its number.
+    strips: *mut T,
+    pub(super) strip: usize,
     /// How many threads it may take.
-    threads: usize,
+    pub(super) threads: usize,
 }
 
 impl Ready {
-    fn fits<T>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
+    fn fits<T>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
         let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
             lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
         };
-        same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
+        self.plan.parallel == (threads > 1)
+            && same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
             && same(&self.plan.state, &mut slices.state.iter().map(|slice| slice.len()))
             && self.given.len() == given.len()
             && self.given.iter().zip(given).all(|((name, len), other)| (name.as_str(), *len) == *other)
@@ -86,9 +92,18 @@ impl Ready {
 
 impl ArrayCode {
     pub(super) fn new(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        ArrayCode::straight(f, options, supply, small::MOST)
+    }
+
+    /// Of what is called many times.
+    pub(super) fn of_body(f: &Function, options: Options, supply: &Supply) -> Result<ArrayCode> {
+        ArrayCode::straight(f, options, supply, small::MOST_OF_STEP)
+    }
+
+    fn straight(f: &Function, options: Options, supply: &Supply, most: usize) -> Result<ArrayCode> {
         crate::jit::threads::check(options.call_threads)?;
         let start = Instant::now();
-        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply)?);
+        let stages = Arc::new(Stages::new(crate::schedule::prepared(f, options), options, supply, most)?);
         Ok(ArrayCode { time: start.elapsed(), ..ArrayCode::of(stages, vec![]) })
     }
 
@@ -105,6 +120,11 @@ impl ArrayCode {
         &self.stages.f
     }
 
+    /// The code of all of it, if it is one piece of straight-line code.
+    pub(super) fn whole(&self) -> Option<&Compiled> {
+        self.stages.whole.as_ref()
+    }
+
     pub(super) fn stages(&self) -> &Stages {
         &self.stages
     }
@@ -112,6 +132,7 @@ impl ArrayCode {
     pub(super) fn report(&self) -> Report {
         let natives = self.stages.stages.iter().filter_map(|stage| match stage {
             Stage::Loop(looped) => Some(&*looped.native),
+            Stage::Straight(straight) => Some(&*straight.code.native),
             Stage::Library(_) | Stage::Control(_) => None,
         });
         match &self.stages.whole {
@@ -123,7 +144,7 @@ impl ArrayCode {
     /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
     pub(super) fn workspace_bytes(&self) -> Option<usize> {
         let number = self.stages.f.width().bytes();
-        self.first.get().map(|ready| (ready.plan.scratch + ready.plan.kept) * number + ready.plan.table * 8)
+        self.first.get().map(|ready| (ready.plan.workspace() + ready.plan.kept) * number + ready.plan.table * 8)
     }
 
     /// The inputs that are given as inputs, or else those that are overwritten.
@@ -150,9 +171,9 @@ impl ArrayCode {
         }
         let other;
         let ready: &Ready = match self.first.get() {
-            Some(first) if first.fits(given, &slices) => first,
+            Some(first) if first.fits(threads, given, &slices) => first,
             _ => {
-                other = self.other_plan(given, &slices)?;
+                other = self.other_plan(threads, given, &slices)?;
                 &other
             }
         };
@@ -171,17 +192,16 @@ impl ArrayCode {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
-            let mut call = Call { slices: &mut slices, scratch, kept, table: memory.cast(), threads };
-            self.act_all(plan, &mut call)
+            self.act_all(plan, &mut Call::new(Access::Slices(&mut slices), (scratch, kept, memory.cast()), threads))
         })
     }
 
     /// A plan for lengths that are not those of the first call.
     #[cold]
-    fn other_plan<T: Scalar>(&self, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
+    fn other_plan<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
         {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(at) = others.iter().position(|ready| ready.fits(given, slices)) {
+            if let Some(at) = others.iter().position(|ready| ready.fits(threads, given, slices)) {
                 others[..=at].rotate_right(1);
                 return Ok(others[0].clone());
             }
@@ -199,12 +219,13 @@ impl ArrayCode {
                 *len = others.next().unwrap_or(0);
             }
         }
-        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open_lengths(f, given, &lengths)?);
+        let open = open_lengths(f, given, &lengths)?;
+        let plan = Plan::new(&self.stages, self.stages.once, &self.updates, &open, threads > 1);
         let mut kept = vec![0u64; words::<T>(plan.kept)];
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
-        let mut call = Call { slices: &mut none, scratch: std::ptr::null_mut(), kept: kept_at, table, threads: 1 };
+        let mut call = Call::new(Access::Slices(&mut none), (std::ptr::null_mut(), kept_at, table), 1);
         plan.once.iter().try_for_each(|action| self.act(action, &mut call))?;
         let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
@@ -250,7 +271,7 @@ impl ArrayCode {
         Error::new(ErrorKind::Length, message)
     }
 
-    fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
+    pub(super) fn act<T: Scalar>(&self, action: &Action, call: &mut Call<T>) -> Result<()> {
         match action {
             Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
             Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
@@ -259,19 +280,16 @@ impl ArrayCode {
                 // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
                 unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
             }),
-            Action::Whole { inputs, x, y, outputs } => {
-                let parts = |all: &Place, places: &[Place], copy: &mut dyn FnMut(Place, Place)| {
-                    let mut offset = all.offset;
-                    for place in places {
-                        copy(Place { offset, len: place.len, ..*all }, *place);
-                        offset += place.len;
-                    }
+            Action::Straight { stage, inputs, outputs } => {
+                let code = match stage.map(|stage| &self.stages.stages[stage]) {
+                    Some(Stage::Straight(straight)) => &straight.code,
+                    _ => self.stages.whole.as_ref().expect("a stage of straight-line code, or all of a small function"),
                 };
-                parts(x, inputs, &mut |part, input| call.copy(input, part));
-                let whole = self.stages.whole.as_ref().expect("the function is small");
-                call.with([*x], *y, |[x], y| whole.call_into(x, y))?;
-                parts(y, outputs, &mut |part, output| call.copy(part, output));
+                let table = call.addresses(inputs.iter().chain(outputs));
+                // SAFETY: the plan has places of the lengths that the code was made for, and puts what is written apart.
+                unsafe { code.call_apart(table.cast(), table.add(inputs.len()).cast()) }
             }
+            Action::Strips(strips) => self.run_strips(strips, call)?,
             Action::Control(run) => {
                 let Stage::Control(stage) = &self.stages.stages[run.stage] else { unreachable!("the stage has bodies") };
                 run.run(stage, call)?;
@@ -320,9 +338,8 @@ impl ArrayCode {
 
     fn run_loop<T: Scalar>(&self, run: &RunLoop, call: &mut Call<T>) {
         let Stage::Loop(looped) = &self.stages.stages[run.stage] else { unreachable!("the stage is a loop") };
-        // SAFETY: the plan has room for the addresses of every loop, and nothing else lies there.
-        let addresses = unsafe { std::slice::from_raw_parts_mut(call.table, run.places.len()) };
-        addresses.iter_mut().zip(&run.places).for_each(|(address, &place)| *address = call.address(place));
+        // SAFETY: as many addresses have been written there, and nobody else uses them.
+        let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
         let nest = Nest {
             native: &looped.native,
             addresses,
@@ -339,16 +356,60 @@ impl ArrayCode {
     }
 }
 
+impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
+    pub(super) fn new(
+        slices: Access<'s, 'a, 'b, 'c, T>,
+        (scratch, kept, table): (*mut T, *mut T, *mut *mut T),
+        threads: usize,
+    ) -> Self {
+        Call { slices, scratch, kept, table, strips: std::ptr::null_mut(), strip: 0, threads }
+    }
+
+    /// The same call for what runs strip by strip, with room for addresses and for a strip.
+    pub(super) fn of_strips(&mut self, table: *mut *mut T, strips: *mut T) -> Call<'_, 'a, 'b, 'c, T> {
+        Call { strips, ..Call::new(self.slices.again(), (self.scratch, self.kept, table), self.threads) }
+    }
+
+    /// What several threads need to know.
+    pub(super) fn share(&mut self) -> SharedCall<'a, T> {
+        let Access::Slices(slices) = &mut self.slices else { unreachable!("one of several threads does not share what it does") };
+        SharedCall::new(slices, self.scratch, self.kept)
+    }
+}
+
 impl<T: Scalar> Call<'_, '_, '_, '_, T> {
-    fn address(&mut self, place: Place) -> *mut T {
+    pub(super) fn address(&mut self, place: Place) -> *mut T {
+        self.first_address(place).wrapping_add(place.step * self.strip)
+    }
+
+    /// The address for the first of all strips.
+    #[inline]
+    fn first_address(&mut self, place: Place) -> *mut T {
         let base = match place.space {
-            Space::Input(k) => self.slices.inputs[k].as_ptr().cast_mut(),
-            Space::Output(k) => self.slices.outputs[k].as_mut_ptr(),
-            Space::State(k) => self.slices.state[k].as_mut_ptr(),
+            Space::Input(k) => self.slices.input(k),
+            Space::Output(k) => self.slices.output(k),
+            Space::State(k) => self.slices.state(k),
             Space::Scratch => self.scratch,
             Space::Kept => self.kept,
+            Space::Strip => self.strips,
         };
         base.wrapping_add(place.offset)
+    }
+
+    /// Writes addresses to the table.
+    pub(super) fn addresses<'p>(&mut self, places: impl Iterator<Item = &'p Place> + Clone) -> *mut *mut T {
+        let table = self.table;
+        for (k, &place) in places.clone().enumerate() {
+            // SAFETY: the plan has room for the addresses of every action, and nothing else lies there.
+            unsafe { *table.add(k) = self.first_address(place) }
+        }
+        if self.strip > 0 {
+            for (k, place) in places.enumerate() {
+                // SAFETY: as above; the address has just been written.
+                unsafe { *table.add(k) = (*table.add(k)).wrapping_add(place.step * self.strip) }
+            }
+        }
+        table
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place) {
@@ -359,7 +420,8 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
 
     /// Lends the slices of the call.
     pub(super) fn lend<R>(&mut self, f: impl FnOnce(&[&[T]], &mut [&mut [T]]) -> R) -> R {
-        f(self.slices.inputs, self.slices.outputs)
+        let Access::Slices(slices) = &mut self.slices else { unreachable!("slices are lent on the call's own thread") };
+        f(slices.inputs, slices.outputs)
     }
 
     /// A call of a body, with places of this call as its inputs, outputs and workspace.
@@ -386,7 +448,7 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         lent.outputs.extend(outputs.iter().map(|&place| lend_mut((self.address(place), place.len))));
         let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
         let mut slices = Slices { state: &mut [], inputs: &lent.inputs, outputs: &mut lent.outputs };
-        let result = f(&mut Call { slices: &mut slices, scratch, kept, table, threads });
+        let result = f(&mut Call::new(Access::Slices(&mut slices), (scratch, kept, table), threads));
         lent.inputs.clear();
         lent.outputs.clear();
         result

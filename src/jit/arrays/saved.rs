@@ -3,6 +3,7 @@
 
 use super::CompiledArrays;
 use super::run::ArrayCode;
+use super::small::MOST;
 use super::stages::Stages;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::jit::native::Native;
@@ -64,7 +65,7 @@ impl CompiledArrays {
             let natives: Vec<Native> =
                 (0..count).map(|k| native(archive, &format!("code {k}"))).collect::<std::result::Result<_, _>>()?;
             let supply = Supply::Saved(RefCell::new(natives.into_iter()));
-            let stages = Stages::new(f, options, &supply).map_err(|error| error.to_string())?;
+            let stages = Stages::new(f, options, &supply, MOST).map_err(|error| error.to_string())?;
             Ok(CompiledArrays { code: Arc::new(ArrayCode::of(Arc::new(stages), vec![])), threads: 1 })
         })
     }

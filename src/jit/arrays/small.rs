@@ -13,24 +13,32 @@ use std::cell::RefCell;
 use std::panic::Location;
 
 /// Up to this many operations on numbers.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
-/// The function of single numbers, if the function is small. Every input and output has its numbers one after the other.
-pub(super) fn unrolled(f: &Function) -> Result<Option<Function>> {
+/// The same of what is called many times in a call.
+pub(super) const MOST_OF_STEP: usize = 3000;
+
+/// The function of single numbers, if the function has no more than so many operations on them. Every input and output has its numbers one after the other.
+pub(super) fn unrolled(f: &Function, most: usize) -> Result<Option<Function>> {
     // A function of single numbers gives at least one.
     if f.output_nodes().all(|id| f.graph().node(id).shape().is_empty()) {
         return Ok(None);
     }
     let mut total = 0;
     for id in f.graph().ids() {
-        match cost(f, id) {
+        match cost(f, id).filter(|cost| *cost <= most) {
             Some(cost) => total += cost,
             None => return Ok(None),
         }
-        if total > MOST {
+        if total > most {
             return Ok(None);
         }
     }
+    numbers(f).map(Some)
+}
+
+/// The function of single numbers.
+pub(super) fn numbers(f: &Function) -> Result<Function> {
     let mut unrolling = Unrolling { f, builder: RefCell::default(), values: Vec::with_capacity(f.graph().len()) };
     for id in f.graph().ids() {
         let value = unrolling.node(id);
@@ -50,11 +58,11 @@ pub(super) fn unrolled(f: &Function) -> Result<Option<Function>> {
     let inputs: Vec<InputGroup> = f.inputs().iter().map(input).collect();
     let outputs: Vec<OutputGroup> = f.outputs().iter().map(output).collect();
     let graph = unrolling.builder.into_inner().finish();
-    Function::assemble(graph, f.width(), inputs, outputs).map(Some)
+    Function::assemble(graph, f.width(), inputs, outputs)
 }
 
 /// How many operations on numbers a node is; `None` if it cannot be unrolled, or should not be.
-fn cost(f: &Function, id: NodeId) -> Option<usize> {
+pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
     let node = f.graph().node(id);
     let len = node.shape().len()?;
     let mut operands = f.graph().operands(id).map(|operand| f.graph().node(operand).shape());
@@ -77,7 +85,7 @@ fn cost(f: &Function, id: NodeId) -> Option<usize> {
         },
         Kind::Control(_) => return None,
     };
-    (len <= MOST).then_some(cost)
+    (len <= MOST_OF_STEP).then_some(cost)
 }
 
 struct Unrolling<'f> {
@@ -166,16 +174,22 @@ impl Unrolling<'_> {
             ArrayOp::MatMul => {
                 let (a, b, rank) = (operands[0], operands[1], shape.len());
                 let (m, n, k) = (shape[rank - 2], shape[rank - 1], a.shape()[rank - 1]);
-                let element = |at_place: usize| {
+                let factors = |at_place: usize, l: usize| {
                     let (batch, row, column) = (at_place / (m * n), at_place / n % m, at_place % n);
-                    let term = |l: usize| [a.data()[(batch * m + row) * k + l], b.data()[(batch * k + l) * n + column]];
-                    let more = |sum: NodeId, [x, y]: [NodeId; 2]| self.apply(Op::MulAdd, &[x, y, sum], at);
-                    match k {
-                        0 => self.constant(0.0),
-                        _ => (1..k).map(term).fold(self.apply(Op::Mul, &term(0), at), more),
-                    }
+                    [a.data()[(batch * m + row) * k + l], b.data()[(batch * k + l) * n + column]]
                 };
-                let data = (0..shape.iter().product()).map(element).collect();
+                // Term by term, so that what is one operation on neighbours is made one after the other.
+                let places: usize = shape.iter().product();
+                let mut data: Vec<NodeId> = match k {
+                    0 => vec![self.constant(0.0); places],
+                    _ => (0..places).map(|place| self.apply(Op::Mul, &factors(place, 0), at)).collect(),
+                };
+                for l in 1..k {
+                    for (place, sum) in data.iter_mut().enumerate() {
+                        let [x, y] = factors(place, l);
+                        *sum = self.apply(Op::MulAdd, &[x, y, *sum], at);
+                    }
+                }
                 Array::new(shape, data).expect("as many numbers as places")
             }
             ArrayOp::Iota(_, axis) => {

@@ -3,6 +3,7 @@
 use super::analysis::{Analysis, Place};
 use super::axes;
 use super::control::ControlStage;
+use super::pieces::{Depths, Straight, pieces};
 use super::saved::Supply;
 use super::small::unrolled;
 use super::views::Source;
@@ -11,14 +12,16 @@ use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature}
 use crate::jit::compiled::Compiled;
 use crate::jit::native::Native;
 use crate::op::{ArrayOp, Shape};
-use crate::schedule::Options;
-use rustc_hash::FxHashMap;
+use crate::schedule::{Options, Program};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{fmt, sync::Arc};
 
 /// Something that runs at once.
 pub(super) enum Stage {
     /// A native loop.
     Loop(Box<Loop>),
+    /// Straight-line code for some of a function of few numbers.
+    Straight(Box<Straight>),
     /// An operation of a library, or a copy, into the node's memory.
     Library(NodeId),
     /// An operation with bodies.
@@ -58,6 +61,7 @@ impl Stage {
     pub(super) fn reads(&self, f: &Function) -> Vec<NodeId> {
         match self {
             Stage::Loop(looped) => looped.sources().map(|(_, source)| source.node).collect(),
+            Stage::Straight(straight) => straight.piece.inputs.clone(),
             Stage::Library(node) => {
                 let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
                 let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
@@ -67,13 +71,19 @@ impl Stage {
         }
     }
 
+    /// The nodes whose memory is written.
+    pub(super) fn made(&self) -> Vec<NodeId> {
+        match self {
+            Stage::Loop(looped) => looped.outputs.iter().map(|output| output.node).collect(),
+            Stage::Straight(straight) => straight.piece.outputs.clone(),
+            Stage::Library(node) => vec![*node],
+            Stage::Control(control) => control.members.iter().map(|&(_, node)| node).collect(),
+        }
+    }
+
     /// Whether a node's memory is written.
     pub(super) fn makes(&self, id: NodeId) -> bool {
-        match self {
-            Stage::Loop(looped) => looped.outputs.iter().any(|output| output.node == id),
-            Stage::Library(node) => *node == id,
-            Stage::Control(control) => control.members.iter().any(|&(_, node)| node == id),
-        }
+        self.made().contains(&id)
     }
 }
 
@@ -120,6 +130,12 @@ impl fmt::Display for Stages {
         for (k, stage) in self.stages.iter().enumerate() {
             let once = if k < self.once { "once: " } else { "" };
             match stage {
+                Stage::Straight(straight) => {
+                    writeln!(out, "  number by number, in straight-line code:")?;
+                    for &node in &straight.piece.nodes {
+                        writeln!(out, "    {}", Line(&self.f, node))?;
+                    }
+                }
                 Stage::Library(node) => writeln!(out, "  {once}{}", Line(&self.f, *node))?,
                 Stage::Control(control) => {
                     for (_, node) in &control.members {
@@ -157,24 +173,28 @@ pub(super) struct Stages {
 pub(super) const MAX_RANK: usize = 16;
 
 impl Stages {
-    pub(super) fn new(f: Function, options: Options, supply: &Supply) -> Result<Stages> {
+    /// As straight-line code where the function has no more than so many operations on numbers.
+    pub(super) fn new(f: Function, options: Options, supply: &Supply, straight: usize) -> Result<Stages> {
         let graph = f.graph();
         if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
             let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
             return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
         }
         if options.unroll
-            && let Some(numbers) = unrolled(&f)?
+            && let Some(numbers) = unrolled(&f, straight)?
         {
-            let program = numbers.lower_with(options).with_kernels();
+            let program = Program::of_arrays(&numbers, options);
             let whole = Some(Compiled::new(supply.native(&program, None)?, program.width, program.layout.clone()));
             return Ok(Stages { f, options, stages: vec![], once: 0, whole });
+        }
+        if let Some(depths) = options.unroll.then(|| pieces(&f, straight)).flatten() {
+            return Stages::in_pieces(f, depths, options, supply);
         }
         let analysis = Analysis::new(&f);
         // What depends on no input comes first.
         type When = (bool, u32);
         let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
-        let mut nested: FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>> = FxHashMap::default();
+        let mut nested = Nested::default();
         let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
         for id in graph.ids() {
             let level = (!analysis.once[id.index()], analysis.level[id.index()]);
@@ -182,11 +202,9 @@ impl Stages {
                 Place::Nowhere => {}
                 Place::Library => order.push((level, None, Some(id))),
                 Place::Control(control, port) => {
-                    let members = nested.entry((control, graph.operands(id).collect())).or_default();
-                    if members.is_empty() {
+                    if nested.enter(&f, control, port, id) {
                         order.push((level, None, Some(id)));
                     }
-                    members.push((port, id));
                 }
                 Place::Loop(shape) => {
                     let members = groups.entry((level, shape)).or_default();
@@ -207,14 +225,7 @@ impl Stages {
                         stages.push(Stage::Loop(Box::new(analysis.make_loop(shape, &members, options, supply)?)));
                     }
                 }
-                (None, Some(id)) => stages.push(match graph.node(id).kind() {
-                    Kind::Control(op) => {
-                        let members = nested.remove(&(std::ptr::from_ref(op.control), graph.operands(id).collect()));
-                        let members = members.expect("the first of the results stands for all");
-                        Stage::Control(ControlStage::new(&f, op.control, members, options, supply)?)
-                    }
-                    _ => Stage::Library(id),
-                }),
+                (None, Some(id)) => stages.push(nested.stage(&f, id, options, supply)?),
                 (None, None) => unreachable!("a stage is a loop or a library call"),
             }
             if !level.0 {
@@ -224,17 +235,62 @@ impl Stages {
         Ok(Stages { f, options, stages, once, whole: None })
     }
 
+    /// A function of few numbers with operations that are done between pieces of straight-line code.
+    fn in_pieces(f: Function, depths: Depths, options: Options, supply: &Supply) -> Result<Stages> {
+        let mut nested = Nested::default();
+        let mut first = FxHashSet::default();
+        for &id in depths.iter().flat_map(|(_, between)| between) {
+            let is_first = match f.graph().node(id).kind() {
+                Kind::Control(op) => nested.enter(&f, op.control, op.port, id),
+                _ => true,
+            };
+            first.extend(is_first.then_some(id));
+        }
+        let mut stages = Vec::new();
+        for (piece, between) in depths {
+            if !piece.outputs.is_empty() {
+                stages.push(Stage::Straight(Box::new(Straight::new(&f, piece, options, supply)?)));
+            }
+            for id in between.into_iter().filter(|id| first.contains(id)) {
+                stages.push(nested.stage(&f, id, options, supply)?);
+            }
+        }
+        Ok(Stages { f, options, stages, once: 0, whole: None })
+    }
+
     /// All native code, in the order in which it is made.
     pub(super) fn natives(&self) -> Vec<&Native> {
         let mut natives: Vec<&Native> = self.whole.iter().map(|whole| &*whole.native).collect();
         for stage in &self.stages {
             match stage {
                 Stage::Loop(looped) => natives.push(&looped.native),
+                Stage::Straight(straight) => natives.push(&straight.code.native),
                 Stage::Library(_) => {}
                 Stage::Control(control) => control.bodies.iter().for_each(|body| natives.append(&mut body.stages().natives())),
             }
         }
         natives
+    }
+}
+
+/// The nodes of the results of each operation with bodies.
+#[derive(Default)]
+struct Nested(FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>>);
+
+impl Nested {
+    /// Enters a result; whether it is the first of its operation, which stands for all.
+    fn enter(&mut self, f: &Function, control: &'static Control, port: Port, id: NodeId) -> bool {
+        let members = self.0.entry((control, f.graph().operands(id).collect())).or_default();
+        members.push((port, id));
+        members.len() == 1
+    }
+
+    /// The stage of a node that is not part of a loop.
+    fn stage(&mut self, f: &Function, id: NodeId, options: Options, supply: &Supply) -> Result<Stage> {
+        let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
+        let members = self.0.remove(&(std::ptr::from_ref(op.control), f.graph().operands(id).collect()));
+        let members = members.expect("the first of the results stands for all");
+        Ok(Stage::Control(ControlStage::new(f, op.control, members, options, supply)?))
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a program's steps to Cranelift IR: the steps. Where their numbers are in memory is in `places`, the loop over rows in `rows`.
 
+mod packs;
 mod places;
 mod rows;
 
@@ -7,7 +8,7 @@ use super::emit::{Emit, EmitMask, Emitter};
 use super::segment::{NONE, Plan, Segment};
 use crate::graph::Kind;
 use crate::op::{DType, Op, Value as Any};
-use crate::schedule::{Program, RowCall};
+use crate::schedule::{Layout, Program, RowCall, places};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use places::flags;
 pub(super) use rows::reduced;
@@ -25,8 +26,22 @@ const REACH: usize = 16;
 enum Frame<'p> {
     /// All inputs at one address, all outputs at another.
     Flat { x: Value, y: Value },
+    /// An address per input and output.
+    Apart { inputs: Value, outputs: Value, places: &'p Apart },
     /// An address per input and output, at a row.
     Rows { inputs: Value, outputs: Value, row: Value, call: &'p RowCall },
+}
+
+/// Per input slot and per output number: its group, and its place in the group.
+pub(super) struct Apart {
+    slots: Vec<(u32, u32)>,
+    places: Vec<(u32, u32)>,
+}
+
+impl Apart {
+    pub(super) fn new(layout: &Layout) -> Apart {
+        Apart { slots: places(&layout.inputs), places: places(&layout.outputs) }
+    }
 }
 
 /// Emits one native function.
@@ -60,6 +75,7 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     /// Output numbers by the step that gives them.
     results: &'p FxHashMap<u32, Vec<u32>>,
     sums: rows::Sums,
+    packs: packs::Packs,
     /// Of a loop over rows: the steps of the inputs.
     input_steps: FxHashMap<u32, u32>,
     /// Of a loop over rows: the outputs that are stored together with their neighbours. The last one has the first one's number.
@@ -120,21 +136,28 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             bases: FxHashMap::default(),
             results,
             sums: rows::Sums::default(),
+            packs: packs::Packs::default(),
             input_steps: FxHashMap::default(),
             squares: FxHashMap::default(),
         }
     }
 
-    /// `fn(x, y, scratch)`: one segment of a program that is called once.
+    /// `fn(x, y, scratch)`: one segment of a program that is called once. Where inputs and outputs are apart, `x` and `y` are tables of
+    /// their addresses.
     pub(super) fn flat(
         emitter: &'e Emitter<'f>,
         program: &'p Program,
         plan: &'p Plan,
         segment: &Segment,
         results: &'p FxHashMap<u32, Vec<u32>>,
+        apart: Option<&'p Apart>,
         params: &[Value],
     ) {
-        let frame = Frame::Flat { x: params[0], y: params[1] };
+        let (x, y) = (params[0], params[1]);
+        let frame = match apart {
+            Some(places) => Frame::Apart { inputs: x, outputs: y, places },
+            None => Frame::Flat { x, y },
+        };
         let mut lowering = Lowering::new(emitter, program, plan, segment.steps.clone(), results, params[2], frame);
         lowering.steps(segment.steps.clone());
     }
@@ -176,24 +199,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         if self.lanes == 1 && step.pack > 1 {
             self.compute_pack(k, op);
         }
-        if self.copies[self.copy].local[k - self.range.start].is_none() {
+        if !self.is_packed(k) && self.copies[self.copy].local[k - self.range.start].is_none() {
             self.compute_alone(k, op);
-        }
-    }
-
-    /// Computes some equal operations in the lanes of a vector.
-    fn compute_pack(&mut self, first: usize, op: Op) {
-        let pack = first..self.range.end.min(first + self.program.steps[first].pack as usize);
-        self.now = first;
-        let mut args = [Any::Num(self.emitter.number(self.scratch)); 3];
-        for (at, arg) in args.iter_mut().enumerate().take(op.arity()) {
-            let mut lanes: Vec<Value> = pack.clone().map(|k| bare(self.value(self.program.steps[k].args[at]))).collect();
-            lanes.resize(self.emitter.lanes().lane_count() as usize, lanes[0]);
-            *arg = Any::Num(self.emitter.number(self.emitter.join(&lanes)));
-        }
-        let found = bare(op.value::<Emit>(&args));
-        for (k, v) in pack.zip(self.emitter.split(found)) {
-            self.keep(k, v);
         }
     }
 
@@ -250,6 +257,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let results = self.results;
         for &k in results.get(&step).map_or(&[][..], Vec::as_slice) {
             match self.frame {
+                _ if self.packs.stored.contains(&k) => {}
                 Frame::Rows { call, .. } if call.is_reduced(call.places[k as usize].0 as usize) => self.add_to_sum(k, step),
                 _ => {
                     let v = bare(self.value(step));
@@ -274,12 +282,12 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
             Kind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
             Kind::Apply(_) => {
-                let local = if self.range.contains(&k) { self.copies[self.copy].local[k - self.range.start] } else { None };
+                let local = if self.range.contains(&k) { self.local(k) } else { None };
                 let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());
                 match near.or_else(|| self.recently_loaded(step)) {
                     Some(v) => v,
                     None => {
-                        let v = self.load_scratch(step);
+                        let v = self.load_computed(step);
                         self.copies[self.copy].loaded.insert(step, (v, self.now));
                         v
                     }
@@ -321,7 +329,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     fn slot(&self, step: u32) -> Option<i32> {
-        self.plan.slots.get(step as usize).filter(|&&slot| slot != NONE).map(|&slot| slot as i32 * 8)
+        self.plan.slots.get(step as usize).filter(|&&slot| slot != NONE).map(|&slot| slot as i32)
     }
 }
 

@@ -50,12 +50,15 @@ impl Lowering<'_, '_, '_> {
     pub(super) fn load_input(&mut self, step: u32, slot: u32) -> Value {
         let (size, float) = (self.size(), self.emitter.float());
         let (inputs, row, call) = match self.frame {
-            Frame::Flat { x, .. } => return self.load(float, x, slot as i32 * size),
+            Frame::Flat { .. } | Frame::Apart { .. } => {
+                let (base, offset) = self.input_place(slot);
+                return self.load(float, base, offset);
+            }
             Frame::Rows { inputs, row, call, .. } => (inputs, row, call),
         };
         let (group, k) = call.slots[slot as usize];
         let stride = call.input_stride(group as usize);
-        let base = self.base(false, group, inputs, row, stride);
+        let base = self.base(false, group, inputs, stride.map(|len| (row, len)));
         let offset = (self.first() * stride.unwrap_or(0)) as i32 * size + k as i32 * size;
         match stride {
             _ if self.lanes == 1 => self.load(float, base, offset),
@@ -70,6 +73,18 @@ impl Lowering<'_, '_, '_> {
         let Kind::Input(slot) = self.program.steps[step as usize].kind else { return false };
         let Frame::Rows { call, .. } = self.frame else { return false };
         self.lanes > 1 && call.input_stride(call.slots[slot as usize].0 as usize).is_some_and(|len| len > 1)
+    }
+
+    /// Where an input of straight-line code is.
+    pub(super) fn input_place(&mut self, slot: u32) -> (Value, i32) {
+        match self.frame {
+            Frame::Flat { x, .. } => (x, slot as i32 * self.size()),
+            Frame::Apart { inputs, places, .. } => {
+                let (group, k) = places.slots[slot as usize];
+                (self.base(false, group, inputs, None), k as i32 * self.size())
+            }
+            Frame::Rows { .. } => unreachable!("an input of rows has a place in each"),
+        }
     }
 
     /// A column of rows that lie one after the other. Columns that are neighbours are loaded together, as squares that are
@@ -142,16 +157,20 @@ impl Lowering<'_, '_, '_> {
     pub(super) fn output_place(&mut self, output: u32) -> (Value, i32, Option<usize>) {
         match self.frame {
             Frame::Flat { y, .. } => (y, output as i32 * self.size(), None),
+            Frame::Apart { outputs, places, .. } => {
+                let (group, k) = places.places[output as usize];
+                (self.base(true, group, outputs, None), k as i32 * self.size(), None)
+            }
             Frame::Rows { outputs, row, call, .. } => {
                 let (group, k) = call.places[output as usize];
                 let stride = call.output_stride(group as usize);
-                (self.base(true, group, outputs, row, stride), k as i32 * self.size(), stride)
+                (self.base(true, group, outputs, stride.map(|len| (row, len))), k as i32 * self.size(), stride)
             }
         }
     }
 
-    /// The address of an input or output group, at the row if it has rows.
-    fn base(&mut self, output: bool, group: u32, table: Value, row: Value, stride: Option<usize>) -> Value {
+    /// The address of an input or output group, at the row if it has rows of some numbers.
+    fn base(&mut self, output: bool, group: u32, table: Value, row: Option<(Value, usize)>) -> Value {
         if let Some(&base) = self.bases.get(&(output, group)) {
             return base;
         }
@@ -159,9 +178,9 @@ impl Lowering<'_, '_, '_> {
             Some(&start) => start,
             None => self.load(types::I64, table, group as i32 * 8),
         };
-        let base = match stride {
+        let base = match row {
             None => start,
-            Some(len) => self.displaced(start, row, len * self.program.width.bytes()),
+            Some((row, len)) => self.displaced(start, row, len * self.program.width.bytes()),
         };
         self.bases.insert((output, group), base);
         base

@@ -28,7 +28,7 @@ struct Panel(std::mem::MaybeUninit<[u8; PANEL]>);
 /// The processor has the instructions of `V`; the strides stay within `a` and `b`, `c` has m·n numbers, and the block is within them.
 #[inline(always)]
 pub(super) unsafe fn product<V: Lanes>(size: MatMul, block: Block, a: *const V::T, b: *const V::T, c: *mut V::T) {
-    let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = size;
+    let MatMul { m, k, n, a: (ra, ca), b: (rb, cb), .. } = size;
     let columns = block.columns;
     let rows = block.rows.len();
     // SAFETY: as the caller promises, in every branch.

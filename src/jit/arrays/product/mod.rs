@@ -15,6 +15,8 @@ use std::ops::Range;
 /// A product of matrices: rows, terms, columns; the distances between rows and columns of both factors.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct MatMul {
+    /// How many rows are computed, the first ones, each as in the whole product.
+    pub(super) rows: usize,
     pub(super) m: usize,
     pub(super) k: usize,
     pub(super) n: usize,
@@ -53,12 +55,13 @@ impl MatMul {
         c: &mut [T],
     ) {
         // A column is the row of the transposed product: the same numbers in the same places.
-        let MatMul { m, k, n, a: (ra, ca), b: (rb, cb) } = *self;
+        let MatMul { rows, m, k, n, a: (ra, ca), b: (rb, cb) } = *self;
+        debug_assert!(rows == m || (count == 1 && n > 1), "a part of one product of matrices");
         let (size, a, b) = match n == 1 && m > 1 {
-            true => (MatMul { m: 1, k, n: m, a: (cb, rb), b: (ca, ra) }, b, a),
+            true => (MatMul { rows: 1, m: 1, k, n: m, a: (cb, rb), b: (ca, ra) }, b, a),
             false => (*self, a, b),
         };
-        let (of_a, of_b, of_c) = (size.m * k, k * size.n, m * n);
+        let (of_a, of_b, of_c) = (size.rows * k, k * size.n, rows * n);
         assert!(a.len() >= count * of_a && b.len() >= count * of_b && c.len() >= count * of_c, "whole matrices");
         if k == 0 {
             return c[..count * of_c].fill(T::default());
@@ -70,8 +73,8 @@ impl MatMul {
             // a time have no number of the result in common.
             unsafe { size.block(block, a, b, shared.get().add(product * of_c), vectors) }
         };
-        let whole = Block { rows: 0..size.m, columns: 0..size.n };
-        if threads == 1 || count.saturating_mul(m * k * n) < worth {
+        let whole = Block { rows: 0..size.rows, columns: 0..size.n };
+        if threads == 1 || count.saturating_mul(rows * k * n) < worth {
             return (0..count).for_each(|product| run(product, whole.clone()));
         }
         if count >= threads {
@@ -81,14 +84,14 @@ impl MatMul {
             });
         }
         // Columns rather than rows: who has all rows of some columns packs these columns alone.
-        let (rows, columns) = (size.m.div_ceil(ROWS), size.n.div_ceil(COLUMNS));
+        let (rows, columns) = (size.rows.div_ceil(ROWS), size.n.div_ceil(COLUMNS));
         let by_columns = columns >= threads.min(rows);
         let tasks = (2 * threads).min(if by_columns { columns } else { rows });
         for product in 0..count {
             threads::each(threads, tasks, |task| {
                 let block = match by_columns {
                     true => Block { columns: threads::share(size.n, COLUMNS, tasks, task), ..whole.clone() },
-                    false => Block { rows: threads::share(size.m, ROWS, tasks, task), ..whole.clone() },
+                    false => Block { rows: threads::share(size.rows, ROWS, tasks, task), ..whole.clone() },
                 };
                 run(product, block);
             });
@@ -188,7 +191,7 @@ mod tests {
             let strides = |rows: usize, columns: usize, transposed: bool| {
                 if transposed { (1, rows as isize) } else { (columns as isize, 1) }
             };
-            let size = MatMul { m, k, n, a: strides(m, k, ta), b: strides(k, n, tb) };
+            let size = MatMul { rows: m, m, k, n, a: strides(m, k, ta), b: strides(k, n, tb) };
             let at = |x: &[f64], (r, c): (isize, isize), i: usize, j: usize| x[i * r as usize + j * c as usize];
             let expected: Vec<f64> = (0..m * n)
                 .map(|ij| (0..k).map(|p| at(&a, size.a, ij / n, p) * at(&b, size.b, p, ij % n)).sum())
@@ -226,7 +229,7 @@ mod tests {
             let strides = |rows: usize, columns: usize, transposed: bool| {
                 if transposed { (1, rows as isize) } else { (columns as isize, 1) }
             };
-            let size = MatMul { m, k, n, a: strides(m, k, ta), b: strides(k, n, tb) };
+            let size = MatMul { rows: m, m, k, n, a: strides(m, k, ta), b: strides(k, n, tb) };
             for vectors in [Vectors::None, Vectors::here()] {
                 let (mut one, mut many) = (vec![7.5; count * m * n], vec![7.5; count * m * n]);
                 size.run_with(vectors, (1, 0), count, &a, &b, &mut one);

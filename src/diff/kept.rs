@@ -1,0 +1,101 @@
+//! What the steps of a scan keep for its adjoint: results that take far longer to compute than to store and to load. They become
+//! results of every step like those that the user keeps.
+
+use crate::error::Result;
+use crate::eval::eval_but;
+use crate::graph::{Control, Function, Kind, Nested, NodeId, make_body, types_in};
+use crate::kernels;
+use crate::op::{ArrayOp, Axis};
+use rustc_hash::FxHashMap;
+use std::panic::Location;
+
+/// Up to this many numbers of a step are kept; a step of more works on arrays for which memory counts, too.
+const MOST: usize = 1024;
+
+/// Up to this many of all steps, where it is known how many there are.
+const MOST_IN_ALL: usize = 1 << 24;
+
+/// Whether a value takes long to compute: a transcendental function, a product of matrices, linear algebra.
+pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
+    match f.graph().node(id).kind() {
+        Kind::Apply(op) => kernels::is_call(op),
+        Kind::Array(op) => matches!(
+            op,
+            ArrayOp::MatMul
+                | ArrayOp::Solve
+                | ArrayOp::SolveOrNan
+                | ArrayOp::SolveTriangular { .. }
+                | ArrayOp::Inverse
+                | ArrayOp::Det
+                | ArrayOp::LogDet
+                | ArrayOp::Cholesky
+        ),
+        _ => false,
+    }
+}
+
+/// The function with scans, of those that depend on an active input, that keep what is costly. Which of it is read, and so has
+/// memory, the adjoint decides.
+pub(super) fn keeping(f: &Function) -> Result<Function> {
+    let graph = f.graph();
+    let is_scan = |id: NodeId| matches!(graph.node(id).kind(), Kind::Control(Nested { control: Control::Scan { .. }, .. }));
+    if !graph.ids().any(is_scan) {
+        return Ok(f.clone());
+    }
+    let mut active = vec![false; graph.len()];
+    f.active_slots().into_iter().for_each(|slot| active[slot] = true);
+    let mut extended: FxHashMap<*const Control, &'static Control> = FxHashMap::default();
+    for id in graph.ids() {
+        active[id.index()] |= graph.operands(id).any(|operand| active[operand.index()]);
+        if let Kind::Control(Nested { control, .. }) = graph.node(id).kind()
+            && active[id.index()]
+        {
+            extended.entry(control).or_insert_with(|| extend(control));
+        }
+    }
+    Ok(f.rebuild(|graph, new, id, args| {
+        let node = graph.node(id);
+        let kind = match node.kind() {
+            Kind::Control(Nested { control, port }) if active[id.index()] => {
+                Kind::Control(Nested { control: extended[&std::ptr::from_ref(control)], port })
+            }
+            kind => kind,
+        };
+        new.intern(kind, args, node.location())
+    }))
+}
+
+/// A scan that keeps what is costly.
+fn extend(control: &'static Control) -> &'static Control {
+    let Control::Scan { body, carries, xs, length, reverse } = control else { return control };
+    let graph = body.graph();
+    let kept: Vec<NodeId> = body.output_nodes().skip(*carries).collect();
+    let live = graph.reachable(body.output_nodes());
+    let mut varies: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        varies.push(matches!(graph.node(id).kind(), Kind::Input(_)) || graph.operands(id).any(|operand| varies[operand.index()]));
+    }
+    let is_new = |&id: &NodeId| live[id.index()] && varies[id.index()] && is_costly(body, id) && !kept.contains(&id);
+    let new: Vec<NodeId> = graph.ids().filter(is_new).collect();
+    let total: Option<usize> = new.iter().map(|&id| graph.node(id).shape().len()).sum();
+    let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
+    let fits = |total: usize| total <= MOST && total.saturating_mul(steps) <= MOST_IN_ALL;
+    if new.is_empty() || !total.is_some_and(fits) {
+        return control;
+    }
+    let body = body.with_further_outputs(&new);
+    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse }.intern()
+}
+
+/// The function with some of its values as further inputs, which are not computed any more.
+pub(super) fn cut(f: &Function, given: &[NodeId], at: &'static Location<'static>) -> Result<Function> {
+    if given.is_empty() {
+        return Ok(f.clone());
+    }
+    let types: Vec<_> = types_in(f).into_iter().chain(f.graph().types(given)).collect();
+    make_body(f.width(), &types, at, |args| {
+        let (args, values) = args.split_at(f.input_len());
+        let values = eval_but(f.graph(), args, |id| given.iter().position(|&other| other == id).map(|k| values[k]));
+        f.output_nodes().map(|id| values[id.index()].num()).collect()
+    })
+}
