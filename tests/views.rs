@@ -35,6 +35,20 @@ fn windows_and_their_adjoints() {
         ("pads of constants", |a, _| a * wengert::lit::<Expr>(2.0).broadcast_to([3.into(), 4.into()]).pad(0, 1, 1)),
         ("pads along the second axis", |a, b| a.slice(1, 1..4).pad(1, 1, 0) * b),
         ("a window as it is", |a, b| a.slice(0, 0..5).exp() * b.slice(1, 0..4)),
+        ("products of windows", |a, b| {
+            let (c, d) = (a.tanh(), b * a);
+            let more = c.slice(0, 2..5).t().slice(1, 0..2).matmul(d.slice(1, 1..4).slice(0, 3..5).slice(1, 0..1));
+            c.slice(1, 1..4).matmul(d.slice(0, 1..4)) + more.sum(..)
+        }),
+        ("transposes of windows in products", |a, b| {
+            let c = (a * b).slice(1, 0..3);
+            c.t().matmul(a.slice(1, 2..4)) + a.slice(0, 1..4).slice(1, 1..3).matmul(b.slice(1, 1..3).t()).sum(..) + c.sum(..)
+        }),
+        ("stacks and vectors of windows", |a, b| {
+            let rows = a.slice(1, 0..3).slice(0, 1..2);
+            let stack = a.slice(0, 0..4).reshape([2.into(), 2.into(), 4.into()]).slice(2, 1..3);
+            stack.matmul(stack) * b.slice(1, 0..1).slice(0, 0..2) + rows.matmul(b.slice(0, 0..3).slice(1, 3..4))
+        }),
         ("windows of transposes and products", |a, b| {
             a.t().slice(0, 1..3).matmul(b).slice(1, 1..4).sin() + b.slice(0, 1..3).slice(1, 0..3)
         }),
@@ -51,6 +65,10 @@ fn open_axes_and_long_rows() {
     for rows in [0, 1, 7] {
         evaluate("rows of windows", &f.vjp().unwrap(), &[noise(&[rows, 6], 1), noise(&[4], 2), noise(&[rows], 3)]);
     }
+    let f = traced(["a[n,6]", "b[n,4]"], |[a, b]| a.slice(1, 2..5).t().matmul(b.slice(1, 1..4)).slice(1, 1..3));
+    for rows in [0, 1, 7, 40] {
+        evaluate("products of windows", &f.vjp().unwrap(), &[noise(&[rows, 6], 1), noise(&[rows, 4], 2), noise(&[3, 2], 3)]);
+    }
     let f = traced(["x[500]", "y[3,500]"], |[x, y]| {
         let d = x.slice(0, 2..500) - 2.0 * x.slice(0, 1..499) + x.slice(0, 0..498);
         (d * y.slice(1, 1..499)).powi(2).sum(..)
@@ -64,6 +82,14 @@ fn nothing_is_copied() {
     let f = traced("x[1000]", |x| ((x.slice(0, 1..1000) - x.slice(0, 0..999).powi(2)).powi(2) * 100.0).sum(..));
     let stages = f.value_and_grad().unwrap().compile_arrays().unwrap().stages().to_string();
     assert!(!stages.contains("slice") && !stages.contains("place"), "{stages}");
+}
+
+/// A product takes its factors from where they are.
+#[test]
+fn factors_are_not_copied() {
+    let f = traced(["a[n,90]", "b[90,3]"], |[a, b]| a.slice(1, 77..89).matmul(b.slice(0, 77..89)));
+    let stages = f.compile_arrays().unwrap().stages();
+    assert!(stages.contains("matmul") && !stages.contains("slice"), "{stages}");
 }
 
 /// An output may not overwrite an input that is read through a window, nor an update what a neighbour still reads.

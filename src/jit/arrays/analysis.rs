@@ -180,6 +180,10 @@ impl<'f> Analysis<'f> {
             // A broadcast of a broadcast or slice reads the first one's source, as does a slice of a slice that is not copied.
             Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
             _ if is_slice && views::is_window(self.f, *user) => self.copied[user.index()],
+            Kind::Array(ArrayOp::MatMul) => !(is_slice && views::is_factor(self.f, id)),
+            Kind::Array(ArrayOp::Permute(_)) if is_slice && views::is_factor(self.f, id) => {
+                !matches!(self.place(*user), Place::Nowhere)
+            }
             Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
             _ => true,
         };

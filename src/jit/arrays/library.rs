@@ -6,7 +6,8 @@ use super::lengths::lengths;
 use super::moves::{Strided, strides};
 use super::plan::Planner;
 use super::product::MatMul;
-use super::stages::matrix;
+use super::stages::{Factor, matrix};
+use super::views::layout;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::{Kind, NodeId};
@@ -32,7 +33,7 @@ impl Planner<'_> {
         let first = operands.first().copied();
         let x_shape = first.map(&shape).unwrap_or_default();
         let sources: Vec<Place> = match op {
-            ArrayOp::MatMul => operands.iter().map(|&operand| self.memory(matrix(self.f, operand).0)).collect(),
+            ArrayOp::MatMul => operands.iter().map(|&operand| self.factor(operand)).collect(),
             _ => operands.iter().map(|&operand| self.memory(operand)).collect(),
         };
         let to = self.claim(id);
@@ -62,11 +63,13 @@ impl Planner<'_> {
                 let rank = own.len();
                 let (m, n) = (own[rank - 2], own[rank - 1]);
                 let k = x_shape[rank - 1];
-                let factor = |operand: NodeId, rows: usize, columns: usize| match matrix(self.f, operand).1 {
-                    true => (1, rows as isize),
-                    false => (columns as isize, 1),
+                let factor = |operand: NodeId| {
+                    let factor = matrix(self.f, operand);
+                    let (_, dense) = layout(self.f, factor.source, self.open);
+                    let row = dense[dense.len() - 2] as isize;
+                    if factor.transposed { (1, row) } else { (row, 1) }
                 };
-                let each = MatMul { rows: m, m, k, n, a: factor(operands[0], m, k), b: factor(operands[1], k, n) };
+                let each = MatMul { rows: m, m, k, n, a: factor(operands[0]), b: factor(operands[1]) };
                 Action::MatMul { a: sources[0], b: sources[1], c: to, each, count: own[..rank - 2].iter().product() }
             }
             ArrayOp::Gather { axis, batch } => {
@@ -122,6 +125,15 @@ impl Planner<'_> {
                 || matches!(action, Action::Read { .. } | Action::Write { .. } | Action::Gather { .. })
         );
         self.actions.push(action);
+    }
+
+    /// The memory of a factor of a product.
+    fn factor(&mut self, operand: NodeId) -> Place {
+        let Factor { source, .. } = matrix(self.f, operand);
+        let (first, _) = layout(self.f, source, self.open);
+        let whole = self.memory(source.node);
+        // Of no rows nothing is read.
+        Place { offset: whole.offset + first, len: whole.len.saturating_sub(first), ..whole }
     }
 }
 

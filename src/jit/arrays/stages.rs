@@ -6,7 +6,7 @@ use super::control::ControlStage;
 use super::pieces::{Depths, Straight, pieces};
 use super::saved::Supply;
 use super::small::unrolled;
-use super::views::Source;
+use super::views::{self, Source};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Control, Function, Kind, Line, NodeId, Port, Signature};
 use crate::jit::compiled::Compiled;
@@ -64,8 +64,8 @@ impl Stage {
             Stage::Straight(straight) => straight.piece.inputs.clone(),
             Stage::Library(node) => {
                 let product = f.graph().node(*node).kind() == Kind::Array(&ArrayOp::MatMul);
-                let read = |operand: NodeId| if product { matrix(f, operand).0 } else { operand };
-                f.graph().operands(*node).map(|operand| owner(f, read(operand))).collect()
+                let read = |operand: NodeId| if product { matrix(f, operand).source.node } else { owner(f, operand) };
+                f.graph().operands(*node).map(read).collect()
             }
             Stage::Control(control) => control.reads(f),
         }
@@ -300,14 +300,20 @@ pub(super) fn is_transpose(order: &[usize]) -> bool {
     n >= 2 && order[n - 2..] == [n - 1, n - 2] && order[..n - 2].iter().copied().eq(0..n - 2)
 }
 
-/// The value that a matrix product reads in place of an operand, and whether it reads it transposed.
-pub(super) fn matrix(f: &Function, id: NodeId) -> (NodeId, bool) {
-    match f.graph().node(id).kind() {
+/// What a matrix product reads in place of an operand.
+pub(super) struct Factor {
+    pub(super) source: Source,
+    pub(super) transposed: bool,
+}
+
+pub(super) fn matrix(f: &Function, id: NodeId) -> Factor {
+    let (id, transposed) = match f.graph().node(id).kind() {
         Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
             (f.graph().operands(id).next().expect("a permutation has an operand"), true)
         }
         _ => (id, false),
-    }
+    };
+    Factor { source: views::factor(f, id), transposed }
 }
 
 /// The node whose memory holds all numbers of a value, in the value's order.

@@ -41,6 +41,19 @@ pub(super) fn is_window(f: &Function, id: NodeId) -> bool {
     window(f, id).is_some()
 }
 
+/// Whether a product of matrices reads a slice where its operand is.
+pub(super) fn is_factor(f: &Function, id: NodeId) -> bool {
+    f.graph().node(id).shape().rank() == 2 && is_window(f, id)
+}
+
+/// Where a product of matrices reads a factor.
+pub(super) fn factor(f: &Function, id: NodeId) -> Source {
+    let cut = is_factor(f, id).then_some(id);
+    let mut source = Source { node: id, shape: f.graph().node(id).shape(), cut };
+    source.node = owner(f, windows(f, source).last().map_or(id, |(_, operand)| operand));
+    source
+}
+
 /// Where the numbers are that a place along the first long axis puts between few zeros.
 pub(super) fn between(f: &Function, id: NodeId) -> Option<Between> {
     let node = f.graph().node(id);

@@ -62,15 +62,21 @@ impl MatMul {
             false => (*self, a, b),
         };
         let (of_a, of_b, of_c) = (size.rows * k, k * size.n, rows * n);
-        assert!(a.len() >= count * of_a && b.len() >= count * of_b && c.len() >= count * of_c, "whole matrices");
+        // A factor of one product may be part of a larger matrix.
+        let fits = |len: usize, each: usize, ends: [usize; 2], (row, column): (isize, isize)| {
+            let last = |ends: [usize; 2]| (ends[0] - 1) * row.unsigned_abs() + (ends[1] - 1) * column.unsigned_abs();
+            count == 0 || ends.contains(&0) || len > (count - 1) * each + last(ends)
+        };
+        let whole = fits(a.len(), of_a, [size.rows, k], size.a) && fits(b.len(), of_b, [k, size.n], size.b);
+        assert!(whole && c.len() >= count * of_c, "whole matrices");
         if k == 0 {
             return c[..count * of_c].fill(T::default());
         }
         let shared = Shared::new(c.as_mut_ptr());
         let run = |product: usize, block: Block| {
             let (a, b) = (a[product * of_a..].as_ptr(), b[product * of_b..].as_ptr());
-            // SAFETY: the slices have whole matrices, with the strides of dense ones in either order, and blocks that are computed at
-            // a time have no number of the result in common.
+            // SAFETY: the slices reach to the last number of every matrix, and blocks that are computed at a time have no number of the
+            // result in common.
             unsafe { size.block(block, a, b, shared.get().add(product * of_c), vectors) }
         };
         let whole = Block { rows: 0..size.rows, columns: 0..size.n };
@@ -101,7 +107,7 @@ impl MatMul {
     /// A block of the result.
     ///
     /// # Safety
-    /// The addresses are those of whole matrices with these strides; the vectors are those of this processor.
+    /// The addresses are those of matrices with these strides; the vectors are those of this processor.
     unsafe fn block<T: Scalar>(self, block: Block, a: *const T, b: *const T, c: *mut T, vectors: Vectors) {
         // SAFETY: as promised; the width is that of the numbers.
         unsafe {

@@ -87,16 +87,19 @@ impl Planner<'_> {
                 plain(before.iter().product(), rest.iter().product(), after)
             }
             Kind::Array(ArrayOp::MatMul) => {
-                let (own, [(a, transposed), (b, _)]) = (shape(id), [0, 1].map(|k| matrix(self.f, operands[k])));
+                let (own, [a, b]) = (shape(id), [0, 1].map(|k| matrix(self.f, operands[k])));
+                if a.source.cut.is_some() || b.source.cut.is_some() {
+                    return None;
+                }
                 let (m, n, k) = (own[own.len() - 2], own[own.len() - 1], shape(operands[0]).pop()?);
                 let count: usize = own[..own.len() - 2].iter().product();
                 let (len, moves, least) = match count {
                     // One row or column has kernels of its own.
-                    1 if transposed || m == 1 || n == 1 => return None,
+                    1 if a.transposed || m == 1 || n == 1 => return None,
                     1 => (m, [k, 0, n], ROWS),
                     _ => (count, [m * k, k * n, m * n], 1),
                 };
-                let reads = vec![self.track(owner(self.f, a), moves[0]), self.track(owner(self.f, b), moves[1])];
+                let reads = vec![self.track(a.source.node, moves[0]), self.track(b.source.node, moves[1])];
                 Some(Walk { len, reads, makes: vec![self.track(id, moves[2])], sums_rows: false, least })
             }
             _ => None,
