@@ -139,7 +139,7 @@ impl Rewriter<'_> {
         self.new.intern(Kind::constant(self.width.round(v)), &[], None)
     }
 
-    /// Constant folding, by the interpreter, in the function's width.
+    /// Constant folding, by the interpreter, in the function's width, where every way to compute it gives the same bits.
     fn fold(&mut self, op: Op, args: &[NodeId]) -> Option<NodeId> {
         let known = args.iter().map(|&id| match self.new.graph().node(id).kind() {
             Kind::Const(bits) => Some(Value::Num(f64::from_bits(bits))),
@@ -147,7 +147,7 @@ impl Rewriter<'_> {
             _ => None,
         });
         let known: arrayvec::ArrayVec<_, 3> = known.collect::<Option<_>>()?;
-        Some(match crate::eval::constant(op, &known, self.width) {
+        Some(match crate::eval::settled(op, &known, self.width)? {
             Value::Num(v) => self.constant(v),
             Value::Mask(b) => self.new.intern(Kind::Flag(b), &[], None),
         })
