@@ -59,7 +59,10 @@ fn bars(path: &Path, rows: &[Bounded]) -> Outcome {
         };
         text("Time against the reference's, with the bound of each row", (left, 20), 20, false)?;
         text("shorter is faster; an upright stroke is the bound", (left, 44), 13, false)?;
-        for mark in (0..=(most * 2.0) as i32).map(|k| f64::from(k) / 2.0) {
+        // A dozen marks, and one where both take as long.
+        let step = [0.5, 1.0, 2.0, 5.0, 10.0].into_iter().find(|step| most / step <= 12.0).unwrap_or(most);
+        let marks = (0..=(most / step) as i32).map(|k| step * f64::from(k));
+        for mark in marks.filter(|&mark| mark != 1.0).chain([1.0]) {
             let colour = if mark == 1.0 { RGBColor(120, 120, 120) } else { RGBColor(226, 226, 226) };
             root.draw(&PathElement::new([(x(mark), top - 6), (x(mark), bottom)], colour))?;
             text(&format!("{mark}×"), (x(mark) - 8, bottom + 10), 12, false)?;
