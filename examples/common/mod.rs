@@ -5,6 +5,7 @@
 pub mod chart;
 pub mod classifier;
 pub mod images;
+#[cfg(feature = "clarabel")]
 pub mod sqp;
 
 use std::{
