@@ -65,14 +65,7 @@ fn main() -> Outcome {
         hanging = hanging.add(name, colour, Mark::Dashed, shapes[[0, 1, 3][k].min(shapes.len() - 1)].iter().copied());
     }
     hanging = hanging.add("at rest", chart::BLUE, Mark::LineAndDots, last.iter().copied());
-    let convergence = Chart::new("Sequential quadratic programming", "step", "violation or gradient of the Lagrangian")
-        .log(false, true)
-        .add("", chart::BLUE, Mark::LineAndDots, rest.residuals.iter().enumerate().map(|(k, &r)| (k as f64, r)));
-    chart::picture("chain.svg", (1240, 560), |root| {
-        let (left, right) = root.split_horizontally(720);
-        hanging.draw(&left)?;
-        convergence.draw(&right)
-    })
+    rest.picture("chain.svg", 560, &hanging)
 }
 
 /// On a line from end to end.

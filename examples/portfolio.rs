@@ -64,14 +64,7 @@ fn main() -> Outcome {
         Mark::Line,
         wealth(shares),
     );
-    let convergence = Chart::new("Sequential quadratic programming", "step", "violation or gradient of the Lagrangian")
-        .log(false, true)
-        .add("", chart::BLUE, Mark::LineAndDots, best.residuals.iter().enumerate().map(|(k, &r)| (k as f64, r)));
-    chart::picture("portfolio.svg", (1240, 520), |root| {
-        let (left, right) = root.split_horizontally(720);
-        growth.draw(&left)?;
-        convergence.draw(&right)
-    })
+    best.picture("portfolio.svg", 520, &growth)
 }
 
 /// Factors of all periods: a common movement, and one of each asset's own.

@@ -67,12 +67,5 @@ fn main() -> Outcome {
         .add("angle", chart::BLUE, Mark::Line, over_time(&angle))
         .add("speed", chart::GREEN, Mark::Dashed, over_time(&speed))
         .add("torque", chart::ORANGE, Mark::Line, over_time(&torque));
-    let convergence = Chart::new("Sequential quadratic programming", "step", "violation or gradient of the Lagrangian")
-        .log(false, true)
-        .add("", chart::BLUE, Mark::LineAndDots, solution.residuals.iter().enumerate().map(|(k, &r)| (k as f64, r)));
-    chart::picture("swing_up.svg", (1240, 520), |root| {
-        let (left, right) = root.split_horizontally(720);
-        motion.draw(&left)?;
-        convergence.draw(&right)
-    })
+    solution.picture("swing_up.svg", 520, &motion)
 }

@@ -7,7 +7,7 @@
 //! where J and K are the constraints' sparse Jacobians and H is the sparse Hessian of the Lagrangian f + λ·g + μ·h. Where that gives no
 //! step that leads down, its diagonal is made large enough for a convex program.
 
-use super::Outcome;
+use super::{Outcome, chart, chart::Chart, chart::Mark};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolution, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
 use wengert::sparse::{CompiledSparse, Sparsity};
@@ -52,6 +52,21 @@ fn convex(quadratic: &Sparsity, mut h: Vec<f64>) -> Outcome<CscMatrix<f64>> {
     let places = (0..quadratic.rows()).filter_map(|k| Some((k, quadratic.place(k, k)?)));
     places.for_each(|(k, place)| h[place] += weight[k].max(0.0));
     Ok(quadratic.to_clarabel(&h)?)
+}
+
+impl Solution {
+    /// Draws a chart, and beside it how the residuals fell.
+    pub fn picture(&self, name: &str, height: u32, chart: &Chart) -> Outcome {
+        let residuals = self.residuals.iter().enumerate().map(|(k, &r)| (k as f64, r));
+        let convergence = Chart::new("Sequential quadratic programming", "step", "violation or gradient of the Lagrangian")
+            .log(false, true)
+            .add("", chart::BLUE, Mark::LineAndDots, residuals);
+        chart::picture(name, (1240, height), |root| {
+            let (left, right) = root.split_horizontally(720);
+            chart.draw(&left)?;
+            convergence.draw(&right)
+        })
+    }
 }
 
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
