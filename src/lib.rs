@@ -25,6 +25,7 @@
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod base;
 pub mod check;
 mod convert;
 mod diagnose;
@@ -44,26 +45,26 @@ pub mod ode;
 mod op;
 pub mod optim;
 mod schedule;
-mod sets;
 mod simplify;
 #[cfg(feature = "argmin")]
 pub mod solvers;
 pub mod sparse;
 mod vmap;
 
+pub use base::{Axis, Machine, Mask, Shape, Width};
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
-pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, Width, aux, like};
+pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, aux, like};
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
 pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report, Tiered};
-pub use op::{ArrayOp, Axis, CustomRule, Cut, DType, EdgeMap, Machine, Mask, Op, Real, Shape, Value};
+pub use op::{ArrayOp, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};
 pub use op::{custom_rule, lit, select, straight_through};
-pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Scalar, Tier};
+pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};
 
 /// The documentation's examples, compiled and run as tests.

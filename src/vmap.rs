@@ -5,9 +5,10 @@
 
 mod control;
 
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
-use crate::op::{ArrayOp, Axis, Cut, Real, Shape, Value};
+use crate::op::{ArrayOp, Cut, Real, Value};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 

@@ -2,9 +2,10 @@
 
 use super::report::Report;
 use super::{Check, difference};
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
-use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, Width, types_in, types_out};
+use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, types_in, types_out};
 use crate::op::DType;
 
 /// How many points are tried beside the one that is given.

@@ -1,9 +1,10 @@
 //! Counting. In: a [`Function`]. Out: how many operations of which kind it takes.
 
+use crate::base::Machine;
+use crate::base::{Kernel1, Kernel2, Library1, Library2};
 use crate::error::Result;
 use crate::graph::{Function, Kind};
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2};
-use crate::op::{DType, Machine, Op, Value};
+use crate::op::{DType, Op, Value};
 use std::{collections::BTreeMap, fmt, ops};
 
 /// How many operations one evaluation takes; see [`Function::cost`].

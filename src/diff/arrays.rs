@@ -1,9 +1,9 @@
 //! Jacobians of functions of arrays: sweeps mapped over one-hot seeds, all at once.
 
 use super::{Mode, distinct};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, OutputGroup, by};
-use crate::op::{Axis, Shape};
 use std::panic::Location;
 
 /// A named input or output: one value, or several of one shape.

@@ -66,7 +66,7 @@ impl Backward {
     /// The operation, and which of the forward body's inputs, and then of what was kept, it reads.
     pub(super) fn control(
         &self,
-        length: crate::op::Axis,
+        length: crate::base::Axis,
         reverse: bool,
         at: &'static Location<'static>,
     ) -> Result<(Control, Vec<bool>)> {

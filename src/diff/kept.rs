@@ -1,11 +1,11 @@
 //! What the steps of a scan keep for its adjoint: results that take far longer to compute than to store and to load. They become
 //! results of every step like those that the user keeps.
 
+use crate::base::Axis;
 use crate::error::Result;
 use crate::eval::eval_but;
 use crate::graph::{Control, Function, Kind, Nested, NodeId, make_body, types_in};
-use crate::kernels;
-use crate::op::{ArrayOp, Axis};
+use crate::op::ArrayOp;
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
@@ -18,7 +18,7 @@ const MOST_IN_ALL: usize = 1 << 24;
 /// Whether a value takes long to compute: a transcendental function, a product of matrices, linear algebra.
 pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
     match f.graph().node(id).kind() {
-        Kind::Apply(op) => kernels::is_call(op),
+        Kind::Apply(op) => op.library().is_some(),
         Kind::Array(op) => matches!(
             op,
             ArrayOp::MatMul

@@ -1,9 +1,10 @@
 //! Forward mode for several directions in one walk: each number's tangents by direction, of which only those that an output asks for are made.
 
 use super::linear::{Linear, refused};
+use crate::base::sets;
+use crate::base::sets::{Set, columns, union, union_all};
 use crate::graph::{Expr, Function, Located, NewOutput, NodeId};
 use crate::op::{Real, lit};
-use crate::sets::{self, Set, columns, union, union_all};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 

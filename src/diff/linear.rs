@@ -4,8 +4,9 @@
 //! build the derivative's graph, over numbers they differentiate at a point.
 
 use super::control::{Group, Groups};
+use crate::base::Shape;
 use crate::graph::{Args, Function, Graph, Kind, Located, NodeId, refuse};
-use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Shape, Value, lit, select, transposed};
+use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.

@@ -13,9 +13,10 @@ mod point;
 mod rules;
 mod taylor;
 
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
-use crate::op::{DType, Shape, lit};
+use crate::op::{DType, lit};
 use kept::keeping;
 pub(crate) use keyed::Products;
 use linear::Linear;

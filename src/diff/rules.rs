@@ -2,9 +2,10 @@
 //! linear function is its transpose, wherever it starts from.
 
 use super::taylor::Coefficients;
+use crate::base::Shape;
 use crate::graph::{Control, Derivative, Expr, Function, Nested, Port, Type, make_body, numbers, types_in, types_out};
 use crate::jet::Series;
-use crate::op::{ArrayOp, DType, Real, Shape, Value, lit};
+use crate::op::{ArrayOp, DType, Real, Value, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 

@@ -2,10 +2,11 @@
 //! run-time number.
 
 use super::{Extra, distinct, named};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, NewOutput, NodeId};
 use crate::jet::{Series, Storage, interpolated};
-use crate::op::{Axis, Shape, lit};
+use crate::op::lit;
 use std::{any::Any, cell::RefCell, panic::Location};
 
 /// Coefficients that are kept by this thread as long as a [`Memory`] lives.

@@ -1,7 +1,7 @@
 //! Sweeps along an axis: the routines that interpreter and native code both run.
 
 use crate::op::ArrayOp;
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 
 /// An axis: places before it, along it, and after it.
 #[derive(Copy, Clone, Debug)]
@@ -108,7 +108,7 @@ fn recur<T: Scalar>(a: &[T], b: &[T], along: Along, reverse: bool, y: &mut [T]) 
 /// long as they stay in the range where their order does not matter.
 #[inline(always)]
 fn recur_block<T: Scalar>(a: &[T; 8], b: &[T; 8], v: &mut T) -> [T; 8] {
-    let most: T = crate::op::lit(if T::WIDTH == crate::graph::Width::F64 { 1e150 } else { 1e15 });
+    let most: T = crate::op::lit(if T::WIDTH == crate::base::Width::F64 { 1e150 } else { 1e15 });
     let least = crate::op::lit::<T>(1.0) / most;
     let mut products = *a;
     for k in 1..8 {
@@ -153,7 +153,7 @@ fn prod<T: Scalar>(x: &[T], along: Along, y: &mut [T]) {
             let (chunks, rest) = row.as_chunks::<8>();
             chunks.iter().for_each(|chunk| parts.iter_mut().zip(chunk).for_each(|(part, &x)| *part *= x));
             parts.iter_mut().zip(rest).for_each(|(part, &x)| *part *= x);
-            *y = crate::schedule::sums::halve(&mut parts, |a, b| a * b);
+            *y = crate::base::sums::halve(&mut parts, |a, b| a * b);
         }
         return;
     }

@@ -4,10 +4,12 @@ use super::along::{self, Along, Indices};
 use super::control::Nests;
 use super::linalg::{self, Sizes};
 use super::moves::{moved, reduce, sum};
+use crate::base::sums;
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{ArrayOp, Axis, DType, Op, Shape, Value};
-use crate::schedule::{Scalar, sums};
+use crate::op::Scalar;
+use crate::op::{ArrayOp, DType, Op, Value};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -289,7 +291,7 @@ impl<'f, T: Scalar> Run<'f, T> {
                     // Fused, from the first term on; nothing is 0.
                     let mut sum = if k == 0 { zero } else { term(0).0 * term(0).1 };
                     for (x, y) in (1..k).map(term) {
-                        sum = crate::op::Machine::fma(x, y, sum);
+                        sum = crate::base::Machine::fma(x, y, sum);
                     }
                     data.push(sum);
                 }

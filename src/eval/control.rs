@@ -3,7 +3,7 @@
 use super::arrays::{Array, Run};
 use crate::error::Result;
 use crate::graph::{Control, Function, Nested, NodeId, OpaqueFn, Port, stacked};
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 use smallvec::SmallVec;
 use std::{collections::HashMap, panic::Location, rc::Rc};
 
@@ -74,7 +74,7 @@ impl<T: Scalar> Run<'_, T> {
                 Ok(Results { last: state, ..Results::default() })
             }
             Control::Scan { body, carries, xs, length, reverse } => {
-                let n = self.lengths(stacked(*length, crate::op::Shape::SCALAR))?[0];
+                let n = self.lengths(stacked(*length, crate::base::Shape::SCALAR))?[0];
                 let (carries, xs) = (*carries, *xs);
                 let mut state: Vec<Array<T>> = operands[..carries].to_vec();
                 let stack = |port: fn(u32) -> Port, count: usize| {

@@ -3,8 +3,9 @@
 //! In: matrices, row by row. Out: solutions, or which pivot fails. LU with partial pivoting and Cholesky's decomposition, as in
 //! G. H. Golub and C. F. Van Loan, Matrix Computations.
 
-use crate::op::{ArrayOp, Machine, Real};
-use crate::schedule::Scalar;
+use crate::base::Machine;
+use crate::op::Scalar;
+use crate::op::{ArrayOp, Real};
 
 /// What a linear algebra operation works on.
 #[derive(Copy, Clone, Debug)]

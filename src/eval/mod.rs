@@ -12,7 +12,8 @@ pub use arrays::Array;
 pub(crate) use arrays::{Lengths, index_error};
 pub(crate) use control::call_opaque;
 
-use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NodeId, Port, Width};
+use crate::base::Width;
+use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NodeId, Port};
 use crate::op::{CustomRule, Op, Real, Value};
 
 /// Every node's value, in order. `inputs` has a number for every input node.

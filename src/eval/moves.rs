@@ -2,9 +2,9 @@
 
 use super::along::Along;
 use super::arrays::Array;
+use crate::base::sums::{BLOCK, Sum};
 use crate::op::ArrayOp;
-use crate::schedule::Scalar;
-use crate::schedule::sums::{BLOCK, Sum};
+use crate::op::Scalar;
 
 /// Sums over axes, of which the last ones are the run.
 pub(super) fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Vec<usize>) -> Array<T> {

@@ -3,8 +3,9 @@
 use super::control::{Control, Nested, Port, Type, make_body, types_in, types_out};
 use super::expr::Expr;
 use super::function::{Function, InputGroup, OutputGroup};
-use super::node::{NodeId, Width};
+use super::node::NodeId;
 use super::trace::{self, Session};
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::lit;
 use std::panic::Location;

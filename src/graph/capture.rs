@@ -5,7 +5,8 @@ use super::expr::{Cond, Expr};
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Graph};
 use super::trace::Stack;
-use crate::op::{ArrayOp, DType, Op, Shape, Value};
+use crate::base::Shape;
+use crate::op::{ArrayOp, DType, Op, Value};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 

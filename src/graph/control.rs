@@ -5,10 +5,11 @@
 
 use super::expr::Expr;
 use super::function::{Function, InputGroup, NewOutput};
-use super::node::Width;
 use super::opaque::OpaqueFn;
+use crate::base::Width;
+use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::op::{Axis, DType, Shape};
+use crate::op::DType;
 use std::{
     collections::HashMap,
     fmt,

@@ -1,7 +1,8 @@
 //! Handles of a graph under construction.
 
 use super::{node::NodeId, trace};
-use crate::op::{ArrayOp, CustomRule, Op, Real, Shape, Value, derived_operators, op_table};
+use crate::base::Shape;
+use crate::op::{ArrayOp, CustomRule, Op, Real, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
 use std::{fmt, ops, panic::Location};
 

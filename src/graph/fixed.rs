@@ -4,8 +4,9 @@ use super::control::{Control, Derivative, Nested};
 use super::function::Function;
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
-use crate::op::{ArrayOp, Axis, Shape};
+use crate::op::ArrayOp;
 
 impl Function {
     /// The same function with lengths in the place of open axes.

@@ -1,12 +1,14 @@
 //! Functions: a graph with named inputs and outputs.
 
 use super::expr::Expr;
-use super::node::{Kind, NodeId, Width};
+use super::node::{Kind, NodeId};
 use super::signature::{Binder, Collector, Inputs, Outputs};
 use super::storage::{Args, Builder, Graph};
 use super::trace::Session;
+use crate::base::Shape;
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
-use crate::op::{DType, Real, Shape};
+use crate::op::{DType, Real};
 use std::{collections::HashSet, panic::Location, sync::Arc};
 
 /// A function as a graph: named inputs, named outputs, one float width. Cheap to clone, `Send + Sync`.

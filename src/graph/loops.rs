@@ -7,8 +7,9 @@ use super::expr::{Cond, Expr};
 use super::scan::Scan;
 use super::trace;
 use super::values::Values;
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::op::{Shape, lit, select};
+use crate::op::{lit, select};
 use std::panic::Location;
 
 /// A loop that runs as long as a condition holds, which is asked before each step. Forward mode works; reverse mode, which would

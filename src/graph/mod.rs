@@ -30,7 +30,7 @@ pub use expr::{Cond, Expr};
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};
 pub use loops::{cond, while_loop, while_loop_at_most};
-pub use node::{Kind, Node, NodeId, Width};
+pub use node::{Kind, Node, NodeId};
 pub use opaque::Opaque;
 pub(crate) use opaque::OpaqueFn;
 pub use rules::{custom_jvp, custom_vjp, remat, stop_gradient};

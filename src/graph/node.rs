@@ -1,7 +1,8 @@
 //! What a node is.
 
 use super::control::Nested;
-use crate::op::{ArrayOp, DType, Op, Shape};
+use crate::base::Shape;
+use crate::op::{ArrayOp, DType, Op};
 use std::{fmt, panic::Location};
 
 /// A node's number in its graph; operands have smaller numbers than their users. Printed as `%3`.
@@ -21,43 +22,6 @@ impl NodeId {
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "%{}", self.0)
-    }
-}
-
-/// The width of a function's floating-point numbers, chosen once, before anything is folded.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Width {
-    /// 32 bits.
-    F32,
-    /// 64 bits.
-    #[default]
-    F64,
-}
-
-impl fmt::Display for Width {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Width::F32 => "f32",
-            Width::F64 => "f64",
-        })
-    }
-}
-
-impl Width {
-    /// The distance from 1 to the next number.
-    pub(crate) fn epsilon(self) -> f64 {
-        match self {
-            Width::F32 => f64::from(f32::EPSILON),
-            Width::F64 => f64::EPSILON,
-        }
-    }
-
-    /// The nearest number of this width.
-    pub(crate) fn round(self, v: f64) -> f64 {
-        match self {
-            Width::F32 => v as f32 as f64,
-            Width::F64 => v,
-        }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::control::{Control, Type, make_body};
 use super::expr::Expr;
 use super::{body, trace};
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::Shape;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, Location, catch_unwind},

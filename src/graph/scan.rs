@@ -5,8 +5,9 @@ use super::control::{Control, Type, stacked};
 use super::expr::Expr;
 use super::trace;
 use super::values::Values;
+use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{Axis, lit};
+use crate::op::lit;
 use std::panic::Location;
 
 /// A loop over the first axis of `xs`, whose steps hand on a carried value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and

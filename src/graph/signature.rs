@@ -4,8 +4,9 @@ use super::expr::Expr;
 use super::function::InputGroup;
 use super::structure::Structure;
 use super::trace::Session;
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{Axis, DType, Shape};
+use crate::op::DType;
 
 /// Declares a function's inputs; what it is decides what the closure gets.
 ///

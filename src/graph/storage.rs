@@ -1,8 +1,9 @@
 //! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
 
 use super::node::{Kind, Node, NodeId};
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{DType, Shape};
+use crate::op::DType;
 use hashbrown::{HashTable, hash_table::Entry};
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHasher;

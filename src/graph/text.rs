@@ -2,10 +2,12 @@
 //! same nodes and the same bits. Source locations are not part of it.
 
 use super::function::Function;
-use super::node::{Kind, NodeId, Width};
+use super::node::{Kind, NodeId};
 use super::parse;
+use crate::base::Shape;
+use crate::base::Width;
 use crate::error::{Error, Result};
-use crate::op::{DType, Shape};
+use crate::op::DType;
 use std::{fmt, str::FromStr};
 
 impl Function {

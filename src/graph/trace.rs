@@ -5,10 +5,12 @@
 use super::capture::Captures;
 use super::control::Nested;
 use super::expr::{Cond, Expr};
-use super::node::{Kind, NodeId, Width};
+use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder, Graph};
+use crate::base::Shape;
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{ArrayOp, DType, Op, Shape, Value};
+use crate::op::{ArrayOp, DType, Op, Value};
 use std::{
     cell::RefCell,
     collections::VecDeque,

@@ -1,9 +1,10 @@
 //! The derivative of what an equation defines, as a rule of the solver's loop.
 
 use super::{Outcome, Run, call, in_unknowns};
+use crate::base::Axis;
 use crate::error::Result;
 use crate::graph::{Expr, Function, Place, by, custom_vjp};
-use crate::op::{Axis, DType, lit, select};
+use crate::op::{DType, lit, select};
 
 /// What a loop has found.
 pub(super) struct Found {

@@ -1,8 +1,9 @@
 //! Linear least squares.
 
+use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Expr, by, refuse};
-use crate::op::{Axis, lit, select};
+use crate::op::{lit, select};
 use std::panic::Location;
 
 impl Expr {

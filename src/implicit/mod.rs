@@ -12,9 +12,10 @@ mod unknowns;
 
 pub use convergence::{Convergence, Outcome};
 
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Body, Cond, Expr, Function, Place, Values, refuse, width};
-use crate::op::{Axis, Shape, lit, select};
+use crate::op::{lit, select};
 use derivative::attached;
 use std::panic::Location;
 use unknowns::{Unknowns, packed};

@@ -1,8 +1,9 @@
 //! Unknowns as one vector, and back.
 
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Place, Type, Values, refuse};
-use crate::op::{Axis, DType, Shape};
+use crate::op::DType;
 
 /// How the unknowns lie in a vector.
 pub(super) struct Unknowns<X> {

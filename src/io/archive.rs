@@ -1,10 +1,11 @@
 //! What a file holds.
 
 use super::{bytes, file};
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::eval::Array;
-use crate::graph::{Function, Width};
-use crate::schedule::Scalar;
+use crate::graph::Function;
+use crate::op::Scalar;
 use std::{panic::Location, path::Path};
 
 /// Named entries that are saved together: texts, counts, arrays, functions.

@@ -15,7 +15,7 @@
 //! The checksum is the CRC-64 (ECMA-182, reflected) of all that comes before it.
 
 use super::archive::{Archive, Entry};
-use crate::graph::Width;
+use crate::base::Width;
 
 /// What every file begins with: a byte that is no text, a name, and line ends that show whether they were translated.
 pub(super) const MARKER: &[u8; 12] = b"\x89wengert\r\n\x1a\n";

@@ -2,7 +2,8 @@
 
 use super::recurrence::convolved;
 use super::{Series, Storage, zeros};
-use crate::op::{ArrayOp, Chain, Real, Shape, Value, lit};
+use crate::base::Shape;
+use crate::op::{ArrayOp, Chain, Real, Value, lit};
 
 fn run<T: Real>(op: &'static ArrayOp, args: &[T]) -> T {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();

@@ -11,7 +11,8 @@ mod recurrence;
 pub(crate) use drivers::interpolated;
 pub use drivers::{derivatives, partial, taylor, taylor_slice};
 
-use crate::op::{ArrayOp, CustomRule, EdgeMap, Op, Real, Shape, Value, derived_operators, lit, op_table, rule};
+use crate::base::Shape;
+use crate::op::{ArrayOp, CustomRule, EdgeMap, Op, Real, Value, derived_operators, lit, op_table, rule};
 use std::{any::Any, fmt, marker::PhantomData, ops};
 
 /// Where the coefficients of a series are kept. The type says how many there are at most.

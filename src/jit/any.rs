@@ -3,7 +3,8 @@
 use super::{Compiled, CompiledArrays};
 use crate::error::Result;
 use crate::graph::Function;
-use crate::schedule::{Options, Scalar};
+use crate::op::Scalar;
+use crate::schedule::Options;
 use smallvec::SmallVec;
 
 /// A slice per input; all outputs one after the other.

@@ -1,9 +1,9 @@
 //! The bits of lanes in native code, which kernels work on. Vectors only.
 
 use super::emit::{Emit, EmitMask, Emitter};
-use crate::graph::Width;
-use crate::kernels::Library1;
-use crate::op::{Bits, Lanes, Machine};
+use crate::base::Library1;
+use crate::base::Width;
+use crate::base::{Bits, Lanes, Machine};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use std::ops;
 

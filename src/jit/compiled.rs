@@ -3,9 +3,11 @@
 use super::build;
 use super::flush::Flushing;
 use super::native::{self, FlatFn, Native};
+use crate::base::Width;
 use crate::error::{Error, Result};
-use crate::graph::{Function, Width};
-use crate::schedule::{Layout, Options, Program, Scalar, Tier, wrong_width};
+use crate::graph::Function;
+use crate::op::Scalar;
+use crate::schedule::{Layout, Options, Program, Tier, wrong_width};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.

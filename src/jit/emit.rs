@@ -1,9 +1,10 @@
 //! The emitter: a [`Machine`] whose numbers are values of Cranelift IR, so that kernels written once become native code. Every
 //! instruction works on the type of its value: a number alone, or the lanes of a vector.
 
-use crate::graph::Width;
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2, Routine};
-use crate::op::Machine;
+use crate::base::Machine;
+use crate::base::Width;
+use crate::base::{Kernel1, Kernel2, Library1, Library2};
+use crate::kernels::Routine;
 use cranelift_codegen::ir::{
     AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode,
     Signature, Type, UserExternalName, Value, ValueDef, condcodes::FloatCC, types,

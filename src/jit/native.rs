@@ -6,9 +6,10 @@ use super::flush::Flushing;
 use super::segment::Plan;
 use super::target::{Failure, Made, failed, isa};
 use super::{cache, lower};
+use crate::base::sums::{halve, partials};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::schedule::sums::{halve, partials};
-use crate::schedule::{Program, RowCall, Scalar, Tier};
+use crate::op::Scalar;
+use crate::schedule::{Program, RowCall, Tier};
 use cranelift_codegen::isa::TargetIsa;
 use std::sync::{Arc, atomic::AtomicBool};
 use std::{cell::RefCell, thread::LocalKey, time::Duration, time::Instant};
@@ -359,7 +360,8 @@ fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnO
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Function, Width};
+    use crate::base::Width;
+    use crate::graph::Function;
     use crate::jit::target::plain_isa;
     use crate::jit::{compiled::Compiled, rows::CompiledRows};
     use crate::op::select;

@@ -5,7 +5,8 @@
 
 use super::native::{self, Native};
 use super::threads::{self, Shared};
-use crate::schedule::{Scalar, sums::BLOCK};
+use crate::base::sums::BLOCK;
+use crate::op::Scalar;
 use smallvec::SmallVec;
 use std::ops::Range;
 

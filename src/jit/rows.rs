@@ -5,9 +5,10 @@ use super::compiled::Report;
 use super::native::Native;
 use super::nest::Nest;
 use super::threads;
+use crate::base::Width;
 use crate::error::Result;
-use crate::graph::Width;
-use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, Scalar, wrong_width};
+use crate::op::Scalar;
+use crate::schedule::{Layout, Options, RowCall, RowMap, RowProgram, wrong_width};
 use smallvec::SmallVec;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Inverse trigonometric functions, by series in the square of a number up to 1 (arctangent) or ½ (arcsine).
 
 use super::parts::{Poly, pair, pick, quotient_parts, sign, signed, two_sum};
-use crate::op::Lanes;
+use crate::base::Lanes;
 use std::f64::consts::{FRAC_PI_2, PI, SQRT_2};
 
 /// (arctan t − t) / t³ in t² for t ≤ √2 − 1.

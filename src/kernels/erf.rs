@@ -4,7 +4,7 @@
 use super::ERFC;
 use super::exp::parts_of_sum;
 use super::parts::{Poly, pair, pick, signed, sum_of_any, two_product, two_sum};
-use crate::op::{Lanes, Machine};
+use crate::base::{Lanes, Machine};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 
 /// What FRAC_2_SQRT_PI and SQRT_2 lack.

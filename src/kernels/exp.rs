@@ -1,7 +1,7 @@
 //! Exponentials: eˣ = 2ⁿ·eʳ with |r| ≤ ½ ln 2.
 
 use super::parts::{Poly, exponent, pair, pick, quotient, quotient_parts, rounder, signed, two_product, two_sum};
-use crate::op::Lanes;
+use crate::base::Lanes;
 use std::f64::consts::{LN_2, LOG2_E};
 
 /// (eʳ − 1 − r − r²/2) / r³ for |r| ≤ ½ ln 2.

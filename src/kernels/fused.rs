@@ -2,7 +2,7 @@
 //! which `mul_add` is a call of a slow routine. Both versions give the same bits.
 
 use super::{Kernel1, Kernel2};
-use crate::op::Lanes;
+use crate::base::Lanes;
 
 /// Whether the processor has what the fast versions are compiled for.
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Logarithms: x = 2ᵏ·(1 + f) with √½ ≤ 1 + f < √2, and ln(1 + f) = 2·artanh s for s = f / (2 + f).
 
 use super::parts::{Poly, fraction, pair, pick, quotient_parts, signed, sum_of_any, two_product, two_sum};
-use crate::op::{Bits, Lanes};
+use crate::base::{Bits, Lanes};
 use std::f64::consts::{LOG2_E, LOG10_E};
 
 /// (2·artanh s − 2s) / s³ in s² for |s| ≤ 0.1716.

@@ -4,7 +4,7 @@ use super::exp::{Parts, exp_limit, parts};
 use super::ln::ln_1p_sum;
 use super::parts::{pick, quotient, sum_of_any, two_sum};
 use super::{EXP, LN_1P, relu};
-use crate::op::{Lanes, Machine};
+use crate::base::{Lanes, Machine};
 
 /// e^−|x|: taken apart, without its power of two as a sum, and as a sum that is 0 where it does not count against 1.
 struct Falling<L> {

@@ -12,6 +12,7 @@ mod fused;
 mod gamma;
 mod ln;
 mod logistic;
+mod numbers;
 mod parts;
 mod pow;
 mod routines;
@@ -23,44 +24,19 @@ pub(crate) use fused::{Walk, fused, fused1, fused2};
 pub(crate) use routines::Routine;
 pub(crate) use slices::{SliceRoutine, block};
 
-use crate::graph::Width;
-use crate::op::{EdgeMap, Lanes, Machine, Op, Real, lit};
-
-/// A routine of one argument, in both widths.
-pub struct Library1 {
-    /// What it is called among the [routines](Routine).
-    pub(crate) name: &'static str,
-    /// The operation that is nothing but a call of it.
-    pub(crate) op: Option<Op>,
-    pub(crate) f64: extern "C" fn(f64) -> f64,
-    pub(crate) f32: extern "C" fn(f32) -> f32,
-}
-
-/// A routine of two arguments, in both widths.
-pub struct Library2 {
-    /// What it is called among the [routines](Routine).
-    pub(crate) name: &'static str,
-    /// The operation that is nothing but a call of it.
-    pub(crate) op: Option<Op>,
-    pub(crate) f64: extern "C" fn(f64, f64) -> f64,
-    pub(crate) f32: extern "C" fn(f32, f32) -> f32,
-}
+use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
 macro_rules! library {
     (@of Kernel1) => { Library1 };
     (@of Kernel2) => { Library2 };
-    ($($NAME:ident: $Library:ident($($x:ident),*) = $op:expr, $f64:expr, $f32:expr;)*) => {
+    ($($NAME:ident: $Library:ident($($x:ident),*) = $f64:expr, $f32:expr;)*) => {
         $(
         pub(crate) static $NAME: $Library = {
             extern "C" fn wide($($x: f64),*) -> f64 { ($f64)($($x),*) }
             extern "C" fn narrow($($x: f32),*) -> f32 { ($f32)($($x),*) }
-            $Library { name: stringify!($NAME), op: $op, f64: wide, f32: narrow }
+            $Library { name: stringify!($NAME), f64: wide, f32: narrow }
         };
         )*
-        /// Whether an operation is nothing but a call of one of these, or of the kernel that stands for it.
-        pub(crate) fn is_call(op: Op) -> bool {
-            [$($NAME.op),*].contains(&Some(op))
-        }
         /// The names and addresses of all of these.
         fn libraries() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
             [$(($NAME.name, [$NAME.f64 as *const u8, $NAME.f32 as *const u8])),*].into_iter()
@@ -68,74 +44,44 @@ macro_rules! library {
     };
 }
 library! {
-    CEIL: Library1(x) = None, f64::ceil, f32::ceil;
-    FLOOR: Library1(x) = None, f64::floor, f32::floor;
-    TRUNC: Library1(x) = None, f64::trunc, f32::trunc;
-    CBRT: Library1(x) = Some(Op::Cbrt), f64::cbrt, f32::cbrt;
-    EXP: Library1(x) = Some(Op::Exp), f64::exp, f32::exp;
-    EXP2: Library1(x) = Some(Op::Exp2), f64::exp2, f32::exp2;
-    EXP_M1: Library1(x) = Some(Op::ExpM1), f64::exp_m1, f32::exp_m1;
-    LN: Library1(x) = Some(Op::Ln), f64::ln, f32::ln;
-    LN_1P: Library1(x) = Some(Op::Ln1p), f64::ln_1p, f32::ln_1p;
-    LOG2: Library1(x) = Some(Op::Log2), f64::log2, f32::log2;
-    LOG10: Library1(x) = Some(Op::Log10), f64::log10, f32::log10;
-    SIN: Library1(x) = Some(Op::Sin), f64::sin, f32::sin;
-    COS: Library1(x) = Some(Op::Cos), f64::cos, f32::cos;
-    TAN: Library1(x) = Some(Op::Tan), f64::tan, f32::tan;
-    SIN_FAR: Library1(x) = None, libm::sin, libm::sinf;
-    COS_FAR: Library1(x) = None, libm::cos, libm::cosf;
-    TAN_FAR: Library1(x) = None, libm::tan, libm::tanf;
-    ASIN: Library1(x) = Some(Op::Asin), f64::asin, f32::asin;
-    ACOS: Library1(x) = Some(Op::Acos), f64::acos, f32::acos;
-    ATAN: Library1(x) = Some(Op::Atan), f64::atan, f32::atan;
-    SINH: Library1(x) = Some(Op::Sinh), f64::sinh, f32::sinh;
-    COSH: Library1(x) = Some(Op::Cosh), f64::cosh, f32::cosh;
-    TANH: Library1(x) = Some(Op::Tanh), f64::tanh, f32::tanh;
-    ASINH: Library1(x) = Some(Op::Asinh), libm::asinh, libm::asinhf;
-    ACOSH: Library1(x) = Some(Op::Acosh), libm::acosh, libm::acoshf;
-    ATANH: Library1(x) = Some(Op::Atanh), libm::atanh, libm::atanhf;
-    ERF: Library1(x) = Some(Op::Erf), libm::erf, libm::erff;
-    ERFC: Library1(x) = Some(Op::Erfc), libm::erfc, libm::erfcf;
-    NORM_CDF: Library1(x) = Some(Op::NormCdf), erf::by_library, erf::by_library;
-    SIGMOID: Library1(x) = Some(Op::Sigmoid), logistic::sigmoid_by_library, logistic::sigmoid_by_library;
-    SOFTPLUS: Library1(x) = Some(Op::Softplus), logistic::softplus_by_library, logistic::softplus_by_library;
-    LGAMMA: Library1(x) = Some(Op::Lgamma), libm::lgamma, libm::lgammaf;
-    DIGAMMA: Library1(x) = Some(Op::Digamma), gamma::digamma, |x| gamma::digamma(x as f64) as f32;
-    POWF: Library2(x, y) = Some(Op::Powf), f64::powf, f32::powf;
-    HYPOT: Library2(x, y) = Some(Op::Hypot), f64::hypot, f32::hypot;
-    ATAN2: Library2(y, x) = Some(Op::Atan2), f64::atan2, f32::atan2;
-    REM: Library2(x, y) = Some(Op::Rem), |x: f64, y: f64| x % y, |x: f32, y: f32| x % y;
-    POLYGAMMA: Library2(n, x) = None, gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
-}
-
-/// A value of one argument that is computed here.
-pub trait Kernel1 {
-    /// What its routine is called.
-    const NAME: &'static str;
-    /// The same from the library.
-    const STD: &'static Library1;
-    /// The routine for arguments that are [far](trig::is_far), if it takes one.
-    const FAR: Option<&'static Library1>;
-    /// The value at other arguments.
-    fn near<L: Lanes>(x: L) -> L;
-    /// The value.
-    #[inline(always)]
-    fn run<L: Lanes>(x: L) -> L {
-        match Self::FAR {
-            Some(routine) => Self::near(x).rare(trig::is_far(x), x, routine),
-            None => Self::near(x),
-        }
-    }
-}
-
-/// A value of two arguments that is computed here.
-pub trait Kernel2 {
-    /// What its routine is called.
-    const NAME: &'static str;
-    /// The same from the library.
-    const STD: &'static Library2;
-    /// The value.
-    fn run<L: Lanes>(x: L, y: L) -> L;
+    CEIL: Library1(x) = f64::ceil, f32::ceil;
+    FLOOR: Library1(x) = f64::floor, f32::floor;
+    TRUNC: Library1(x) = f64::trunc, f32::trunc;
+    CBRT: Library1(x) = f64::cbrt, f32::cbrt;
+    EXP: Library1(x) = f64::exp, f32::exp;
+    EXP2: Library1(x) = f64::exp2, f32::exp2;
+    EXP_M1: Library1(x) = f64::exp_m1, f32::exp_m1;
+    LN: Library1(x) = f64::ln, f32::ln;
+    LN_1P: Library1(x) = f64::ln_1p, f32::ln_1p;
+    LOG2: Library1(x) = f64::log2, f32::log2;
+    LOG10: Library1(x) = f64::log10, f32::log10;
+    SIN: Library1(x) = f64::sin, f32::sin;
+    COS: Library1(x) = f64::cos, f32::cos;
+    TAN: Library1(x) = f64::tan, f32::tan;
+    SIN_FAR: Library1(x) = libm::sin, libm::sinf;
+    COS_FAR: Library1(x) = libm::cos, libm::cosf;
+    TAN_FAR: Library1(x) = libm::tan, libm::tanf;
+    ASIN: Library1(x) = f64::asin, f32::asin;
+    ACOS: Library1(x) = f64::acos, f32::acos;
+    ATAN: Library1(x) = f64::atan, f32::atan;
+    SINH: Library1(x) = f64::sinh, f32::sinh;
+    COSH: Library1(x) = f64::cosh, f32::cosh;
+    TANH: Library1(x) = f64::tanh, f32::tanh;
+    ASINH: Library1(x) = libm::asinh, libm::asinhf;
+    ACOSH: Library1(x) = libm::acosh, libm::acoshf;
+    ATANH: Library1(x) = libm::atanh, libm::atanhf;
+    ERF: Library1(x) = libm::erf, libm::erff;
+    ERFC: Library1(x) = libm::erfc, libm::erfcf;
+    NORM_CDF: Library1(x) = erf::by_library, erf::by_library;
+    SIGMOID: Library1(x) = logistic::sigmoid_by_library, logistic::sigmoid_by_library;
+    SOFTPLUS: Library1(x) = logistic::softplus_by_library, logistic::softplus_by_library;
+    LGAMMA: Library1(x) = libm::lgamma, libm::lgammaf;
+    DIGAMMA: Library1(x) = gamma::digamma, |x| gamma::digamma(x as f64) as f32;
+    POWF: Library2(x, y) = f64::powf, f32::powf;
+    HYPOT: Library2(x, y) = f64::hypot, f32::hypot;
+    ATAN2: Library2(y, x) = f64::atan2, f32::atan2;
+    REM: Library2(x, y) = |x: f64, y: f64| x % y, |x: f32, y: f32| x % y;
+    POLYGAMMA: Library2(n, x) = gamma::polygamma, |n, x| gamma::polygamma(n as f64, x as f64) as f32;
 }
 
 macro_rules! kernels {
@@ -150,19 +96,26 @@ macro_rules! kernels {
                 fn near<L: Lanes>(x: L) -> L {
                     $value(x)
                 }
+                #[inline(always)]
+                fn run<L: Lanes>(x: L) -> L {
+                    match Self::FAR {
+                        Some(routine) => Self::near(x).rare(trig::is_far(x), x, routine),
+                        None => Self::near(x),
+                    }
+                }
             }
         )*
         /// Over slices an operation that is nothing but a kernel of one number.
-        pub(crate) fn over_slices(op: Op, width: Width) -> Option<SliceRoutine> {
-            match op {
-                $(op if $Name::STD.op == Some(op) => slices::routine::<$Name>(width),)*
+        pub(crate) fn over_slices(library: &str, width: Width) -> Option<SliceRoutine> {
+            match library {
+                $(name if $Name::STD.name == name => slices::routine::<$Name>(width),)*
                 _ => None,
             }
         }
         /// What native code calls the routine over slices of such an operation.
-        pub(crate) fn slices_of(op: Op) -> Option<&'static str> {
-            match op {
-                $(op if $Name::STD.op == Some(op) => Some(concat!(stringify!($Name), "Slices")),)*
+        pub(crate) fn slices_of(library: &str) -> Option<&'static str> {
+            match library {
+                $(name if $Name::STD.name == name => Some(concat!(stringify!($Name), "Slices")),)*
                 _ => None,
             }
         }
@@ -254,18 +207,6 @@ pub(crate) fn powi<M: Machine>(x: M, n: i32) -> M {
     if n < 0 { x.k(1.0) / p } else { p }
 }
 
-/// The edge of xⁿ: n·xⁿ⁻¹, nothing for n = 0.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn powi_edge<S: Real>(x: S, n: i32) -> EdgeMap<S> {
-    match n {
-        0 => EdgeMap::Zero,
-        1 => EdgeMap::Id,
-        i32::MIN => EdgeMap::Scale(lit::<S>(n as f64) * x.powf(lit(n as f64 - 1.0))),
-        _ => EdgeMap::Scale(lit::<S>(n as f64) * x.powi(n - 1)),
-    }
-}
-
 /// NaN stays NaN.
 #[inline(always)]
 pub(crate) fn relu<M: Machine>(x: M) -> M {
@@ -301,20 +242,6 @@ pub(crate) fn min<M: Machine>(x: M, y: M) -> M {
 #[inline(always)]
 pub(crate) fn max<M: Machine>(x: M, y: M) -> M {
     M::select(y.le(x) | !y.eq(y), x, y)
-}
-
-/// The share of the derivative that each operand of min and max gets: half at a tie.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn tie<S: Real>(x: S, y: S) -> S {
-    S::select(x.eq(y), lit(0.5), lit(1.0))
-}
-
-/// x − y, and 0 for equal infinities. At a finite tie it is the difference, so that the next order of derivatives sees it.
-#[inline(always)]
-#[track_caller]
-pub(crate) fn gap<S: Real>(x: S, y: S) -> S {
-    S::select(x.eq(y) & (x - y).ne(x - y), lit(0.0), x - y)
 }
 
 /// NaN stays NaN; where the bounds cross, the upper one wins.

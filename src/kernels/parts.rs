@@ -3,7 +3,7 @@
 //! Every polynomial was fitted by the exchange algorithm (E. Remez, 1934) in 45 digits to the least maximal error relative to the value that
 //! it becomes a part of; for single precision the coefficients were rounded one by one, the rest being fitted again.
 
-use crate::op::{Bits, Lanes, Machine};
+use crate::base::{Bits, Lanes, Machine};
 
 /// A polynomial: coefficients from the constant one on, for numbers of 64 bits and of 32.
 pub(super) struct Poly {

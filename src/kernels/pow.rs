@@ -3,7 +3,7 @@
 use super::exp::{exp_limit, parts_of_sum};
 use super::ln::{split, split_any};
 use super::parts::{Poly, exponent, pair, pick, quotient_parts, rounder, sign, signed, two_product, two_sum};
-use crate::op::Lanes;
+use crate::base::Lanes;
 
 /// ((2·artanh s − 2s) / s³ − 2/3) / s² in s² for |s| ≤ 0.1716.
 const ARTANH: Poly = Poly {

@@ -1,7 +1,7 @@
 //! What native code may call. A routine has a number, for code that is being made, and a name, for code that is kept in a file: its
 //! address is of one process only.
 
-use crate::graph::Width;
+use crate::base::Width;
 use std::sync::LazyLock;
 
 /// A routine in one width.

@@ -3,8 +3,8 @@
 
 use super::fused::has_fma;
 use super::{Kernel1, trig};
-use crate::graph::Width;
-use crate::op::Lanes;
+use crate::base::Lanes;
+use crate::base::Width;
 
 /// A kernel of every number of a slice: where they are, where results go, and how many there are. Numbers are of the width that it was
 /// made for, and the slices are apart.

@@ -3,7 +3,7 @@
 //! Where n grows too large for that, a library's routine is called.
 
 use super::parts::{Poly, pick, quotient, rounder, sign, two_product, two_sum};
-use crate::op::{Bits, Lanes, Machine};
+use crate::base::{Bits, Lanes, Machine};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// (sin r − r) / r³ in r² for |r| ≤ π/4.

@@ -2,7 +2,7 @@
 
 use super::Rng;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 
 /// A data set: columns that have something for every row, in slices.
 ///

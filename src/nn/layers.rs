@@ -89,7 +89,7 @@ pub fn lstm(x: Expr, [h, c]: [Expr; 2], [w, u, b]: [Expr; 3]) -> [Expr; 2] {
 fn features(what: &str, h: Expr) -> Option<usize> {
     use crate::error::{Error, Kind};
     match h.shape().axes().last() {
-        Some(&crate::op::Axis::Fixed(n)) => Some(n),
+        Some(&crate::base::Axis::Fixed(n)) => Some(n),
         _ => {
             let message = format!("{what}: the state's shape {} does not end with a known number of features", h.shape());
             crate::graph::refuse(Error::here(Kind::Shape, message));

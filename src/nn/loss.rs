@@ -4,9 +4,10 @@
 
 use super::layers::kept;
 use super::same_shape;
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Expr, refuse};
-use crate::op::{Axis, Shape, lit, select};
+use crate::op::{lit, select};
 
 /// The mean over all numbers of what `each` makes of prediction and target.
 #[track_caller]

@@ -1,7 +1,7 @@
 //! How good answers are. In: slices of answers and of what is true. Out: plain numbers. Classes are whole numbers from 0.
 
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 
 /// The class that a number names, if it is one.
 pub(super) fn class<T: Scalar>(v: T, classes: usize) -> Option<usize> {

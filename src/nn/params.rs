@@ -1,12 +1,13 @@
 //! The parameters of a model: named arrays that are declared, started, traced, trained and saved together.
 
 use super::{Init, Rng};
+use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::eval::Array;
 use crate::graph::{Binder, Expr, Inputs, parse_declaration, refuse};
 use crate::io::Archive;
-use crate::op::{Axis, DType};
-use crate::schedule::Scalar;
+use crate::op::DType;
+use crate::op::Scalar;
 use std::{fmt, ops::Index, panic::Location, path::Path};
 
 /// The parameters of a model, in order. Names may be paths, such as `encoder.w1`.

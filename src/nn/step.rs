@@ -2,12 +2,13 @@
 //! what the rule keeps, and a batch, to the loss and the next of both.
 
 use super::{Params, Schedule, params::declare};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::eval::Array;
 use crate::graph::{Expr, Function, InputGroup, Structure};
-use crate::op::{Axis, DType, Shape, lit, select};
+use crate::op::Scalar;
+use crate::op::{DType, lit, select};
 use crate::optim::Rule;
-use crate::schedule::Scalar;
 
 /// What a training step does beside the rule's update. The defaults do nothing.
 ///

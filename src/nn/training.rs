@@ -2,14 +2,15 @@
 
 use super::step::{Settings, Source, Step};
 use super::{Batch, Params, Rng};
+use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
 use crate::eval::Array;
 use crate::graph::{Function, InputGroup, Structure};
 use crate::io::Archive;
 use crate::jit::{CompiledArrays, Report};
-use crate::op::{Axis, lit};
+use crate::op::Scalar;
+use crate::op::lit;
 use crate::optim::Rule;
-use crate::schedule::Scalar;
 use std::{mem, path::Path};
 
 /// A training in progress. Loss, gradient and update are one compiled function; a step is one call of it, for any number of rows.

@@ -1,9 +1,10 @@
 //! The method of Dormand and Prince with steps whose length follows the error.
 
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Cond, Expr, Place, Scan, Values, cond, refuse, scan, stop_gradient, width};
-use crate::op::{Axis, Shape, lit, select};
+use crate::op::{lit, select};
 use std::panic::Location;
 
 /// The times of the stages, in steps.

@@ -11,9 +11,10 @@ pub use dormand_prince::DormandPrince;
 pub use integration::{Ended, Integration};
 pub use rk4::rk4;
 
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Expr, Place, Values, refuse};
-use crate::op::{Shape, lit};
+use crate::op::lit;
 
 /// y at some time, or times, and how it was come by, in a trace.
 #[derive(Clone, Debug)]

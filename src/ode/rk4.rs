@@ -1,9 +1,10 @@
 //! Kutta's method with steps of equal length.
 
 use super::{moved, slopes};
+use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Expr, Scan, Values, refuse};
-use crate::op::{Axis, lit};
+use crate::op::lit;
 use std::panic::Location;
 
 /// Integrates y′ = f(t, y) from `span[0]` to `span[1]` in equal steps of Kutta's method of order 4 (1901). Gives y at the end, and after every

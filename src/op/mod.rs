@@ -4,24 +4,24 @@
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
 mod array;
+mod conventions;
 mod custom;
 mod edge;
-mod machine;
+mod library;
 mod operators;
 mod plain;
 mod real;
-mod shape;
+mod scalar;
 mod table;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
 pub use custom::{CustomRule, custom_rule, straight_through};
 pub use edge::EdgeMap;
-pub use machine::Machine;
-pub(crate) use machine::{Bits, Lanes};
+pub(crate) use library::op_of_library;
 pub(crate) use operators::derived_operators;
-pub use real::{Mask, Real, lit, select};
-pub use shape::{Axis, Shape};
+pub use real::{Real, lit, select};
+pub use scalar::Scalar;
 pub(crate) use table::op_table;
 pub(crate) use table::rule;
 pub use table::{DType, Op, Value};

@@ -1,7 +1,6 @@
 //! Numbers of user code: kernels are std's functions, which are fast without hardware multiply-add, too.
 
-use super::Machine;
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2};
+use crate::base::{Kernel1, Kernel2, Library1, Library2, Machine};
 use std::ops;
 
 /// An `f32` or `f64` that computes as std does; kernels differ from it by an ulp or two.

@@ -1,15 +1,12 @@
 //! The arithmetic that users write over.
 
 use super::{
-    ArrayOp, CustomRule, Shape, Value,
+    ArrayOp, CustomRule, Value,
     plain::Plain,
     table::{op_table, value},
 };
+use crate::base::{Mask, Shape};
 use std::{fmt, iter, ops};
-
-/// A truth value of some arithmetic: `bool` for numbers, a node for graph handles. Combine with `&`, `|`, `!`.
-pub trait Mask: Copy + ops::BitAnd<Output = Self> + ops::BitOr<Output = Self> + ops::Not<Output = Self> {}
-impl<M: Copy + ops::BitAnd<Output = M> + ops::BitOr<Output = M> + ops::Not<Output = M>> Mask for M {}
 
 /// The number `v` in the arithmetic that the context asks for.
 ///

@@ -6,7 +6,8 @@
 
 #![allow(unused_variables, reason = "a rule need not use every operand, nor the result")]
 
-use super::{EdgeMap, Machine, Real, lit};
+use super::{EdgeMap, Real, conventions, lit};
+use crate::base::Machine;
 use crate::kernels;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 
@@ -34,7 +35,7 @@ macro_rules! op_table {
             /// x·y + a, rounded once.
             MulAdd mul_add(x, y, a) = x.fma(y, a), |z| [y, x, EdgeMap::Id];
             /// xⁿ for an integer n, also 0 (where it is 1 for every x) and negative.
-            Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [kernels::powi_edge(x, n)];
+            Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [conventions::powi_edge(x, n)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
             Powf powf(x, y) = x.kernel2(y, kernels::Powf), |z| [
                 EdgeMap::Singular(S::select(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0)), lit(0.0))),
@@ -126,13 +127,13 @@ macro_rules! op_table {
             Fract fract(x) = x - x.trunc(), |z| [EdgeMap::Id];
             /// The smaller of x and y; of a number and NaN the number. A tie gives each operand half of the derivative.
             Min min(x, y) = kernels::min(x, y), |z| [
-                EdgeMap::ScaleWhere(x.le(y) | y.ne(y), kernels::tie(x, y)),
-                EdgeMap::ScaleWhere(!x.lt(y) & y.eq(y), kernels::tie(x, y))
+                EdgeMap::ScaleWhere(x.le(y) | y.ne(y), conventions::tie(x, y)),
+                EdgeMap::ScaleWhere(!x.lt(y) & y.eq(y), conventions::tie(x, y))
             ];
             /// The larger of x and y; of a number and NaN the number. A tie gives each operand half of the derivative.
             Max max(x, y) = kernels::max(x, y), |z| [
-                EdgeMap::ScaleWhere(x.ge(y) | y.ne(y), kernels::tie(x, y)),
-                EdgeMap::ScaleWhere(!x.gt(y) & y.eq(y), kernels::tie(x, y))
+                EdgeMap::ScaleWhere(x.ge(y) | y.ne(y), conventions::tie(x, y)),
+                EdgeMap::ScaleWhere(!x.gt(y) & y.eq(y), conventions::tie(x, y))
             ];
             /// x held between lo and hi; the derivative is that of x on the closed interval, of the bound outside.
             Clamp clamp(x, lo, hi) = kernels::clamp(x, lo, hi), |z| [
@@ -142,8 +143,8 @@ macro_rules! op_table {
             ];
             /// ln(eˣ + eʸ), without overflow.
             LogAddExp log_add_exp(x, y) = kernels::log_add_exp(x, y), |z| [
-                kernels::gap(x, y).sigmoid(),
-                kernels::gap(y, x).sigmoid()
+                conventions::gap(x, y).sigmoid(),
+                conventions::gap(y, x).sigmoid()
             ];
             /// x·ln y, and 0 for x = 0 whatever y.
             Xlogy xlogy(x, y) = kernels::xlogy(x, y), |z| [

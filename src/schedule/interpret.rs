@@ -1,10 +1,10 @@
 //! The interpreter: a program's steps, one after the other, by the same kernels as native code.
 
 use super::program::{Program, Step};
-use super::scalar::Scalar;
 use crate::error::Result;
-use crate::graph::{Kind, Width};
+use crate::graph::Kind;
 use crate::kernels::{Walk, fused};
+use crate::op::Scalar;
 use crate::op::Value;
 
 /// Registers of one run; reused from row to row.
@@ -87,15 +87,5 @@ impl Program {
         let mut y = vec![T::default(); self.layout.output_len];
         self.call_into(x, &mut y)?;
         Ok(y)
-    }
-}
-
-impl Width {
-    /// Bytes of a number.
-    pub(crate) fn bytes(self) -> usize {
-        match self {
-            Width::F32 => 4,
-            Width::F64 => 8,
-        }
     }
 }

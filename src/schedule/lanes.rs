@@ -6,7 +6,8 @@
 
 use super::open::has_kernel;
 use super::program::Step;
-use crate::graph::{Kind, Width};
+use crate::base::Width;
+use crate::graph::Kind;
 use crate::op::{DType, Op};
 use rustc_hash::FxHashMap;
 

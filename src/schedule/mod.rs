@@ -12,13 +12,10 @@ mod options;
 mod pack;
 mod program;
 mod rows;
-mod scalar;
-pub(crate) mod sums;
 
 pub use options::{Options, Tier};
 pub use program::Program;
 pub use rows::{Reduce, RowMap, RowProgram};
-pub use scalar::Scalar;
 
 pub(crate) use inline::{inlined, kept};
 pub(crate) use program::{Layout, Step, prepared, wrong_width};

@@ -4,9 +4,11 @@
 //! x·ln y and the logarithms to any base of y both need ln y, and the gradient of the first has it, too. No kernel is written a
 //! second time here: [`Lay`] is a [`Machine`] whose numbers are nodes, so that running an operation's value makes the nodes.
 
-use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2};
-use crate::op::{DType, Machine, Op, Shape, Value};
+use crate::base::Width;
+use crate::base::{Kernel1, Kernel2, Library1, Library2};
+use crate::base::{Machine, Shape};
+use crate::graph::{Args, Builder, Function, Kind, NodeId};
+use crate::op::{DType, Op, Value, op_of_library};
 use rustc_hash::FxHashMap;
 use std::{
     cell::{Cell, RefCell},
@@ -238,17 +240,17 @@ impl Machine for Lay<'_, '_> {
         m.apply(Op::Select, [a, b])
     }
     fn call1(self, f: &'static Library1) -> Self {
-        self.call(f.op, [])
+        self.call(op_of_library(f.name), [])
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
-        self.call(f.op, [y])
+        self.call(op_of_library(f.name), [y])
     }
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
         self.0.kernels.set(true);
-        self.call(K::STD.op, [])
+        self.call(op_of_library(K::STD.name), [])
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
         self.0.kernels.set(true);
-        self.call(K::STD.op, [y])
+        self.call(op_of_library(K::STD.name), [y])
     }
 }

@@ -6,7 +6,7 @@
 
 use super::open::has_kernel;
 use super::program::Step;
-use crate::graph::Width;
+use crate::base::Width;
 use crate::kernels::{block, slices_of};
 use crate::op::Op;
 use rustc_hash::FxHashMap;
@@ -33,7 +33,7 @@ fn pays(op: Op, width: Width) -> bool {
 /// of a vector, where they pay.
 fn together(op: Op, width: Width, count: usize) -> usize {
     match () {
-        _ if count >= block(width) && slices_of(op).is_some() => MOST,
+        _ if count >= block(width) && op.library().and_then(slices_of).is_some() => MOST,
         _ if pays(op, width) => 16 / width.bytes(),
         _ => 1,
     }
@@ -92,7 +92,7 @@ pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
 fn kernels(steps: &[Step], width: Width) -> Vec<u32> {
     let (mut kinds, mut count) = (FxHashMap::<Op, u32>::default(), 0);
     let mut kind = |op: Op| {
-        *kinds.entry(op).or_insert_with(|| match pays(op, width) || slices_of(op).is_some() {
+        *kinds.entry(op).or_insert_with(|| match pays(op, width) || op.library().and_then(slices_of).is_some() {
             true => {
                 count += 1;
                 count

@@ -3,11 +3,11 @@
 use super::Options;
 use super::interpret::Registers;
 use super::program::{Layout, Program, Step, list};
-use super::scalar::Scalar;
-use super::sums::Sum;
+use crate::base::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind};
 use crate::op::Op;
+use crate::op::Scalar;
 use std::sync::Arc;
 
 /// What becomes of an output over the rows.

@@ -9,8 +9,10 @@ mod rules;
 
 pub use rules::{Licence, Rewrite};
 
-use crate::graph::{Args, Builder, Function, Kind, NodeId, Width};
-use crate::op::{ArrayOp, Op, Shape, Value};
+use crate::base::Shape;
+use crate::base::Width;
+use crate::graph::{Args, Builder, Function, Kind, NodeId};
+use crate::op::{ArrayOp, Op, Value};
 use pattern::{Match, Pattern, Prepared};
 use std::panic::Location;
 

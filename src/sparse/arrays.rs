@@ -1,11 +1,11 @@
 //! How sets of columns flow through array operations.
 
+use crate::base::sets::{Set, Sets, union, union_all};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
 use crate::eval::along::{Along, Indices, outside};
 use crate::eval::moves::moved;
 use crate::op::ArrayOp;
-use crate::sets::{Set, Sets, union, union_all};
 
 /// The sets of the result, from those of the operands; `shapes` are the operands', `to` is the result's.
 pub(super) fn flow(
@@ -135,7 +135,7 @@ fn range(sets: &Sets, first: usize, len: usize, step: usize) -> impl Iterator<It
 fn reduce(sets: &Sets, shape: &[usize], axes: &[usize], len: usize) -> Sets {
     let kept: Vec<usize> = shape.iter().enumerate().map(|(k, &n)| if axes.contains(&k) { 1 } else { n }).collect();
     let results = array(&kept, (0..len as u32).collect());
-    let into = moved(&ArrayOp::Broadcast(crate::op::Shape::SCALAR), &[&results], shape.to_vec(), u32::MAX);
+    let into = moved(&ArrayOp::Broadcast(crate::base::Shape::SCALAR), &[&results], shape.to_vec(), u32::MAX);
     let mut parts: Vec<Vec<&Set>> = vec![vec![]; len];
     into.data().iter().zip(sets).for_each(|(&at, set)| parts[at as usize].push(set));
     parts.into_iter().map(union_all).collect()

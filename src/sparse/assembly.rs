@@ -1,10 +1,12 @@
 //! Row loops whose inputs are gathered from a vector and whose results are added where they belong.
 
 use super::pattern::Sparsity;
+use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::{Expr, Function, InputGroup, NewOutput, Width};
+use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use crate::jit::CompiledRows;
-use crate::schedule::{RowMap, Scalar};
+use crate::op::Scalar;
+use crate::schedule::RowMap;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::RefCell;

@@ -2,10 +2,11 @@
 
 use super::derivative::{Source, SparseDerivative};
 use super::pattern::Sparsity;
+use crate::base::Width;
 use crate::error::Result;
-use crate::graph::Width;
 use crate::jit::AnyCompiled;
-use crate::schedule::{Options, Scalar};
+use crate::op::Scalar;
+use crate::schedule::Options;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::{fmt, sync::Arc};

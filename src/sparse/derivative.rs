@@ -7,7 +7,7 @@ use super::{sweeps, symbolic};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::eval::Array;
 use crate::graph::Function;
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 use crate::simplify::Simplify;
 use std::fmt;
 use std::panic::Location;

@@ -5,11 +5,12 @@
 
 use super::known::{Known, Numbers};
 use super::{arrays, loops};
+use crate::base::sets::{Set, Sets, union};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
 use crate::graph::{Args, Function, Kind, NodeId};
-use crate::op::{ArrayOp, Axis, DType, EdgeMap, Op, Shape, Value};
-use crate::sets::{Set, Sets, union};
+use crate::op::{ArrayOp, DType, EdgeMap, Op, Value};
 use loops::Nests;
 
 /// What is known of a value: the columns that its numbers depend on, and the numbers, if nothing unknown enters them.

@@ -1,8 +1,9 @@
 //! Values that nothing unknown enters: indices that were given, and what is computed from them or from nothing at all.
 
+use crate::base::Width;
 use crate::error::Result;
 use crate::eval::Array;
-use crate::graph::{Expr, Function, Kind, NewOutput, NodeId, Width};
+use crate::graph::{Expr, Function, Kind, NewOutput, NodeId};
 use crate::op::{ArrayOp, Op, Value, lit, select};
 use rustc_hash::FxHashMap;
 use std::panic::Location;

@@ -3,11 +3,13 @@
 
 use super::flow::{self, Flow, Walk, count, everywhere, lengths};
 use super::known::Known;
+use crate::base::Axis;
+use crate::base::sets;
+use crate::base::sets::{Set, Sets, union, union_all};
 use crate::error::Result;
 use crate::eval::Array;
 use crate::graph::{Control, Derivative, Function, Nested, NodeId, Port, Type, numbers, types_in, types_out};
-use crate::op::{Axis, DType};
-use crate::sets::{self, Set, Sets, union, union_all};
+use crate::op::DType;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 

@@ -4,11 +4,13 @@ use super::flow::{Flow, flow};
 use super::known::Known;
 use super::order::Order;
 use super::pattern::Sparsity;
+use crate::base::Axis;
+use crate::base::sets;
+use crate::base::sets::columns;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
 use crate::graph::Function;
-use crate::op::{Axis, DType};
-use crate::sets::{self, columns};
+use crate::op::DType;
 
 /// Which of a Jacobian's rows and columns are put together.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]

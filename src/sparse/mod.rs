@@ -28,9 +28,10 @@ pub use order::Order;
 pub use pattern::{ByRows, Sparsity};
 pub use terms::Terms;
 
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, OutputGroup};
-use crate::op::{DType, Shape};
+use crate::op::DType;
 use std::panic::Location;
 
 impl Function {

@@ -1,9 +1,11 @@
 //! Sparse derivatives of functions of arrays: one sweep over all groups of columns, one over all groups of rows, and a gather.
 
 use super::recover::{Plan, Read};
+use crate::base::Width;
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Expr, Function, InputGroup, NewOutput, Width};
-use crate::op::{Axis, DType, Shape};
+use crate::graph::{Expr, Function, InputGroup, NewOutput};
+use crate::op::DType;
 use std::panic::Location;
 
 /// The entries as the one output `values`, of a function that takes more inputs: unit vectors, and which numbers the entries are.

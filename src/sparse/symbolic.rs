@@ -3,10 +3,11 @@
 
 use super::flow::carries;
 use super::recover::{Plan, Read};
+use crate::base::sets;
+use crate::base::sets::{Set, columns, union};
 use crate::diff::Products;
 use crate::error::Result;
 use crate::graph::{Function, Kind, NodeId};
-use crate::sets::{self, Set, columns, union};
 use std::panic::Location;
 
 /// The entries as the one output `values`.

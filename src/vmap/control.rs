@@ -1,9 +1,10 @@
 //! Operations with bodies over a new leading axis: their bodies are mapped.
 
 use super::{Mapped, run, spread, walk, with_axis};
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, Type, make_body, types_in, types_out};
-use crate::op::{ArrayOp, Axis, DType, Real, Shape, Value, lit, select};
+use crate::op::{ArrayOp, DType, Real, Value, lit, select};
 use std::panic::Location;
 
 /// An operation over the axis: made once for all of its results, as its bodies may nest.

@@ -1,8 +1,9 @@
 //! Matrices and vectors: products, diagonals, linear equations.
 
 use super::{Expr, run, shape_error};
+use crate::base::{Axis, Shape};
 use crate::graph::expr::Cond;
-use crate::op::{ArrayOp, Axis, Cut, Shape, lit, select};
+use crate::op::{ArrayOp, Cut, lit, select};
 use std::panic::Location;
 
 type Place = &'static Location<'static>;

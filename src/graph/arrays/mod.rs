@@ -9,8 +9,9 @@ mod reduce;
 pub use axes::{Axes, Keep, keep};
 
 use super::{expr::Expr, trace};
+use crate::base::{Axis, Shape};
 use crate::error::Kind as ErrorKind;
-use crate::op::{ArrayOp, Axis, Cut, DType, Shape, Value, lit};
+use crate::op::{ArrayOp, Cut, DType, Value, lit};
 use std::{ops, panic::Location};
 
 fn run(op: ArrayOp, args: &[Expr], at: &'static Location<'static>) -> Expr {

@@ -1,7 +1,8 @@
 //! Reductions and sweeps along axes.
 
 use super::{Axes, Expr, run, shape_error};
-use crate::op::{ArrayOp, Axis, Shape, lit, select};
+use crate::base::{Axis, Shape};
+use crate::op::{ArrayOp, lit, select};
 use std::panic::Location;
 
 type Place = &'static Location<'static>;

@@ -1,8 +1,9 @@
 //! Reading what only arrays have: shapes, and the attributes of array operations.
 
 use super::{Place, Scan};
+use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::op::{ArrayOp, Axis, Cut, Shape};
+use crate::op::{ArrayOp, Cut};
 use std::str::FromStr;
 
 impl Scan<'_> {

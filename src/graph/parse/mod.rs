@@ -6,10 +6,12 @@ mod arrays;
 mod control;
 
 use super::function::{Function, InputGroup, OutputGroup};
-use super::node::{Kind, NodeId, Width};
+use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder};
+use crate::base::Width;
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{ArrayOp, Axis, DType, Op, Shape};
+use crate::op::{ArrayOp, DType, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.

@@ -4,10 +4,11 @@ use super::axes::{self, Pattern};
 use super::saved::Supply;
 use super::stages::{Loop, LoopInput, LoopOutput, is_transpose, owner};
 use super::views::{self, Source};
+use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::kernels;
-use crate::op::{ArrayOp, Axis, DType, Op, Shape};
+use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -150,7 +151,8 @@ impl<'f> Analysis<'f> {
             let from = self.read(operand);
             from.cut.is_none() && from.shape == node.shape()
         };
-        long && kernels::over_slices(op, self.f.width()).is_some() && self.graph.operands(id).all(whole)
+        long && op.library().and_then(|library| kernels::over_slices(library, self.f.width())).is_some()
+            && self.graph.operands(id).all(whole)
     }
 
     /// Whether a user reads a node's value from memory, rather than in the loop that computes it.

@@ -1,8 +1,8 @@
 //! The axes of a loop: along which of them a place goes on, and how many of the last ones run as one.
 
 use super::stages::Loop;
-use crate::op::{Axis, Shape};
-use crate::schedule::sums;
+use crate::base::sums;
+use crate::base::{Axis, Shape};
 
 /// The axes of a shape that have a length other than 1 by declaration. The others are no loops.
 fn long(shape: Shape) -> impl DoubleEndedIterator<Item = usize> {

@@ -6,12 +6,13 @@ use super::plan::{Plan, Planner};
 use super::run::{ArrayCode, Call, Lent};
 use super::saved::Supply;
 use super::stages::owner;
+use crate::base::Shape;
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::graph::{Control, Function, NodeId, Port, stacked};
 use crate::jit::compiled::Compiled;
-use crate::op::Shape;
-use crate::schedule::{Options, Scalar};
+use crate::op::Scalar;
+use crate::schedule::Options;
 use smallvec::SmallVec;
 use std::panic::Location;
 

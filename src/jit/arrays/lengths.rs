@@ -1,9 +1,9 @@
 //! From the lengths of a call's slices to those of the open axes.
 
+use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Lengths;
 use crate::graph::Function;
-use crate::op::{Axis, Shape};
 
 /// The lengths of a shape's axes.
 pub(super) fn lengths(shape: Shape, open: &Lengths) -> Vec<usize> {

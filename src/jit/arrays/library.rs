@@ -21,7 +21,8 @@ impl Planner<'_> {
         let op = match graph.node(id).kind() {
             Kind::Array(op) => op,
             Kind::Apply(op) => {
-                let routine = kernels::over_slices(op, self.f.width()).expect("a library stage of numbers is a kernel");
+                let routine = op.library().and_then(|library| kernels::over_slices(library, self.f.width()));
+                let routine = routine.expect("a library stage of numbers is a kernel");
                 let from = self.memory(operands[0]);
                 let to = self.claim(id);
                 return self.actions.push(Action::Slice { routine, from, to });

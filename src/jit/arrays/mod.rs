@@ -33,11 +33,12 @@ pub use update::CompiledUpdate;
 use run::{ArrayCode, Slices};
 
 use super::compiled::Report;
+use crate::base::Shape;
 use crate::error::Result;
 use crate::eval::Array;
 use crate::graph::{Function, InputGroup, OutputGroup};
-use crate::op::Shape;
-use crate::schedule::{Options, Scalar};
+use crate::op::Scalar;
+use crate::schedule::Options;
 use std::{fmt, sync::Arc};
 
 /// A function of arrays as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.

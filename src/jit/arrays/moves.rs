@@ -2,7 +2,7 @@
 
 use super::stages::MAX_RANK;
 use crate::eval::along::Along;
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 
 /// A box of places in memory: lengths, and the distance between neighbours along each axis.
 #[derive(Clone, Debug, Default)]

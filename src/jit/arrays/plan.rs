@@ -8,9 +8,9 @@ use super::moves::strides;
 use super::stages::{Loop, LoopInput, LoopOutput, Stage, Stages, owner};
 use super::strips::{Band, Strips};
 use super::views::{self, Between, Source};
+use crate::base::{Axis, Shape};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{Axis, Shape};
 use rustc_hash::FxHashMap;
 
 /// Outputs that overwrite an input, as numbers of groups: the output's, and the input's.

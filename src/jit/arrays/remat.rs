@@ -5,10 +5,11 @@ use super::plan::Plan;
 use super::saved::Supply;
 use super::small::MOST;
 use super::stages::Stages;
+use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::eval::Lengths;
 use crate::graph::{Control, Function, Kind};
-use crate::op::{ArrayOp, Axis, Shape};
+use crate::op::ArrayOp;
 use crate::schedule::{Options, kept, prepared};
 use std::fmt;
 

@@ -3,12 +3,14 @@
 //! In: a function of arrays. Out: one of single numbers that gives the same bits, if it is small and does nothing that depends on
 //! numbers at hand.
 
+use crate::base::sums;
+use crate::base::sums::{BLOCK, halve, partials};
+use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::eval::moves::{moved, reduce};
 use crate::eval::{Array, along::Along};
 use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
-use crate::op::{ArrayOp, Axis, DType, Op, Shape};
-use crate::schedule::sums::{self, BLOCK, halve, partials};
+use crate::op::{ArrayOp, DType, Op};
 use std::cell::RefCell;
 use std::panic::Location;
 

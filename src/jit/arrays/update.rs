@@ -4,7 +4,7 @@ use super::CompiledArrays;
 use super::run::{ArrayCode, Slices};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 use std::{fmt, sync::Arc};
 
 /// A function of arrays as native code, some of whose outputs overwrite inputs; see [`CompiledArrays::in_place`]. `Send + Sync`, cheap to

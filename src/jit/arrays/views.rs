@@ -3,9 +3,10 @@
 use super::lengths::lengths;
 use super::moves::strides;
 use super::stages::owner;
+use crate::base::{Axis, Shape};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::{ArrayOp, Axis, Cut, DType, Shape};
+use crate::op::{ArrayOp, Cut, DType};
 
 /// Where a value is read: the node that has the memory, and the shape that is read. The value may be that shape broadcast.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]

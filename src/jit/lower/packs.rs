@@ -3,7 +3,8 @@
 //! A vector stays one: what uses its lanes side by side reads it as it is, and a number is taken out of it where one alone is used.
 
 use super::{Any, Lowering, bare};
-use crate::graph::{Kind, Width};
+use crate::base::Width;
+use crate::graph::Kind;
 use crate::kernels::{block, slices_of};
 use crate::op::Op;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, StackSlotData, StackSlotKind, Value, types};
@@ -79,7 +80,12 @@ impl Lowering<'_, '_, '_> {
             let v = self.vector(&self.operands(first, 0, at, count));
             self.store_at(v, x, at as i32 * size);
         }
-        self.emitter.over_slices(slices_of(op).expect("many go together where there is a routine"), x, y, room);
+        self.emitter.over_slices(
+            op.library().and_then(slices_of).expect("many go together where there is a routine"),
+            x,
+            y,
+            room,
+        );
         self.called = first;
         self.packs.slices.extend((0..count as i32).map(|k| (first as u32 + k as u32, (y, k * size))));
         for at in (first..first + count).step_by(lanes) {

@@ -4,9 +4,9 @@
 use super::super::emit::Emitter;
 use super::super::segment::{Plan, Segment};
 use super::{Copy, Frame, Lowering, bare};
+use crate::base::sums::{halve, partials};
 use crate::graph::Kind;
 use crate::op::DType;
-use crate::schedule::sums::{halve, partials};
 use crate::schedule::{Program, RowCall};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types};
 use rustc_hash::FxHashMap;

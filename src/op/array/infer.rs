@@ -1,7 +1,8 @@
 //! What array operations do to shapes. In: the operands' shapes and kinds. Out: the result's, or what is wrong.
 
 use super::{ArrayOp, Cut, Cuts};
-use crate::op::{Axis, DType, Shape};
+use crate::base::{Axis, Shape};
+use crate::op::DType;
 
 impl ArrayOp {
     /// The result's shape and kind, or what is wrong with the operands.

@@ -1,7 +1,8 @@
 //! The linear maps of edges to operands of array operations: chains of links, each with its transpose.
 
 use super::{ArrayOp, Cut};
-use crate::op::{Axis, EdgeMap, Real, Shape, Value, lit};
+use crate::base::{Axis, Shape};
+use crate::op::{EdgeMap, Real, Value, lit};
 
 /// One step of an array edge's linear map.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ mod link;
 
 pub(crate) use link::{Chain, transposed};
 
-use super::shape::{Axis, Interner, Shape};
+use crate::base::{Axis, Interner, Shape};
 use std::{fmt, sync::LazyLock};
 
 /// An operation on whole arrays. Axes are counted from 0 and ascend.

@@ -6,9 +6,9 @@
 mod kernels;
 mod lanes;
 
-use crate::graph::Width;
+use crate::base::Width;
 use crate::jit::threads::{self, Shared};
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 use lanes::{Lanes, Plain};
 use std::ops::Range;
 

@@ -11,8 +11,8 @@ pub(super) use part::Strips;
 
 use super::plan::Planner;
 use super::stages::{Stage, Stages, owner};
+use crate::base::sums::BLOCK;
 use crate::graph::NodeId;
-use crate::schedule::sums::BLOCK;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use walk::{Track, Walk};

@@ -3,11 +3,11 @@
 use super::super::actions::{Action, Place, RunLoop, Space};
 use super::super::run::{ArrayCode, Call};
 use super::Band;
+use crate::base::Width;
 use crate::error::{Error, Result};
 use crate::eval::along::Along;
-use crate::graph::Width;
 use crate::jit::{native, threads};
-use crate::schedule::Scalar;
+use crate::op::Scalar;
 use std::sync::OnceLock;
 
 /// Actions that run strip by strip.

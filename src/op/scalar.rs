@@ -1,7 +1,8 @@
 //! The machine numbers that programs run on.
 
-use crate::graph::Width;
-use crate::op::{Machine, Real};
+use crate::base::Lanes;
+use crate::base::Width;
+use crate::op::Real;
 
 mod sealed {
     /// Numbers as they lie in files: little-endian, to the bit.
@@ -24,7 +25,7 @@ mod sealed {
 }
 
 /// `f32` or `f64`: what lowered programs and native code compute with.
-pub trait Scalar: sealed::Sealed + Real<Mask = bool> + Machine<Mask = bool> + Default + Send + Sync + PartialOrd {
+pub trait Scalar: sealed::Sealed + Real<Mask = bool> + Lanes<Mask = bool> + Default + Send + Sync + PartialOrd {
     /// The width of this type.
     const WIDTH: Width;
     /// The value in double precision.

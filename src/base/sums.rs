@@ -9,9 +9,7 @@
 //! A sum over axes of an array has its rows along the *run*: the last axes, as long as they are summed over (or have the fixed
 //! length 1). The sums of the blocks of all runs are added in order.
 
-use super::scalar::Scalar;
-use crate::graph::Width;
-use crate::op::{Axis, Shape};
+use super::{Axis, Lanes, Shape, Width};
 
 /// The most partial sums of a sum.
 const MOST: usize = 8;
@@ -22,6 +20,11 @@ pub(crate) const BLOCK: usize = 1024;
 /// How many partial sums there are: two vectors of 128 bits.
 pub(crate) fn partials(width: Width) -> usize {
     32 / width.bytes()
+}
+
+/// How many there are of such numbers.
+fn parts<T: Lanes + Default>() -> usize {
+    partials(if T::default().is_double() { Width::F64 } else { Width::F32 })
 }
 
 /// Partial sums in one: the second half is added to the first, until there is one.
@@ -50,13 +53,15 @@ pub(crate) struct Sum<T> {
     parts: [T; MOST],
 }
 
-impl<T: Scalar> Sum<T> {
+impl<T: Lanes + Default> Sum<T> {
     pub(crate) fn new() -> Self {
-        Sum { blocks: T::lit(-0.0), parts: [T::lit(-0.0); MOST] }
+        let nothing = T::default().k(-0.0);
+        Sum { blocks: nothing, parts: [nothing; MOST] }
     }
 
     pub(crate) fn add(&mut self, row: usize, v: T) {
-        *self.part(row) += v;
+        let part = self.part(row);
+        *part = *part + v;
     }
 
     /// Adds x·y with one rounding.
@@ -69,11 +74,11 @@ impl<T: Scalar> Sum<T> {
         if row > 0 && row.is_multiple_of(BLOCK) {
             *self = Sum { blocks: self.total(), ..Sum::new() };
         }
-        &mut self.parts[row % partials(T::WIDTH)]
+        &mut self.parts[row % parts::<T>()]
     }
 
     pub(crate) fn total(mut self) -> T {
-        self.blocks + halve(&mut self.parts[..partials(T::WIDTH)], |a, b| a + b)
+        self.blocks + halve(&mut self.parts[..parts::<T>()], |a, b| a + b)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What hardware does, as a trait: kernels are written once over it, and the interpreter (`f32`, `f64`) and the emitter of
 //! native code give the same bits.
 
-use super::Mask;
-use crate::kernels::{Kernel1, Kernel2, Library1, Library2, fused1, fused2};
 use std::ops;
+
+/// A truth value of some arithmetic: `bool` for numbers, a node for graph handles. Combine with `&`, `|`, `!`.
+pub trait Mask: Copy + ops::BitAnd<Output = Self> + ops::BitOr<Output = Self> + ops::Not<Output = Self> {}
+impl<M: Copy + ops::BitAnd<Output = M> + ops::BitOr<Output = M> + ops::Not<Output = M>> Mask for M {}
 
 /// A lane of floating-point hardware: a number, or a value of native code that is being emitted.
 pub trait Machine:
@@ -87,62 +89,42 @@ pub trait Bits:
     fn shr(self, n: u32) -> Self;
 }
 
-macro_rules! float_machine {
-    ($($T:ident $U:ident $double:literal)*) => { $(
-        impl Machine for $T {
-            type Mask = bool;
-            #[inline(always)]
-            fn k(self, v: f64) -> $T { v as $T }
-            #[inline(always)]
-            fn fma(self, y: $T, z: $T) -> $T { $T::mul_add(self, y, z) }
-            #[inline(always)]
-            fn sqrt(self) -> $T { $T::sqrt(self) }
-            #[inline(always)]
-            fn abs(self) -> $T { $T::abs(self) }
-            #[inline(always)]
-            fn floor(self) -> $T { $T::floor(self) }
-            #[inline(always)]
-            fn ceil(self) -> $T { $T::ceil(self) }
-            #[inline(always)]
-            fn trunc(self) -> $T { $T::trunc(self) }
-            #[inline(always)]
-            fn copysign(self, y: $T) -> $T { $T::copysign(self, y) }
-            #[inline(always)]
-            fn lt(self, y: $T) -> bool { self < y }
-            #[inline(always)]
-            fn le(self, y: $T) -> bool { self <= y }
-            #[inline(always)]
-            fn eq(self, y: $T) -> bool { self == y }
-            #[inline(always)]
-            fn select(m: bool, a: $T, b: $T) -> $T { if m { a } else { b } }
-            #[inline(always)]
-            fn call1(self, f: &'static Library1) -> $T { (f.$T)(self) }
-            #[inline(always)]
-            fn call2(self, y: $T, f: &'static Library2) -> $T { (f.$T)(self, y) }
-            #[inline(always)]
-            fn kernel1<K: Kernel1>(self, _: K) -> $T { fused1::<K, $T>(self) }
-            #[inline(always)]
-            fn kernel2<K: Kernel2>(self, y: $T, _: K) -> $T { fused2::<K, $T>(self, y) }
-        }
-        impl Lanes for $T {
-            type Bits = std::num::Wrapping<$U>;
-            #[inline(always)]
-            fn is_double(self) -> bool { $double }
-            #[inline(always)]
-            fn kbits(self, v: u64) -> Self::Bits { std::num::Wrapping(v as $U) }
-            #[inline(always)]
-            fn bits(self) -> Self::Bits { std::num::Wrapping(self.to_bits()) }
-            #[inline(always)]
-            fn from_bits(bits: Self::Bits) -> $T { $T::from_bits(bits.0) }
-            #[inline(always)]
-            fn rare(self, m: bool, x: $T, f: &'static Library1) -> $T { if m { (f.$T)(x) } else { self } }
-        }
-        impl Bits for std::num::Wrapping<$U> {
-            #[inline(always)]
-            fn shl(self, n: u32) -> Self { std::num::Wrapping(self.0 << n) }
-            #[inline(always)]
-            fn shr(self, n: u32) -> Self { std::num::Wrapping(self.0 >> n) }
-        }
-    )* };
+/// A routine of one argument, in both widths.
+pub struct Library1 {
+    /// What it is called among the routines of `kernels`.
+    pub(crate) name: &'static str,
+    pub(crate) f64: extern "C" fn(f64) -> f64,
+    pub(crate) f32: extern "C" fn(f32) -> f32,
 }
-float_machine! { f32 u32 false f64 u64 true }
+
+/// A routine of two arguments, in both widths.
+pub struct Library2 {
+    /// What it is called among the routines of `kernels`.
+    pub(crate) name: &'static str,
+    pub(crate) f64: extern "C" fn(f64, f64) -> f64,
+    pub(crate) f32: extern "C" fn(f32, f32) -> f32,
+}
+
+/// A value of one argument that is computed here.
+pub trait Kernel1 {
+    /// What its routine is called.
+    const NAME: &'static str;
+    /// The same from the library.
+    const STD: &'static Library1;
+    /// The routine for arguments that are far from 0, if it takes one.
+    const FAR: Option<&'static Library1>;
+    /// The value at other arguments.
+    fn near<L: Lanes>(x: L) -> L;
+    /// The value.
+    fn run<L: Lanes>(x: L) -> L;
+}
+
+/// A value of two arguments that is computed here.
+pub trait Kernel2 {
+    /// What its routine is called.
+    const NAME: &'static str;
+    /// The same from the library.
+    const STD: &'static Library2;
+    /// The value.
+    fn run<L: Lanes>(x: L, y: L) -> L;
+}

@@ -1,0 +1,15 @@
+//! What every layer speaks of: widths, shapes, the machine that kernels are written over, the order of sums, sets of columns.
+//!
+//! Knows nothing of operations, graphs or code.
+
+mod machine;
+pub(crate) mod sets;
+mod shape;
+pub(crate) mod sums;
+mod width;
+
+pub(crate) use machine::{Bits, Lanes};
+pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
+pub(crate) use shape::Interner;
+pub use shape::{Axis, Shape};
+pub use width::Width;
