@@ -494,7 +494,7 @@ fn many_inputs() {
 #[test]
 fn edges_of_what_can_be() {
     fn shared<T: Send + Sync + Clone>() {}
-    shared::<(SparseDerivative, wengert::sparse::CompiledSparse, wengert::sparse::CompiledTerms)>();
+    shared::<(SparseDerivative, wengert::CompiledSparse, wengert::CompiledTerms)>();
     // Nothing depends on anything.
     let f = traced(("x", 2), |x| [x[0].detach(), x[1].floor()]);
     let j = f.sparse_jacobian().unwrap();

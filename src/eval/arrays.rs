@@ -12,6 +12,7 @@ use crate::op::Scalar;
 use crate::op::{ArrayOp, DType, Op, Value};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+use std::panic::Location;
 
 /// Numbers in a shape, the last axis running fastest.
 ///
@@ -243,7 +244,11 @@ impl<'f, T: Scalar> Run<'f, T> {
         let index = self.f.graph().operands(id).nth(1).expect("it takes indices");
         let index = num(&self.values[index.index()]);
         match along::outside(&index.data, len) {
-            Some(bad) => Err(index_error(self.f, id, bad, len)),
+            Some(bad) => {
+                let node = self.f.graph().node(id);
+                let name = if let Kind::Array(op) = node.kind() { op.name() } else { "an array operation" };
+                Err(index_error(name, node.location(), bad, len))
+            }
             None => Ok(index),
         }
     }
@@ -357,11 +362,8 @@ fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
 }
 
 /// That an operation's index is out of range.
-pub(crate) fn index_error<T: Scalar>(f: &Function, id: NodeId, index: T, len: usize) -> Error {
-    let node = f.graph().node(id);
-    let name = if let Kind::Array(op) = node.kind() { op.name() } else { "an array operation" };
-    Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}"))
-        .at(node.location())
+pub(crate) fn index_error<T: Scalar>(name: &str, at: Option<&'static Location<'static>>, index: T, len: usize) -> Error {
+    Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}")).at(at)
 }
 
 /// A scalar operation, element by element; single numbers fit every shape.

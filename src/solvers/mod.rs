@@ -8,9 +8,10 @@ mod point;
 
 pub use point::{Point, SparseMatrix};
 
+use crate::compiled::CompiledSparse;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
-use crate::sparse::{CompiledSparse, Method, Sparsity};
+use crate::sparse::{Method, Sparsity};
 use argmin::core::{CostFunction, Error as SolverError, Gradient, Hessian, Jacobian, Operator};
 use evaluation::Evaluation;
 use std::marker::PhantomData;

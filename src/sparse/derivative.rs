@@ -17,11 +17,11 @@ use std::panic::Location;
 pub struct SparseDerivative {
     sparsity: Sparsity,
     /// Nothing where there is no entry.
-    pub(super) f: Option<Function>,
+    pub(crate) f: Option<Function>,
     /// The inputs of a call, with how many numbers each has.
     pub(super) inputs: Vec<(String, usize)>,
     /// By input of the function: one of a call, or data.
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     /// After the function, what is to be subtracted from which value.
     pub(super) subtract: Vec<(u32, u32)>,
     sweeps: (usize, usize),
@@ -29,7 +29,7 @@ pub struct SparseDerivative {
 
 /// What is given to an input of the function.
 #[derive(Clone)]
-pub(super) enum Source {
+pub(crate) enum Source {
     Call(usize),
     Data(Vec<f64>),
 }
@@ -200,7 +200,7 @@ impl SparseDerivative {
         Ok(values)
     }
 
-    pub(super) fn subtract<T: Scalar>(&self, values: &mut [T]) {
+    pub(crate) fn subtract<T: Scalar>(&self, values: &mut [T]) {
         for &(to, of) in &self.subtract {
             let of = values[of as usize];
             values[to as usize] -= of;
@@ -209,7 +209,7 @@ impl SparseDerivative {
 
     /// That there is a slice per input, of its length, and as many values as entries.
     #[inline]
-    pub(super) fn check<T>(&self, inputs: &[&[T]], values: usize) -> Result<()> {
+    pub(crate) fn check<T>(&self, inputs: &[&[T]], values: usize) -> Result<()> {
         let fits = inputs.len() == self.inputs.len() && inputs.iter().zip(&self.inputs).all(|(x, (_, len))| x.len() == *len);
         if fits && values == self.sparsity.len() { Ok(()) } else { Err(self.misfit(inputs, values)) }
     }

@@ -7,7 +7,6 @@
 mod arrays;
 mod assembly;
 mod colour;
-mod compiled;
 mod derivative;
 mod flow;
 mod known;
@@ -20,8 +19,9 @@ mod sweeps;
 mod symbolic;
 mod terms;
 
-pub use assembly::{Assembly, CompiledTerms};
-pub use compiled::CompiledSparse;
+pub use assembly::Assembly;
+pub(crate) use assembly::{Piece, To};
+pub(crate) use derivative::Source;
 pub use derivative::SparseDerivative;
 pub use method::{Compress, Method, Symmetric};
 pub use order::Order;
