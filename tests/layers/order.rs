@@ -63,9 +63,9 @@ impl Order {
         let mut raised: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
         let types: Vec<_> = live().flat_map(|(k, _)| types(names, k).map(move |part| (k, part))).collect();
         for (k, ((home, of), methods)) in &types {
-            for method in methods.iter() {
+            for (method, takes_self) in methods.iter() {
                 of_types.entry((*home, of, method)).or_default().push(*k);
-                if self.height(&names.files[*home].path) < self.height(&names.files[*k].path) {
+                if *takes_self && self.height(&names.files[*home].path) < self.height(&names.files[*k].path) {
                     raised.entry(method).or_default().push((*k, of));
                 }
             }
@@ -113,11 +113,11 @@ fn layer(path: &str) -> &str {
 }
 
 /// The types that a file gives methods to, each by the file that defines it and its name, with the methods.
-pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &Vec<String>)> {
+pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &[(String, bool)])> {
     names.files[file].source.impls.iter().filter_map(move |part| {
         let module = names.module_of(file, part.scope)?;
         names.resolve(module, &part.of.segments).into_iter().find_map(|target| match target {
-            Target::Item { module, name, .. } => Some(((names.modules[module].file, name), &part.methods)),
+            Target::Item { module, name, .. } => Some(((names.modules[module].file, name), &part.methods[..])),
             _ => None,
         })
     })

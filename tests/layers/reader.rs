@@ -77,7 +77,7 @@ impl<'t> Reader<'t> {
             let previous = if self.at > first { self.text(self.at - 1) } else { "" };
             match (token.kind, token.text) {
                 (Kind::Close, _) => return,
-                (Kind::Open, "(") if previous == "pub" => self.at = self.close(self.at) + 1,
+                (Kind::Open, "(") if previous == "pub" && self.is_visibility(self.at) => self.at = self.close(self.at) + 1,
                 (Kind::Open, open) => {
                     let inside = match (&item, open) {
                         (Item { implements: Some(k), .. }, "{") => Within::Impl(*k),
@@ -222,12 +222,13 @@ impl<'t> Reader<'t> {
         if name == "$" {
             self.source.scopes[scope].hidden |= within == Within::Module;
         } else if self.is_name(at) {
-            if word == "fn" && self.takes_self(at) {
+            let takes_self = word == "fn" && self.takes_self(at);
+            if takes_self {
                 self.source.methods.insert(name.clone());
             }
             match within {
                 Within::Module => drop(self.source.scopes[scope].items.insert(name)),
-                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push(name),
+                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes_self)),
                 _ => {}
             }
         }
@@ -337,12 +338,17 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Whether brackets after `pub` belong to it, and are no tuple.
+    fn is_visibility(&self, open: usize) -> bool {
+        self.text(open + 1) == "in" || self.close(open) == open + 2
+    }
+
     /// Past attributes and visibility.
     fn past_visibility(&self, mut at: usize) -> usize {
         loop {
             match (self.text(at), self.text(at + 1)) {
                 ("#", "[") => at = self.close(at + 1) + 1,
-                ("pub", "(") => at = self.close(at + 1) + 1,
+                ("pub", "(") if self.is_visibility(at + 1) => at = self.close(at + 1) + 1,
                 ("pub", _) => at += 1,
                 _ => return at,
             }

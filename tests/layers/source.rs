@@ -64,7 +64,8 @@ pub struct Path {
 pub struct Impl {
     pub scope: usize,
     pub of: Path,
-    pub methods: Vec<String>,
+    /// Its functions, and whether they take `self`.
+    pub methods: Vec<(String, bool)>,
 }
 
 impl Scope {

@@ -82,7 +82,7 @@ fn paths_are_found_wherever_they_stand() {
     let expected =
         ["crate::a::A", "super::B", "crate::c::C", "self::d::D", "crate::e::E", "crate::g::G", "crate::h::H", "crate::i::I"];
     assert_eq!(paths(text), [&expected[..], &["crate::j", "crate::k::K", "crate::l::L"]].concat());
-    assert_eq!(paths("pub(in crate::a) struct S(pub(in super::b) u8, pub crate::c::C);"), ["crate::c::C"]);
+    assert_eq!(paths("pub(in crate::a) struct S(pub(in super::b) u8, pub (crate::c::C, u8), pub(crate) u8);"), ["crate::c::C"]);
     assert_eq!(
         paths("#![doc = \"crate::a\"] //! crate::b\n/// [`crate::c`]\n#[derive(crate::d::D)] struct S; // crate::e\n"),
         ["crate::d::D"]
@@ -115,7 +115,7 @@ fn only_items_are_declared() {
     assert_eq!(source.impls.len(), 1);
     assert_eq!(
         (source.impls[0].of.segments.join("::"), &source.impls[0].methods[..]),
-        ("I".into(), &["n".to_string(), "o".to_string()][..])
+        ("I".into(), &[("n".to_string(), true), ("o".to_string(), false)][..])
     );
     assert_eq!(source.methods.iter().collect::<Vec<_>>(), ["k", "n"]);
     let heads = "impl<'a, T: Fn(&'a u8) -> u8> crate::a::B<'a, T> where for<'b> T: Copy {} impl<F: for<'a> Fn(&'a u8)> C<F> {} impl<T> D<T> for E {}";
@@ -256,6 +256,8 @@ fn methods_from_above_are_named() {
     assert_eq!(borrowed, expected);
     // Another type within reach has a method of this name.
     assert!(order().borrowed(&names("pub struct Base; trait T { fn raised(&self); } fn f(x: Base) { x.raised() }")).is_empty());
+    // What takes no `self` is not called with a dot.
+    assert!(order().borrowed(&names("pub struct Base; fn f(x: &str) { x.made() }")).is_empty());
 }
 
 #[test]
