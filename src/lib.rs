@@ -40,6 +40,7 @@ pub mod jet;
 #[allow(unsafe_code, reason = "native code is called through pointers")]
 mod jit;
 mod kernels;
+mod methods;
 pub mod nn;
 pub mod ode;
 mod op;

@@ -1,6 +1,6 @@
 //! Native code of a function whose lengths are known, of single numbers or of arrays, behind one call.
 
-use super::{Compiled, CompiledArrays};
+use super::{Compiled, CompiledArrays, compile, compile_arrays};
 use crate::error::Result;
 use crate::graph::Function;
 use crate::op::Scalar;
@@ -22,11 +22,11 @@ const SLICES: usize = 16;
 impl AnyCompiled {
     pub(crate) fn new(f: &Function, options: Options) -> Result<AnyCompiled> {
         if !f.has_arrays() {
-            return f.compile_with(options).map(AnyCompiled::Numbers);
+            return compile(f, options).map(AnyCompiled::Numbers);
         }
         let len = |id| f.graph().node(id).shape().len().expect("lengths are known");
         let lengths = f.outputs().iter().map(|y| y.nodes().iter().map(|&id| len(id)).sum()).collect();
-        Ok(AnyCompiled::Arrays(f.compile_arrays_with(options)?, lengths))
+        Ok(AnyCompiled::Arrays(compile_arrays(f, options)?, lengths))
     }
 
     pub(crate) fn call_into<T: Scalar>(&self, inputs: &[&[T]], values: &mut [T]) -> Result<()> {

@@ -24,6 +24,9 @@ mod tiered;
 
 pub(crate) use any::AnyCompiled;
 pub use arrays::{CompiledArrays, CompiledUpdate, RematCost};
+pub(crate) use arrays::{compile_arrays, remat_cost};
+pub(crate) use compiled::compile;
 pub use compiled::{Compiled, Report};
 pub use rows::CompiledRows;
 pub use tiered::Tiered;
+pub(crate) use tiered::compile_tiered;

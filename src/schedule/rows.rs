@@ -50,17 +50,14 @@ pub(crate) struct RowShape {
     pub(crate) reduce: Vec<Reduce>,
 }
 
-impl Function {
-    /// Maps the function over rows, with a value per row for the named inputs.
-    ///
-    /// # Errors
-    /// If a name is unknown or given twice, or there is none.
+impl RowMap {
+    /// The function over rows, with a value per row for the named inputs; see [`Function::map_rows`].
     #[track_caller]
-    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        let mut varying = vec![false; self.inputs().len()];
+    pub(crate) fn new<S: AsRef<str>>(f: &Function, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
+        let mut varying = vec![false; f.inputs().len()];
         for name in names {
-            let group = self.input(name.as_ref())?;
-            let at = self.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
+            let group = f.input(name.as_ref())?;
+            let at = f.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
             if std::mem::replace(&mut varying[at], true) {
                 return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
             }
@@ -68,11 +65,9 @@ impl Function {
         if !varying.contains(&true) {
             return Err(Error::here(ErrorKind::Name, "map_rows needs an input that varies from row to row"));
         }
-        Ok(RowMap { f: self.clone(), shape: RowShape { varying, reduce: vec![Reduce::Each; self.outputs().len()] } })
+        Ok(RowMap { f: f.clone(), shape: RowShape { varying, reduce: vec![Reduce::Each; f.outputs().len()] } })
     }
-}
 
-impl RowMap {
     #[track_caller]
     fn reduce<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>, reduce: Reduce) -> Result<RowMap> {
         for name in names {

@@ -3,6 +3,7 @@
 use super::pattern::Sparsity;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
+use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use crate::jit::CompiledRows;
 use crate::op::Scalar;
@@ -164,7 +165,7 @@ impl Assembly {
         let order: Vec<usize> = direct.iter().flatten().copied().collect();
         let others: Vec<usize> = (0..to.len()).filter(|k| !order.contains(k)).collect();
         let made = Function::build(f.width(), groups, at, |args| {
-            let values: Vec<Expr> = f.eval(args).expect("as many as the function takes");
+            let values: Vec<Expr> = outputs_at(f, args).expect("as many as the function takes");
             let output = |name: String, which: &[usize]| NewOutput {
                 name,
                 values: which.iter().map(|&k| values[k]).collect(),
@@ -189,7 +190,7 @@ impl Assembly {
         let gathered = |piece: &Piece| if let Piece::Gathered { len, .. } = piece { len * rows } else { 0 };
         let workspace = pieces.iter().map(gathered).sum::<usize>() + added.len() * rows;
         let plan = Plan { variables, rows, len, width: f.width(), inputs, pieces, direct, added, zeros, workspace };
-        Ok(Assembly { plan: Arc::new(plan), sparsity, map: Some(made.map_rows(varying)?) })
+        Ok(Assembly { plan: Arc::new(plan), sparsity, map: Some(RowMap::new(&made, varying)?) })
     }
 
     /// How many numbers a call gives.
