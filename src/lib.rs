@@ -43,6 +43,7 @@ pub mod implicit;
 pub mod io;
 pub mod jet;
 mod kernels;
+mod methods;
 pub mod nn;
 pub mod ode;
 mod op;

@@ -1,7 +1,7 @@
 //! Native code of a function whose lengths are known, of single numbers or of arrays, behind one call.
 
-use super::arrays::CompiledArrays;
-use super::point::Compiled;
+use super::arrays::{CompiledArrays, compile_arrays};
+use super::point::{Compiled, compile};
 use crate::error::Result;
 use crate::graph::Function;
 use crate::op::Scalar;
@@ -23,11 +23,11 @@ const SLICES: usize = 16;
 impl AnyCompiled {
     pub(crate) fn new(f: &Function, options: Options) -> Result<AnyCompiled> {
         if !f.has_arrays() {
-            return f.compile_with(options).map(AnyCompiled::Numbers);
+            return compile(f, options).map(AnyCompiled::Numbers);
         }
         let len = |id| f.graph().node(id).shape().len().expect("lengths are known");
         let lengths = f.outputs().iter().map(|y| y.nodes().iter().map(|&id| len(id)).sum()).collect();
-        Ok(AnyCompiled::Arrays(f.compile_arrays_with(options)?, lengths))
+        Ok(AnyCompiled::Arrays(compile_arrays(f, options)?, lengths))
     }
 
     pub(crate) fn call_into<T: Scalar>(&self, inputs: &[&[T]], values: &mut [T]) -> Result<()> {

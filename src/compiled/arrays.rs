@@ -8,7 +8,7 @@
 use super::report::Report;
 use crate::base::Shape;
 use crate::error::Result;
-use crate::eval::Array;
+use crate::eval::{Array, lengths_of};
 use crate::exec::{Arrays, Code, Slices, check_threads};
 use crate::graph::{Function, InputGroup, OutputGroup};
 use crate::op::Scalar;
@@ -31,42 +31,15 @@ pub struct CompiledArrays {
     pub(super) threads: usize,
 }
 
-impl Function {
-    /// Compiles a function of arrays to native code for this processor.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["w[2]", "x[n,2]", "y[n]"], |[w, x, y]| {
-    ///     let e = x.matmul(w) - y;
-    ///     (e * e).mean(..)
-    /// })?;
-    /// let g = f.wrt(["w"])?.value_and_grad()?.compile_arrays()?;
-    /// let (mut loss, mut dw) = ([0.0], [0.0; 2]);
-    /// g.call_into(&[&[1.0, 1.0], &[1.0, 0.0, 0.0, 2.0], &[0.0, 2.0]], &mut [&mut loss, &mut dw])?;
-    /// assert_eq!((loss, dw), ([0.5], [1.0, 0.0]));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
-    /// system gives no memory for it.
-    pub fn compile_arrays(&self) -> Result<CompiledArrays> {
-        self.compile_arrays_with(Options::default())
-    }
-
-    /// As [`Function::compile_arrays`], with options.
-    ///
-    /// # Errors
-    /// As [`Function::compile_arrays`].
-    pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        check_threads(options.call_threads)?;
-        let start = Instant::now();
-        let mut units = Units::default();
-        let schedule = Arc::new(schedule(prepared(self, options), options, &mut units, MOST)?);
-        let codes = Code::of_units(units.all(), options, &AtomicBool::new(false))?;
-        let code = Arrays::new(schedule, codes.into(), vec![], start.elapsed());
-        Ok(CompiledArrays { code: Arc::new(code), threads: options.call_threads })
-    }
+/// Native code of a function of arrays; see [`Function::compile_arrays`].
+pub(crate) fn compile_arrays(f: &Function, options: Options) -> Result<CompiledArrays> {
+    check_threads(options.call_threads)?;
+    let start = Instant::now();
+    let mut units = Units::default();
+    let schedule = Arc::new(schedule(prepared(f, options), options, &mut units, MOST)?);
+    let codes = Code::of_units(units.all(), options, &AtomicBool::new(false))?;
+    let code = Arrays::new(schedule, codes.into(), vec![], start.elapsed());
+    Ok(CompiledArrays { code: Arc::new(code), threads: options.call_threads })
 }
 
 impl CompiledArrays {
@@ -138,7 +111,7 @@ impl CompiledArrays {
     #[track_caller]
     pub fn call_vec<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
         let f = self.code.function();
-        let open = f.lengths_of(inputs)?;
+        let open = lengths_of(f, inputs)?;
         let joined: Vec<Vec<T>> =
             f.inputs().iter().map(|group| inputs[group.range()].iter().flat_map(Array::data).copied().collect()).collect();
         let shapes: Vec<Vec<usize>> = f.output_nodes().map(|id| lengths(f.graph().node(id).shape(), &open)).collect();

@@ -17,10 +17,13 @@ mod update;
 #[cfg_attr(not(feature = "argmin"), allow(unused_imports))]
 pub(crate) use any::AnyCompiled;
 pub use arrays::CompiledArrays;
+pub(crate) use arrays::compile_arrays;
 pub use point::Compiled;
+pub(crate) use point::compile;
 pub use report::Report;
 pub use rows::{CompiledRows, RowMap, RowProgram};
 pub use sparse::CompiledSparse;
 pub use terms::CompiledTerms;
 pub use tiered::Tiered;
+pub(crate) use tiered::compile_tiered;
 pub use update::CompiledUpdate;

@@ -23,34 +23,10 @@ pub struct Compiled {
     pub(super) layout: Arc<Layout>,
 }
 
-impl Function {
-    /// Compiles to native code for this processor.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
-    /// let g = f.value_and_grad()?.compile()?;
-    /// let [e, da, db] = g.call([2.0, 1.0])?;
-    /// assert_eq!((e, da, db), (6.0, 2.0, 5.0));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
-    /// system gives no memory for it.
-    #[track_caller]
-    pub fn compile(&self) -> Result<Compiled> {
-        self.lower().compile()
-    }
-
-    /// As [`Function::compile`], with options.
-    ///
-    /// # Errors
-    /// As [`Function::compile`].
-    #[track_caller]
-    pub fn compile_with(&self, options: Options) -> Result<Compiled> {
-        self.lower_with(options).compile()
-    }
+/// Native code of a function of single numbers; see [`Function::compile`].
+#[track_caller]
+pub(crate) fn compile(f: &Function, options: Options) -> Result<Compiled> {
+    Program::new(f, options, &[]).compile()
 }
 
 impl Program {

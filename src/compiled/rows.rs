@@ -33,18 +33,8 @@ pub struct RowMap {
     shape: RowShape,
 }
 
-impl Function {
-    /// Maps the function over rows, with a value per row for the named inputs.
-    ///
-    /// # Errors
-    /// If a name is unknown or given twice, or there is none.
-    #[track_caller]
-    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        RowMap::new(self, names)
-    }
-}
-
 impl RowMap {
+    /// The function over rows, with a value per row for the named inputs; see [`Function::map_rows`].
     #[track_caller]
     pub(crate) fn new<S: AsRef<str>>(f: &Function, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
         let mut varying = vec![false; f.inputs().len()];

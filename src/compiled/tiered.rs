@@ -38,55 +38,29 @@ impl Drop for Unwanted {
     }
 }
 
-impl Function {
-    /// Lowers the function, and compiles it in a thread of its own while it can be called already.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?.value_and_grad()?;
-    /// let g = f.compile_tiered()?;
-    /// let before: [f64; 3] = g.call([2.0, 1.0])?; // interpreted, or not any more
-    /// let native = g.wait()?;
-    /// assert!(g.is_native());
-    /// assert_eq!((before, native.call([2.0, 1.0])?), ([6.0, 2.0, 5.0], before));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the function has arrays, or there is no thread to be had.
-    #[track_caller]
-    pub fn compile_tiered(&self) -> Result<Tiered> {
-        self.compile_tiered_with(Options::default())
+/// Lowers the function, and compiles it in a thread of its own; see [`Function::compile_tiered`].
+#[track_caller]
+pub(crate) fn compile_tiered(f: &Function, options: Options) -> Result<Tiered> {
+    // One processor is left to the caller.
+    let threads = options.threads.map_or_else(|| processors().saturating_sub(1), NonZero::get);
+    let program = Program::new(f, options.threads(threads), &[]);
+    program.check_supported()?;
+    if options.flush_subnormals {
+        let message = "compile_tiered: the interpreter does not flush subnormal numbers, so that results would change on the way";
+        return Err(Error::here(ErrorKind::Unsupported, message));
     }
-
-    /// As [`Function::compile_tiered`], with options.
-    ///
-    /// # Errors
-    /// As [`Function::compile_tiered`]; with [`Options::flush_subnormals`], which the interpreter does not do.
-    #[track_caller]
-    pub fn compile_tiered_with(&self, options: Options) -> Result<Tiered> {
-        // One processor is left to the caller.
-        let threads = options.threads.map_or_else(|| processors().saturating_sub(1), NonZero::get);
-        let program = self.lower_with(options.threads(threads));
-        program.check_supported()?;
-        if options.flush_subnormals {
-            let message =
-                "compile_tiered: the interpreter does not flush subnormal numbers, so that results would change on the way";
-            return Err(Error::here(ErrorKind::Unsupported, message));
-        }
-        let shared = Arc::new(Shared::default());
-        let (given, work) = (shared.clone(), program.clone());
-        let compile = move || {
-            let make = || work.compile_unless(&given.stop);
-            // Whoever waits is to learn that there will be no code.
-            let compiled = panic::catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(failed("the compiler panicked")));
-            // Nobody else sets it.
-            let _ = given.native.set(compiled);
-        };
-        let thread = thread::Builder::new().name("wengert compiles".into()).spawn(compile);
-        thread.map_err(|error| Error::new(ErrorKind::Native, format!("there is no thread to compile in: {error}")))?;
-        Ok(Tiered { program, _unwanted: Arc::new(Unwanted(shared.clone())), shared })
-    }
+    let shared = Arc::new(Shared::default());
+    let (given, work) = (shared.clone(), program.clone());
+    let compile = move || {
+        let make = || work.compile_unless(&given.stop);
+        // Whoever waits is to learn that there will be no code.
+        let compiled = panic::catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(failed("the compiler panicked")));
+        // Nobody else sets it.
+        let _ = given.native.set(compiled);
+    };
+    let thread = thread::Builder::new().name("wengert compiles".into()).spawn(compile);
+    thread.map_err(|error| Error::new(ErrorKind::Native, format!("there is no thread to compile in: {error}")))?;
+    Ok(Tiered { program, _unwanted: Arc::new(Unwanted(shared.clone())), shared })
 }
 
 impl Tiered {

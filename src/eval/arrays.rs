@@ -82,41 +82,24 @@ impl<T: Scalar> From<T> for Array<T> {
     }
 }
 
-impl Function {
-    /// Evaluates a function of arrays by interpretation. A call's open axes get their lengths from the arrays; indices are
-    /// given as whole numbers.
-    ///
-    /// ```
-    /// use wengert::{Array, Function};
-    /// let f = Function::trace(["w[3]", "x[n,3]"], |[w, x]| x.matmul(w).tanh().sum(..))?;
-    /// let g = f.wrt(["w"])?.value_and_grad()?;
-    /// let x = Array::new([2, 3], vec![0.0; 6])?;
-    /// let y = g.eval_arrays(&[Array::vector(vec![1.0, 2.0, 3.0]), x])?;
-    /// assert_eq!(y[0].data(), [0.0]);
-    /// assert_eq!(y[1].shape(), [3]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
-    #[track_caller]
-    pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-        Run::new(self, self.lengths_of(inputs)?).all(inputs)
-    }
+/// The outputs of a function of arrays; see [`Function::eval_arrays`].
+#[track_caller]
+pub(crate) fn eval_arrays<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+    Run::new(f, lengths_of(f, inputs)?).all(inputs)
+}
 
-    /// Checks inputs against their declarations, and learns the lengths of open axes from them.
-    #[track_caller]
-    pub(crate) fn lengths_of<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Lengths> {
-        if T::WIDTH != self.width() {
-            return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
-        }
-        self.check_len("inputs", self.input_len(), inputs.len())?;
-        let mut open = Lengths::default();
-        for (slot, input) in inputs.iter().enumerate() {
-            bind(self, &mut open, slot, input)?;
-        }
-        Ok(open)
+/// Checks inputs against their declarations, and learns the lengths of open axes from them.
+#[track_caller]
+pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Lengths> {
+    if T::WIDTH != f.width() {
+        return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
     }
+    f.check_len("inputs", f.input_len(), inputs.len())?;
+    let mut open = Lengths::default();
+    for (slot, input) in inputs.iter().enumerate() {
+        bind(f, &mut open, slot, input)?;
+    }
+    Ok(open)
 }
 
 /// Lengths of open axes.

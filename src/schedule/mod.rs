@@ -29,6 +29,7 @@ mod views;
 pub use options::{Options, Tier};
 pub use program::Program;
 pub use remat::RematCost;
+pub(crate) use remat::remat_cost;
 pub use rows::Reduce;
 
 pub(crate) use choose::{MOST, schedule};

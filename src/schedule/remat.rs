@@ -5,6 +5,7 @@ use super::lengths::{lengths, open_lengths};
 use super::place::{plan, workspace};
 use super::unit::Units;
 use crate::base::{Axis, Shape};
+use crate::diff::value_and_grad;
 use crate::error::Result;
 use crate::eval::Lengths;
 use crate::graph::{Control, Function, Kind};
@@ -51,33 +52,26 @@ impl fmt::Display for RematCost {
     }
 }
 
-impl Function {
-    /// What [`remat`](crate::remat) costs and saves in the value and gradient of a function of one number, for some lengths of its
-    /// open axes. Loops count with the number of their steps, `while_loop` with one step, a choice with its longer branch; a `remat` within
-    /// the body of another loop or choice counts on both sides.
-    ///
-    /// # Errors
-    /// As [`Function::value_and_grad`] and [`Function::compile_arrays`]; if a length is missing.
-    #[track_caller]
-    pub fn remat_cost(&self, open: &[(&str, usize)]) -> Result<RematCost> {
-        let spent = |f: &Function| {
-            let f = prepared(&f.value_and_grad()?, Options::default());
-            let given = |axis: &Axis| match axis {
-                Axis::Fixed(n) => *n,
-                Axis::Open(name) => open.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n),
-            };
-            let slices: Vec<usize> =
-                f.inputs().iter().map(|group| group.len() * group.shape().axes().iter().map(given).product::<usize>()).collect();
-            let open = open_lengths(&f, open, &slices)?;
-            let (operations, number) = (operations(&f, &open), f.width().bytes());
-            // Straight-line code would hide what arrays take.
-            let stages = schedule(f, Options::new().unroll(false), &mut Units::default(), MOST)?;
-            Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
+/// What computing values again costs and saves; see [`Function::remat_cost`].
+#[track_caller]
+pub(crate) fn remat_cost(f: &Function, open: &[(&str, usize)]) -> Result<RematCost> {
+    let spent = |f: &Function| {
+        let f = prepared(&value_and_grad(f)?, Options::default());
+        let given = |axis: &Axis| match axis {
+            Axis::Fixed(n) => *n,
+            Axis::Open(name) => open.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n),
         };
-        let (operations, bytes) = spent(self)?;
-        let (operations_without, bytes_without) = spent(&kept(self))?;
-        Ok(RematCost { operations, operations_without, bytes, bytes_without })
-    }
+        let slices: Vec<usize> =
+            f.inputs().iter().map(|group| group.len() * group.shape().axes().iter().map(given).product::<usize>()).collect();
+        let open = open_lengths(&f, open, &slices)?;
+        let (operations, number) = (operations(&f, &open), f.width().bytes());
+        // Straight-line code would hide what arrays take.
+        let stages = schedule(f, Options::new().unroll(false), &mut Units::default(), MOST)?;
+        Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
+    };
+    let (operations, bytes) = spent(f)?;
+    let (operations_without, bytes_without) = spent(&kept(f))?;
+    Ok(RematCost { operations, operations_without, bytes, bytes_without })
 }
 
 /// Operations on numbers.

@@ -3,6 +3,7 @@
 use super::pattern::Sparsity;
 use crate::base::Width;
 use crate::error::{Result, count};
+use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use std::panic::Location;
 use std::{fmt, sync::Arc};
@@ -159,7 +160,7 @@ impl Assembly {
         let order: Vec<usize> = direct.iter().flatten().copied().collect();
         let others: Vec<usize> = (0..to.len()).filter(|k| !order.contains(k)).collect();
         let made = Function::build(f.width(), groups, at, |args| {
-            let values: Vec<Expr> = f.eval(args).expect("as many as the function takes");
+            let values: Vec<Expr> = outputs_at(f, args).expect("as many as the function takes");
             let output = |name: String, which: &[usize]| NewOutput {
                 name,
                 values: which.iter().map(|&k| values[k]).collect(),
