@@ -12,8 +12,6 @@
 //! B has a block of 3 × 3 for each point, so points are eliminated first: (A − W·B⁻¹·Wᵀ)·δ = W·B⁻¹·b − a, with 72 unknowns
 //! instead of 972 (D. Brown, 1958).
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable};
 use nalgebra::{DMatrix, DVector, Matrix3, Matrix6x3, SMatrix, Vector2, Vector3};
 use std::time::Instant;

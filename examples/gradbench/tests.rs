@@ -1,25 +1,22 @@
 //! The GradBench adapter answers checked cases, and survives lines that are none.
 
-#[allow(dead_code, reason = "the tests drive a part of it")]
-#[path = "../examples/gradbench/main.rs"]
-mod adapter;
-
-use adapter::ba::{Csr, Jacobian, Problem};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use wengert_gradbench::ba::{Csr, Jacobian, Problem};
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
 
 /// Answers to messages, in process.
 fn answers(messages: &[String]) -> Vec<Value> {
     let mut out = Vec::new();
-    adapter::serve(messages.join("\n").as_bytes(), &mut out).unwrap();
+    wengert_gradbench::serve(messages.join("\n").as_bytes(), &mut out).unwrap();
     String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn case(path: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/gradbench").join(path);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(Path::new(CASES).join(path)).unwrap()).unwrap()
 }
 
 /// Numbers of a value that is a number, or a list of such values.
@@ -47,7 +44,7 @@ fn compare(got: &Value, wanted: &Value, at: &str) {
 
 #[test]
 fn every_case_is_answered() {
-    let mut names: Vec<String> = std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/gradbench"))
+    let mut names: Vec<String> = std::fs::read_dir(CASES)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".json") && name != "adbench_ba_varied.json")
@@ -133,15 +130,8 @@ fn malformed_lines_get_an_error_line() {
 /// As the suite runs it: a process, line by line.
 #[test]
 fn the_program_speaks_over_standard_input_and_output() {
-    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-    let mut child = Command::new(cargo)
-        .args(["run", "--quiet", "--example", "gradbench"])
-        .args(if cfg!(feature = "nalgebra") { vec!["--features", "nalgebra"] } else { vec![] })
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_gradbench"));
+    let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = [
         r#"{"id": 0, "kind": "start", "eval": "hello"}"#,
         "nonsense",
