@@ -13,3 +13,4 @@ pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
 pub(crate) use shape::Interner;
 pub use shape::{Axis, Shape};
 pub use width::Width;
+pub(crate) use width::wrong_width;

@@ -1,10 +1,10 @@
 //! Sparse derivatives as native code.
 
 use super::any::AnyCompiled;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::{Options, wrong_width};
+use crate::schedule::Options;
 use crate::sparse::{Source, SparseDerivative, Sparsity};
 use smallvec::SmallVec;
 use std::any::Any;

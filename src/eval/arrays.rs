@@ -92,7 +92,7 @@ pub(crate) fn eval_arrays<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Resul
 #[track_caller]
 pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Lengths> {
     if T::WIDTH != f.width() {
-        return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
+        return Err(crate::base::wrong_width(f.width(), T::WIDTH));
     }
     f.check_len("inputs", f.input_len(), inputs.len())?;
     let mut open = Lengths::default();

@@ -2,7 +2,6 @@
 
 use super::ir::{Loop, LoopInput, LoopOutput, View, strides};
 use super::lengths::{Extent, lengths};
-use super::queries::owner;
 use crate::base::{Axis, Shape};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
@@ -36,6 +35,14 @@ pub(crate) fn is_window(f: &Function, id: NodeId) -> bool {
 /// Whether a product of matrices reads a slice where its operand is.
 pub(crate) fn is_factor(f: &Function, id: NodeId) -> bool {
     f.graph().node(id).shape().rank() == 2 && is_window(f, id)
+}
+
+/// The node whose memory holds all elements of a value, in the value's order.
+pub(crate) fn owner(f: &Function, mut id: NodeId) -> NodeId {
+    while let Kind::Array(ArrayOp::Reshape(_)) = f.graph().node(id).kind() {
+        id = f.graph().operands(id).next().expect("it has an operand");
+    }
+    id
 }
 
 /// Where a product of matrices reads a factor.

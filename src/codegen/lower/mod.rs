@@ -8,7 +8,7 @@ use super::emit::{Emit, EmitMask, Emitter};
 
 use crate::graph::Kind;
 use crate::op::{DType, Op, Value as Any};
-use crate::schedule::{Layout, NONE, Program, RowCall, Segment, Segments, places};
+use crate::schedule::{Layout, NONE, Program, RowCall, Segment, Segments, elements};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use places::flags;
 use rustc_hash::FxHashMap;
@@ -39,7 +39,7 @@ pub(super) struct Apart {
 
 impl Apart {
     pub(super) fn new(layout: &Layout) -> Apart {
-        Apart { slots: places(&layout.inputs), places: places(&layout.outputs) }
+        Apart { slots: elements(&layout.inputs), places: elements(&layout.outputs) }
     }
 }
 

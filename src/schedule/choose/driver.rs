@@ -9,7 +9,7 @@ use crate::graph::{Args, Control, Function, Kind, NodeId, Port};
 use crate::schedule::ir::{ControlStage, Schedule, Stage};
 use crate::schedule::lengths::MAX_RANK;
 use crate::schedule::unit::Units;
-use crate::schedule::{Options, Program, prepared};
+use crate::schedule::{Options, lowered_arrays, prepared};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
@@ -23,7 +23,7 @@ pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straigh
     if options.unroll
         && let Some(numbers) = unrolled(&f, straight)?
     {
-        let program = Program::of_arrays(&numbers, options);
+        let program = lowered_arrays(&numbers, options);
         let whole = Some(units.add(program, None));
         return Ok(Schedule { f, options, stages: vec![], once: 0, whole });
     }

@@ -7,10 +7,10 @@ use crate::kernels;
 use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::axes::{self, Pattern};
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
-use crate::schedule::queries::{is_transpose, owner};
+use crate::schedule::queries::is_transpose;
 use crate::schedule::unit::Units;
-use crate::schedule::views;
-use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
+use crate::schedule::views::{self, owner};
+use crate::schedule::{Options, Reduce, RowCall, RowShape, lowered};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
@@ -400,7 +400,7 @@ impl<'f> Levels<'f> {
         let results = values.iter().enumerate();
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
-        let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
+        let program = lowered(&f, options.fuse(false), &varying).with_kernels();
         let call = RowCall::new(&program, &call, options.fuse);
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
