@@ -3,8 +3,15 @@
 //! The result is dense, in row-major order; factors have any strides. Nothing is allocated: what is packed is packed on the stack.
 
 use super::lanes::Lanes;
-use super::{Block, MatMul};
+use crate::schedule::ir::MatMul;
 use std::ops::Range;
+
+/// A part of the result: some rows, some columns.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
+}
 
 /// Terms that a panel of the second factor has at once, when it is packed; with two vectors of columns it stays in the first-level
 /// cache.

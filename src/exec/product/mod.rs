@@ -10,15 +10,8 @@ use crate::base::Width;
 use crate::exec::threads::{self, Shared};
 use crate::op::Scalar;
 use crate::schedule::ir::MatMul;
+use kernels::Block;
 use lanes::{Lanes, Plain};
-use std::ops::Range;
-
-/// A part of the result: some rows, some columns.
-#[derive(Clone, Debug)]
-struct Block {
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
 
 /// Rows and columns that one thread takes at least: whole tiles.
 const ROWS: usize = 32;
