@@ -48,7 +48,7 @@ impl Width {
     }
 }
 
-/// A function that is called with elements of another width than its own.
+/// That a function of one width is called with numbers of another.
 #[cold]
 pub(crate) fn wrong_width(is: Width, asked: Width) -> Error {
     Error::new(ErrorKind::Shape, format!("the function computes in {is}, and is called with {asked}"))
