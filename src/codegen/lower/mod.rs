@@ -1,5 +1,6 @@
 //! From a program's steps to Cranelift IR: the steps. Where their numbers are in memory is in `places`, the loop over rows in `rows`.
 
+mod packed;
 mod packs;
 mod places;
 mod rows;
@@ -8,8 +9,10 @@ use super::emit::{Emit, EmitMask, Emitter};
 
 use crate::graph::Kind;
 use crate::op::{DType, Op, Value as Any};
-use crate::schedule::{Layout, NONE, Program, RowCall, Segment, Segments, elements};
+use crate::schedule::{Layout, NONE, Program, RowCall, Segments, elements};
 use cranelift_codegen::ir::{InstBuilder, Value};
+use packed::Packs;
+pub(super) use packs::straight;
 use places::flags;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -74,7 +77,7 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     /// Output numbers by the step that gives them.
     results: &'p FxHashMap<u32, Vec<u32>>,
     sums: rows::Sums,
-    packs: packs::Packs,
+    packs: Packs,
     /// Of a loop over rows: the steps of the inputs.
     input_steps: FxHashMap<u32, u32>,
     /// Of a loop over rows: the outputs that are stored together with their neighbours. The last one has the first one's number.
@@ -135,30 +138,10 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             bases: FxHashMap::default(),
             results,
             sums: rows::Sums::default(),
-            packs: packs::Packs::default(),
+            packs: Packs::default(),
             input_steps: FxHashMap::default(),
             squares: FxHashMap::default(),
         }
-    }
-
-    /// `fn(x, y, scratch)`: one segment of a program that is called once. Where inputs and outputs are apart, `x` and `y` are tables of
-    /// their addresses.
-    pub(super) fn flat(
-        emitter: &'e Emitter<'f>,
-        program: &'p Program,
-        segments: &'p Segments,
-        segment: &Segment,
-        results: &'p FxHashMap<u32, Vec<u32>>,
-        apart: Option<&'p Apart>,
-        params: &[Value],
-    ) {
-        let (x, y) = (params[0], params[1]);
-        let frame = match apart {
-            Some(places) => Frame::Apart { inputs: x, outputs: y, places },
-            None => Frame::Flat { x, y },
-        };
-        let mut lowering = Lowering::new(emitter, program, segments, segment.steps.clone(), results, params[2], frame);
-        lowering.steps(segment.steps.clone());
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut cranelift_frontend::FunctionBuilder<'f>) -> R) -> R {
@@ -193,12 +176,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     fn compute(&mut self, k: usize) {
-        let step = self.program.steps[k];
-        let Kind::Apply(op) = step.kind else { return };
-        if self.lanes == 1 && step.pack > 1 {
-            self.compute_pack(k, op);
-        }
-        if !self.is_packed(k) && self.copies[self.copy].local[k - self.range.start].is_none() {
+        let Kind::Apply(op) = self.program.steps[k].kind else { return };
+        if !self.packs.has(k, self.vector_lanes()) && self.copies[self.copy].local[k - self.range.start].is_none() {
             self.compute_alone(k, op);
         }
     }
@@ -297,6 +276,30 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
+    }
+
+    /// The value of a step in range, if a register may have it.
+    fn local(&mut self, k: usize) -> Option<Value> {
+        let at = k - self.range.start;
+        let copy = self.copy;
+        if self.copies[copy].local[at].is_none()
+            && let Some((v, lane)) = self.packs.lane(k, self.vector_lanes())
+        {
+            self.copies[copy].local[at] = Some(self.with(|b| b.ins().extractlane(v, lane)));
+        }
+        self.copies[copy].local[at]
+    }
+
+    /// The value of a step that is in no register.
+    pub(super) fn load_computed(&mut self, step: u32) -> Value {
+        match self.packs.slices.get(&step) {
+            Some(&(base, offset)) => self.load(self.emitter.float(), base, offset),
+            None => self.load_scratch(step),
+        }
+    }
+
+    fn vector_lanes(&self) -> usize {
+        self.emitter.lanes().lane_count() as usize
     }
 
     fn kept_or_loaded(&mut self, step: u32, load: impl FnOnce(&mut Self) -> Value) -> Value {
