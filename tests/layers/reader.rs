@@ -2,7 +2,7 @@
 //!
 //! Test code (`#[cfg(test)]`) is passed over. The bodies of macros are read like the code around them.
 
-use crate::source::{Child, Impl, Path, Scope, Source, Use};
+use crate::source::{Call, Child, Impl, Path, Scope, Source, Use};
 use crate::tokens::{Kind, Token, tokens};
 
 pub fn read(text: &str) -> Source {
@@ -127,13 +127,34 @@ impl<'t> Reader<'t> {
         self.at += 1;
         if sign == "." {
             if matches!(self.text(self.at), "(" | "::") {
-                self.source.calls.push((name.to_string(), line));
+                let arguments = self.arguments(self.at);
+                self.source.calls.push(Call { name: name.to_string(), line, arguments });
             }
             return;
         }
         while self.text(self.at) == "::" && self.is_name(self.at + 1) {
             self.at += 2;
         }
+    }
+
+    /// How many arguments are in brackets, if that can be told by their commas.
+    fn arguments(&self, open: usize) -> Option<usize> {
+        if self.text(open) != "(" {
+            return None;
+        }
+        let (mut commas, mut at) = (0, open + 1);
+        let end = self.close(open);
+        while at < end {
+            match self.text(at) {
+                "|" | "<" => return None,
+                // One at the end separates nothing.
+                "," if at + 1 < end => commas += 1,
+                _ if self.tokens[at].kind == Kind::Open => at = self.close(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        Some(if end == open + 1 { 0 } else { commas + 1 })
     }
 
     /// Reads a path; one name alone is noted as such.
@@ -222,20 +243,20 @@ impl<'t> Reader<'t> {
         if name == "$" {
             self.source.scopes[scope].hidden |= within == Within::Module;
         } else if self.is_name(at) {
-            let takes_self = word == "fn" && self.takes_self(at);
-            if takes_self {
+            let takes = if word == "fn" { self.takes_beside_self(at) } else { None };
+            if takes.is_some() {
                 self.source.methods.insert(name.clone());
             }
             match within {
                 Within::Module => drop(self.source.scopes[scope].items.insert(name)),
-                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes_self)),
+                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes)),
                 _ => {}
             }
         }
     }
 
-    /// Whether the function of a name is called with a dot.
-    fn takes_self(&self, name: usize) -> bool {
+    /// How many arguments the function of a name takes beside `self`; none if it is not called with a dot.
+    fn takes_beside_self(&self, name: usize) -> Option<usize> {
         let mut depth = 0;
         let open = (name + 1..self.tokens.len()).find(|&at| {
             match self.text(at) {
@@ -247,8 +268,23 @@ impl<'t> Reader<'t> {
         });
         // After `&`, a lifetime and `mut`, in this order.
         let first = open.map_or(self.tokens.len(), |open| open + 1);
-        (first..first + 4).map(|at| self.text(at)).find(|word| *word != "&" && *word != "mut" && !word.starts_with('\''))
-            == Some("self")
+        let word = |at: &usize| !matches!(self.text(*at), "&" | "mut") && !self.text(*at).starts_with('\'');
+        let this = (first..first + 4).find(word).filter(|&at| self.text(at) == "self")?;
+        // Each has a colon before its type.
+        let (mut count, mut depth, mut at) = (0, 0, this + 1);
+        let typed = usize::from(self.text(at) == ":");
+        let end = self.close(first - 1);
+        while at < end {
+            match self.text(at) {
+                "<" => depth += 1,
+                ">" => depth -= 1,
+                ":" if depth == 0 => count += 1,
+                _ if self.tokens[at].kind == Kind::Open => at = self.close(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        Some(count - typed)
     }
 
     /// The type of the `impl` at hand if it implements no trait.
