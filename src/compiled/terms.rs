@@ -118,7 +118,7 @@ fn add<T: Scalar>(to: &To, terms: &[T], values: &mut [T]) {
         To::Line { first, step } => {
             values[*first..].iter_mut().step_by(*step).zip(terms).for_each(|(sum, &term)| *sum += term);
         }
-        To::Places(places) => places.iter().zip(terms).for_each(|(&place, &term)| values[place as usize] += term),
+        To::Rows(entries) => entries.iter().zip(terms).for_each(|(&entry, &term)| values[entry as usize] += term),
         To::Some(places) => {
             places.iter().for_each(|&(row, place)| values[place as usize] += terms[row as usize]);
         }

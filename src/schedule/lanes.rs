@@ -1,4 +1,4 @@
-//! Arithmetic side by side: in straight-line code that was made of arrays, equal operations on numbers that are neighbours are
+//! Arithmetic side by side: in straight-line code that was made of arrays, equal operations on elements that are neighbours are
 //! done in the lanes of a vector, as in the loops that it stands for.
 //!
 //! In: steps. Out: the same, with marks on those that go together. Steps stay where they are: what was one operation on an
@@ -56,7 +56,7 @@ impl Marks<'_> {
             && (0..run[0].operands().len()).all(|k| self.is_vector(steps, run.iter().map(move |step| step.args[k])))
     }
 
-    /// Whether numbers are neighbours in a vector or in memory, the same number, or all known.
+    /// Whether elements are neighbours in a vector or in memory, the same element, or all known.
     fn is_vector(&self, steps: &[Step], operands: impl Iterator<Item = u32> + Clone) -> bool {
         let kind = |step: u32| steps[step as usize].kind;
         let neighbours = |a: u32, b: u32| match (kind(a), kind(b)) {

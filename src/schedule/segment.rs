@@ -67,8 +67,8 @@ fn ends(program: &Program) -> Vec<usize> {
         .collect()
 }
 
-/// Gives a place to every computed value that a later segment reads, and takes it back after the last one that does. What is
-/// computed before the rows keeps its place. The lanes of a vector lie side by side.
+/// Gives a slot to every computed value that a later segment reads, and takes it back after the last one that does. What is
+/// computed before the rows keeps its slot. The lanes of a vector lie side by side.
 fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -> (Vec<u32>, usize) {
     let n = program.steps.len();
     let mut last = vec![0u32; n];
@@ -87,7 +87,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
     }
     let (width, lanes) = (program.width.bytes(), 16 / program.width.bytes());
     let mut slots = vec![NONE; n];
-    // Of a number, and of a vector.
+    // Of an element, and of a vector.
     let mut free: [Vec<u32>; 2] = Default::default();
     let mut ending: Vec<Vec<(usize, u32)>> = vec![Vec::new(); segments.len()];
     let mut words = 0;
@@ -109,7 +109,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
             }
             k += len;
         }
-        // Only now: a value of this segment must not take the place of one that this segment still reads.
+        // Only now: a value of this segment must not take the slot of one that this segment still reads.
         ending[s].drain(..).for_each(|(kind, slot)| free[kind].push(slot));
     }
     (slots, words as usize)

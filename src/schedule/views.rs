@@ -7,10 +7,10 @@ use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Cut, DType};
 
-/// The most zeros that a loop reads in place of numbers that are not there.
+/// The most zeros that a loop reads in place of elements that are not there.
 const ZEROS: usize = 256;
 
-/// Numbers along one axis, as they lie in memory or between zeros.
+/// Elements along one axis, as they lie in memory or among zeros.
 #[derive(Copy, Clone)]
 pub(crate) struct Between {
     pub(crate) axis: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Between {
     pub(crate) end: usize,
 }
 
-/// The cuts and the operand of a slice that can be read where its operand is: it leaves numbers next to each other along every
+/// The cuts and the operand of a slice that can be read where its operand is: it leaves elements next to each other along every
 /// axis, and several of the last one that has several.
 fn window(f: &Function, id: NodeId) -> Option<(&'static [Cut], NodeId)> {
     let Kind::Array(ArrayOp::Slice(cuts)) = f.graph().node(id).kind() else { return None };
@@ -53,7 +53,7 @@ pub(crate) fn factor(f: &Function, id: NodeId) -> View {
     source
 }
 
-/// Where the numbers are that a place along the first long axis puts between few zeros.
+/// Where the elements are that a place along the first long axis puts between few zeros.
 pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
     let node = f.graph().node(id);
     let Kind::Array(ArrayOp::Place(shape, cuts)) = node.kind() else { return None };
@@ -89,8 +89,8 @@ pub(crate) fn dense_from(f: &Function, source: View) -> usize {
     windows(f, source).map(cut_along).max().unwrap_or(0)
 }
 
-/// The number that is read first, and the distance between neighbours along each axis of what is read. What lies between zeros
-/// starts with its own first number.
+/// The element that is read first, and the distance between neighbours along each axis of what is read. What stands among zeros
+/// starts with its own first element.
 pub(crate) fn layout(f: &Function, source: View, open: &Lengths) -> (usize, Vec<usize>) {
     let whole = windows(f, source).last().map_or(source.shape, |(_, operand)| f.graph().node(operand).shape());
     let dense = strides(&lengths(whole, open));

@@ -1,4 +1,5 @@
-//! From a program's steps to Cranelift IR: the steps. Where their numbers are in memory is in `places`, the loop over rows in `rows`.
+//! From a program's steps to Cranelift IR: the steps. Where their values are in memory is in `places`, the loop over
+//! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
 mod packed;
 mod packs;
@@ -18,7 +19,7 @@ use rustc_hash::FxHashMap;
 use std::ops::Range;
 /// As many instructions, about, a copy is ahead of the next: few enough that the processor sees both and runs one where the other waits, and
 /// enough that what a copy computes is used while it is in registers.
-const STRIP: usize = 48;
+const STRETCH: usize = 48;
 /// A value that is in memory anyway, in one piece (an input, or one that crosses segments), is read from there again when its register was
 /// filled this many steps ago, or before the last call: kept for longer, it would be spilled, which is a store more.
 const REACH: usize = 16;
@@ -34,7 +35,7 @@ enum Frame<'p> {
     Rows { inputs: Value, outputs: Value, row: Value, call: &'p RowCall },
 }
 
-/// Per input slot and per output number: its group, and its place in the group.
+/// Per input slot and per output number: its group, and its index there.
 pub(super) struct Apart {
     slots: Vec<(u32, u32)>,
     places: Vec<(u32, u32)>,
@@ -48,7 +49,7 @@ impl Apart {
 
 /// Emits one native function.
 ///
-/// A step's value is a number, or a vector with a number for each of some rows. A loop may have its body in several copies, each
+/// A step's value is an element, or a vector with an element for each of some rows. A loop may have its body in several copies, each
 /// for rows of its own, that go side by side from step to step.
 pub(super) struct Lowering<'e, 'f, 'p> {
     emitter: &'e Emitter<'f>,
@@ -148,25 +149,25 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         f(&mut self.emitter.builder.borrow_mut())
     }
 
-    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies take turns, strip by strip.
+    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies take turns, stretch by stretch.
     fn steps(&mut self, range: Range<usize>) {
         let mut left = range;
         while !left.is_empty() {
-            let mut strip = left.clone();
+            let mut stretch = left.clone();
             for copy in 0..self.copies.len() {
                 self.copy = copy;
                 let start = self.instructions();
-                for k in strip.clone() {
+                for k in stretch.clone() {
                     self.compute(k);
                     self.store_step(k as u32);
                     // Where the first copy stops, all do.
-                    if copy == 0 && self.instructions() - start >= STRIP {
-                        strip.end = k + 1;
+                    if copy == 0 && self.instructions() - start >= STRETCH {
+                        stretch.end = k + 1;
                         break;
                     }
                 }
             }
-            left.start = strip.end;
+            left.start = stretch.end;
         }
     }
 

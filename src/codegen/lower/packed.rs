@@ -10,7 +10,7 @@ pub(super) struct Packs {
     pub(super) vectors: FxHashMap<u32, Value>,
     /// Results of routines over slices, which stay where they are on the stack: an address and an offset.
     pub(super) slices: FxHashMap<u32, (Value, i32)>,
-    /// Vectors that were loaded, and numbers in every lane, with the step before which they were made.
+    /// Vectors that were loaded, and elements in every lane, with the step before which they were made.
     pub(super) loaded: FxHashMap<u32, (Value, usize)>,
     pub(super) spread: FxHashMap<u32, (Value, usize)>,
     /// Output numbers that have been stored.

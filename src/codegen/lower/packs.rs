@@ -1,6 +1,7 @@
-//! Straight-line code, in which some steps go together: in the lanes of a vector, or, where a kernel has many numbers, as a call of its routine over slices.
+//! Straight-line code, in which some steps go together: in the lanes of a vector, or, where a kernel has many elements, as a call of its
+//! routine over slices.
 //!
-//! A vector stays one: what uses its lanes side by side reads it as it is, and a number is taken out of it where one alone is used.
+//! A vector stays one: what uses its lanes side by side reads it as it is, and an element is taken out of it where one alone is used.
 
 use super::super::emit::Emitter;
 use super::{Any, Apart, Frame, Lowering, bare};

@@ -1,22 +1,22 @@
-//! Where the numbers of a program are in memory: inputs, outputs, and values that cross from one native function to another.
+//! Where the values of a program are in memory: inputs, outputs, and values that cross from one native function to another.
 
 use super::{Frame, Lowering, bare};
 use crate::graph::Kind;
 use crate::op::DType;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
 
-/// For numbers, which are aligned.
+/// For elements, which are aligned.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::trusted()
 }
 
-/// For vectors, which are as aligned as a number is.
+/// For vectors, which are as aligned as an element is.
 pub(super) fn vector_flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
 impl Lowering<'_, '_, '_> {
-    /// Bytes of a number.
+    /// Bytes of an element.
     pub(super) fn size(&self) -> i32 {
         self.program.width.bytes() as i32
     }
@@ -68,7 +68,7 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    /// Whether a step is an input whose numbers, a vector of them, do not lie one after the other.
+    /// Whether a step is an input whose elements, a vector of them, do not lie one after the other.
     pub(super) fn is_gathered(&self, step: u32) -> bool {
         let Kind::Input(slot) = self.program.steps[step as usize].kind else { return false };
         let Frame::Rows { call, .. } = self.frame else { return false };
@@ -111,7 +111,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// The columns of as many rows as a vector has lanes. Merging every row with the one that is half of all rows further
-    /// shuffles the bits of a number's place by one; as often as there are bits in a lane's number, rows become columns.
+    /// shuffles the bits of an element's index by one; as often as there are bits in a lane's index, rows become columns.
     fn transpose(&self, mut rows: Vec<Value>) -> Vec<Value> {
         let half = rows.len() / 2;
         for _ in 0..rows.len().ilog2() {
@@ -169,7 +169,7 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    /// The address of an input or output group, at the row if it has rows of some numbers.
+    /// The address of an input or output group, at the row if it has rows of some elements.
     fn base(&mut self, output: bool, group: u32, table: Value, row: Option<(Value, usize)>) -> Value {
         if let Some(&base) = self.bases.get(&(output, group)) {
             return base;

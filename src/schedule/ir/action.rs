@@ -30,7 +30,7 @@ impl Buffer {
         Buffer { offset: self.offset + k * len, len, ..self }
     }
 
-    /// The same place with no element.
+    /// The same buffer with no element.
     pub(crate) fn empty(self) -> Buffer {
         Buffer { len: 0, ..self }
     }
