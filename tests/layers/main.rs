@@ -3,6 +3,7 @@
 //!
 //! The sources are read by themselves, from here or from the folder that `WENGERT_LAYERS_ROOT` names (as `tools/upward-import` does).
 
+mod arguments;
 mod circles;
 mod names;
 mod order;

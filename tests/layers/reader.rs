@@ -2,6 +2,7 @@
 //!
 //! Test code (`#[cfg(test)]`) is passed over. The bodies of macros are read like the code around them.
 
+use crate::arguments;
 use crate::source::{Call, Child, Impl, Path, Scope, Source, Use};
 use crate::tokens::{Kind, Token, tokens};
 
@@ -127,7 +128,7 @@ impl<'t> Reader<'t> {
         self.at += 1;
         if sign == "." {
             if matches!(self.text(self.at), "(" | "::") {
-                let arguments = self.arguments(self.at);
+                let arguments = arguments::given(&self.tokens[self.at..]);
                 self.source.calls.push(Call { name: name.to_string(), line, arguments });
             }
             return;
@@ -135,26 +136,6 @@ impl<'t> Reader<'t> {
         while self.text(self.at) == "::" && self.is_name(self.at + 1) {
             self.at += 2;
         }
-    }
-
-    /// How many arguments are in brackets, if that can be told by their commas.
-    fn arguments(&self, open: usize) -> Option<usize> {
-        if self.text(open) != "(" {
-            return None;
-        }
-        let (mut commas, mut at) = (0, open + 1);
-        let end = self.close(open);
-        while at < end {
-            match self.text(at) {
-                "|" | "<" => return None,
-                // One at the end separates nothing.
-                "," if at + 1 < end => commas += 1,
-                _ if self.tokens[at].kind == Kind::Open => at = self.close(at),
-                _ => {}
-            }
-            at += 1;
-        }
-        Some(if end == open + 1 { 0 } else { commas + 1 })
     }
 
     /// Reads a path; one name alone is noted as such.
@@ -266,25 +247,7 @@ impl<'t> Reader<'t> {
             }
             depth == 0 && self.text(at) == "("
         });
-        // After `&`, a lifetime and `mut`, in this order.
-        let first = open.map_or(self.tokens.len(), |open| open + 1);
-        let word = |at: &usize| !matches!(self.text(*at), "&" | "mut") && !self.text(*at).starts_with('\'');
-        let this = (first..first + 4).find(word).filter(|&at| self.text(at) == "self")?;
-        // Each has a colon before its type.
-        let (mut count, mut depth, mut at) = (0, 0, this + 1);
-        let typed = usize::from(self.text(at) == ":");
-        let end = self.close(first - 1);
-        while at < end {
-            match self.text(at) {
-                "<" => depth += 1,
-                ">" => depth -= 1,
-                ":" if depth == 0 => count += 1,
-                _ if self.tokens[at].kind == Kind::Open => at = self.close(at),
-                _ => {}
-            }
-            at += 1;
-        }
-        Some(count - typed)
+        arguments::beside_self(&self.tokens[open?..])
     }
 
     /// The type of the `impl` at hand if it implements no trait.
