@@ -5,7 +5,7 @@
 
 mod control;
 
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
 use crate::op::{ArrayOp, Cut, Real, Value};
@@ -44,6 +44,7 @@ impl Function {
     #[track_caller]
     pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let (axis, at) = (axis.into(), Location::caller());
+        check_room().map_err(|error| error.at(Some(at)))?;
         let mut mapped = vec![false; self.inputs().len()];
         for name in names {
             self.input(name.as_ref())?;
@@ -80,7 +81,7 @@ fn with_axis(axis: Axis, shape: Shape) -> Shape {
 }
 
 fn run(op: ArrayOp, args: &[Handle]) -> Handle {
-    Expr::array(op.intern(), args)
+    Expr::array(&op, args)
 }
 
 /// The value with the new axis, repeated along it if it had none.
@@ -119,7 +120,7 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
                 op.apply(&handles)
             }
             Kind::Control(nested) => {
-                let key = (std::ptr::from_ref(nested.control), graph.operands(id).collect::<Args>());
+                let key = (std::ptr::from_ref(&**nested.control), graph.operands(id).collect::<Args>());
                 let batch = batches.entry(key).or_insert_with(|| {
                     control::control(nested.control, &operands, axis).map_err(|error| refuse(error.at(node.location()))).ok()
                 });

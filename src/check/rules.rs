@@ -37,9 +37,9 @@ pub fn rules(f: &Function, inputs: &[Array<f64>]) -> Result<Report> {
     let mut seen = Vec::new();
     for id in f.graph().ids() {
         let Kind::Control(nested) = f.graph().node(id).kind() else { continue };
-        let Control::Rule { body, rule } = nested.control else { continue };
+        let Control::Rule { body, rule } = &**nested.control else { continue };
         let operands: Vec<NodeId> = f.graph().operands(id).collect();
-        let key = (std::ptr::from_ref(nested.control), operands.clone());
+        let key = (std::ptr::from_ref(&**nested.control), operands.clone());
         if seen.contains(&key) {
             continue;
         }

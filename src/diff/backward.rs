@@ -4,7 +4,7 @@
 use super::control::{Group, apply, chosen, place};
 use super::kept::{cut, is_costly};
 use crate::error::Result;
-use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, Type, make_body, types_in};
+use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, SharedControl, Type, make_body, types_in};
 use crate::op::{Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -108,7 +108,7 @@ impl Backward {
     pub(super) fn run<S: Real>(
         &self,
         group: &Group,
-        control: &'static Control,
+        control: &SharedControl,
         used: &[bool],
         values: &[S],
         adjoints: &FxHashMap<Port, S>,

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{
-    Control, Derivative, Expr, Flow, Function, Graph, Nested, NodeId, Port, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Flow, Function, Graph, Nested, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in,
+    types_out,
 };
 use crate::jet::Series;
 use crate::op::{DType, Real, lit};
@@ -17,8 +18,8 @@ use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// An operation with bodies in a graph, and the nodes of its results.
-pub(super) struct Group {
-    pub(super) control: &'static Control,
+pub(super) struct Group<'f> {
+    pub(super) control: &'f SharedControl,
     pub(super) operands: Vec<NodeId>,
     pub(super) members: Vec<(Port, NodeId)>,
     /// Which operands depend on an active input.
@@ -28,19 +29,19 @@ pub(super) struct Group {
 
 /// The operations with bodies of a graph, by the nodes of their results. Fills in which results are active, given what is so far.
 #[derive(Default)]
-pub(super) struct Groups {
-    all: Vec<Group>,
+pub(super) struct Groups<'f> {
+    all: Vec<Group<'f>>,
     of: FxHashMap<NodeId, usize>,
     known: FxHashMap<(*const Control, Vec<NodeId>), usize>,
 }
 
-impl Groups {
+impl<'f> Groups<'f> {
     /// Enters a node; whether its value depends on an active input.
     #[track_caller]
-    pub(super) fn enter(&mut self, graph: &Graph, id: NodeId, nested: Nested, active: &[bool]) -> bool {
+    pub(super) fn enter(&mut self, graph: &Graph, id: NodeId, nested: Nested<'f>, active: &[bool]) -> bool {
         let operands: Vec<NodeId> = graph.operands(id).collect();
         let all = &mut self.all;
-        let at = *self.known.entry((std::ptr::from_ref(nested.control), operands.clone())).or_insert_with(|| {
+        let at = *self.known.entry((std::ptr::from_ref(&**nested.control), operands.clone())).or_insert_with(|| {
             all.push(Group {
                 control: nested.control,
                 active: operands.iter().map(|operand| active[operand.index()]).collect(),
@@ -57,13 +58,13 @@ impl Groups {
     }
 
     /// The operation that a node is a result of.
-    pub(super) fn of(&self, id: NodeId) -> Option<&Group> {
+    pub(super) fn of(&self, id: NodeId) -> Option<&Group<'f>> {
         self.of.get(&id).map(|&at| &self.all[at])
     }
 }
 
-pub(super) fn apply<S: Real>(control: &'static Control, port: Port, operands: &[S]) -> S {
-    crate::eval::result(&Nested { control, port }, operands)
+pub(super) fn apply<S: Real>(control: &SharedControl, port: Port, operands: &[S]) -> S {
+    crate::eval::result(Nested { control, port }, operands)
 }
 
 /// The series of a body's results, of series of the marked inputs: all values are followed by the first coefficients of those that are
@@ -105,7 +106,7 @@ pub(super) fn place(marked: &[bool], k: u32) -> u32 {
     marked[..k as usize].iter().filter(|marked| **marked).count() as u32
 }
 
-impl Group {
+impl<'f> Group<'f> {
     /// What depends on marked operands, numbers only.
     fn flow(&self, marked: &[bool]) -> Flow {
         let mut flow = self.control.flow(marked);
@@ -123,7 +124,7 @@ impl Group {
         operands.len() - self.control.body().input_len()
     }
 
-    fn ruled<'a, S>(&self, body: &'a Function, rule: &'a Derivative, values: &'a [S]) -> Ruled<'a, S> {
+    fn ruled<'a, S>(&'a self, body: &'a Function, rule: &'a Derivative, values: &'a [S]) -> Ruled<'a, S> {
         Ruled { control: self.control, body, rule, values }
     }
 
@@ -146,7 +147,7 @@ impl Group {
 
     /// The tangents of the results, from those of the operands.
     pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>]) -> Result<Vec<(NodeId, S)>> {
-        if let Control::Rule { body, rule } = self.control {
+        if let Control::Rule { body, rule } = &**self.control {
             let pushed = if tangents.iter().any(Option::is_some) {
                 self.ruled(body, rule, values).push(tangents)
             } else {
@@ -217,7 +218,7 @@ impl Group {
             }
             [first, rest].concat()
         };
-        let (control, operands) = match self.control {
+        let (control, operands) = match &**self.control {
             Control::Choice { bodies } => {
                 let bounds = [0, types.len()];
                 let body = |body: &Function| {
@@ -261,10 +262,10 @@ impl Group {
             Control::Opaque { call, .. } => return Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { .. } => unreachable!("a rule is called"),
         };
-        let control = control.intern();
+        let control = SharedControl::from(control);
         let tangent = |&(port, id): &(Port, NodeId)| {
-            let carries = match self.control {
-                Control::Scan { carries, .. } | Control::While { carries, .. } => *carries,
+            let carries = match **self.control {
+                Control::Scan { carries, .. } | Control::While { carries, .. } => carries,
                 _ => outputs,
             };
             let (carried, kept) = flow.outputs.split_at(carries);
@@ -273,7 +274,7 @@ impl Group {
                 Port::Carried(k) => Port::Carried((carries + j * count(carried)) as u32 + place(&flow.inputs, k)),
                 Port::Each(k) => Port::Each((outputs - carries + j * count(kept)) as u32 + place(kept, k)),
             };
-            (port, id, (0..order).map(|j| apply(control, of(j), &operands)).collect())
+            (port, id, (0..order).map(|j| apply(&control, of(j), &operands)).collect())
         };
         let reached =
             |(port, _): &&(Port, NodeId)| flow.reaches(self.control, *port) && self.control.result(*port).1 == DType::Float;
@@ -284,7 +285,7 @@ impl Group {
     pub(super) fn pull<S: Real>(&self, values: &[S], adjoints: &FxHashMap<Port, S>) -> Result<Vec<(NodeId, S)>> {
         let flow = self.flow(&self.active);
         let width = self.control.body().width();
-        match self.control {
+        match &**self.control {
             Control::While { .. } => Err(Error::new(
                 ErrorKind::Unsupported,
                 "reverse mode through while_loop, whose number of steps is not known: use while_loop_at_most, scan, or jvp",
@@ -311,16 +312,16 @@ impl Group {
                         d.eval(args).expect("as many as the body takes").split_off(results.len())
                     })
                 };
-                let control = match self.control {
+                let control = match &**self.control {
                     Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
                     other => Control::Remat { body: body(other.body())? },
                 };
-                let control = control.intern();
+                let control = SharedControl::from(control);
                 let cotangents =
                     (0..wanted.len() as u32).filter_map(|k| adjoints.get(&Port::Final(k)).filter(|_| wanted[k as usize]));
                 let operands: Vec<S> = values.iter().chain(cotangents).copied().collect();
                 let active = chosen(&self.operands[self.own(values)..], &flow.inputs);
-                let adjoint = |(k, id): (usize, NodeId)| (id, apply(control, Port::Final(k as u32), &operands));
+                let adjoint = |(k, id): (usize, NodeId)| (id, apply(&control, Port::Final(k as u32), &operands));
                 Ok(active.into_iter().enumerate().map(adjoint).collect())
             }
             Control::Scan { body, carries, xs, length, reverse } => {
@@ -330,15 +331,15 @@ impl Group {
                 }
                 let backward = Backward::new(self, body, &flow, *carries, *xs, adjoints)?;
                 let (control, kept) = backward.control(*length, !reverse, self.at)?;
-                Ok(backward.run(self, control.intern(), &kept, values, adjoints))
+                Ok(backward.run(self, &control.into(), &kept, values, adjoints))
             }
         }
     }
 }
 
 /// The series of a result of an operation with bodies.
-pub(super) fn series(nested: &Nested, operands: &[Coefficients]) -> Coefficients {
-    let Nested { control, port } = *nested;
+pub(super) fn series(nested: &NestedOp, operands: &[Coefficients]) -> Coefficients {
+    let (control, port) = (&nested.control, nested.port);
     let values: Vec<Expr> = operands.iter().map(Series::value).collect();
     let value = apply(control, port, &values);
     if operands.iter().all(Series::is_constant) {
@@ -346,7 +347,7 @@ pub(super) fn series(nested: &Nested, operands: &[Coefficients]) -> Coefficients
     }
     let group =
         Group { control, operands: vec![], members: vec![(port, NodeId::new(0))], active: vec![], at: Location::caller() };
-    if let Control::Rule { body, rule } = control {
+    if let Control::Rule { body, rule } = &**control {
         let all: Vec<Expr> = (0..body.output_len() as u32).map(|k| apply(control, Port::Final(k), &values)).collect();
         let found = group.with_numbers(&group.ruled(body, rule, operands).series(&all));
         return found.first().map_or(Series::constant(value), |&(_, _, series)| series);

@@ -16,7 +16,7 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, Map<S>)>,
-    pub(super) groups: Groups,
+    pub(super) groups: Groups<'f>,
     tame: Vec<bool>,
 }
 
@@ -83,11 +83,11 @@ impl<'f, S: Real> Linear<'f, S> {
 
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
     /// among zeros and then added.
-    fn joined(&self, id: NodeId, op: &'static ArrayOp, tangents: &[Option<S>]) -> Option<S> {
+    fn joined(&self, id: NodeId, op: &ArrayOp, tangents: &[Option<S>]) -> Option<S> {
         let operands: Args = self.graph.operands(id).collect();
         operands.iter().find(|operand| tangents[operand.index()].is_some())?;
         let part = |operand: &NodeId| {
-            let zeros = || S::array(ArrayOp::Broadcast(self.graph.node(*operand).shape()).intern(), &[Value::Num(lit(0.0))]);
+            let zeros = || S::array(&ArrayOp::Broadcast(self.graph.node(*operand).shape()), &[Value::Num(lit(0.0))]);
             tangents[operand.index()].map_or_else(zeros, Value::Num)
         };
         Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())

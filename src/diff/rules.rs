@@ -3,7 +3,7 @@
 
 use super::taylor::Coefficients;
 use crate::base::Shape;
-use crate::graph::{Control, Derivative, Expr, Function, Nested, Port, Type, make_body, numbers, types_in, types_out};
+use crate::graph::{Derivative, Expr, Function, Nested, Port, SharedControl, Type, make_body, numbers, types_in, types_out};
 use crate::jet::Series;
 use crate::op::{ArrayOp, DType, Real, Value, lit};
 use rustc_hash::FxHashMap;
@@ -13,7 +13,7 @@ use std::panic::Location;
 fn zeros<S: Real>(shape: Shape) -> S {
     match shape {
         Shape::SCALAR => lit(0.0),
-        _ => S::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),
+        _ => S::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(0.0))]).num(),
     }
 }
 
@@ -44,7 +44,7 @@ impl Derivative {
 
 /// An operation with a rule, and the values of its operands.
 pub(super) struct Ruled<'a, S> {
-    pub(super) control: &'static Control,
+    pub(super) control: &'a SharedControl,
     pub(super) body: &'a Function,
     pub(super) rule: &'a Derivative,
     pub(super) values: &'a [S],
@@ -53,7 +53,7 @@ pub(super) struct Ruled<'a, S> {
 impl<S: Real> Ruled<'_, S> {
     fn results(&self) -> Vec<S> {
         let port = |k: usize| Nested { control: self.control, port: Port::Final(k as u32) };
-        (0..self.body.output_len()).map(|k| crate::eval::result(&port(k), self.values)).collect()
+        (0..self.body.output_len()).map(|k| crate::eval::result(port(k), self.values)).collect()
     }
 
     fn call(&self, f: &Function, rest: &[S]) -> Vec<S> {

@@ -13,7 +13,7 @@ pub(crate) use arrays::{Lengths, index_error};
 pub(crate) use control::call_opaque;
 
 use crate::base::Width;
-use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NodeId, Port};
+use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port};
 use crate::op::{CustomRule, Op, Real, Value};
 
 /// Every node's value, in order. `inputs` has a number for every input node.
@@ -48,7 +48,7 @@ pub(crate) fn eval_but<S: Real>(graph: &Graph, inputs: &[S], given: impl Fn(Node
             Kind::Control(nested) => {
                 located.at(node.location());
                 let args: smallvec::SmallVec<[S; 8]> = graph.operands(id).map(|operand| values[operand.index()].num()).collect();
-                Value::Num(result(&nested, &args))
+                Value::Num(result(nested, &args))
             }
         };
         values.push(value);
@@ -58,11 +58,11 @@ pub(crate) fn eval_but<S: Real>(graph: &Graph, inputs: &[S], given: impl Fn(Node
 
 /// A result of an operation with bodies.
 #[track_caller]
-pub(crate) fn result<S: Real>(nested: &Nested, args: &[S]) -> S {
+pub(crate) fn result<S: Real>(nested: Nested, args: &[S]) -> S {
     if S::ARRAYS {
-        return S::nested(nested, args);
+        return S::nested(&NestedOp { control: nested.control.clone(), port: nested.port }, args);
     }
-    let results = match nested.control {
+    let results = match &**nested.control {
         Control::Rule { body, rule } => S::ruled(&Given { body, rule }, args),
         Control::Remat { body } => outputs(body, args),
         other => unreachable!("a function of single numbers has no {}", other.name()),

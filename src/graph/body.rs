@@ -1,6 +1,6 @@
 //! Bodies under construction: a closure becomes a function whose inputs are its arguments and what it takes from the trace around.
 
-use super::control::{Control, Nested, Port, Type, make_body, types_in, types_out};
+use super::control::{Control, Port, SharedControl, Type, make_body, types_in, types_out};
 use super::expr::Expr;
 use super::function::{Function, InputGroup, OutputGroup};
 use super::node::NodeId;
@@ -96,13 +96,8 @@ pub(super) fn given(made: Result<Vec<Expr>>, n: usize) -> Vec<Expr> {
 }
 
 /// All results of an operation: what is carried in the end, and what every step keeps.
-pub(super) fn ports(
-    control: &'static Control,
-    operands: &[Expr],
-    carries: usize,
-    each: usize,
-    at: Place,
-) -> (Vec<Expr>, Vec<Expr>) {
-    let port = |port: Port| trace::nested(Nested { control, port }, operands, at);
+pub(super) fn ports(control: Control, operands: &[Expr], carries: usize, each: usize, at: Place) -> (Vec<Expr>, Vec<Expr>) {
+    let control = SharedControl::from(control);
+    let port = |port: Port| trace::nested(&control, port, operands, at);
     ((0..carries as u32).map(|k| port(Port::Final(k))).collect(), (0..each as u32).map(|k| port(Port::Each(k))).collect())
 }

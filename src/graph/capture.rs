@@ -67,7 +67,7 @@ impl Stack {
     fn capture(&mut self, depth: usize, id: NodeId) -> NodeId {
         let (around, within) = self.live.split_at_mut(depth + 1);
         let (outer, inner) = (&mut around[depth], &mut within[0]);
-        let node = *outer.builder.graph().node(id);
+        let node = outer.builder.graph().node(id);
         // What is known, known numbers all over a shape and counted places are made again.
         let operands: Args = outer.builder.graph().operands(id).collect();
         let known = |id: &NodeId| outer.builder.graph().node(*id).kind().is_known();
@@ -85,15 +85,16 @@ impl Stack {
             return known;
         }
         let slot = LATE + captures.order.len() as u32;
+        let (shape, dtype, at) = (node.shape(), node.dtype(), node.location());
         // Operands are numbers: a truth value goes in as 1 or 0.
-        let (number, made) = if node.dtype() == DType::Mask {
+        let (number, made) = if dtype == DType::Mask {
             let [one, zero] = [1.0, 0.0].map(|v| outer.builder.intern(Kind::constant(v), &[], None));
-            let number = outer.builder.intern(Kind::Apply(Op::Select), &[id, one, zero], node.location());
-            let input = inner.builder.late_input(slot, node.shape(), DType::Float);
+            let number = outer.builder.intern(Kind::Apply(Op::Select), &[id, one, zero], at);
+            let input = inner.builder.late_input(slot, shape, DType::Float);
             let zero = inner.builder.intern(Kind::constant(0.0), &[], None);
-            (number, (input, inner.builder.intern(Kind::Apply(Op::Ne), &[input, zero], node.location())))
+            (number, (input, inner.builder.intern(Kind::Apply(Op::Ne), &[input, zero], at)))
         } else {
-            let input = inner.builder.late_input(slot, node.shape(), node.dtype());
+            let input = inner.builder.late_input(slot, shape, dtype);
             (id, (input, input))
         };
         let captures = inner.captures.as_mut().expect("the trace is that of a body");

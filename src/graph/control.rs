@@ -5,17 +5,18 @@
 
 use super::expr::Expr;
 use super::function::{Function, InputGroup, NewOutput};
-use super::opaque::OpaqueFn;
+use super::opaque::Opaque;
 use crate::base::Width;
 use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::op::DType;
+use rustc_hash::FxHasher;
 use std::{
-    collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
+    ops::Deref,
     panic::Location,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// An operation with bodies.
@@ -41,7 +42,7 @@ pub(crate) enum Control {
     /// Operands: what the body takes. The body gives the results; reverse mode keeps the operands only, and runs it again.
     Remat { body: Function },
     /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
-    Opaque { call: &'static OpaqueFn, body: Function },
+    Opaque { call: Opaque, body: Function },
 }
 
 /// A derivative that the user gives, as a function of traced operations.
@@ -71,35 +72,83 @@ pub(crate) enum Port {
     Carried(u32),
 }
 
-/// One result of an operation with bodies (a scan, a loop, a choice).
-#[derive(Copy, Clone)]
-pub struct Nested {
-    pub(crate) control: &'static Control,
+/// An operation with bodies, shared by the graphs that have it. Equal ones are those that do the same: in a graph there is one of them.
+#[derive(Clone)]
+pub(crate) struct SharedControl(Arc<Summed>);
+
+/// With a hash of what it does, so that bodies are compared with few others.
+struct Summed {
+    digest: u64,
+    control: Control,
+}
+
+impl From<Control> for SharedControl {
+    fn from(control: Control) -> Self {
+        let mut hasher = FxHasher::default();
+        control.digest(&mut hasher);
+        SharedControl(Arc::new(Summed { digest: hasher.finish(), control }))
+    }
+}
+
+impl Deref for SharedControl {
+    type Target = Control;
+    fn deref(&self) -> &Control {
+        &self.0.control
+    }
+}
+
+impl PartialEq for SharedControl {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.digest == other.0.digest && self.same(other)
+    }
+}
+
+impl Eq for SharedControl {}
+
+impl Hash for SharedControl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.digest.hash(state);
+    }
+}
+
+/// One result of an operation with bodies (a scan, a loop, a choice), which a graph lends.
+#[derive(Copy, Clone, PartialEq, Eq, Hash)]
+pub struct Nested<'g> {
+    pub(crate) control: &'g SharedControl,
     pub(crate) port: Port,
 }
 
-impl PartialEq for Nested {
-    fn eq(&self, other: &Nested) -> bool {
-        std::ptr::eq(self.control, other.control) && self.port == other.port
-    }
-}
-
-impl Eq for Nested {}
-
-impl Hash for Nested {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::ptr::hash(self.control, state);
-        self.port.hash(state);
-    }
+/// One result of an operation with bodies, by itself: what `Real::nested` takes.
+pub(crate) struct NestedOp {
+    pub(crate) control: SharedControl,
+    pub(crate) port: Port,
 }
 
 pub(crate) type Type = (Shape, DType);
 
 impl Control {
-    /// The operation, stored once per process: equal ones are one, so that what is kept is bounded by the programs written.
-    pub(crate) fn intern(self) -> &'static Control {
-        static ALL: LazyLock<Mutex<HashMap<String, &'static Control>>> = LazyLock::new(Mutex::default);
-        ALL.lock().unwrap_or_else(PoisonError::into_inner).entry(self.to_string()).or_insert_with(|| Box::leak(Box::new(self)))
+    /// What it is besides its bodies.
+    fn attributes(&self) -> impl Eq + Hash + use<> {
+        let numbers = match *self {
+            Control::Scan { carries, xs, length, reverse, .. } => (carries, xs, Some(length), reverse),
+            Control::While { carries, .. } => (carries, 0, None, false),
+            Control::Rule { ref rule, .. } => (0, 0, None, matches!(rule, Derivative::Vjp(_))),
+            Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => (0, 0, None, false),
+        };
+        let opaque = if let Control::Opaque { call, .. } = self { Some(call.number()) } else { None };
+        (std::mem::discriminant(self), numbers, opaque)
+    }
+
+    /// Whether both do the same.
+    fn same(&self, other: &Control) -> bool {
+        let (bodies, others) = (self.bodies(), other.bodies());
+        self.attributes() == other.attributes() && bodies.iter().zip(others).all(|(body, other)| body.same(other))
+    }
+
+    /// Equal for those that do the [same](Control::same).
+    fn digest(&self, hasher: &mut FxHasher) {
+        self.attributes().hash(hasher);
+        self.bodies().iter().for_each(|body| body.digest(hasher));
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -385,13 +434,13 @@ impl fmt::Display for Port {
 }
 
 /// The result, and the operation.
-impl fmt::Display for Nested {
+impl fmt::Display for Nested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.port, self.control)
+        write!(f, "{} of {}", self.port, **self.control)
     }
 }
 
-impl fmt::Debug for Nested {
+impl fmt::Debug for Nested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({:?})", self.control.name(), self.port)
     }

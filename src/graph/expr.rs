@@ -1,6 +1,6 @@
 //! Handles of a graph under construction.
 
-use super::{node::NodeId, trace};
+use super::{control::NestedOp, node::NodeId, trace};
 use crate::base::Shape;
 use crate::op::{ArrayOp, CustomRule, Op, Real, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
@@ -79,13 +79,13 @@ macro_rules! expr_arithmetic {
             }
             const ARRAYS: bool = true;
             #[track_caller]
-            fn array(op: &'static ArrayOp, args: &[Value<Self, Cond>]) -> Value<Self, Cond> {
+            fn array(op: &ArrayOp, args: &[Value<Self, Cond>]) -> Value<Self, Cond> {
                 trace::array(op, args, Location::caller())
             }
             #[track_caller]
             fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
-                let nested = op.downcast_ref().expect("the operation of a node");
-                trace::nested(*nested, args, Location::caller())
+                let NestedOp { control, port } = op.downcast_ref().expect("the operation of a node");
+                trace::nested(control, *port, args, Location::caller())
             }
             #[track_caller]
             fn array_transpose(self) -> Self {

@@ -1,12 +1,13 @@
 //! Functions whose open axes are given their lengths.
 
-use super::control::{Control, Derivative, Nested};
+use super::control::{Control, Derivative, Nested, SharedControl};
 use super::function::Function;
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder};
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::op::ArrayOp;
+use std::panic::Location;
 
 impl Function {
     /// The same function with lengths in the place of open axes.
@@ -22,6 +23,8 @@ impl Function {
     /// If no input has an open axis of such a name, or if a name is given two lengths.
     #[track_caller]
     pub fn with_lengths<S: AsRef<str>>(&self, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
+        let at = Location::caller();
+        check_room().map_err(|error| error.at(Some(at)))?;
         let mut open: Vec<&str> = Vec::new();
         for axis in self.inputs.iter().flat_map(|group| group.shape.axes()) {
             if let Axis::Open(name) = axis {
@@ -53,10 +56,10 @@ fn fixed(f: &Function, given: &[(&str, usize)]) -> Function {
         let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
         map.push(match node.kind() {
             Kind::Input(_) => new.input(shape(node.shape(), given), node.dtype()),
-            Kind::Array(op) => new.intern(Kind::Array(operation(op, given).intern()), &args, node.location()),
+            Kind::Array(op) => new.intern(Kind::Array(&operation(op, given)), &args, node.location()),
             Kind::Control(Nested { control, port }) => {
-                let control = bodies(control, given).intern();
-                new.intern(Kind::Control(Nested { control, port }), &args, node.location())
+                let control = SharedControl::from(bodies(control, given));
+                new.intern(Kind::Control(Nested { control: &control, port }), &args, node.location())
             }
             kind => new.intern(kind, &args, node.location()),
         });
@@ -111,6 +114,6 @@ fn bodies(control: &Control, given: &[(&str, usize)]) -> Control {
             Control::Rule { body: fixed(body, given), rule }
         }
         Control::Remat { body } => Control::Remat { body: fixed(body, given) },
-        Control::Opaque { call, body } => Control::Opaque { call, body: fixed(body, given) },
+        Control::Opaque { call, body } => Control::Opaque { call: call.clone(), body: fixed(body, given) },
     }
 }

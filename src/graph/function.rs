@@ -5,11 +5,11 @@ use super::node::{Kind, NodeId};
 use super::signature::{Binder, Collector, Inputs, Outputs};
 use super::storage::{Args, Builder, Graph};
 use super::trace::Session;
-use crate::base::Shape;
-use crate::base::Width;
+use crate::base::{Shape, Width, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
 use crate::op::{DType, Real};
-use std::{collections::HashSet, panic::Location, sync::Arc};
+use rustc_hash::FxHasher;
+use std::{collections::HashSet, hash::Hash, panic::Location, sync::Arc};
 
 /// A function as a graph: named inputs, named outputs, one float width. Cheap to clone, `Send + Sync`.
 ///
@@ -23,7 +23,7 @@ pub struct Function {
 }
 
 /// A named input: one number, or several that go together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InputGroup {
     pub(super) name: String,
     pub(super) first: usize,
@@ -88,7 +88,7 @@ impl InputGroup {
 }
 
 /// A named output: one number, or several that go together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OutputGroup {
     pub(crate) name: String,
     pub(crate) nodes: Vec<NodeId>,
@@ -129,7 +129,8 @@ impl Function {
     ///
     /// # Errors
     /// The first thing that went wrong while tracing, with the line it stands in: handles of another trace, `==` between
-    /// unknowns; an empty or duplicate name; no output; an error that the closure gives.
+    /// unknowns; an empty or duplicate name; no output; an error that the closure gives; a process that has made more shapes than it may
+    /// (see [`Shape`]).
     #[track_caller]
     pub fn trace<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
         Function::trace_in(Width::F64, inputs, f)
@@ -142,6 +143,7 @@ impl Function {
     #[track_caller]
     pub fn trace_in<I: Inputs, R: Outputs>(width: Width, inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
         let at = Location::caller();
+        check_room().map_err(|error| error.at(Some(at)))?;
         let session = Session::open(width, at);
         let mut binder = Binder::new(&session);
         let args = inputs.bind(&mut binder);
@@ -244,6 +246,18 @@ impl Function {
             };
         }
         self.moved(new.finish(), &map)
+    }
+
+    /// Whether both compute the same, node by node, for inputs and outputs of the same names.
+    pub(super) fn same(&self, other: &Function) -> bool {
+        (self.width, &self.inputs, &self.outputs) == (other.width, &other.inputs, &other.outputs)
+            && (Arc::ptr_eq(&self.graph, &other.graph) || self.graph.same(&other.graph))
+    }
+
+    /// Equal for functions that are the [same](Function::same).
+    pub(super) fn digest(&self, hasher: &mut FxHasher) {
+        (self.width, &self.inputs, &self.outputs).hash(hasher);
+        self.graph.digest(hasher);
     }
 
     /// The graph.

@@ -48,7 +48,7 @@ pub fn while_loop<C: Values>(init: C, condition: impl FnOnce(C) -> Cond, body: i
             return Err(Error::new(ErrorKind::Shape, format!("while: the condition has the shape {shape}")).at(Some(at)));
         }
         let control = Control::While { condition: condition.f, body: body.f, carries: n };
-        Ok(ports(control.intern(), &[&carries[..], &body.captured].concat(), n, 0, at).0)
+        Ok(ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0)
     })();
     init.with(&mut given(made, n).into_iter())
 }
@@ -102,7 +102,7 @@ pub fn cond<C: Values>(holds: Cond, then: impl FnOnce() -> C, otherwise: impl Fn
         let [a, b] = joined([a, b], 0, at)?;
         let control = Control::Choice { bodies: [a.f, b.f] };
         let number = select(holds, lit(1.0), lit(0.0));
-        Ok(ports(control.intern(), &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0)
+        Ok(ports(control, &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0)
     })();
     let [first, second] = results;
     let like = first.or(second).expect("a branch has been traced");

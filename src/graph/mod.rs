@@ -25,14 +25,15 @@ mod values;
 pub use arrays::{Axes, Keep, keep};
 pub(crate) use body::{Body, Place};
 pub use control::Nested;
-pub(crate) use control::{Control, Derivative, Flow, Port, Type, make_body, numbers, stacked, types_in, types_out};
+pub(crate) use control::{
+    Control, Derivative, Flow, NestedOp, Port, SharedControl, Type, make_body, numbers, stacked, types_in, types_out,
+};
 pub use expr::{Cond, Expr};
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};
 pub use loops::{cond, while_loop, while_loop_at_most};
-pub use node::{Kind, Node, NodeId};
+pub use node::{Kind, Node, NodeId, NodeWeight};
 pub use opaque::Opaque;
-pub(crate) use opaque::OpaqueFn;
 pub use rules::{custom_jvp, custom_vjp, remat, stop_gradient};
 pub use scan::{Scan, scan};
 pub(crate) use signature::parse as parse_declaration;

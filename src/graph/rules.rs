@@ -87,8 +87,7 @@ pub fn remat<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y) -> Y {
     let body = Body::trace("remat", &types, at, |args| (true, results.insert(f(x.with(&mut args.iter().copied()))).parts()));
     let like = results.expect("the function has been traced");
     let n = like.parts().len();
-    let made =
-        body.map(|body| ports(Control::Remat { body: body.f }.intern(), &[&parts[..], &body.captured].concat(), n, 0, at).0);
+    let made = body.map(|body| ports(Control::Remat { body: body.f }, &[&parts[..], &body.captured].concat(), n, 0, at).0);
     like.with(&mut given(made, n).into_iter())
 }
 
@@ -176,5 +175,5 @@ fn ruled(
     let rule = if forward { Derivative::Jvp(derivative.f) } else { Derivative::Vjp(derivative.f) };
     let control = Control::Rule { body: body.f, rule };
     control.check().map_err(|reason| Error::new(ErrorKind::Shape, format!("{what}: {reason}")).at(Some(at)))?;
-    Ok(ports(control.intern(), x, outputs.len(), 0, at).0)
+    Ok(ports(control, x, outputs.len(), 0, at).0)
 }

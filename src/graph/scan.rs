@@ -150,7 +150,7 @@ impl Scan {
         }
         let control = Control::Scan { body: body.f, carries: carries.len(), xs: xs.len(), length, reverse: self.reverse };
         let operands = [carries, xs, &body.captured].concat();
-        Ok(ports(control.intern(), &operands, carries.len(), each, at))
+        Ok(ports(control, &operands, carries.len(), each, at))
     }
 
     /// A scan over segments whose body is a scan over a segment's steps, and one over the rest.
@@ -174,7 +174,7 @@ impl Scan {
             length: Axis::Fixed(step),
             reverse: self.reverse,
         };
-        let inner = inner.intern();
+        let inner = inner;
         let types = inner.operands();
         let outer = Body::trace("scan", &types, at, |args| {
             let (last, each) = ports(inner, args, carries.len(), each, at);
@@ -201,10 +201,10 @@ impl Scan {
                 reverse: self.reverse,
             };
             let xs: Vec<Expr> = xs.iter().map(|&x| cut(x, &rest)).collect();
-            ports(control.intern(), &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
+            ports(control, &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
         };
         let folded: Vec<Expr> = xs.iter().map(folded).collect();
-        let (last, parts) = ports(outer.intern(), &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
+        let (last, parts) = ports(outer, &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
         let unfolded = |y: Expr| y.reshape(y.shape().without(&[0]).with_axis(0, Axis::Fixed(whole)).axes());
         let parts: Vec<Expr> = parts.into_iter().map(unfolded).collect();
         if rest.is_empty() {

@@ -1,9 +1,10 @@
 //! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
 
-use super::node::{Kind, Node, NodeId};
+use super::control::{Nested, SharedControl};
+use super::node::{Kind, Node, NodeId, NodeWeight, Stored};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::DType;
+use crate::op::{ArrayOp, DType};
 use hashbrown::{HashTable, hash_table::Entry};
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHasher;
@@ -17,7 +18,11 @@ use std::{
 /// Creation order is a topological order, and the operands of a node are one contiguous run of edges.
 #[derive(Clone, Default)]
 pub struct Graph {
-    dag: DiGraph<Node, ()>,
+    dag: DiGraph<NodeWeight, ()>,
+    /// The operations of arrays that nodes apply, each once.
+    arrays: Vec<ArrayOp>,
+    /// The operations with bodies that nodes are results of, each once. The bodies are shared with other graphs that have them.
+    controls: Vec<SharedControl>,
 }
 
 /// A node's operands.
@@ -38,8 +43,23 @@ impl Graph {
     ///
     /// # Panics
     /// If the id is of another, larger graph.
-    pub fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> Node<'_> {
+        Node { graph: self, weight: self.weight(id) }
+    }
+
+    fn weight(&self, id: NodeId) -> &NodeWeight {
         &self.dag.raw_nodes()[id.index()].weight
+    }
+
+    pub(super) fn kind(&self, kind: Stored) -> Kind<'_> {
+        match kind {
+            Stored::Input(slot) => Kind::Input(slot),
+            Stored::Const(bits) => Kind::Const(bits),
+            Stored::Flag(b) => Kind::Flag(b),
+            Stored::Apply(op) => Kind::Apply(op),
+            Stored::Array(op) => Kind::Array(&self.arrays[op as usize]),
+            Stored::Control(control, port) => Kind::Control(Nested { control: &self.controls[control as usize], port }),
+        }
     }
 
     /// All ids, operands before users.
@@ -49,13 +69,12 @@ impl Graph {
 
     /// The operands of a node, in order.
     pub fn operands(&self, id: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + '_ {
-        let node = self.node(id);
-        let first = node.first as usize;
-        self.dag.raw_edges()[first..first + node.arity as usize].iter().map(|edge| NodeId::new(edge.target().index()))
+        let NodeWeight { first, arity, .. } = *self.weight(id);
+        self.dag.raw_edges()[first as usize..][..arity as usize].iter().map(|edge| NodeId::new(edge.target().index()))
     }
 
     /// The storage, for petgraph's algorithms. Node indices are [`NodeId::index`].
-    pub fn petgraph(&self) -> &DiGraph<Node, ()> {
+    pub fn petgraph(&self) -> &DiGraph<NodeWeight, ()> {
         &self.dag
     }
 
@@ -68,7 +87,7 @@ impl Graph {
         let mut inputs_done = false;
         for id in self.ids() {
             let node = self.node(id);
-            match node.kind {
+            match node.kind() {
                 Kind::Input(slot) if inputs_done || slot as usize != id.index() => return fail(id, "an input out of place"),
                 Kind::Input(_) => {}
                 _ => inputs_done = true,
@@ -77,27 +96,27 @@ impl Graph {
                 return fail(id, "an operand that comes after its user");
             }
             let operands: Args = self.operands(id).collect();
-            match node.kind {
+            match node.kind() {
                 Kind::Apply(op) => {
                     if op.arity() != operands.len() {
                         return fail(id, "a wrong number of operands");
                     }
                     for (&operand, &dtype) in operands.iter().zip(op.operands()) {
                         let operand = self.node(operand);
-                        if operand.dtype != dtype {
+                        if operand.dtype() != dtype {
                             return fail(id, "an operand of the wrong kind");
                         }
-                        if operand.shape != node.shape && !operand.kind.is_known() {
+                        if operand.shape() != node.shape() && !operand.kind().is_known() {
                             return fail(id, "operands of different shapes");
                         }
                     }
                 }
-                Kind::Array(op) if op.infer(&self.types(&operands)) != Ok((node.shape, node.dtype)) => {
+                Kind::Array(op) if op.infer(&self.types(&operands)) != Ok((node.shape(), node.dtype())) => {
                     return fail(id, "operands that do not fit the operation");
                 }
                 Kind::Array(_) => {}
                 Kind::Control(nested)
-                    if nested.control.infer(nested.port, &self.types(&operands)) != Ok((node.shape, node.dtype)) =>
+                    if nested.control.infer(nested.port, &self.types(&operands)) != Ok((node.shape(), node.dtype())) =>
                 {
                     return fail(id, "operands that do not fit the operation's body");
                 }
@@ -127,37 +146,61 @@ impl Graph {
 
     /// The shapes and kinds of nodes.
     pub(crate) fn types(&self, ids: &[NodeId]) -> smallvec::SmallVec<[(Shape, DType); 4]> {
-        ids.iter().map(|&id| (self.node(id).shape, self.node(id).dtype)).collect()
+        ids.iter().map(|&id| (self.weight(id).shape, self.weight(id).dtype)).collect()
+    }
+
+    /// Whether both have the same nodes, by what they do; not by the lines that made them.
+    pub(super) fn same(&self, other: &Graph) -> bool {
+        let same = |id: NodeId| {
+            let (a, b) = (self.node(id), other.node(id));
+            (a.kind(), a.dtype(), a.shape()) == (b.kind(), b.dtype(), b.shape()) && self.operands(id).eq(other.operands(id))
+        };
+        self.len() == other.len() && self.ids().all(same)
+    }
+
+    /// Equal for graphs that are the [same](Graph::same).
+    pub(super) fn digest(&self, hasher: &mut FxHasher) {
+        for id in self.ids() {
+            let node = self.node(id);
+            (node.kind(), node.dtype(), node.shape()).hash(hasher);
+            self.operands(id).for_each(|operand| operand.hash(hasher));
+        }
     }
 
     /// An empty graph with room for as much as another has.
     fn like(other: &Graph) -> Graph {
-        Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()) }
+        Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()), ..Graph::default() }
     }
 
     /// The nodes that are marked and the inputs, with what became of every old node. Different nodes stay different, so
-    /// nothing is looked up.
+    /// nothing is looked up. Operations that no node is left of are left out.
     pub(crate) fn retain(&self, live: &[bool]) -> (Graph, Vec<NodeId>) {
         let mut new = Graph::like(self);
         let mut map = vec![NodeId(0); self.len()];
+        let (mut arrays, mut controls) = (vec![None; self.arrays.len()], vec![None; self.controls.len()]);
         for id in self.ids() {
-            let node = self.node(id);
-            if live[id.index()] || matches!(node.kind, Kind::Input(_)) {
-                let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
-                map[id.index()] = new.push(node.kind, (node.shape, node.dtype), &args, node.at);
-            }
+            let node = self.weight(id);
+            let kind = match node.kind {
+                Stored::Input(_) => node.kind,
+                _ if !live[id.index()] => continue,
+                Stored::Array(op) => Stored::Array(moved(op, &mut arrays, &self.arrays, &mut new.arrays)),
+                Stored::Control(op, port) => Stored::Control(moved(op, &mut controls, &self.controls, &mut new.controls), port),
+                kind => kind,
+            };
+            let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+            map[id.index()] = new.push(kind, (node.shape, node.dtype), &args, node.at);
         }
         (new, map)
     }
 
     /// The graph with late inputs behind the others and before all else, with what became of every old node.
     pub(crate) fn inputs_first(&self) -> (Graph, Vec<NodeId>) {
-        let mut new = Graph::like(self);
+        let mut new = Graph { arrays: self.arrays.clone(), controls: self.controls.clone(), ..Graph::like(self) };
         let mut map = vec![NodeId(0); self.len()];
-        let is_input = |id: &NodeId| matches!(self.node(*id).kind, Kind::Input(_));
+        let is_input = |id: &NodeId| matches!(self.weight(*id).kind, Stored::Input(_));
         for id in self.ids().filter(is_input).chain(self.ids().filter(|id| !is_input(id))) {
-            let node = self.node(id);
-            let kind = if is_input(&id) { Kind::Input(new.len() as u32) } else { node.kind };
+            let node = self.weight(id);
+            let kind = if is_input(&id) { Stored::Input(new.len() as u32) } else { node.kind };
             let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
             map[id.index()] = new.push(kind, (node.shape, node.dtype), &args, node.at);
         }
@@ -166,18 +209,26 @@ impl Graph {
 
     fn push(
         &mut self,
-        kind: Kind,
+        kind: Stored,
         (shape, dtype): (Shape, DType),
         args: &[NodeId],
         at: Option<&'static Location<'static>>,
     ) -> NodeId {
         let first = self.dag.edge_count() as u32;
-        let id = self.dag.add_node(Node { kind, dtype, shape, arity: args.len() as u32, first, at });
+        let id = self.dag.add_node(NodeWeight { kind, dtype, shape, arity: args.len() as u32, first, at });
         for operand in args {
             self.dag.add_edge(id, NodeIndex::new(operand.index()), ());
         }
         NodeId::new(id.index())
     }
+}
+
+/// An operation's number in the table of a new graph, where it goes when it is first met.
+fn moved<T: Clone>(op: u32, known: &mut [Option<u32>], from: &[T], to: &mut Vec<T>) -> u32 {
+    *known[op as usize].get_or_insert_with(|| {
+        to.push(from[op as usize].clone());
+        to.len() as u32 - 1
+    })
 }
 
 /// A graph under construction: equal nodes are made once, operands of commutative operations in a canonical order.
@@ -186,12 +237,15 @@ pub(crate) struct Builder {
     graph: Graph,
     /// With each node a part of its hash: to grow, the table need not look at the nodes.
     seen: HashTable<(u32, NodeId)>,
+    /// The graph's operations, by what they are.
+    arrays: HashTable<u32>,
+    controls: HashTable<u32>,
 }
 
 impl Builder {
     /// With room for as many nodes and edges as a graph has.
     pub(crate) fn like(graph: &Graph) -> Self {
-        Builder { graph: Graph::like(graph), seen: HashTable::with_capacity(graph.len()) }
+        Builder { graph: Graph::like(graph), seen: HashTable::with_capacity(graph.len()), ..Builder::default() }
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -202,24 +256,38 @@ impl Builder {
         self.graph
     }
 
-    /// The node that does this to these operands, made if there is none.
+    /// The node that does this to these operands, made if there is none. The operation may be of another graph.
     pub(crate) fn intern(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
         let mut args: Args = args.iter().copied().collect();
         if matches!(kind, Kind::Apply(op) if op.is_commutative()) && args[1] < args[0] {
             args.swap(0, 1);
         }
+        let stored = self.stored(kind);
         let graph = &self.graph;
-        let part = hash(kind, &args);
+        let part = hash(stored, &args);
         let same = |&(other, id): &(u32, NodeId)| {
-            other == part && graph.node(id).kind == kind && graph.operands(id).eq(args.iter().copied())
+            other == part && graph.weight(id).kind == stored && graph.operands(id).eq(args.iter().copied())
         };
         match self.seen.entry(spread(part), same, |&(part, _)| spread(part)) {
             Entry::Occupied(entry) => entry.get().1,
             Entry::Vacant(entry) => {
                 let id = NodeId::new(graph.len());
                 entry.insert((part, id));
-                let ty = type_of(&self.graph, kind, &args);
-                self.graph.push(kind, ty, &args, at)
+                let ty = type_of(graph, kind, &args);
+                self.graph.push(stored, ty, &args, at)
+            }
+        }
+    }
+
+    fn stored(&mut self, kind: Kind) -> Stored {
+        match kind {
+            Kind::Input(slot) => Stored::Input(slot),
+            Kind::Const(bits) => Stored::Const(bits),
+            Kind::Flag(b) => Stored::Flag(b),
+            Kind::Apply(op) => Stored::Apply(op),
+            Kind::Array(op) => Stored::Array(entered(op, &mut self.arrays, &mut self.graph.arrays)),
+            Kind::Control(Nested { control, port }) => {
+                Stored::Control(entered(control, &mut self.controls, &mut self.graph.controls), port)
             }
         }
     }
@@ -231,11 +299,29 @@ impl Builder {
 
     /// An input that is found to be needed while other nodes are there already; see [`Graph::inputs_first`].
     pub(crate) fn late_input(&mut self, slot: u32, shape: Shape, dtype: DType) -> NodeId {
-        self.graph.push(Kind::Input(slot), (shape, dtype), &[], None)
+        self.graph.push(Stored::Input(slot), (shape, dtype), &[], None)
     }
 }
 
-fn hash(kind: Kind, args: &[NodeId]) -> u32 {
+/// An operation's number in the graph's table, where it goes if it is new.
+fn entered<T: Clone + Eq + Hash>(op: &T, known: &mut HashTable<u32>, all: &mut Vec<T>) -> u32 {
+    let hash = |op: &T| {
+        let mut hasher = FxHasher::default();
+        op.hash(&mut hasher);
+        spread(hasher.finish() as u32)
+    };
+    match known.entry(hash(op), |&k| all[k as usize] == *op, |&k| hash(&all[k as usize])) {
+        Entry::Occupied(entry) => *entry.get(),
+        Entry::Vacant(entry) => {
+            let k = all.len() as u32;
+            entry.insert(k);
+            all.push(op.clone());
+            k
+        }
+    }
+}
+
+fn hash(kind: Stored, args: &[NodeId]) -> u32 {
     let mut hasher = FxHasher::default();
     kind.hash(&mut hasher);
     args.iter().for_each(|id| id.hash(&mut hasher));
@@ -254,8 +340,8 @@ fn type_of(graph: &Graph, kind: Kind, args: &[NodeId]) -> (Shape, DType) {
         Kind::Const(_) => (Shape::SCALAR, DType::Float),
         Kind::Flag(_) => (Shape::SCALAR, DType::Mask),
         Kind::Apply(op) => {
-            let shaped = args.iter().map(|&id| graph.node(id)).find(|node| !node.kind.is_known());
-            (shaped.map_or(Shape::SCALAR, |node| node.shape), op.result())
+            let shaped = args.iter().map(|&id| graph.node(id)).find(|node| !node.kind().is_known());
+            (shaped.map_or(Shape::SCALAR, |node| node.shape()), op.result())
         }
         Kind::Array(op) => op.infer(&graph.types(args)).unwrap_or_else(|e| panic!("{op}: {e}")),
         Kind::Control(nested) => nested.control.result(nested.port),

@@ -152,9 +152,7 @@ impl fmt::Display for Line<'_> {
 /// The first node that is a result of the same operation on the same operands, if that is not this one.
 fn first_of_same(f: &Function, id: NodeId) -> Option<NodeId> {
     let same = |other: &NodeId| match (f.graph.node(*other).kind(), f.graph.node(id).kind()) {
-        (Kind::Control(a), Kind::Control(b)) => {
-            std::ptr::eq(a.control, b.control) && f.graph.operands(*other).eq(f.graph.operands(id))
-        }
+        (Kind::Control(a), Kind::Control(b)) => a.control == b.control && f.graph.operands(*other).eq(f.graph.operands(id)),
         _ => false,
     };
     f.graph.ids().take(id.index()).find(same)

@@ -3,7 +3,7 @@
 //! A thread has a stack of them (a trace may be taken inside another), and handles say which one they belong to.
 
 use super::capture::Captures;
-use super::control::Nested;
+use super::control::{Nested, Port, SharedControl};
 use super::expr::{Cond, Expr};
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder, Graph};
@@ -93,8 +93,7 @@ impl Trace {
         for id in ids {
             let node = self.builder.graph().node(*id);
             if node.shape() != shape && !node.kind().is_known() {
-                let op = ArrayOp::Broadcast(shape).intern();
-                *id = self.builder.intern(Kind::Array(op), &[*id], self.at.unwrap_or(Some(at)));
+                *id = self.builder.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[*id], self.at.unwrap_or(Some(at)));
             }
         }
         true
@@ -130,7 +129,7 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
 }
 
 /// Applies an array operation to handles, in the innermost trace of this thread.
-pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
         let args = &*stack.import(args);
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
@@ -150,26 +149,26 @@ pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place)
 }
 
 /// A result of an operation with bodies, in the innermost trace of this thread.
-pub(super) fn nested(op: Nested, args: &[Expr], at: Place) -> Expr {
+pub(super) fn nested(control: &SharedControl, port: Port, args: &[Expr], at: Place) -> Expr {
     STACK.with_borrow_mut(|stack| {
         let args: Vec<Value<Expr, Cond>> = args.iter().map(|&x| Value::Num(x)).collect();
         let args = &*stack.import(&args);
-        let name = op.control.name();
+        let name = control.name();
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, name, args, at) };
         let mut ids: Args = args.iter().map(|&x| trace.operand(x, name, at)).collect();
-        for (id, (shape, _)) in ids.iter_mut().zip(op.control.operands()) {
+        for (id, (shape, _)) in ids.iter_mut().zip(control.operands()) {
             // A known number fits every shape.
             if shape != Shape::SCALAR && trace.builder.graph().node(*id).kind().is_known() {
-                *id = trace.builder.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[*id], Some(at));
+                *id = trace.builder.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[*id], Some(at));
             }
         }
         let types = trace.builder.graph().types(&ids);
-        if let Err(reason) = op.control.infer(op.port, &types) {
+        if let Err(reason) = control.infer(port, &types) {
             trace.fail(ErrorKind::Shape, at, format!("{name}: {reason}"));
             return Expr::Const(f64::NAN);
         }
         let at = trace.at.unwrap_or(Some(at));
-        let id = trace.builder.intern(Kind::Control(op), &ids, at);
+        let id = trace.builder.intern(Kind::Control(Nested { control, port }), &ids, at);
         Expr::Node { trace: trace.id, id }
     })
 }

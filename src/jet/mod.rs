@@ -266,7 +266,7 @@ const fn mentions(text: &str, word: &str) -> bool {
 fn zeros<T: Real>(like: T) -> T {
     match like.shape_of() {
         Shape::SCALAR => lit(0.0),
-        shape => T::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),
+        shape => T::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(0.0))]).num(),
     }
 }
 
@@ -348,7 +348,7 @@ macro_rules! jet_arithmetic {
                 self.value().shape_of()
             }
             #[track_caller]
-            fn array(op: &'static ArrayOp, args: &[Value<Self, T::Mask>]) -> Value<Self, T::Mask> {
+            fn array(op: &ArrayOp, args: &[Value<Self, T::Mask>]) -> Value<Self, T::Mask> {
                 arrays::array(op, args)
             }
             #[track_caller]

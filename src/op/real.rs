@@ -91,7 +91,7 @@ macro_rules! define_real {
             /// An array operation on values that have axes.
             #[doc(hidden)]
             #[track_caller]
-            fn array(op: &'static ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
+            fn array(op: &ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
                 let _ = args;
                 unreachable!("{op}: numbers have no axes")
             }

@@ -18,5 +18,5 @@ pub use program::Program;
 pub use rows::{Reduce, RowMap, RowProgram};
 
 pub(crate) use inline::{inlined, kept};
-pub(crate) use program::{Layout, Step, prepared, wrong_width};
+pub(crate) use program::{Layout, Step, StepKind, prepared, wrong_width};
 pub(crate) use rows::{RowCall, RowShape, places};

@@ -15,10 +15,23 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// What a step does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StepKind {
+    /// The input number so-and-so.
+    Input(u32),
+    /// A number, by its bits.
+    Const(u64),
+    /// A truth value that is known.
+    Flag(bool),
+    /// An operation on the operands.
+    Apply(Op),
+}
+
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StepKind,
     pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
     /// Whether a value that takes a routine is the platform's, as those of plain numbers are, rather than our kernel's: one number at
@@ -31,7 +44,7 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn op(&self) -> Option<Op> {
         match self.kind {
-            Kind::Apply(op) => Some(op),
+            StepKind::Apply(op) => Some(op),
             _ => None,
         }
     }
@@ -166,13 +179,15 @@ impl Program {
                 for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
                     *arg = place[operand.index()];
                 }
-                steps.push(Step {
-                    kind: graph.node(id).kind(),
-                    dtype: graph.node(id).dtype(),
-                    args,
-                    plain: varying.is_empty(),
-                    pack: 0,
-                });
+                let kind = match graph.node(id).kind() {
+                    Kind::Input(slot) => StepKind::Input(slot),
+                    Kind::Const(bits) => StepKind::Const(bits),
+                    Kind::Flag(b) => StepKind::Flag(b),
+                    Kind::Apply(op) => StepKind::Apply(op),
+                    // Then the program is refused.
+                    Kind::Array(_) | Kind::Control(_) => StepKind::Const(f64::NAN.to_bits()),
+                };
+                steps.push(Step { kind, dtype: graph.node(id).dtype(), args, plain: varying.is_empty(), pack: 0 });
             }
             if !part {
                 invariant = steps.len();

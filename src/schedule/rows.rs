@@ -2,10 +2,10 @@
 
 use super::Options;
 use super::interpret::Registers;
-use super::program::{Layout, Program, Step, list};
+use super::program::{Layout, Program, Step, StepKind, list};
 use crate::base::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::{Function, Kind};
+use crate::graph::Function;
 use crate::op::Op;
 use crate::op::Scalar;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ impl RowCall {
         let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
             let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
             let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
-            (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
+            (fuse && only_summed && kind == StepKind::Apply(Op::Mul)).then_some([x, y])
         };
         RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
     }

@@ -134,7 +134,7 @@ impl Rewriter<'_> {
         if self.new.graph().node(id).shape() == shape {
             return id;
         }
-        self.new.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[id], self.at)
+        self.new.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[id], self.at)
     }
 
     fn constant(&mut self, v: f64) -> NodeId {

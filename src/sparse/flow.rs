@@ -70,7 +70,7 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, id: NodeId) -> Result<Sets> {
-        let node = *self.f.graph().node(id);
+        let node = self.f.graph().node(id);
         let operands: Args = self.f.graph().operands(id).collect();
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Ok(Sets::new()),

@@ -30,7 +30,7 @@ const ROUNDS: usize = 64;
 /// One result of an operation with bodies.
 pub(super) fn flow(walk: &mut Walk, id: NodeId, nested: Nested) -> Result<Flow> {
     let operands: Vec<NodeId> = walk.f.graph().operands(id).collect();
-    let key = (std::ptr::from_ref(nested.control), operands);
+    let key = (std::ptr::from_ref(&**nested.control), operands);
     let results = match walk.nests.get(&key) {
         Some(results) => results.clone(),
         None => {

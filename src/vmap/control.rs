@@ -3,15 +3,17 @@
 use super::{Mapped, run, spread, walk, with_axis};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, Type, make_body, types_in, types_out};
-use crate::op::{ArrayOp, DType, Real, Value, lit, select};
+use crate::graph::{
+    Control, Derivative, Expr, Flow, Function, Nested, Port, SharedControl, Type, make_body, types_in, types_out,
+};
+use crate::op::{ArrayOp, DType, Value, lit, select};
 use std::panic::Location;
 
 /// An operation over the axis: made once for all of its results, as its bodies may nest.
 pub(super) enum Batch {
     /// An operation again.
     Node {
-        made: &'static Control,
+        made: SharedControl,
         operands: Vec<Expr>,
         /// What the axis reaches, if not everything.
         flow: Option<Flow>,
@@ -27,7 +29,6 @@ pub(super) enum Batch {
 impl Batch {
     /// A result, and whether it has the axis.
     pub(super) fn result(&self, Nested { control, port }: Nested) -> (Expr, bool) {
-        let apply = |control, port, operands: &[Expr]| Expr::nested(&Nested { control, port }, operands);
         match (self, port) {
             (Batch::Shared(operands), _) => (apply(control, port, operands), false),
             (Batch::Results(results), Port::Final(k)) => (results[k as usize], true),
@@ -43,15 +44,20 @@ impl Batch {
     }
 }
 
+/// A result of an operation.
+fn apply(control: &SharedControl, port: Port, operands: &[Expr]) -> Expr {
+    crate::eval::result(Nested { control, port }, operands)
+}
+
 /// The operation over the axis, or why there is none.
-pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis) -> Result<Batch> {
+pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis) -> Result<Batch> {
     let values: Vec<Expr> = operands.iter().map(|x| x.value.num()).collect();
     let mut marked: Vec<bool> = operands.iter().map(|x| x.batched).collect();
-    let node = |made: Control, operands: Vec<Expr>, flow| Ok(Batch::Node { made: made.intern(), operands, flow, samples: false });
+    let node = |made: Control, operands: Vec<Expr>, flow| Ok(Batch::Node { made: made.into(), operands, flow, samples: false });
     if !marked.contains(&true) {
         return Ok(Batch::Shared(values));
     }
-    match control {
+    match &**control {
         Control::Choice { bodies } if marked[0] => {
             let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis));
             let (holds, fails) = (results.next().expect("two"), results.next().expect("two"));
@@ -98,13 +104,13 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
             let step = make_body(width, &types, Location::caller(), |args| {
                 let mut own = args.to_vec();
                 order.iter().zip(args).for_each(|(&k, &x)| own[k] = x);
-                let result = |k: u32| Expr::nested(&Nested { control, port: Port::Final(k) }, &own);
+                let result = |k: u32| apply(control, Port::Final(k), &own);
                 (0..body.output_len() as u32).map(result).collect()
             })?;
             let xs = marked.iter().filter(|m| **m).count();
-            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false }.intern();
+            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false };
             let operands = order.iter().map(|&k| values[k]).collect();
-            Ok(Batch::Node { made, operands, flow: None, samples: true })
+            Ok(Batch::Node { made: made.into(), operands, flow: None, samples: true })
         }
         Control::While { condition, body, carries } => {
             let at = Location::caller();

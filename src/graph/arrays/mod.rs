@@ -16,7 +16,7 @@ use std::{ops, panic::Location};
 
 fn run(op: ArrayOp, args: &[Expr], at: &'static Location<'static>) -> Expr {
     let args: Vec<_> = args.iter().map(|&x| Value::Num(x)).collect();
-    trace::array(op.intern(), &args, at).num()
+    trace::array(&op, &args, at).num()
 }
 
 fn shape_error(at: &'static Location<'static>, message: String) -> Expr {

@@ -2,12 +2,12 @@
 
 use super::{Nodes, Place, Scan};
 use crate::error::Result;
-use crate::graph::control::{Control, Derivative, Nested, Port};
+use crate::graph::control::{Control, Derivative, Nested, Port, SharedControl};
 use crate::graph::storage::Args;
-use crate::graph::{Function, Kind};
+use crate::graph::{Function, Kind, NodeId};
 
 impl Nodes {
-    pub(super) fn nested(&self, scan: &mut Scan, port: &str, at: Place) -> Result<(Kind, Args)> {
+    pub(super) fn nested(&mut self, scan: &mut Scan, port: &str, at: Place) -> Result<NodeId> {
         let k = scan.one("the number of a result")?;
         let port = match port {
             "final" => Port::Final(k),
@@ -15,11 +15,11 @@ impl Nodes {
             _ => Port::Carried(k),
         };
         scan.keyword("of")?;
-        let (control, args) = if scan.peek() == Some('%') {
+        let (control, args): (SharedControl, Args) = if scan.peek() == Some('%') {
             let (id, at) = scan.id()?;
             let node = self.node(id, at, || "of".into())?;
             match self.builder.graph().node(node).kind() {
-                Kind::Control(other) => (other.control, self.builder.graph().operands(node).collect()),
+                Kind::Control(other) => (other.control.clone(), self.builder.graph().operands(node).collect()),
                 _ => return Err(at.error(format!("%{id} is no result of an operation with bodies"))),
             }
         } else {
@@ -31,7 +31,7 @@ impl Nodes {
             // What follows an operation without operands is the next node.
             let ids = if control.operands().is_empty() { vec![] } else { scan.ids()? }.into_iter();
             let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
-            (control.intern(), args)
+            (control.into(), args)
         };
         if !control.has(port) {
             return Err(at.error(format!("{} has no such result", control.name())));
@@ -40,7 +40,7 @@ impl Nodes {
         sizes.try_for_each(|(shape, _)| shape.check_size()).map_err(|reason| at.error(reason))?;
         let fits = control.infer(port, &self.builder.graph().types(&args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
-        Ok((Kind::Control(Nested { control, port }), args))
+        Ok(self.builder.intern(Kind::Control(Nested { control: &control, port }), &args, None))
     }
 }
 

@@ -8,14 +8,14 @@ mod control;
 use super::function::{Function, InputGroup, OutputGroup};
 use super::node::{Kind, NodeId};
 use super::storage::{Args, Builder};
-use crate::base::Width;
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, Width, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::{ArrayOp, DType, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
 pub(super) fn function(text: &str) -> Result<Function> {
+    check_room()?;
     let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 }, depth: 0 };
     let f = scan.function()?;
     let end = scan.here();
@@ -113,26 +113,26 @@ impl Nodes {
         let (id, at) = scan.id()?;
         scan.symbol("=")?;
         let (word, at_word) = scan.name("an operation")?;
-        let (kind, args) = match (word, at_word) {
-            ("const", _) => (scan.number(self.width)?, Args::new()),
+        let node = match (word, at_word) {
+            ("const", _) => self.builder.intern(Kind::constant(scan.number(self.width)?), &[], None),
             ("flag", _) => match scan.name("`true` or `false`")? {
-                ("true", _) => (Kind::Flag(true), Args::new()),
-                ("false", _) => (Kind::Flag(false), Args::new()),
+                ("true", _) => self.builder.intern(Kind::Flag(true), &[], None),
+                ("false", _) => self.builder.intern(Kind::Flag(false), &[], None),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
             ("final" | "each" | "carried", _) if scan.peek() == Some('[') => self.nested(scan, word, at_word)?,
             (name, at) => match scan.array_op(name)? {
                 Some(op) => {
                     let args = self.array_operands(scan, &op, at)?;
-                    (Kind::Array(op.intern()), args)
+                    self.builder.intern(Kind::Array(&op), &args, None)
                 }
                 None => {
                     let op = scan.op(name, at)?;
-                    (Kind::Apply(op), self.operands(scan, op, at)?)
+                    let args = self.operands(scan, op, at)?;
+                    self.builder.intern(Kind::Apply(op), &args, None)
                 }
             },
         };
-        let node = self.builder.intern(kind, &args, None);
         self.define(id, at, node)
     }
 
@@ -331,7 +331,7 @@ impl<'t> Scan<'t> {
         })
     }
 
-    fn number(&mut self, width: Width) -> Result<Kind> {
+    fn number(&mut self, width: Width) -> Result<f64> {
         let at = self.here();
         let word = self.take(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
         let v = match word {
@@ -343,7 +343,7 @@ impl<'t> Scan<'t> {
                 let fail = || at.error(format!("`{word}` is not a number"));
                 if let Some(bits) = word.strip_prefix("nan:") {
                     let v = u64::from_str_radix(bits, 16).map(f64::from_bits).map_err(|_| fail())?;
-                    return if v.is_nan() { Ok(Kind::constant(v)) } else { Err(fail()) };
+                    return if v.is_nan() { Ok(v) } else { Err(fail()) };
                 }
                 if !word.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.') {
                     return Err(fail());
@@ -359,7 +359,7 @@ impl<'t> Scan<'t> {
                 v
             }
         };
-        Ok(Kind::constant(v))
+        Ok(v)
     }
 
     /// `(a: %0, marker x[2]: %1 %2, i[n]: index %3)`

@@ -105,7 +105,7 @@ pub(super) enum Action {
     },
     /// What goes along an axis, with two operands at most, of which those that are not there have no length.
     Sweep {
-        op: &'static ArrayOp,
+        op: ArrayOp,
         operands: [Place; 2],
         to: Place,
         along: Along,
@@ -113,7 +113,7 @@ pub(super) enum Action {
     },
     /// Linear algebra; a second operand that is not there has no length.
     Linalg {
-        op: &'static ArrayOp,
+        op: ArrayOp,
         operands: [Place; 2],
         to: Place,
         work: Place,

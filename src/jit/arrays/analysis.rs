@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::kernels;
 use crate::op::{ArrayOp, DType, Op};
-use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
+use crate::schedule::{Options, Program, Reduce, RowCall, RowShape, StepKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
@@ -41,12 +41,12 @@ pub(super) struct Analysis<'f> {
     pub(super) once: Vec<bool>,
 }
 
-pub(super) enum Place {
+pub(super) enum Place<'f> {
     /// It is read where its operand is, or known.
     Nowhere,
     Library,
     Loop(Shape),
-    Control(&'static Control, Port),
+    Control(&'f Control, Port),
 }
 
 impl<'f> Analysis<'f> {
@@ -192,7 +192,7 @@ impl<'f> Analysis<'f> {
         self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
     }
 
-    pub(super) fn place(&self, id: NodeId) -> Place {
+    pub(super) fn place(&self, id: NodeId) -> Place<'f> {
         let node = self.graph.node(id);
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Place::Nowhere,
@@ -404,14 +404,14 @@ impl<'f> Analysis<'f> {
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {
-                if let Kind::Input(slot) = program.steps[operand as usize].kind {
+                if let StepKind::Input(slot) = program.steps[operand as usize].kind {
                     last_read[slot as usize] = k as u32;
                 }
             }
         }
         // What is stored or summed as it was read is read then, whenever that is.
         for &output in &*program.outputs {
-            if let Kind::Input(slot) = program.steps[output as usize].kind {
+            if let StepKind::Input(slot) = program.steps[output as usize].kind {
                 last_read[slot as usize] = u32::MAX;
             }
         }

@@ -9,7 +9,7 @@ use super::stages::owner;
 use crate::base::Shape;
 use crate::error::Result;
 use crate::eval::call_opaque;
-use crate::graph::{Control, Function, NodeId, Port, stacked};
+use crate::graph::{Control, Function, NodeId, Port, SharedControl, stacked};
 use crate::jit::compiled::Compiled;
 use crate::op::Scalar;
 use crate::schedule::Options;
@@ -18,7 +18,7 @@ use std::panic::Location;
 
 /// A stage: the nodes of the results, and the bodies.
 pub(super) struct ControlStage {
-    pub(super) control: &'static Control,
+    pub(super) control: SharedControl,
     pub(super) members: Vec<(Port, NodeId)>,
     pub(super) bodies: Vec<ArrayCode>,
     at: Option<&'static Location<'static>>,
@@ -27,12 +27,12 @@ pub(super) struct ControlStage {
 impl ControlStage {
     pub(super) fn new(
         f: &Function,
-        control: &'static Control,
+        control: SharedControl,
         members: Vec<(Port, NodeId)>,
         options: Options,
         supply: &Supply,
     ) -> Result<Self> {
-        let bodies = match control {
+        let bodies = match &*control {
             Control::Opaque { .. } => vec![],
             Control::Scan { body, carries, .. } => {
                 // Nobody asks for the others.
@@ -99,7 +99,7 @@ impl Planner<'_> {
         };
         let body = stage.control.body();
         let results = crate::graph::types_out(body);
-        let (steps, carries) = match stage.control {
+        let (steps, carries) = match &*stage.control {
             Control::Scan { length, carries, .. } => (size(stacked(*length, Shape::SCALAR)), *carries),
             Control::While { carries, .. } => (0, *carries),
             _ => (0, results.len()),
@@ -116,7 +116,7 @@ impl Planner<'_> {
             }
             last.push(place_of(self, Port::Final(k as u32), len));
             let kept = Port::Carried(k as u32);
-            carried.push(match stage.control {
+            carried.push(match *stage.control {
                 Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => continue,
                 _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(self, kept, 0)),
                 _ => {
@@ -159,7 +159,7 @@ impl RunControl {
     }
 
     pub(super) fn run<T: Scalar>(&self, stage: &ControlStage, call: &mut Call<T>) -> Result<()> {
-        match stage.control {
+        match &*stage.control {
             Control::Choice { .. } => {
                 let holds = call.with([self.operands[0]], nowhere(), |[holds], _| holds[0] != T::default());
                 self.body(stage, usize::from(!holds), (&self.operands[1..], &self.last), &mut Lent::default(), call)

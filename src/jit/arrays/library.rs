@@ -90,7 +90,7 @@ impl Planner<'_> {
             | ArrayOp::Recur { axis, .. }
             | ArrayOp::Iota(_, axis) => {
                 let along = Along::new(if first.is_some() { &x_shape } else { &own }, *axis);
-                Action::Sweep { op, operands: two(&sources), to, along, node: id }
+                Action::Sweep { op: op.clone(), operands: two(&sources), to, along, node: id }
             }
             ArrayOp::Solve
             | ArrayOp::SolveOrNan
@@ -102,7 +102,7 @@ impl Planner<'_> {
                 let sizes = Sizes::new(&x_shape, operands.get(1).map(|&b| shape(b)).as_deref(), &own);
                 let work = self.borrow(sizes.work());
                 self.give_back(work);
-                Action::Linalg { op, operands: two(&sources), to, work, sizes, node: id }
+                Action::Linalg { op: op.clone(), operands: two(&sources), to, work, sizes, node: id }
             }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let largest = matches!(op, ArrayOp::MaxOf(_));

@@ -280,8 +280,8 @@ struct Nested(FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>>);
 
 impl Nested {
     /// Enters a result; whether it is the first of its operation, which stands for all.
-    fn enter(&mut self, f: &Function, control: &'static Control, port: Port, id: NodeId) -> bool {
-        let members = self.0.entry((control, f.graph().operands(id).collect())).or_default();
+    fn enter(&mut self, f: &Function, control: &Control, port: Port, id: NodeId) -> bool {
+        let members = self.0.entry((std::ptr::from_ref(control), f.graph().operands(id).collect())).or_default();
         members.push((port, id));
         members.len() == 1
     }
@@ -289,9 +289,9 @@ impl Nested {
     /// The stage of a node that is not part of a loop.
     fn stage(&mut self, f: &Function, id: NodeId, options: Options, supply: &Supply) -> Result<Stage> {
         let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
-        let members = self.0.remove(&(std::ptr::from_ref(op.control), f.graph().operands(id).collect()));
+        let members = self.0.remove(&(std::ptr::from_ref(&**op.control), f.graph().operands(id).collect()));
         let members = members.expect("the first of the results stands for all");
-        Ok(Stage::Control(ControlStage::new(f, op.control, members, options, supply)?))
+        Ok(Stage::Control(ControlStage::new(f, op.control.clone(), members, options, supply)?))
     }
 }
 

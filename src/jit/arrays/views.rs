@@ -30,7 +30,7 @@ pub(super) struct Between {
 
 /// The cuts and the operand of a slice that can be read where its operand is: it leaves numbers next to each other along every
 /// axis, and several of the last one that has several.
-fn window(f: &Function, id: NodeId) -> Option<(&'static [Cut], NodeId)> {
+fn window(f: &Function, id: NodeId) -> Option<(&[Cut], NodeId)> {
     let Kind::Array(ArrayOp::Slice(cuts)) = f.graph().node(id).kind() else { return None };
     let operand = f.graph().operands(id).next().expect("a slice has an operand");
     let last = |id: NodeId| f.graph().node(id).shape().axes().iter().rposition(|axis| *axis != Axis::Fixed(1));
@@ -77,7 +77,7 @@ pub(super) fn between(f: &Function, id: NodeId) -> Option<Between> {
 }
 
 /// The slices that a source is read through, the last one first: what they cut, and their operands.
-fn windows(f: &Function, source: Source) -> impl Iterator<Item = (&'static [Cut], NodeId)> {
+fn windows(f: &Function, source: Source) -> impl Iterator<Item = (&[Cut], NodeId)> {
     std::iter::successors(source.cut.and_then(|id| window(f, id)), |&(_, id)| window(f, id))
 }
 

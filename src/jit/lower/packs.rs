@@ -4,9 +4,9 @@
 
 use super::{Any, Lowering, bare};
 use crate::base::Width;
-use crate::graph::Kind;
 use crate::kernels::{block, slices_of};
 use crate::op::Op;
+use crate::schedule::StepKind;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, StackSlotData, StackSlotKind, Value, types};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -37,7 +37,8 @@ impl Lowering<'_, '_, '_> {
         }
         let mut args = [Any::Num(self.emitter.number(self.scratch)); 3];
         let mut operands: SmallVec<[Steps; 3]> = (0..op.arity()).map(|at| self.operands(first, at, 0, count)).collect();
-        let is_known = |steps: &Steps| steps.iter().all(|&step| matches!(self.program.steps[step as usize].kind, Kind::Const(_)));
+        let is_known =
+            |steps: &Steps| steps.iter().all(|&step| matches!(self.program.steps[step as usize].kind, StepKind::Const(_)));
         if op.is_commutative() && is_known(&operands[0]) {
             operands.swap(0, 1);
         }
@@ -170,7 +171,7 @@ impl Lowering<'_, '_, '_> {
             return self.everywhere(first);
         }
         let known = |&step: &u32| match self.program.steps[step as usize].kind {
-            Kind::Const(bits) => Some(f64::from_bits(bits)),
+            StepKind::Const(bits) => Some(f64::from_bits(bits)),
             _ => None,
         };
         if let Some(numbers) = steps.iter().map(known).collect::<Option<SmallVec<[f64; 4]>>>() {
@@ -197,7 +198,7 @@ impl Lowering<'_, '_, '_> {
 
     /// A step's value in every lane.
     fn everywhere(&mut self, step: u32) -> Value {
-        if let Kind::Const(bits) = self.program.steps[step as usize].kind {
+        if let StepKind::Const(bits) = self.program.steps[step as usize].kind {
             return self.emitter.constants(f64::from_bits(bits));
         }
         match self.packs.spread.get(&step) {
@@ -234,8 +235,8 @@ impl Lowering<'_, '_, '_> {
     /// Where a step's value is in memory.
     fn memory(&mut self, step: u32) -> Option<(Value, i32)> {
         match self.program.steps[step as usize].kind {
-            Kind::Input(slot) => Some(self.input_place(slot)),
-            Kind::Apply(_) => {
+            StepKind::Input(slot) => Some(self.input_place(slot)),
+            StepKind::Apply(_) => {
                 let slice = self.packs.slices.get(&step).copied();
                 slice.or_else(|| self.slot(step).map(|offset| (self.scratch, offset)))
             }

@@ -8,8 +8,8 @@ mod link;
 
 pub(crate) use link::{Chain, transposed};
 
-use crate::base::{Axis, Interner, Shape};
-use std::{fmt, sync::LazyLock};
+use crate::base::{Axis, Shape};
+use std::fmt;
 
 /// An operation on whole arrays. Axes are counted from 0 and ascend.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -161,12 +161,6 @@ impl ArrayOp {
             ArrayOp::LogDet => "log_det",
             ArrayOp::Cholesky => "cholesky",
         }
-    }
-
-    /// The operation, stored once per process.
-    pub(crate) fn intern(self) -> &'static ArrayOp {
-        static OPS: LazyLock<Interner<ArrayOp>> = LazyLock::new(Interner::default);
-        OPS.get(&self, |op| Box::leak(Box::new(op.clone())))
     }
 }
 
