@@ -2,8 +2,6 @@
 //!
 //!     cargo run --release --example activations
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark};
 use plotters::prelude::SeriesLabelPosition;
 use wengert::nn::Rng;

@@ -7,8 +7,6 @@
 //!     cargo run --release --example autoencoder
 //!     cargo run --release --example autoencoder -- --mnist      # on MNIST, if tools/fetch-mnist was run; about a minute
 
-mod common;
-
 use common::chart::{Chart, Mark, picture};
 use common::images::{CLASSES, Images, Part, draw};
 use common::{Outcome, readable};

@@ -5,8 +5,6 @@
 //! The joints (xₖ, yₖ) minimise the potential energy Σ yₖ subject to |pₖ₊₁ − pₖ|² ≤ l² for every link and h(xₖ) ≤ yₖ for every joint, by
 //! sequential quadratic programming (`common/sqp.rs`) with the sparse Jacobian and Hessian of what is written down below.
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, sqp::Sqp};
 use plotters::prelude::SeriesLabelPosition;
 use wengert::{Expr, Function, Real, lit};

@@ -3,8 +3,6 @@
 //!
 //!     cargo run --release --example descent
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable, seconds};
 use plotters::prelude::*;
 use wengert::optim::{AdaGrad, Adam, Momentum, Optimizer, Rule, Sgd};

@@ -6,8 +6,6 @@
 //!
 //!     cargo run --release --example digits
 
-mod common;
-
 use common::chart::{BLUE, Chart, GREY, Mark, ORANGE, picture};
 use common::classifier::{loss, measure, predict, rows, start};
 use common::images::{CLASSES, Images, draw};

@@ -7,8 +7,6 @@
 //! ∇yᵀ·covariance·∇y. Data and the certified results that ours must meet are those of the Statistical Reference Datasets of the
 //! National Institute of Standards and Technology (D. Misra, 1978; in the public domain).
 
-mod common;
-
 use argmin::core::{Executor, Jacobian, Operator, State};
 use argmin::solver::gaussnewton::GaussNewton;
 use common::{Outcome, chart, chart::Chart, chart::Mark};

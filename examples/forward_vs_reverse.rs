@@ -6,8 +6,6 @@
 //! Forward mode sweeps once per input, reverse mode once per output. All shapes have about as many Jacobian entries, and
 //! every path from an input to an output leads through the same narrow core; so what differs is the number of sweeps.
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable, seconds};
 use indicatif::ProgressBar;
 use plotters::prelude::{BLACK, SeriesLabelPosition};

@@ -6,8 +6,6 @@
 //! The loss is written once, generic over `Real`. The same training is then run four times: by native code, by the
 //! interpreter, by dual numbers, and with a gradient written by hand. All four must arrive at the same weights.
 
-mod common;
-
 use common::{Outcome, Table, chart, chart::Chart, chart::Mark};
 use indicatif::ProgressBar;
 use std::time::Instant;

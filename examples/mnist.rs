@@ -5,8 +5,6 @@
 //!     tools/fetch-mnist
 //!     cargo run --release --example mnist && cargo run --release --example mnist_predict
 
-mod common;
-
 use common::classifier::{loss, measure, rows, start};
 use common::images::{Images, Part};
 use common::{Outcome, out_path, readable};

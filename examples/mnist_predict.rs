@@ -3,8 +3,6 @@
 //!     cargo run --release --example mnist && cargo run --release --example mnist_predict
 //!     cargo run --release --example mnist_predict -- 340 445       # test images of your own choice, counted from 0
 
-mod common;
-
 use common::chart::{BLUE, GREY, ORANGE, picture};
 use common::images::{Images, Part, draw};
 use common::{Outcome, classifier::predict, made_by};

@@ -9,8 +9,6 @@
 //! minimum is. Every coefficient ends up jumping to and fro, half a step (0.0005) beside its true value, which leaves a
 //! mean of 5.2e−5 (and a sum over the 2000 points of 0.1).
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, out_path};
 use indicatif::ProgressBar;
 use std::f64::consts::PI;

@@ -5,8 +5,6 @@
 //!
 //! There is no code of the model here: the file has the function in its text form, which is parsed, compiled and called.
 
-mod common;
-
 use common::{Outcome, made_by};
 use wengert::io::Archive;
 

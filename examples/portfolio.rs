@@ -7,8 +7,6 @@
 //! of their own here: then the Hessian is a diagonal, and all else is linear. At the optimum the mean of rₛᵢ/yₛ is 1 for every asset that
 //! is held, and at most 1 for the others (T. Cover, 1984), which is checked. The periods are made by a seeded generator.
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, sqp::Sqp};
 use plotters::prelude::SeriesLabelPosition;
 use wengert::nn::Rng;

@@ -5,8 +5,6 @@
 //!
 //! f(x) = Σ 100·(xₖ₊₁ − xₖ²)² + (1 − xₖ)² has its minimum 0 at (1, …, 1), at the end of a curved valley (H. Rosenbrock, 1960).
 
-mod common;
-
 use argmin::core::observers::{Observe, ObserverMode};
 use argmin::core::{CostFunction, Error, Executor, IterState, KV, Solver, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;

@@ -6,8 +6,6 @@
 //!
 //!     cargo run --release --example sequence
 
-mod common;
-
 use common::chart::{BLUE, Chart, Mark, ORANGE, picture};
 use common::{Outcome, in_repository, readable, tell};
 use indicatif::ProgressBar;

@@ -7,8 +7,6 @@
 //! torque u are unknown, and on which the equations of motion hold by the trapezoidal rule. Sequential quadratic programming
 //! (`common/sqp.rs`) takes the sparse Jacobian and Hessian of what is written down below.
 
-mod common;
-
 use common::{Outcome, chart, chart::Chart, chart::Mark, sqp::Sqp};
 use plotters::prelude::SeriesLabelPosition;
 use std::f64::consts::PI;

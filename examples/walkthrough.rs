@@ -5,8 +5,6 @@
 //! Read it beside its output: values, the partial derivative on every edge, the forward and the reverse sweep, the
 //! derivative as a graph of its own, what simplification makes of it, the machine code, and the answer.
 
-mod common;
-
 use common::{Outcome, write_out};
 use std::ops::{Div, Sub};
 use wengert::{Expr, Function, Kind, Linearization, NodeId, Options, Real, Value, aux, dual, lit};

@@ -5,8 +5,6 @@
 //! Two inputs, hidden ReLU units, one sigmoid output, the loss Σ(A₂ − Y)²/(2m) over the m = 4 rows of the truth table. The
 //! gradient that one derives on paper and the one that the library derives must agree; then the network is trained.
 
-mod common;
-
 use common::{Outcome, chart};
 use indicatif::ProgressBar;
 use plotters::prelude::*;

@@ -27,19 +27,23 @@
 
 mod base;
 pub mod check;
+#[allow(unsafe_code, reason = "the memory of code")]
+mod codegen;
+mod compiled;
 mod convert;
 mod diagnose;
 mod diff;
 pub mod dual;
 mod error;
 mod eval;
+#[allow(unsafe_code, reason = "plans run on raw pointers; see `schedule::verify`")]
+mod exec;
 mod graph;
 pub mod implicit;
 pub mod io;
 pub mod jet;
-#[allow(unsafe_code, reason = "native code is called through pointers")]
-mod jit;
 mod kernels;
+mod methods;
 pub mod nn;
 pub mod ode;
 mod op;
@@ -52,6 +56,9 @@ pub mod sparse;
 mod vmap;
 
 pub use base::{Axis, Machine, Mask, Shape, Width};
+pub use compiled::{
+    Compiled, CompiledArrays, CompiledRows, CompiledSparse, CompiledTerms, CompiledUpdate, Report, RowMap, RowProgram, Tiered,
+};
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
@@ -61,10 +68,9 @@ pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outp
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, NodeWeight, OutputGroup, Scan, Values, keep};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use jit::{Compiled, CompiledArrays, CompiledRows, CompiledUpdate, RematCost, Report, Tiered};
 pub use op::{ArrayOp, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};
 pub use op::{custom_rule, lit, select, straight_through};
-pub use schedule::{Options, Program, Reduce, RowMap, RowProgram, Tier};
+pub use schedule::{Options, Program, Reduce, RematCost, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};
 
 /// The documentation's examples, compiled and run as tests.

@@ -23,56 +23,37 @@ struct Mapped {
     shape: Shape,
 }
 
-impl Function {
-    /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
-    /// axis. A name makes the axis open: its length comes with each call.
-    ///
-    /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
-    ///
-    /// ```
-    /// use wengert::{Array, Function};
-    /// let f = Function::trace(["w[2]", "x[2]"], |[w, x]| w.dot(x).tanh())?;
-    /// let batch = f.vmap("n", ["x"])?;
-    /// let x = Array::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
-    /// let y = batch.eval_arrays(&[Array::vector(vec![0.5, -1.0]), x])?;
-    /// assert_eq!(y[0].data(), [0.5f64.tanh(), (-1f64).tanh(), (-0.5f64).tanh()]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
-    #[track_caller]
-    pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
-        let (axis, at) = (axis.into(), Location::caller());
-        check_room().map_err(|error| error.at(Some(at)))?;
-        let mut mapped = vec![false; self.inputs().len()];
-        for name in names {
-            self.input(name.as_ref())?;
-            self.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
-        }
-        let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
-        if !mapped.contains(&true) {
-            return fail(ErrorKind::Name, "vmap needs an input to map over".into());
-        }
-        let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
-        if self.graph().ids().any(|id| taken(self.graph().node(id).shape())) {
-            return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
-        }
-        let with_axis = |shape: Shape| with_axis(axis, shape);
-        let inputs = self.inputs().iter().zip(&mapped);
-        let inputs =
-            inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
-        let is_mapped: Vec<bool> =
-            self.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
-        Function::build(self.width(), inputs.collect(), at, |args| {
-            let values = walk(self, args, &is_mapped, axis);
-            let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
-            let outputs = self.outputs().iter();
-            outputs
-                .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
-                .collect()
-        })
+/// The function over a new leading axis of the named inputs; see [`Function::vmap`].
+#[track_caller]
+pub(crate) fn vmap<S: AsRef<str>>(f: &Function, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
+    let (axis, at) = (axis.into(), Location::caller());
+    check_room().map_err(|error| error.at(Some(at)))?;
+    let mut mapped = vec![false; f.inputs().len()];
+    for name in names {
+        f.input(name.as_ref())?;
+        f.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
     }
+    let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
+    if !mapped.contains(&true) {
+        return fail(ErrorKind::Name, "vmap needs an input to map over".into());
+    }
+    let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
+    if f.graph().ids().any(|id| taken(f.graph().node(id).shape())) {
+        return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
+    }
+    let with_axis = |shape: Shape| with_axis(axis, shape);
+    let inputs = f.inputs().iter().zip(&mapped);
+    let inputs = inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
+    let is_mapped: Vec<bool> =
+        f.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
+    Function::build(f.width(), inputs.collect(), at, |args| {
+        let values = walk(f, args, &is_mapped, axis);
+        let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
+        let outputs = f.outputs().iter();
+        outputs
+            .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
+            .collect()
+    })
 }
 
 /// A shape with the axis in front.

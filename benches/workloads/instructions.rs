@@ -145,7 +145,7 @@ pub fn run(bless: bool) -> ExitCode {
         );
     }
     if bless {
-        let to = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/workloads/instructions.txt");
+        let to = concat!(env!("CARGO_MANIFEST_DIR"), "/workloads/instructions.txt");
         std::fs::write(to, text).expect("the counts can be written");
         return ExitCode::SUCCESS;
     }

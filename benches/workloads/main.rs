@@ -1,8 +1,5 @@
 //! The workloads of docs/performance.md: `cargo bench`, or `cargo bench -- w1 w5` for the rows whose names contain these words.
 
-#[allow(dead_code, reason = "the bench drives a part of it")]
-#[path = "../../examples/gradbench/main.rs"]
-mod adapter;
 mod arrays;
 #[path = "../common/mod.rs"]
 mod bench;

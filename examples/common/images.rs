@@ -26,6 +26,10 @@ impl Images {
         self.y.len()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+
     /// The pixels of an image.
     pub fn pixels(&self) -> usize {
         self.side * self.side
@@ -66,7 +70,7 @@ impl Images {
             images.x.extend(pixels.iter().map(|v| v / 16.0));
             images.y.push(*label);
         }
-        if images.y.is_empty() { Err(format!("{} has no images", path.display()).into()) } else { Ok(images) }
+        if images.is_empty() { Err(format!("{} has no images", path.display()).into()) } else { Ok(images) }
     }
 
     /// A part of MNIST; `None`, with a line that says what to do, if it was not fetched.

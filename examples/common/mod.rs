@@ -1,7 +1,5 @@
 //! What the examples share: reading data, timing, line charts, a network, constrained optimisation.
 
-#![allow(dead_code, reason = "every example uses a part of it")]
-
 pub mod chart;
 pub mod classifier;
 pub mod images;
@@ -20,7 +18,8 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// A path in this repository, from wherever the example is started.
 pub fn in_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the examples are a folder of the repository");
+    repository.join(path)
 }
 
 /// Writes a file into the directory `out`, which git ignores, and says so.

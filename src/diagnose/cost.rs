@@ -2,9 +2,11 @@
 
 use crate::base::Machine;
 use crate::base::{Kernel1, Kernel2, Library1, Library2};
+use crate::diff::value_and_grad;
 use crate::error::Result;
 use crate::graph::{Function, Kind};
 use crate::op::{DType, Op, Value};
+use crate::simplify::{Simplify, simplify};
 use std::{collections::BTreeMap, fmt, ops};
 
 /// How many operations one evaluation takes; see [`Function::cost`].
@@ -23,53 +25,29 @@ pub struct GradientCost {
     pub with_gradient: Cost,
 }
 
-impl Function {
-    /// Counts the operations of one evaluation of the graph as it is. Equal subexpressions are one node and count once.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0) + (a + b).sin())?;
-    /// let cost = f.cost();
-    /// assert_eq!((cost.total(), cost.calls(), cost.of("add")), (5, 1, 3));
-    /// assert_eq!(cost.to_string(), "5 operations, 1 library call: add 3, mul 1, sin 1");
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    pub fn cost(&self) -> Cost {
-        let mut cost = Cost { counts: BTreeMap::new(), calls: 0 };
-        for id in self.graph().ids() {
-            let name = match self.graph().node(id).kind() {
-                Kind::Apply(op) => {
-                    cost.calls += calls_library(op) as usize;
-                    op.name()
-                }
-                Kind::Array(op) => op.name(),
-                Kind::Control(nested) => nested.control.name(),
-                _ => continue,
-            };
-            *cost.counts.entry(name).or_default() += 1;
-        }
-        cost
+/// Counts the operations of one evaluation; see [`Function::cost`].
+pub(crate) fn cost(f: &Function) -> Cost {
+    let mut cost = Cost { counts: BTreeMap::new(), calls: 0 };
+    for id in f.graph().ids() {
+        let name = match f.graph().node(id).kind() {
+            Kind::Apply(op) => {
+                cost.calls += calls_library(op) as usize;
+                op.name()
+            }
+            Kind::Array(op) => op.name(),
+            Kind::Control(nested) => nested.control.name(),
+            _ => continue,
+        };
+        *cost.counts.entry(name).or_default() += 1;
     }
+    cost
+}
 
-    /// Counts the operations of the function and of the function with its gradient, both simplified as by
-    /// [`Function::simplify`]. In reverse mode the ratio has a bound that does not depend on the number of inputs (W. Baur
-    /// and V. Strassen, 1983).
-    ///
-    /// ```
-    /// use wengert::{Expr, Function};
-    /// let f = Function::trace(("x", 100), |x| x.iter().map(|&x| x * x).sum::<Expr>())?;
-    /// let cost = f.gradient_cost()?;
-    /// assert_eq!(cost.function.total(), 199);
-    /// assert!(cost.ratio() < 3.0, "{cost}");
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Function::value_and_grad`].
-    #[track_caller]
-    pub fn gradient_cost(&self) -> Result<GradientCost> {
-        Ok(GradientCost { function: self.simplify().cost(), with_gradient: self.value_and_grad()?.simplify().cost() })
-    }
+/// Counts the operations of the function without and with its gradient; see [`Function::gradient_cost`].
+#[track_caller]
+pub(crate) fn gradient_cost(f: &Function) -> Result<GradientCost> {
+    let simplified = |f: &Function| cost(&simplify(f, Simplify::EXACT));
+    Ok(GradientCost { function: simplified(f), with_gradient: simplified(&value_and_grad(f)?) })
 }
 
 impl Cost {

@@ -1,6 +1,7 @@
 //! Finding where infinities and NaNs begin. In: a [`Function`] and a point. Out: the first node that is not finite, with
 //! the line of the user's source that made it.
 
+use super::names::{name_of, plain};
 use crate::error::Result;
 use crate::graph::{Args, Function, Kind, NodeId};
 use crate::op::{Op, Value};
@@ -23,76 +24,58 @@ pub struct NonFinite {
     pub location: Option<&'static Location<'static>>,
 }
 
-impl Function {
-    /// Evaluates at a point, in the function's own width, and gives the first input or operation whose value is infinite
-    /// or NaN; `None` where all are finite. Constants are taken as meant, and a branch that [`select`](crate::select) does
-    /// not take is not looked at.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["x", "y"], |[x, y]| (x - y).ln() * y)?;
-    /// let found = f.first_non_finite(&[1.0, 2.0])?.unwrap();
-    /// assert!(found.value.is_nan());
-    /// assert!(found.to_string().starts_with("%3 = ln(-1) is NaN, made at "));
-    /// assert!(f.first_non_finite(&[2.0, 1.0])?.is_none());
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If `x` is not as long as the inputs together.
-    #[track_caller]
-    pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
-        self.check_len("inputs", self.input_len(), x.len())?;
-        self.check_scalar("first_non_finite", None)?;
-        let graph = self.graph();
-        let mut values: Vec<Value<f64, bool>> = Vec::with_capacity(graph.len());
-        let operands = |values: &[Value<f64, bool>], id: NodeId| -> arrayvec::ArrayVec<Value<f64, bool>, 3> {
-            graph.operands(id).map(|operand| values[operand.index()]).collect()
-        };
-        for id in graph.ids() {
-            values.push(match graph.node(id).kind() {
-                Kind::Input(slot) => Value::Num(self.width().round(x[slot as usize])),
-                Kind::Const(bits) => Value::Num(f64::from_bits(bits)),
-                Kind::Flag(b) => Value::Mask(b),
-                Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a function of single numbers"),
-                Kind::Apply(op) => crate::eval::constant(op, &operands(&values, id), self.width()),
-            });
-        }
-        let live = self.live_at(&values);
-        let non_finite = |id: &NodeId| match (graph.node(*id).kind(), values[id.index()]) {
-            (Kind::Input(_) | Kind::Apply(_), Value::Num(v)) => live[id.index()] && !v.is_finite(),
-            _ => false,
-        };
-        Ok(graph.ids().find(non_finite).map(|id| NonFinite {
-            node: id,
-            name: self.name_of(id),
-            op: graph.node(id).op(),
-            operands: operands(&values, id).to_vec(),
-            value: values[id.index()].num(),
-            location: graph.node(id).location(),
-        }))
+/// The first input or operation whose value is infinite or NaN; see [`Function::first_non_finite`].
+#[track_caller]
+pub(crate) fn first_non_finite(f: &Function, x: &[f64]) -> Result<Option<NonFinite>> {
+    f.check_len("inputs", f.input_len(), x.len())?;
+    f.check_scalar("first_non_finite", None)?;
+    let graph = f.graph();
+    let mut values: Vec<Value<f64, bool>> = Vec::with_capacity(graph.len());
+    let operands = |values: &[Value<f64, bool>], id: NodeId| -> arrayvec::ArrayVec<Value<f64, bool>, 3> {
+        graph.operands(id).map(|operand| values[operand.index()]).collect()
+    };
+    for id in graph.ids() {
+        values.push(match graph.node(id).kind() {
+            Kind::Input(slot) => Value::Num(f.width().round(x[slot as usize])),
+            Kind::Const(bits) => Value::Num(f64::from_bits(bits)),
+            Kind::Flag(b) => Value::Mask(b),
+            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a function of single numbers"),
+            Kind::Apply(op) => crate::eval::constant(op, &operands(&values, id), f.width()),
+        });
     }
+    let live = live_at(f, &values);
+    let non_finite = |id: &NodeId| match (graph.node(*id).kind(), values[id.index()]) {
+        (Kind::Input(_) | Kind::Apply(_), Value::Num(v)) => live[id.index()] && !v.is_finite(),
+        _ => false,
+    };
+    Ok(graph.ids().find(non_finite).map(|id| NonFinite {
+        node: id,
+        name: name_of(f, id),
+        op: graph.node(id).op(),
+        operands: operands(&values, id).to_vec(),
+        value: values[id.index()].num(),
+        location: graph.node(id).location(),
+    }))
+}
 
-    /// Marks what the outputs depend on at a point: of a `select`, only the branch taken.
-    fn live_at(&self, values: &[Value<f64, bool>]) -> Vec<bool> {
-        let graph = self.graph();
-        let mut live = vec![false; graph.len()];
-        for id in self.output_nodes() {
-            live[id.index()] = true;
-        }
-        for id in graph.ids().rev().filter(|id| !matches!(graph.node(*id).kind(), Kind::Input(_))) {
-            if !live[id.index()] {
-                continue;
-            }
-            let operands: Args = graph.operands(id).collect();
-            let skipped =
-                (graph.node(id).op() == Some(Op::Select)).then(|| if values[operands[0].index()].truth() { 2 } else { 1 });
-            for (k, operand) in operands.iter().enumerate() {
-                live[operand.index()] |= skipped != Some(k);
-            }
-        }
-        live
+/// Marks what the outputs depend on at a point: of a `select`, only the branch taken.
+fn live_at(f: &Function, values: &[Value<f64, bool>]) -> Vec<bool> {
+    let graph = f.graph();
+    let mut live = vec![false; graph.len()];
+    for id in f.output_nodes() {
+        live[id.index()] = true;
     }
+    for id in graph.ids().rev().filter(|id| !matches!(graph.node(*id).kind(), Kind::Input(_))) {
+        if !live[id.index()] {
+            continue;
+        }
+        let operands: Args = graph.operands(id).collect();
+        let skipped = (graph.node(id).op() == Some(Op::Select)).then(|| if values[operands[0].index()].truth() { 2 } else { 1 });
+        for (k, operand) in operands.iter().enumerate() {
+            live[operand.index()] |= skipped != Some(k);
+        }
+    }
+    live
 }
 
 /// One line: the node, the operation on the operands' values, what came out, and the line of source.
@@ -101,7 +84,7 @@ impl fmt::Display for NonFinite {
         write!(f, "{} = {}", self.node, self.name)?;
         if self.op.is_some() {
             let operands = self.operands.iter().map(|operand| match *operand {
-                Value::Num(v) => super::plain(v),
+                Value::Num(v) => plain(v),
                 Value::Mask(m) => m.to_string(),
             });
             write!(f, "({})", operands.collect::<Vec<_>>().join(", "))?;

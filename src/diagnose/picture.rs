@@ -3,8 +3,8 @@
 //! One walk makes the picture, two short writers turn it into text. Edges are drawn the way values flow, from a node to
 //! its users.
 
-use super::short;
-use crate::diff::Linearization;
+use super::names::{name_of, short, slot_name};
+use crate::diff::linearize_at;
 use crate::error::Result;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{DType, Value};
@@ -12,56 +12,8 @@ use crate::op::{DType, Value};
 /// Tangents are shown for at most this many input numbers.
 const TANGENTS: usize = 6;
 
-impl Function {
-    /// The graph for Graphviz: a node for every input, constant and operation, an edge from each to its users.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace("x", |x| x.sin() * x)?;
-    /// assert!(f.to_dot().starts_with("digraph {")); // saved as f.dot, `dot -Tsvg f.dot` draws it
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    pub fn to_dot(&self) -> String {
-        Picture::new(self).dot()
-    }
-
-    /// The graph for Graphviz, at a point: every node shows its value, its tangent with respect to each active input
-    /// number (if there are no more than six), and, for a function of one number, its adjoint; every edge that carries a
-    /// derivative shows its partial derivative. Numbers are rounded to six digits.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
-    /// let dot = f.to_dot_at(&[2.0, 1.0])?;
-    /// assert!(dot.contains(r#"n0 [label="a\n= 2\n∂/∂a = 1\n∂/∂b = 0\nadjoint 2""#));
-    /// assert!(dot.contains(r#"n2 -> n5 [label="2"]"#));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If `x` is not as long as the inputs together.
-    #[track_caller]
-    pub fn to_dot_at(&self, x: &[f64]) -> Result<String> {
-        Ok(Picture::at(&self.linearize_at(x)?)?.dot())
-    }
-
-    /// The graph as a Mermaid flowchart, as [`Function::to_dot`] otherwise.
-    pub fn to_mermaid(&self) -> String {
-        Picture::new(self).mermaid()
-    }
-
-    /// The graph at a point as a Mermaid flowchart, as [`Function::to_dot_at`] otherwise.
-    ///
-    /// # Errors
-    /// If `x` is not as long as the inputs together.
-    #[track_caller]
-    pub fn to_mermaid_at(&self, x: &[f64]) -> Result<String> {
-        Ok(Picture::at(&self.linearize_at(x)?)?.mermaid())
-    }
-}
-
 /// A picture: nodes with lines of text, edges with a label or none.
-struct Picture<'f> {
+pub(crate) struct Picture<'f> {
     f: &'f Function,
     /// For every node, the lines of its label.
     nodes: Vec<Vec<String>>,
@@ -70,8 +22,9 @@ struct Picture<'f> {
 }
 
 impl<'f> Picture<'f> {
-    fn new(f: &'f Function) -> Self {
-        let mut nodes: Vec<Vec<String>> = f.graph().ids().map(|id| vec![f.name_of(id)]).collect();
+    /// The graph as it is; see [`Function::to_dot`].
+    pub(crate) fn new(f: &'f Function) -> Self {
+        let mut nodes: Vec<Vec<String>> = f.graph().ids().map(|id| vec![name_of(f, id)]).collect();
         for output in f.outputs() {
             for (k, id) in output.nodes().iter().enumerate() {
                 let index = if output.nodes().len() == 1 { String::new() } else { format!("[{k}]") };
@@ -82,8 +35,10 @@ impl<'f> Picture<'f> {
         Picture { f, nodes, edges: edges.collect() }
     }
 
-    fn at(at: &Linearization<'f, f64>) -> Result<Self> {
-        let f = at.function();
+    /// The graph at a point; see [`Function::to_dot_at`].
+    #[track_caller]
+    pub(crate) fn at(f: &'f Function, x: &[f64]) -> Result<Self> {
+        let at = linearize_at(f, x)?;
         let graph = f.graph();
         let mut picture = Picture::new(f);
         for id in graph.ids() {
@@ -107,7 +62,7 @@ impl<'f> Picture<'f> {
                 seeds[k] = 1.0;
                 let tangents = at.tangents(&seeds)?;
                 for id in graph.ids().filter(shown) {
-                    picture.nodes[id.index()].push(format!("∂/∂{} = {}", f.slot_name(slot), short(tangents[id.index()])));
+                    picture.nodes[id.index()].push(format!("∂/∂{} = {}", slot_name(f, slot), short(tangents[id.index()])));
                 }
             }
         }
@@ -126,7 +81,8 @@ impl<'f> Picture<'f> {
         Ok(picture)
     }
 
-    fn dot(&self) -> String {
+    /// The picture for Graphviz.
+    pub(crate) fn dot(&self) -> String {
         let mut out = String::from("digraph {\n  rankdir=BT;\n  node [shape=box, style=rounded];\n");
         for (id, lines) in self.f.graph().ids().zip(&self.nodes) {
             let style = match self.f.graph().node(id).kind() {
@@ -143,7 +99,8 @@ impl<'f> Picture<'f> {
         out + "}\n"
     }
 
-    fn mermaid(&self) -> String {
+    /// The picture for Mermaid.
+    pub(crate) fn mermaid(&self) -> String {
         let mut out = String::from("flowchart BT\n");
         for (id, lines) in self.f.graph().ids().zip(&self.nodes) {
             let (open, close) = match self.f.graph().node(id).kind() {

@@ -2,8 +2,10 @@
 //! rest again, but for results that are costly, which the step forward keeps where they are few.
 
 use super::control::{Group, apply, chosen, place};
+use super::first::vjp;
 use super::kept::{cut, is_costly};
 use crate::error::Result;
+use crate::eval::outputs_at;
 use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, SharedControl, Type, make_body, types_in};
 use crate::op::{Real, lit};
 use rustc_hash::FxHashMap;
@@ -42,7 +44,7 @@ impl Backward {
         let kept: Vec<Port> = (0..kept).filter(|&k| is_costly(body, results[carries + k as usize])).map(Port::Each).collect();
         // What a step was given to carry is a result of the step, too.
         let extended = make_body(body.width(), &types, group.at, |args| {
-            let results = body.eval(args).expect("as many as the body takes");
+            let results = outputs_at(body, args).expect("as many as the body takes");
             let more = each.iter().chain(&kept).map(|port| match *port {
                 Port::Each(k) => results[carries + k as usize],
                 Port::Carried(k) | Port::Final(k) => args[k as usize],
@@ -52,7 +54,7 @@ impl Backward {
         let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
         wanted.extend(each.iter().map(|_| true));
         wanted.extend(kept.iter().map(|_| false));
-        let vjp = extended.marked(&flow.inputs, &wanted).vjp()?;
+        let vjp = vjp(&extended.marked(&flow.inputs, &wanted))?;
         let values: Vec<NodeId> = vjp.output_nodes().take(extended.output_len()).collect();
         // Without the values themselves, which would read what is not kept.
         let vjp = cut(&vjp, &values[carries + each.len()..], group.at)?.with_outputs(extended.output_len()..);
@@ -90,7 +92,7 @@ impl Backward {
                 let mut args: Vec<Expr> =
                     used.iter().map(|used| if *used { given.next().expect("one for each") } else { lit(0.0) }).collect();
                 args.splice(n..n, state[..carried].iter().chain(cotangents).copied());
-                let adjoints = self.vjp.eval(&args).expect("as many as the body takes");
+                let adjoints = outputs_at(&self.vjp, &args).expect("as many as the body takes");
                 let (of_state, adjoints) = adjoints.split_at(carried);
                 let (of_read, of_shared) = adjoints.split_at(self.active(nc, shared));
                 let sums = state[carried..].iter().zip(of_shared).map(|(&sum, &more)| sum + more);

@@ -2,12 +2,14 @@
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
 use super::backward::Backward;
+use super::first::{jvp, vjp};
 use super::rules::Ruled;
 use super::{
     linear::refused,
     taylor::{Coefficients, coefficients},
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
 use crate::graph::{
     Control, Derivative, Expr, Flow, Function, Graph, Nested, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in,
     types_out,
@@ -77,7 +79,7 @@ fn series_of(
     at: &'static Location<'static>,
 ) -> Result<Function> {
     if order == 1 {
-        return body.marked(inputs, outputs).jvp();
+        return jvp(&body.marked(inputs, outputs));
     }
     let types = types_in(body);
     let all = [&types[..], &chosen(&types, inputs).repeat(order)].concat();
@@ -173,7 +175,7 @@ impl<'f> Group<'f> {
         let tangents: Vec<Vec<S>> = series.iter().map(coefficient).collect();
         let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self.at);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
-        let call = |f: &Function, args: Vec<Expr>| f.eval(&args).expect("as many as the body takes");
+        let call = |f: &Function, args: Vec<Expr>| outputs_at(f, &args).expect("as many as the body takes");
         // Values of each part, then the tangents of those of them that are active, order by order.
         let parts = |list: &[usize]| -> Vec<(usize, usize)> { list.windows(2).map(|w| (w[0], w[1])).collect() };
         let interleave = |bounds: &[usize]| -> Vec<Type> {
@@ -307,9 +309,9 @@ impl<'f> Group<'f> {
                 }
                 let all = [&types[..], &chosen(&results, &wanted)].concat();
                 let body = |body: &Function| {
-                    let d = body.marked(&flow.inputs, &wanted).vjp()?;
+                    let d = vjp(&body.marked(&flow.inputs, &wanted))?;
                     make_body(width, &all, self.at, |args| {
-                        d.eval(args).expect("as many as the body takes").split_off(results.len())
+                        outputs_at(&d, args).expect("as many as the body takes").split_off(results.len())
                     })
                 };
                 let control = match &**self.control {

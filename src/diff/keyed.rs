@@ -3,6 +3,7 @@
 use super::linear::{Linear, refused};
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union, union_all};
+use crate::error::Result;
 use crate::graph::{Expr, Function, Located, NewOutput, NodeId};
 use crate::op::{Real, lit};
 use rustc_hash::FxHashMap;
@@ -21,52 +22,50 @@ pub(crate) struct Products<'a> {
     pub(crate) reverse: &'a [(u32, usize)],
 }
 
-impl Function {
-    /// A function whose one output is made of the wanted numbers: first those of `forward`, then those of `reverse`.
-    pub(crate) fn products(
-        &self,
-        name: &str,
-        products: &Products,
-        at: &'static Location<'static>,
-        combine: impl FnOnce(Vec<Expr>) -> Vec<Expr>,
-    ) -> crate::error::Result<Function> {
-        let slots = self.active_slots();
-        let rows: Vec<NodeId> = self.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
-        Function::build(self.width(), self.inputs().to_vec(), at, |x| {
-            let linear = Linear::new(self, x);
-            let mut wanted: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
-            products.forward.iter().for_each(|&(row, key)| wanted.entry(row).or_default().push(key));
-            let wants = wanted.into_iter().map(|(row, mut keys)| {
-                keys.sort_unstable();
-                keys.dedup();
-                (rows[row], sets::of(keys))
-            });
-            let seeds = slots.iter().zip(products.columns).filter_map(|(&slot, key)| Some((slot, (*key)?)));
-            let tangents = linear.forward_keyed(seeds, &wants.collect::<Vec<_>>());
-            let tangent = |&(row, key): &(usize, u32)| {
-                let all: &[(u32, Expr)] = tangents.get(&rows[row]).map_or(&[], |all| all);
-                all.binary_search_by_key(&key, |t| t.0).map_or(lit(0.0), |at| all[at].1)
-            };
-            let mut values: Vec<Expr> = products.forward.iter().map(tangent).collect();
-            let sweeps = products.rows.iter().flatten().max().map_or(0, |most| most + 1);
-            let mut adjoints: Vec<Vec<Option<Expr>>> = Vec::new();
-            let mut by_sweep: Vec<Vec<(NodeId, Expr)>> = vec![vec![]; sweeps as usize];
-            for (&row, key) in rows.iter().zip(products.rows) {
-                if let Some(key) = key {
-                    by_sweep[*key as usize].push((row, lit(1.0)));
-                }
+/// A function whose one output is made of the wanted numbers: first those of `forward`, then those of `reverse`.
+pub(crate) fn products(
+    f: &Function,
+    name: &str,
+    products: &Products,
+    at: &'static Location<'static>,
+    combine: impl FnOnce(Vec<Expr>) -> Vec<Expr>,
+) -> Result<Function> {
+    let slots = f.active_slots();
+    let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+    Function::build(f.width(), f.inputs().to_vec(), at, |x| {
+        let linear = Linear::new(f, x);
+        let mut wanted: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
+        products.forward.iter().for_each(|&(row, key)| wanted.entry(row).or_default().push(key));
+        let wants = wanted.into_iter().map(|(row, mut keys)| {
+            keys.sort_unstable();
+            keys.dedup();
+            (rows[row], sets::of(keys))
+        });
+        let seeds = slots.iter().zip(products.columns).filter_map(|(&slot, key)| Some((slot, (*key)?)));
+        let tangents = linear.forward_keyed(seeds, &wants.collect::<Vec<_>>());
+        let tangent = |&(row, key): &(usize, u32)| {
+            let all: &[(u32, Expr)] = tangents.get(&rows[row]).map_or(&[], |all| all);
+            all.binary_search_by_key(&key, |t| t.0).map_or(lit(0.0), |at| all[at].1)
+        };
+        let mut values: Vec<Expr> = products.forward.iter().map(tangent).collect();
+        let sweeps = products.rows.iter().flatten().max().map_or(0, |most| most + 1);
+        let mut adjoints: Vec<Vec<Option<Expr>>> = Vec::new();
+        let mut by_sweep: Vec<Vec<(NodeId, Expr)>> = vec![vec![]; sweeps as usize];
+        for (&row, key) in rows.iter().zip(products.rows) {
+            if let Some(key) = key {
+                by_sweep[*key as usize].push((row, lit(1.0)));
             }
-            for seeds in by_sweep {
-                let mut all = linear.reverse(seeds);
-                all.truncate(self.input_len());
-                adjoints.push(all);
-            }
-            let adjoint =
-                |&(key, column): &(u32, usize)| adjoints[key as usize].get(slots[column]).copied().flatten().unwrap_or(lit(0.0));
-            values.extend(products.reverse.iter().map(adjoint));
-            vec![NewOutput { name: name.into(), values: combine(values), aux: false }]
-        })
-    }
+        }
+        for seeds in by_sweep {
+            let mut all = linear.reverse(seeds);
+            all.truncate(f.input_len());
+            adjoints.push(all);
+        }
+        let adjoint =
+            |&(key, column): &(u32, usize)| adjoints[key as usize].get(slots[column]).copied().flatten().unwrap_or(lit(0.0));
+        values.extend(products.reverse.iter().map(adjoint));
+        vec![NewOutput { name: name.into(), values: combine(values), aux: false }]
+    })
 }
 
 impl<S: Real> Linear<'_, S> {

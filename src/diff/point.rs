@@ -12,32 +12,12 @@ pub struct Linearization<'f, T: Real> {
     linear: Linear<'f, T>,
 }
 
-impl Function {
-    /// Evaluates and linearises at a point, keeping what happens inside for inspection: values, partial derivatives on the
-    /// edges, and one sweep per seed forward or backward. To evaluate derivatives many times, take [`Function::grad`] or
-    /// its like.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
-    /// let at = f.linearize_at(&[2.0, 1.0])?;
-    /// assert_eq!(at.outputs(), [6.0]);
-    /// let e = f.outputs()[0].nodes()[0];
-    /// let partials: Vec<f64> = at.partials(e).map(|(_operand, partial)| partial).collect();
-    /// assert_eq!(partials, [2.0, 3.0]); // ∂e/∂c = d, ∂e/∂d = c
-    /// assert_eq!(at.adjoints(&[1.0])?[..2], [2.0, 5.0]);
-    /// assert_eq!(at.tangents(&[0.0, 1.0])?[e.index()], 5.0);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If `x` is not as long as the inputs together.
-    #[track_caller]
-    pub fn linearize_at<T: Real>(&self, x: &[T]) -> Result<Linearization<'_, T>> {
-        self.check_len("inputs", self.input_len(), x.len())?;
-        self.check_scalar("linearize_at", None)?;
-        Ok(Linearization { f: self, linear: Linear::new(self, x) })
-    }
+/// Evaluates and linearises at a point; see [`Function::linearize_at`].
+#[track_caller]
+pub(crate) fn linearize_at<'f, T: Real>(f: &'f Function, x: &[T]) -> Result<Linearization<'f, T>> {
+    f.check_len("inputs", f.input_len(), x.len())?;
+    f.check_scalar("linearize_at", None)?;
+    Ok(Linearization { f, linear: Linear::new(f, x) })
 }
 
 impl<'f, T: Real> Linearization<'f, T> {

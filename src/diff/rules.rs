@@ -1,8 +1,10 @@
 //! Derivatives that the user gives. A rule in one direction is transposed for the other: it is linear, and the reverse sweep of a
 //! linear function is its transpose, wherever it starts from.
 
+use super::first::vjp;
 use super::taylor::Coefficients;
 use crate::base::Shape;
+use crate::eval::outputs_at;
 use crate::graph::{Derivative, Expr, Function, Nested, Port, SharedControl, Type, make_body, numbers, types_in, types_out};
 use crate::jet::Series;
 use crate::op::{ArrayOp, DType, Real, Value, lit};
@@ -29,13 +31,13 @@ impl Derivative {
         let given = body.input_len() + body.output_len();
         let types = types_in(rule);
         let active: Vec<bool> = (0..types.len()).map(|k| k >= given).collect();
-        let made = rule.marked(&active, &vec![true; rule.output_len()]).vjp().and_then(|vjp| {
+        let made = vjp(&rule.marked(&active, &vec![true; rule.output_len()])).and_then(|vjp| {
             let taken = [&types[..given], &types_out(rule)].concat();
             make_body(rule.width(), &taken, Location::caller(), |args| {
                 let (x, seeds) = args.split_at(given);
                 let from = types[given..].iter().map(|&(shape, _)| Expr::full(0.0, shape));
                 let args: Vec<Expr> = x.iter().copied().chain(from).chain(seeds.iter().copied()).collect();
-                vjp.eval(&args).expect("as many as the rule takes").split_off(rule.output_len())
+                outputs_at(&vjp, &args).expect("as many as the rule takes").split_off(rule.output_len())
             })
         });
         made.expect("a rule of numbers is differentiable in them, and was checked")
@@ -57,7 +59,7 @@ impl<S: Real> Ruled<'_, S> {
     }
 
     fn call(&self, f: &Function, rest: &[S]) -> Vec<S> {
-        f.eval(&[self.values, rest].concat()).expect("as many as the rule takes")
+        outputs_at(f, &[self.values, rest].concat()).expect("as many as the rule takes")
     }
 
     /// The tangents of results that are numbers.

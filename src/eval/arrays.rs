@@ -12,6 +12,7 @@ use crate::op::Scalar;
 use crate::op::{ArrayOp, DType, Op, Value};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+use std::panic::Location;
 
 /// Numbers in a shape, the last axis running fastest.
 ///
@@ -81,41 +82,24 @@ impl<T: Scalar> From<T> for Array<T> {
     }
 }
 
-impl Function {
-    /// Evaluates a function of arrays by interpretation. A call's open axes get their lengths from the arrays; indices are
-    /// given as whole numbers.
-    ///
-    /// ```
-    /// use wengert::{Array, Function};
-    /// let f = Function::trace(["w[3]", "x[n,3]"], |[w, x]| x.matmul(w).tanh().sum(..))?;
-    /// let g = f.wrt(["w"])?.value_and_grad()?;
-    /// let x = Array::new([2, 3], vec![0.0; 6])?;
-    /// let y = g.eval_arrays(&[Array::vector(vec![1.0, 2.0, 3.0]), x])?;
-    /// assert_eq!(y[0].data(), [0.0]);
-    /// assert_eq!(y[1].shape(), [3]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
-    #[track_caller]
-    pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-        Run::new(self, self.lengths_of(inputs)?).all(inputs)
-    }
+/// The outputs of a function of arrays; see [`Function::eval_arrays`].
+#[track_caller]
+pub(crate) fn eval_arrays<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+    Run::new(f, lengths_of(f, inputs)?).all(inputs)
+}
 
-    /// Checks inputs against their declarations, and learns the lengths of open axes from them.
-    #[track_caller]
-    pub(crate) fn lengths_of<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Lengths> {
-        if T::WIDTH != self.width() {
-            return Err(crate::schedule::wrong_width(self.width(), T::WIDTH));
-        }
-        self.check_len("inputs", self.input_len(), inputs.len())?;
-        let mut open = Lengths::default();
-        for (slot, input) in inputs.iter().enumerate() {
-            bind(self, &mut open, slot, input)?;
-        }
-        Ok(open)
+/// Checks inputs against their declarations, and learns the lengths of open axes from them.
+#[track_caller]
+pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Lengths> {
+    if T::WIDTH != f.width() {
+        return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
     }
+    f.check_len("inputs", f.input_len(), inputs.len())?;
+    let mut open = Lengths::default();
+    for (slot, input) in inputs.iter().enumerate() {
+        bind(f, &mut open, slot, input)?;
+    }
+    Ok(open)
 }
 
 /// Lengths of open axes.
@@ -243,7 +227,11 @@ impl<'f, T: Scalar> Run<'f, T> {
         let index = self.f.graph().operands(id).nth(1).expect("it takes indices");
         let index = num(&self.values[index.index()]);
         match along::outside(&index.data, len) {
-            Some(bad) => Err(index_error(self.f, id, bad, len)),
+            Some(bad) => {
+                let node = self.f.graph().node(id);
+                let name = if let Kind::Array(op) = node.kind() { op.name() } else { "an array operation" };
+                Err(index_error(name, node.location(), bad, len))
+            }
             None => Ok(index),
         }
     }
@@ -357,11 +345,8 @@ fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
 }
 
 /// That an operation's index is out of range.
-pub(crate) fn index_error<T: Scalar>(f: &Function, id: NodeId, index: T, len: usize) -> Error {
-    let node = f.graph().node(id);
-    let name = if let Kind::Array(op) = node.kind() { op.name() } else { "an array operation" };
-    Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}"))
-        .at(node.location())
+pub(crate) fn index_error<T: Scalar>(name: &str, at: Option<&'static Location<'static>>, index: T, len: usize) -> Error {
+    Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}")).at(at)
 }
 
 /// A scalar operation, element by element; single numbers fit every shape.

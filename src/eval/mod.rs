@@ -9,12 +9,24 @@ pub(crate) mod linalg;
 pub(crate) mod moves;
 
 pub use arrays::Array;
-pub(crate) use arrays::{Lengths, index_error};
+pub(crate) use arrays::{Lengths, eval_arrays, index_error, lengths_of};
 pub(crate) use control::call_opaque;
 
 use crate::base::Width;
+use crate::error::Result;
 use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port};
 use crate::op::{CustomRule, Op, Real, Value};
+
+/// The outputs at a point; see [`Function::eval`].
+#[track_caller]
+pub(crate) fn outputs_at<T: Real>(f: &Function, x: &[T]) -> Result<Vec<T>> {
+    f.check_len("inputs", f.input_len(), x.len())?;
+    if !T::ARRAYS {
+        f.check_scalar("eval", Some("eval_arrays"))?;
+    }
+    let values = eval(f.graph(), x);
+    Ok(f.output_nodes().map(|id| values[id.index()].num()).collect())
+}
 
 /// Every node's value, in order. `inputs` has a number for every input node.
 #[track_caller]
@@ -73,7 +85,7 @@ pub(crate) fn result<S: Real>(nested: Nested, args: &[S]) -> S {
 
 #[track_caller]
 fn outputs<S: Real>(f: &Function, args: &[S]) -> Vec<S> {
-    f.eval(args).expect("as many arguments as inputs")
+    outputs_at(f, args).expect("as many arguments as inputs")
 }
 
 /// A rule that a graph holds.

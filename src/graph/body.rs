@@ -7,6 +7,7 @@ use super::node::NodeId;
 use super::trace::{self, Session};
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
 use crate::op::lit;
 use std::panic::Location;
 
@@ -71,7 +72,7 @@ pub(super) fn joined([a, b]: [Body; 2], n: usize, at: Place) -> Result<[Body; 2]
     let of_a = n + a.captured.len();
     let width = a.f.width();
     let remade = |f: &Function, own: &dyn Fn(&[Expr]) -> Vec<Expr>| {
-        make_body(width, &types, at, |args| f.eval(&own(args)).expect("as many as the body takes"))
+        make_body(width, &types, at, |args| outputs_at(f, &own(args)).expect("as many as the body takes"))
     };
     let first = remade(&a.f, &|args| args[..of_a].to_vec())?;
     let second = remade(&b.f, &|args| [&args[..n], &args[of_a..]].concat())?;

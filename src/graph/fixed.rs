@@ -9,42 +9,30 @@ use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::op::ArrayOp;
 use std::panic::Location;
 
-impl Function {
-    /// The same function with lengths in the place of open axes.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace("x[n]", |x| x * x)?.with_lengths([("n", 2)])?;
-    /// assert_eq!(f.inputs()[0].shape().len(), Some(2));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If no input has an open axis of such a name, or if a name is given two lengths.
-    #[track_caller]
-    pub fn with_lengths<S: AsRef<str>>(&self, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
-        let at = Location::caller();
-        check_room().map_err(|error| error.at(Some(at)))?;
-        let mut open: Vec<&str> = Vec::new();
-        for axis in self.inputs.iter().flat_map(|group| group.shape.axes()) {
-            if let Axis::Open(name) = axis {
-                open.push(name);
-            }
+/// The same function with lengths in the place of open axes; see [`Function::with_lengths`].
+#[track_caller]
+pub(crate) fn with_lengths<S: AsRef<str>>(f: &Function, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
+    let at = Location::caller();
+    check_room().map_err(|error| error.at(Some(at)))?;
+    let mut open: Vec<&str> = Vec::new();
+    for axis in f.inputs.iter().flat_map(|group| group.shape.axes()) {
+        if let Axis::Open(name) = axis {
+            open.push(name);
         }
-        open.sort_unstable();
-        open.dedup();
-        let mut given: Vec<(&str, usize)> = Vec::new();
-        for (name, len) in lengths {
-            let Some(&known) = open.iter().find(|known| **known == name.as_ref()) else {
-                return Err(unknown_name("open axis", name.as_ref(), &open));
-            };
-            if given.iter().any(|&(other, already)| other == known && already != len) {
-                return Err(Error::here(ErrorKind::Shape, format!("the open axis `{known}` is given two lengths")));
-            }
-            given.push((known, len));
-        }
-        Ok(if given.is_empty() { self.clone() } else { fixed(self, &given) })
     }
+    open.sort_unstable();
+    open.dedup();
+    let mut given: Vec<(&str, usize)> = Vec::new();
+    for (name, len) in lengths {
+        let Some(&known) = open.iter().find(|known| **known == name.as_ref()) else {
+            return Err(unknown_name("open axis", name.as_ref(), &open));
+        };
+        if given.iter().any(|&(other, already)| other == known && already != len) {
+            return Err(Error::here(ErrorKind::Shape, format!("the open axis `{known}` is given two lengths")));
+        }
+        given.push((known, len));
+    }
+    Ok(if given.is_empty() { f.clone() } else { fixed(f, &given) })
 }
 
 fn fixed(f: &Function, given: &[(&str, usize)]) -> Function {

@@ -7,7 +7,7 @@ use super::storage::{Args, Builder, Graph};
 use super::trace::Session;
 use crate::base::{Shape, Width, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
-use crate::op::{DType, Real};
+use crate::op::DType;
 use rustc_hash::FxHasher;
 use std::{collections::HashSet, hash::Hash, panic::Location, sync::Arc};
 
@@ -313,6 +313,22 @@ impl Function {
         }
     }
 
+    /// The outputs that are differentiated.
+    pub(crate) fn differentiable(&self) -> impl Iterator<Item = &OutputGroup> {
+        self.outputs.iter().filter(|y| !y.aux)
+    }
+
+    /// Where the numbers of the active inputs stand among those of all inputs.
+    pub(crate) fn active_slots(&self) -> Vec<usize> {
+        self.inputs.iter().filter(|group| group.active).flat_map(InputGroup::range).collect()
+    }
+
+    /// Names of the outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
+    pub fn structural_zeros(&self) -> Vec<&str> {
+        let zero = |id: &NodeId| self.graph.node(*id).kind() == Kind::constant(0.0);
+        self.outputs.iter().filter(|y| !y.nodes.is_empty() && y.nodes.iter().all(zero)).map(OutputGroup::name).collect()
+    }
+
     /// The same function, with derivatives taken with respect to the named inputs only.
     ///
     /// ```
@@ -336,31 +352,6 @@ impl Function {
             }
         }
         Ok(f)
-    }
-
-    /// The outputs at a point, in any arithmetic: numbers, duals, or handles of a trace, which inlines the function there.
-    /// For many points, [`Function::compile`] is the faster way.
-    ///
-    /// ```
-    /// use wengert::{Dual, Function};
-    /// let f = Function::trace(["a", "b"], |[a, b]| a * b)?;
-    /// assert_eq!(f.eval(&[2.0, 3.0])?, [6.0]);
-    /// assert_eq!(f.eval(&[Dual::new(2.0, 1.0), 3.0.into()])?[0].eps(), 3.0);
-    /// let g = Function::trace("x", |x| Ok(f.eval(&[x, x.sin()])?[0] + 1.0))?; // x·sin x + 1
-    /// assert_eq!(g.eval(&[0.0])?, [1.0]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If `x` is not as long as the inputs together.
-    #[track_caller]
-    pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
-        self.check_len("inputs", self.input_len(), x.len())?;
-        if !T::ARRAYS {
-            self.check_scalar("eval", Some("eval_arrays"))?;
-        }
-        let values = crate::eval::eval(&self.graph, x);
-        Ok(self.output_nodes().map(|id| values[id.index()].num()).collect())
     }
 
     /// The same function with the named outputs only, in the order of the names; what none of them needs is left out.

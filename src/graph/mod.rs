@@ -29,6 +29,7 @@ pub(crate) use control::{
     Control, Derivative, Flow, NestedOp, Port, SharedControl, Type, make_body, numbers, stacked, types_in, types_out,
 };
 pub use expr::{Cond, Expr};
+pub(crate) use fixed::with_lengths;
 pub(crate) use function::NewOutput;
 pub use function::{Function, InputGroup, OutputGroup};
 pub use loops::{cond, while_loop, while_loop_at_most};

@@ -10,60 +10,10 @@ use crate::error::{Error, Result};
 use crate::op::DType;
 use std::{fmt, str::FromStr};
 
-impl Function {
-    /// Reads a function from its text, which is what its `Display` prints.
-    ///
-    /// ```text
-    /// function ::= "function" width "(" inputs ")" "->" "(" outputs ")" "{" node* "}"
-    /// width    ::= "f64" | "f32"
-    /// input    ::= ["inactive"] group         inputs that are not differentiated with respect to are marked
-    /// output   ::= ["aux"] group              outputs that are not differentiated are marked
-    /// group    ::= name ":" id | name "[" length "]" ":" id*        a number, or several
-    ///            | name shape ":" ["index"] id                       an array, of numbers or indices
-    ///            | name shape "[" length "]" ":" id*                 several arrays
-    /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
-    /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
-    ///            | id "=" result "of" (loop id, … | id)           the latter: of the same operation as that node
-    /// result   ::= "final" "[" integer "]" | "each" "[" integer "]" | "carried" "[" integer "]"
-    /// loop     ::= "scan" "[" carried "," read "," axis [",reverse"] "]" body | "while" "[" carried "]" body body
-    ///            | "cond" body body | "remat" body | "rule" "[" ("jvp" | "vjp") "]" body body
-    ///            the latter's second body is the derivative        body ::= "{" function "}"
-    /// ```
-    ///
-    /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
-    /// `nan:` with the 16 hexadecimal digits of another NaN; it is rounded to the width. `;` starts a comment. White space
-    /// and line breaks only separate. Equal nodes are merged and unused ones dropped, so ids may change.
-    ///
-    /// An operation's attributes are what its `Display` puts in brackets: an integer parameter (`powi[3]`), shapes and axes
-    /// (`broadcast[n,3]`, `sum[0, 1]`), what is cut out along each axis (`slice[:,4+-2*3]`: all, and from 4 on, two back, three of
-    /// them). Operands of an elementwise operation have one shape, constants aside.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let text = "\
-    /// function f64 (a: %0, b: %1) -> (y: %5) {
-    ///   %2 = add %0, %1
-    ///   %3 = const 1.0
-    ///   %4 = add %1, %3
-    ///   %5 = mul %2, %4
-    /// }";
-    /// let f = Function::parse(text)?;
-    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0]);
-    /// assert_eq!(f.to_string(), text);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The first thing that is wrong, with its line and column; see [`Error::line_column`].
-    pub fn parse(text: &str) -> Result<Function> {
-        parse::function(text)
-    }
-}
-
 impl FromStr for Function {
     type Err = Error;
     fn from_str(text: &str) -> Result<Function> {
-        Function::parse(text)
+        parse::function(text)
     }
 }
 

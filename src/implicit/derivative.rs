@@ -2,6 +2,7 @@
 
 use super::{Outcome, Run, call, in_unknowns};
 use crate::base::Axis;
+use crate::diff::{Mode, jacobian, vjp};
 use crate::error::Result;
 use crate::graph::{Expr, Function, Place, by, custom_vjp};
 use crate::op::{DType, lit, select};
@@ -29,8 +30,8 @@ pub(super) fn attached(at: Place, equation: &Function, x0: Expr, p: &[Expr], run
     // Where the loop starts has no influence on where the solution is.
     let x0 = x0.detach();
     let [x, last, report] = if numbers.contains(&true) {
-        let jacobian = in_unknowns(equation).jacobian()?;
-        let vjp = equation.marked(&[&[false], &numbers[..]].concat(), &[true]).vjp()?;
+        let jacobian = jacobian(&in_unknowns(equation), Mode::Auto)?;
+        let vjp = vjp(&equation.marked(&[&[false], &numbers[..]].concat(), &[true]))?;
         let value = |args: Vec<Expr>| results(args[0], &args[1..]).to_vec();
         let rule = |args: Vec<Expr>, found: Vec<Expr>, cotangents: Vec<Expr>| {
             let (x, p) = (found[0], &args[1..]);

@@ -2,6 +2,7 @@
 
 use super::root::{is_finite, runs, status};
 use super::{Method, Outcome, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, noted};
+use crate::diff::{Mode, grad, jacobian};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, Place, by, make_body, types_in, types_out, while_loop};
 use crate::op::{lit, select};
@@ -25,18 +26,18 @@ pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
         return Err(Error::new(ErrorKind::Shape, format!("minimize: the function gives {shape}, not a number")));
     }
     let value = make_body(f.width(), &types_in(&f), at, |args| vec![call(&f, args[0], &args[1..])[0].reshape([])])?;
-    let gradient = in_unknowns(&value).grad()?;
-    let hessian = in_unknowns(&gradient).jacobian()?;
+    let gradient = grad(&in_unknowns(&value))?;
+    let hessian = jacobian(&in_unknowns(&gradient), Mode::Auto)?;
     descent("minimize", solver, value, gradient, Box::new(move |x, p| call(&hessian, x, p)[0]), at)
 }
 
 pub(super) fn gauss_newton(solver: Solver, r: Function, at: Place) -> Result<Method> {
-    let jacobian = in_unknowns(&r).jacobian()?;
+    let jacobian = jacobian(&in_unknowns(&r), Mode::Auto)?;
     let value = make_body(r.width(), &types_in(&r), at, |args| {
         let r = call(&r, args[0], &args[1..])[0];
         vec![r.dot(r) * 0.5]
     })?;
-    let gradient = in_unknowns(&value).grad()?;
+    let gradient = grad(&in_unknowns(&value))?;
     let curvature = move |x: Expr, p: &[Expr]| {
         let j = call(&jacobian, x, p)[0];
         j.t().matmul(j)

@@ -14,6 +14,7 @@ pub use convergence::{Convergence, Outcome};
 
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
 use crate::graph::{Body, Cond, Expr, Function, Place, Values, refuse, width};
 use crate::op::{lit, select};
 use derivative::attached;
@@ -127,7 +128,7 @@ struct Stopped {
 
 /// The value of a function of unknowns and parameters.
 fn call(f: &Function, x: Expr, p: &[Expr]) -> Vec<Expr> {
-    f.eval(&[&[x], p].concat()).expect("as many as the equation takes")
+    outputs_at(f, &[&[x], p].concat()).expect("as many as the equation takes")
 }
 
 /// The function, to be differentiated in the unknowns.

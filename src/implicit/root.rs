@@ -1,6 +1,7 @@
 //! Newton's method and iteration to a fixed point, as loops of a graph.
 
 use super::{Method, Outcome, Solver, Stopped, call, check_square, history, in_unknowns, noted};
+use crate::diff::{Mode, jacobian};
 use crate::error::Result;
 use crate::graph::{Cond, Expr, Function, Place, by, make_body, types_in, while_loop};
 use crate::op::{lit, select};
@@ -28,7 +29,7 @@ pub(super) fn is_finite(x: Expr) -> Cond {
 
 pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
     check_square("newton", &f)?;
-    let jacobian = in_unknowns(&f).jacobian()?;
+    let jacobian = jacobian(&in_unknowns(&f), Mode::Auto)?;
     let limit = solver.steps.unwrap_or(50);
     let equation = f.clone();
     let run = move |x: Expr, p: &[Expr]| {

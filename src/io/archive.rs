@@ -97,7 +97,7 @@ impl Archive {
     #[track_caller]
     pub fn put_function(&mut self, name: &str, function: &Function) -> Result<&mut Self> {
         let text = function.to_string();
-        match Function::parse(&text) {
+        match text.parse::<Function>() {
             Ok(read) if read.to_string() == text => Ok(self.put_text(name, &text)),
             Ok(_) => Err(Error::here(ErrorKind::Unsupported, format!("the function `{name}` would be read as another one"))),
             Err(error) => {
@@ -176,7 +176,7 @@ impl Archive {
     /// If there is none, or its text does not parse.
     #[track_caller]
     pub fn function(&self, name: &str) -> Result<Function> {
-        Function::parse(self.text(name)?)
+        self.text(name)?.parse()
     }
 
     /// The archive as a file has it.

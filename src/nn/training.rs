@@ -3,11 +3,11 @@
 use super::step::{Settings, Source, Step};
 use super::{Batch, Params, Rng};
 use crate::base::Axis;
+use crate::compiled::{CompiledArrays, Report};
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
 use crate::eval::Array;
 use crate::graph::{Function, InputGroup, Structure};
 use crate::io::Archive;
-use crate::jit::{CompiledArrays, Report};
 use crate::op::Scalar;
 use crate::op::lit;
 use crate::optim::Rule;

@@ -1,11 +1,11 @@
 //! Fitting by least squares: over compiled residuals and their Jacobian, with error bars.
 
 use super::qr::Triangular;
+use crate::compiled::CompiledArrays;
 use crate::error::{Error, Kind, Result, count};
 use crate::eval::Array;
 use crate::graph::{Function, InputGroup, NewOutput};
 use crate::implicit::Outcome;
-use crate::jit::CompiledArrays;
 use std::{fmt, panic::Location};
 
 /// The damping at first, and the least that is tried after none was too little.

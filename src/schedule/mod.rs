@@ -1,22 +1,41 @@
-//! From a function to a program: what to compute in which order, and whether once or per row.
+//! From a function to data that says what to compute in which order: a [`Program`], a flat list of steps, for each piece of code; the stages of
+//! a function of arrays; and, for the lengths of a call, a plan.
 //!
-//! In: a [`Function`]. Out: a [`Program`], a flat list of steps that the interpreter runs and native code is made from. The
-//! schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is the caller's choice.
+//! Nothing here makes code or runs it. The schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is
+//! the caller's choice.
 
+mod axes;
+mod choose;
 mod contract;
 mod inline;
-mod interpret;
+pub(crate) mod ir;
 mod lanes;
+pub(crate) mod lengths;
 mod open;
 mod options;
 mod pack;
+mod place;
 mod program;
+mod queries;
+mod remat;
 mod rows;
+mod segment;
+mod show;
+mod tile;
+pub(crate) mod unit;
+mod verify;
+mod views;
 
 pub use options::{Options, Tier};
 pub use program::Program;
-pub use rows::{Reduce, RowMap, RowProgram};
+pub use remat::RematCost;
+pub(crate) use remat::remat_cost;
+pub use rows::Reduce;
 
+pub(crate) use choose::{MOST, schedule};
 pub(crate) use inline::{inlined, kept};
+pub(crate) use place::{plan, workspace};
 pub(crate) use program::{Layout, Step, StepKind, prepared, wrong_width};
 pub(crate) use rows::{RowCall, RowShape, places};
+pub(crate) use segment::{NONE, Segment, Segments};
+pub(crate) use verify::verify;

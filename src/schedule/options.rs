@@ -26,6 +26,7 @@ pub struct Options {
     pub(crate) call_threads: usize,
     pub(crate) cached: bool,
     pub(crate) code_limit: usize,
+    pub(crate) interpreted: bool,
     pub(crate) strange_processor: bool,
 }
 
@@ -41,6 +42,7 @@ impl Default for Options {
             call_threads: 1,
             cached: false,
             code_limit: 1 << 30,
+            interpreted: false,
             strange_processor: false,
         }
     }
@@ -127,6 +129,22 @@ impl Options {
     /// 4 GiB.
     pub fn code_limit(mut self, bytes: usize) -> Self {
         self.code_limit = bytes.min(u32::MAX as usize);
+        self
+    }
+    /// Whether the interpreter runs in place of native code: the same plans, with the same bits, and no time for compiling. Off by default.
+    ///
+    /// ```
+    /// use wengert::{Function, Options};
+    /// let f = Function::trace(["x[n]"], |[x]| (x.exp() * 2.0).sum(..))?;
+    /// let (native, interpreted) = (f.compile_arrays()?, f.compile_arrays_with(Options::new().interpreted(true))?);
+    /// let (mut a, mut b) = ([0.0], [0.0]);
+    /// native.call_into(&[&[1.0, 2.0]], &mut [&mut a])?;
+    /// interpreted.call_into(&[&[1.0, 2.0]], &mut [&mut b])?;
+    /// assert_eq!(a, b);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn interpreted(mut self, on: bool) -> Self {
+        self.interpreted = on;
         self
     }
     /// Compiles as on a processor for which no native code can be made.

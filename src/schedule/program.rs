@@ -11,6 +11,7 @@ use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind};
 use crate::op::{DType, Op};
+use crate::simplify::{Simplify, simplify};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -107,25 +108,11 @@ pub struct Program {
     refused: Option<Error>,
 }
 
-impl Function {
-    /// Lowers the function to a program for the interpreter, or for [`Program::compile`].
-    #[track_caller]
-    pub fn lower(&self) -> Program {
-        self.lower_with(Options::default())
-    }
-
-    /// As [`Function::lower`], with options.
-    #[track_caller]
-    pub fn lower_with(&self, options: Options) -> Program {
-        Program::new(self, options, &[])
-    }
-}
-
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     let mut f = undetached(&inlined(f));
     if options.simplify {
-        f = f.simplify();
+        f = simplify(&f, Simplify::EXACT);
     }
     if options.fuse {
         f = contract(&f);

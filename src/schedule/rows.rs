@@ -1,14 +1,9 @@
-//! One function over many rows: per-row results, and sums or means over the rows.
+//! How a program is called over many rows: per-row results, and sums or means over the rows.
 
-use super::Options;
-use super::interpret::Registers;
 use super::program::{Layout, Program, Step, StepKind, list};
-use crate::base::sums::Sum;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Function;
 use crate::op::Op;
 use crate::op::Scalar;
-use std::sync::Arc;
 
 /// What becomes of an output over the rows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -21,112 +16,11 @@ pub enum Reduce {
     Mean,
 }
 
-/// A function that is mapped over rows: some inputs have a value per row, the others are shared, and outputs are kept per row or
-/// reduced. The number of rows is a run-time number.
-///
-/// ```
-/// use wengert::Function;
-/// // the squared error of a line, its mean and the mean of its gradient over all points
-/// let f = Function::trace((["a", "b"], ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
-/// let g = f.wrt(["a", "b"])?.value_and_grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
-/// let (mut loss, mut da, mut db) = ([0.0], [0.0], [0.0]);
-/// g.call_into(&[&[1.0], &[0.0], &[1.0, 2.0], &[1.0, 4.0]], &mut [&mut loss, &mut da, &mut db])?;
-/// assert_eq!((loss[0], da[0], db[0]), (2.0, -4.0, -2.0));
-/// # Ok::<(), wengert::Error>(())
-/// ```
-///
-/// For an [`Optimizer`](crate::optim::Optimizer), make the parameters one input, as `("p", 2)` or `("model", like(&model))`: their
-/// gradient then is one slice.
-#[derive(Clone)]
-pub struct RowMap {
-    f: Function,
-    shape: RowShape,
-}
-
 /// Which inputs vary and which outputs are reduced.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowShape {
     pub(crate) varying: Vec<bool>,
     pub(crate) reduce: Vec<Reduce>,
-}
-
-impl Function {
-    /// Maps the function over rows, with a value per row for the named inputs.
-    ///
-    /// # Errors
-    /// If a name is unknown or given twice, or there is none.
-    #[track_caller]
-    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        let mut varying = vec![false; self.inputs().len()];
-        for name in names {
-            let group = self.input(name.as_ref())?;
-            let at = self.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
-            if std::mem::replace(&mut varying[at], true) {
-                return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
-            }
-        }
-        if !varying.contains(&true) {
-            return Err(Error::here(ErrorKind::Name, "map_rows needs an input that varies from row to row"));
-        }
-        Ok(RowMap { f: self.clone(), shape: RowShape { varying, reduce: vec![Reduce::Each; self.outputs().len()] } })
-    }
-}
-
-impl RowMap {
-    #[track_caller]
-    fn reduce<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>, reduce: Reduce) -> Result<RowMap> {
-        for name in names {
-            let output = self.f.output(name.as_ref())?;
-            let at = self.f.outputs().iter().position(|other| other.name() == output.name()).expect("the output is one of them");
-            self.shape.reduce[at] = reduce;
-        }
-        Ok(self)
-    }
-
-    /// Sums the named outputs over the rows.
-    ///
-    /// # Errors
-    /// If a name is unknown.
-    #[track_caller]
-    pub fn sum<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        self.reduce(names, Reduce::Sum)
-    }
-
-    /// Averages the named outputs over the rows.
-    ///
-    /// # Errors
-    /// If a name is unknown.
-    #[track_caller]
-    pub fn mean<S: AsRef<str>>(self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        self.reduce(names, Reduce::Mean)
-    }
-
-    /// Sums every output over the rows.
-    pub fn sum_all(mut self) -> RowMap {
-        self.shape.reduce.fill(Reduce::Sum);
-        self
-    }
-
-    /// Averages every output over the rows.
-    pub fn mean_all(mut self) -> RowMap {
-        self.shape.reduce.fill(Reduce::Mean);
-        self
-    }
-
-    /// Lowers to a program for the interpreter.
-    #[track_caller]
-    pub fn lower(&self) -> RowProgram {
-        self.lower_with(Options::default())
-    }
-
-    /// As [`RowMap::lower`], with options.
-    #[track_caller]
-    pub fn lower_with(&self, options: Options) -> RowProgram {
-        let groups = self.f.inputs().iter().zip(&self.shape.varying);
-        let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
-        let program = Program::new(&self.f, options, &varying);
-        RowProgram { call: Arc::new(RowCall::new(&program, &self.shape, options.fuse)), program }
-    }
 }
 
 /// For every number of some groups its group, and its place in the group.
@@ -188,6 +82,11 @@ impl RowCall {
     /// How far apart the rows of an output group are; nothing for one that is reduced.
     pub(crate) fn output_stride(&self, group: usize) -> Option<usize> {
         (!self.is_reduced(group)).then(|| self.output_len(group))
+    }
+
+    /// The outputs that are sums or means, in order.
+    pub(crate) fn reduced(&self) -> Vec<u32> {
+        (0..self.places.len() as u32).filter(|&k| self.is_reduced(self.places[k as usize].0 as usize)).collect()
     }
 
     pub(crate) fn input_len(&self, group: usize) -> usize {
@@ -260,38 +159,6 @@ impl RowCall {
         }
     }
 
-    /// Runs the program over rows by interpretation. `read` gives the number at a place of an input group; `write` takes an output
-    /// group, a place, a number, and whether it is added to what is there.
-    pub(crate) fn interpret<T: Scalar>(
-        &self,
-        program: &Program,
-        rows: usize,
-        read: impl Fn(usize, usize) -> T,
-        mut write: impl FnMut(usize, usize, T, bool),
-    ) {
-        let mut registers = Registers::new(program);
-        let mut sums = vec![Sum::new(); self.places.len()];
-        let read = |row: usize, slot: usize| {
-            let (group, k) = self.slots[slot];
-            read(group as usize, row * self.input_stride(group as usize).unwrap_or(0) + k as usize)
-        };
-        registers.run(program, 0..program.invariant, |slot| read(0, slot));
-        for row in 0..rows {
-            registers.run(program, program.invariant..program.steps.len(), |slot| read(row, slot));
-            for (output, (&(group, k), &step)) in self.places.iter().zip(&*program.outputs).enumerate() {
-                let (group, k) = (group as usize, k as usize);
-                match self.products[output] {
-                    Some([x, y]) => sums[output].add_product(row, registers.number(x), registers.number(y)),
-                    None if self.is_reduced(group) => sums[output].add(row, registers.number(step)),
-                    None => write(group, row * self.output_len(group) + k, registers.number(step), false),
-                }
-            }
-        }
-        for (&(group, k), sum) in self.places.iter().zip(sums).filter(|((group, _), _)| self.is_reduced(*group as usize)) {
-            write(group as usize, k as usize, sum.total(), true);
-        }
-    }
-
     /// After the rows.
     pub(crate) fn finish<T: Scalar>(&self, outputs: &mut [&mut [T]], rows: usize) {
         for (slice, &reduce) in outputs.iter_mut().zip(&self.shape.reduce) {
@@ -301,33 +168,5 @@ impl RowCall {
                 _ => {}
             }
         }
-    }
-}
-
-/// A row map lowered to steps; see [`Program`].
-#[derive(Clone)]
-pub struct RowProgram {
-    pub(crate) program: Program,
-    pub(crate) call: Arc<RowCall>,
-}
-
-impl RowProgram {
-    /// Evaluates by interpretation: a slice per input (row by row for those that vary), a slice per output (row by row for those
-    /// that are not reduced). Gives the number of rows.
-    ///
-    /// # Errors
-    /// If a length or the width does not fit, or a mean is asked for over no rows.
-    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
-        let (program, call) = (&self.program, &*self.call);
-        program.check_sound(T::WIDTH)?;
-        let rows = call.check(inputs, outputs)?;
-        call.start(outputs);
-        let read = |group: usize, at: usize| inputs[group][at];
-        call.interpret(program, rows, read, |group, at, v, add| {
-            let place = &mut outputs[group][at];
-            *place = if add { *place + v } else { v };
-        });
-        call.finish(outputs, rows);
-        Ok(rows)
     }
 }

@@ -49,40 +49,26 @@ impl Simplify {
     }
 }
 
-impl Function {
-    /// The same function, simplified by rewrites that keep every bit of every result.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace("x", |x| (x * 1.0).powi(2) - (-x))?;
-    /// assert_eq!(f.simplify().graph().len(), 3); // x, x·x, and their sum
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    pub fn simplify(&self) -> Function {
-        self.simplify_with(Simplify::EXACT)
-    }
-
-    /// The same function, simplified by the rewrites that are allowed.
-    pub fn simplify_with(&self, allowed: Simplify) -> Function {
-        let prepared = pattern::prepared();
-        let width = self.width();
-        let simple = self.rebuild(|graph, new, id, args| {
-            let node = graph.node(id);
-            match node.kind() {
-                Kind::Apply(op) => {
-                    let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
-                    let args: Args = args.iter().map(|&arg| rewriter.known_number(arg)).collect();
-                    let simple = rewriter.make(op, &args, FUEL);
-                    rewriter.shaped(simple, node.shape())
-                }
-                Kind::Array(_) | Kind::Control(_) => new.intern(node.kind(), args, node.location()),
-                kind => new.intern(kind, &[], node.location()),
+/// The same function, simplified by the rewrites that are allowed; see [`Function::simplify`].
+pub(crate) fn simplify(f: &Function, allowed: Simplify) -> Function {
+    let prepared = pattern::prepared();
+    let width = f.width();
+    let simple = f.rebuild(|graph, new, id, args| {
+        let node = graph.node(id);
+        match node.kind() {
+            Kind::Apply(op) => {
+                let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
+                let args: Args = args.iter().map(|&arg| rewriter.known_number(arg)).collect();
+                let simple = rewriter.make(op, &args, FUEL);
+                rewriter.shaped(simple, node.shape())
             }
-        });
-        let simple = simple.pruned();
-        debug_assert!(simple.graph().verify().is_ok(), "{:?}", simple.graph().verify());
-        simple
-    }
+            Kind::Array(_) | Kind::Control(_) => new.intern(node.kind(), args, node.location()),
+            kind => new.intern(kind, &[], node.location()),
+        }
+    });
+    let simple = simple.pruned();
+    debug_assert!(simple.graph().verify().is_ok(), "{:?}", simple.graph().verify());
+    simple
 }
 
 /// How deep one rewrite may lead to another before the node is made as it is.

@@ -8,9 +8,11 @@ mod point;
 
 pub use point::{Point, SparseMatrix};
 
+use crate::compiled::CompiledSparse;
+use crate::diff::check_differentiable;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
-use crate::sparse::{CompiledSparse, Method, Sparsity};
+use crate::sparse::{Method, Sparsity};
 use argmin::core::{CostFunction, Error as SolverError, Gradient, Hessian, Jacobian, Operator};
 use evaluation::Evaluation;
 use std::marker::PhantomData;
@@ -64,7 +66,7 @@ impl<P: Point> Objective<P> {
     /// not given, or what is given does not fit; if the function computes in `f32`.
     #[track_caller]
     pub fn with(f: &Function, method: &Method) -> Result<Self> {
-        f.check_differentiable()?;
+        check_differentiable(f)?;
         let known = method.prepare(f)?.without_aux();
         let value = Evaluation::new(&known, method)?;
         if value.results() != 1 {
@@ -99,7 +101,7 @@ impl<P: Point> Residuals<P> {
     /// if the function computes in `f32`.
     #[track_caller]
     pub fn with(f: &Function, method: &Method) -> Result<Self> {
-        f.check_differentiable()?;
+        check_differentiable(f)?;
         let values = Evaluation::new(&method.prepare(f)?.without_aux(), method)?;
         Ok(Residuals { values, jacobian: Later::new(f, method), point: PhantomData })
     }

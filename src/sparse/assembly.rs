@@ -2,42 +2,38 @@
 
 use super::pattern::Sparsity;
 use crate::base::Width;
-use crate::error::{Error, Kind as ErrorKind, Result, count};
+use crate::error::{Result, count};
+use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput};
-use crate::jit::CompiledRows;
-use crate::op::Scalar;
-use crate::schedule::RowMap;
-use smallvec::SmallVec;
-use std::any::Any;
-use std::cell::RefCell;
 use std::panic::Location;
 use std::{fmt, sync::Arc};
 
 /// A derivative of [`Terms`](super::Terms), or their values: a row loop, and where its numbers belong.
 #[derive(Clone)]
 pub struct Assembly {
-    plan: Arc<Plan>,
+    pub(crate) plan: Arc<Gathers>,
     sparsity: Option<Sparsity>,
-    /// Nothing where all is zero.
-    map: Option<RowMap>,
+    /// The function of a row, and its inputs that have a value for each; nothing where all is zero.
+    pub(crate) kernel: Option<(Function, Vec<String>)>,
 }
 
-struct Plan {
-    variables: usize,
-    rows: usize,
-    len: usize,
-    width: Width,
+/// Where the inputs of the rows come from, and where their results go.
+pub(crate) struct Gathers {
+    pub(crate) variables: usize,
+    pub(crate) rows: usize,
+    pub(crate) len: usize,
+    pub(crate) width: Width,
     /// Of a call, beside the variables.
-    inputs: Vec<(String, usize)>,
-    pieces: Vec<Piece>,
+    pub(crate) inputs: Vec<(String, usize)>,
+    pub(crate) pieces: Vec<Piece>,
     /// Where the row loop writes by itself: the first place, and how many a row.
-    direct: Option<(usize, usize)>,
+    pub(crate) direct: Option<(usize, usize)>,
     /// What is added after the loop, number by number of a row.
-    added: Vec<To>,
+    pub(crate) added: Vec<To>,
     /// Places that the row loop does not write by itself.
-    zeros: Vec<(usize, usize)>,
+    pub(crate) zeros: Vec<(usize, usize)>,
     /// Numbers of the workspace.
-    workspace: usize,
+    pub(crate) workspace: usize,
 }
 
 /// How an input of the kernel gets its numbers.
@@ -54,7 +50,7 @@ pub(super) enum Gather {
 }
 
 /// An input of the row loop.
-enum Piece {
+pub(crate) enum Piece {
     /// A slice of the call.
     Given(usize),
     /// A part of the variables.
@@ -64,7 +60,7 @@ enum Piece {
 }
 
 /// Where a number of each row is added.
-enum To {
+pub(crate) enum To {
     /// From a place on, so many places apart.
     Line { first: usize, step: usize },
     /// By row.
@@ -115,7 +111,7 @@ impl Gather {
 impl Assembly {
     /// Nothing but zeros.
     pub(super) fn zero(len: usize, sparsity: Option<Sparsity>, inputs: Vec<(String, usize)>) -> Assembly {
-        let plan = Plan {
+        let plan = Gathers {
             variables: 0,
             rows: 0,
             len,
@@ -127,7 +123,7 @@ impl Assembly {
             zeros: vec![(0, len)],
             workspace: 0,
         };
-        Assembly { plan: Arc::new(plan), sparsity, map: None }
+        Assembly { plan: Arc::new(plan), sparsity, kernel: None }
     }
 
     /// `to` has, by number of a row, rows and places.
@@ -164,7 +160,7 @@ impl Assembly {
         let order: Vec<usize> = direct.iter().flatten().copied().collect();
         let others: Vec<usize> = (0..to.len()).filter(|k| !order.contains(k)).collect();
         let made = Function::build(f.width(), groups, at, |args| {
-            let values: Vec<Expr> = f.eval(args).expect("as many as the function takes");
+            let values: Vec<Expr> = outputs_at(f, args).expect("as many as the function takes");
             let output = |name: String, which: &[usize]| NewOutput {
                 name,
                 values: which.iter().map(|&k| values[k]).collect(),
@@ -188,8 +184,8 @@ impl Assembly {
         };
         let gathered = |piece: &Piece| if let Piece::Gathered { len, .. } = piece { len * rows } else { 0 };
         let workspace = pieces.iter().map(gathered).sum::<usize>() + added.len() * rows;
-        let plan = Plan { variables, rows, len, width: f.width(), inputs, pieces, direct, added, zeros, workspace };
-        Ok(Assembly { plan: Arc::new(plan), sparsity, map: Some(made.map_rows(varying)?) })
+        let plan = Gathers { variables, rows, len, width: f.width(), inputs, pieces, direct, added, zeros, workspace };
+        Ok(Assembly { plan: Arc::new(plan), sparsity, kernel: Some((made, varying)) })
     }
 
     /// How many numbers a call gives.
@@ -211,15 +207,6 @@ impl Assembly {
     pub fn inputs(&self) -> &[(String, usize)] {
         &self.plan.inputs
     }
-
-    /// Compiles to native code for this processor.
-    ///
-    /// # Errors
-    /// If Cranelift does not support this processor.
-    pub fn compile(&self) -> Result<CompiledTerms> {
-        let code = self.map.as_ref().filter(|_| self.plan.rows > 0).map(RowMap::compile).transpose()?;
-        Ok(CompiledTerms { assembly: self.clone(), code })
-    }
 }
 
 /// The numbers of a row that the loop may write itself, as they follow each other from row to row without a gap: the first of the most.
@@ -236,139 +223,10 @@ fn direct(lines: &[Option<(usize, usize)>]) -> Option<Vec<usize>> {
     Some(best.iter().map(|&(_, _, k)| k).collect())
 }
 
-/// An [`Assembly`] as native code. `Send + Sync`, cheap to clone; what is gathered lies in memory of the thread, which later calls find there.
-#[derive(Clone)]
-pub struct CompiledTerms {
-    assembly: Assembly,
-    code: Option<CompiledRows>,
-}
-
-/// Up to this many slices are collected on the stack.
-const SLICES: usize = 32;
-
-impl CompiledTerms {
-    /// Computes all numbers, from the variables and a slice for each of the other inputs.
-    ///
-    /// # Errors
-    /// If a length or the width does not fit.
-    pub fn call_into<T: Scalar>(&self, variables: &[T], others: &[&[T]], values: &mut [T]) -> Result<()> {
-        let plan = &*self.assembly.plan;
-        self.check(variables, others, values)?;
-        plan.zeros.iter().for_each(|&(from, to)| values[from..to].fill(T::default()));
-        let Some(code) = &self.code else { return Ok(()) };
-        if T::WIDTH != plan.width {
-            return Err(crate::schedule::wrong_width(plan.width, T::WIDTH));
-        }
-        with_workspace(plan.workspace, |mut workspace: &mut [T]| {
-            let mut inputs: SmallVec<[&[T]; SLICES]> = SmallVec::new();
-            for piece in &plan.pieces {
-                inputs.push(match piece {
-                    Piece::Given(k) => others[*k],
-                    Piece::Part(range) => &variables[range.clone()],
-                    Piece::Gathered { starts, len } => {
-                        let own;
-                        (own, workspace) = std::mem::take(&mut workspace).split_at_mut(len * plan.rows);
-                        gather(variables, starts, *len, own);
-                        own
-                    }
-                });
-            }
-            let rows = plan.rows;
-            let terms = &mut workspace[..plan.added.len() * rows];
-            {
-                let mut outputs: SmallVec<[&mut [T]; SLICES]> = SmallVec::new();
-                outputs.extend(plan.direct.map(|(first, each)| &mut values[first..first + each * rows]));
-                outputs.extend(terms.chunks_exact_mut(rows));
-                code.call_into(&inputs, &mut outputs)?;
-            }
-            plan.added.iter().zip(terms.chunks_exact(rows)).for_each(|(to, terms)| add(to, terms, values));
-            Ok(())
-        })
-    }
-
-    fn check<T>(&self, variables: &[T], others: &[&[T]], values: &[T]) -> Result<()> {
-        let plan = &*self.assembly.plan;
-        let fail = |message: String| Err(Error::new(ErrorKind::Length, message));
-        // Where all is zero, the variables are not read.
-        if self.assembly.map.is_some() && variables.len() != plan.variables {
-            return fail(format!("there are {}, not {}", count(plan.variables, "variable"), variables.len()));
-        }
-        if others.len() != plan.inputs.len() {
-            let names = plan.inputs.iter().map(|(name, len)| format!("{name}: {len}")).collect::<Vec<_>>().join(", ");
-            return fail(format!("{} beside the variables, for ({names})", count(others.len(), "input slice")));
-        }
-        if let Some((x, (name, len))) = others.iter().zip(&plan.inputs).find(|(x, (_, len))| x.len() != *len) {
-            return fail(format!("the input `{name}` has {}, not {}", count(*len, "number"), x.len()));
-        }
-        if values.len() != plan.len {
-            return fail(format!("there are {} to write, and room for {}", count(plan.len, "number"), values.len()));
-        }
-        Ok(())
-    }
-
-    /// Of a matrix, where the entries are, and in which order their values.
-    pub fn sparsity(&self) -> Option<&Sparsity> {
-        self.assembly.sparsity()
-    }
-}
-
-fn gather<T: Scalar>(variables: &[T], starts: &[u32], len: usize, to: &mut [T]) {
-    if len == 1 {
-        to.iter_mut().zip(starts).for_each(|(to, &from)| *to = variables[from as usize]);
-        return;
-    }
-    for (to, &from) in to.chunks_exact_mut(len).zip(starts) {
-        to.copy_from_slice(&variables[from as usize..from as usize + len]);
-    }
-}
-
-fn add<T: Scalar>(to: &To, terms: &[T], values: &mut [T]) {
-    match to {
-        To::Line { first, step: 1 } => values[*first..].iter_mut().zip(terms).for_each(|(sum, &term)| *sum += term),
-        To::Line { first, step: 0 } => terms.iter().for_each(|&term| values[*first] += term),
-        To::Line { first, step: 2 } => {
-            values[*first..].chunks_mut(2).zip(terms).for_each(|(sum, &term)| sum[0] += term);
-        }
-        To::Line { first, step } => {
-            values[*first..].iter_mut().step_by(*step).zip(terms).for_each(|(sum, &term)| *sum += term);
-        }
-        To::Places(places) => places.iter().zip(terms).for_each(|(&place, &term)| values[place as usize] += term),
-        To::Some(places) => {
-            places.iter().for_each(|&(row, place)| values[place as usize] += terms[row as usize]);
-        }
-    }
-}
-
-/// The vector of this type.
-fn own<T: Scalar>(memory: &mut (Vec<f64>, Vec<f32>)) -> Option<&mut Vec<T>> {
-    let all: [&mut dyn Any; 2] = [&mut memory.0, &mut memory.1];
-    all.into_iter().find_map(|vector| vector.downcast_mut())
-}
-
-/// Memory of the thread's own.
-fn with_workspace<T: Scalar, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    thread_local! {
-        static MEMORY: RefCell<(Vec<f64>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
-    }
-    let mut memory = MEMORY.with_borrow_mut(|memory| own(memory).map(std::mem::take)).unwrap_or_default();
-    if memory.len() < len {
-        memory.resize(len, T::default());
-    }
-    let result = f(&mut memory[..len]);
-    MEMORY.with_borrow_mut(|all| own(all).map(|place| *place = memory));
-    result
-}
-
 impl fmt::Debug for Assembly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { rows, len, direct, .. } = &*self.plan;
+        let Gathers { rows, len, direct, .. } = &*self.plan;
         write!(f, "Assembly({} from {}, ", count(*len, "number"), count(*rows, "row"))?;
         write!(f, "{} of a row written in place)", direct.map_or(0, |(_, each)| each))
-    }
-}
-
-impl fmt::Debug for CompiledTerms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CompiledTerms({:?}, {:?})", self.assembly, self.code)
     }
 }

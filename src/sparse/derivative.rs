@@ -4,11 +4,12 @@ use super::method::{Compress, Method, Symmetric};
 use super::pattern::Sparsity;
 use super::recover::Plan;
 use super::{sweeps, symbolic};
+use crate::diff::{check_differentiable, grad};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::eval::Array;
+use crate::eval::{Array, eval_arrays};
 use crate::graph::Function;
 use crate::op::Scalar;
-use crate::simplify::Simplify;
+use crate::simplify::{Simplify, simplify};
 use std::fmt;
 use std::panic::Location;
 
@@ -17,11 +18,11 @@ use std::panic::Location;
 pub struct SparseDerivative {
     sparsity: Sparsity,
     /// Nothing where there is no entry.
-    pub(super) f: Option<Function>,
+    pub(crate) f: Option<Function>,
     /// The inputs of a call, with how many numbers each has.
     pub(super) inputs: Vec<(String, usize)>,
     /// By input of the function: one of a call, or data.
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     /// After the function, what is to be subtracted from which value.
     pub(super) subtract: Vec<(u32, u32)>,
     sweeps: (usize, usize),
@@ -29,7 +30,7 @@ pub struct SparseDerivative {
 
 /// What is given to an input of the function.
 #[derive(Clone)]
-pub(super) enum Source {
+pub(crate) enum Source {
     Call(usize),
     Data(Vec<f64>),
 }
@@ -41,7 +42,7 @@ impl Method {
     /// As [`Method::jacobian`].
     #[track_caller]
     pub fn jacobian_sparsity(&self, f: &Function) -> Result<Sparsity> {
-        f.check_differentiable()?;
+        check_differentiable(f)?;
         self.pattern(&self.prepare(f)?)
     }
 
@@ -57,7 +58,7 @@ impl Method {
     /// The gradient, whose Jacobian the Hessian is.
     #[track_caller]
     fn gradient(&self, f: &Function) -> Result<Function> {
-        Ok(self.prepare(f)?.without_aux().grad()?.simplify())
+        Ok(simplify(&grad(&self.prepare(f)?.without_aux())?, Simplify::EXACT))
     }
 
     /// The Jacobian: [`Function::sparse_jacobian`] by this method.
@@ -68,7 +69,7 @@ impl Method {
     #[track_caller]
     pub fn jacobian(&self, f: &Function) -> Result<SparseDerivative> {
         let at = Location::caller();
-        f.check_differentiable()?;
+        check_differentiable(f)?;
         let f = self.prepare(f)?.without_aux();
         let pattern = self.pattern(&f)?;
         let mut plan = Plan::jacobian(&pattern, self);
@@ -152,7 +153,7 @@ impl SparseDerivative {
     /// The same values, from a function that is simplified by the rewrites that are allowed; those that change no bit are applied in any case
     /// when it is compiled.
     pub fn simplify_with(mut self, allowed: Simplify) -> SparseDerivative {
-        self.f = self.f.map(|f| f.simplify_with(allowed));
+        self.f = self.f.map(|f| simplify(&f, allowed));
         self
     }
 
@@ -195,12 +196,12 @@ impl SparseDerivative {
                 arrays.push(Array::new(&lengths, numbers[k * len..(k + 1) * len].to_vec())?);
             }
         }
-        let mut values: Vec<T> = f.eval_arrays(&arrays)?.into_iter().flat_map(Array::into_data).collect();
+        let mut values: Vec<T> = eval_arrays(f, &arrays)?.into_iter().flat_map(Array::into_data).collect();
         self.subtract(&mut values);
         Ok(values)
     }
 
-    pub(super) fn subtract<T: Scalar>(&self, values: &mut [T]) {
+    pub(crate) fn subtract<T: Scalar>(&self, values: &mut [T]) {
         for &(to, of) in &self.subtract {
             let of = values[of as usize];
             values[to as usize] -= of;
@@ -209,7 +210,7 @@ impl SparseDerivative {
 
     /// That there is a slice per input, of its length, and as many values as entries.
     #[inline]
-    pub(super) fn check<T>(&self, inputs: &[&[T]], values: usize) -> Result<()> {
+    pub(crate) fn check<T>(&self, inputs: &[&[T]], values: usize) -> Result<()> {
         let fits = inputs.len() == self.inputs.len() && inputs.iter().zip(&self.inputs).all(|(x, (_, len))| x.len() == *len);
         if fits && values == self.sparsity.len() { Ok(()) } else { Err(self.misfit(inputs, values)) }
     }

@@ -2,7 +2,7 @@
 
 use crate::base::Width;
 use crate::error::Result;
-use crate::eval::Array;
+use crate::eval::{Array, eval_arrays};
 use crate::graph::{Expr, Function, Kind, NewOutput, NodeId};
 use crate::op::{ArrayOp, Op, Value, lit, select};
 use rustc_hash::FxHashMap;
@@ -77,7 +77,7 @@ impl Known {
             Array::new(lengths, data)
         };
         let inputs = groups.zip(inputs).map(|(group, known)| known.map_or_else(|| nothing(group), Ok));
-        let values = f.eval_arrays(&inputs.collect::<Result<Vec<_>>>()?)?;
+        let values = eval_arrays(f, &inputs.collect::<Result<Vec<_>>>()?)?;
         Ok(Numbers(self.wanted.iter().copied().zip(values).collect()))
     }
 }

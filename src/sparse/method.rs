@@ -9,7 +9,7 @@ use crate::base::sets;
 use crate::base::sets::columns;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
-use crate::graph::Function;
+use crate::graph::{Function, with_lengths};
 use crate::op::DType;
 
 /// Which of a Jacobian's rows and columns are put together.
@@ -99,7 +99,7 @@ impl Method {
     /// The function with all lengths known, and what was given of its inputs.
     #[track_caller]
     pub(crate) fn prepare(&self, f: &Function) -> Result<Function> {
-        let f = f.with_lengths(self.lengths.iter().map(|(name, len)| (name, *len)))?;
+        let f = with_lengths(f, self.lengths.iter().map(|(name, len)| (name, *len)))?;
         for group in f.inputs() {
             if let Some(Axis::Open(name)) = group.shape().axes().iter().find(|axis| matches!(axis, Axis::Open(_))) {
                 let message = format!(

@@ -3,9 +3,12 @@
 use super::recover::{Plan, Read};
 use crate::base::Width;
 use crate::base::{Axis, Shape};
+use crate::diff::{jvp, vjp};
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use crate::op::DType;
+use crate::vmap::vmap;
 use std::panic::Location;
 
 /// The entries as the one output `values`, of a function that takes more inputs: unit vectors, and which numbers the entries are.
@@ -65,15 +68,15 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
     let rows = Layout::new(f.output_nodes().map(|id| numbers(f.graph().node(id).shape())));
     let mapped = |sweep: Function, groups: usize| {
         let names: Vec<String> = sweep.inputs()[own..].iter().map(|group| group.name().to_owned()).collect();
-        sweep.vmap(Axis::Fixed(groups), names)
+        vmap(&sweep, Axis::Fixed(groups), names)
     };
     let mut sweeps: Vec<(Function, Vec<Vec<f64>>)> = Vec::new();
     if plan.forward > 0 {
-        let sweep = mapped(f.jvp()?.with_outputs(f.outputs().len()..), plan.forward)?;
+        let sweep = mapped(jvp(&f)?.with_outputs(f.outputs().len()..), plan.forward)?;
         sweeps.push((sweep, grouped(&f, true, columns.seeds(plan.forward, &plan.columns))));
     }
     if plan.reverse > 0 {
-        let sweep = mapped(f.vjp()?.with_outputs(f.outputs().len()..), plan.reverse)?;
+        let sweep = mapped(vjp(&f)?.with_outputs(f.outputs().len()..), plan.reverse)?;
         sweeps.push((sweep, grouped(&f, false, rows.seeds(plan.reverse, &plan.rows))));
     }
     let first_reverse = plan.forward * rows.len();
@@ -103,7 +106,7 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
         for (sweep, _) in &sweeps {
             let mine;
             (mine, seeds) = seeds.split_at(sweep.input_len() - f.input_len());
-            let results = sweep.eval(&[x, mine].concat()).expect("a sweep takes the inputs and its seeds");
+            let results = outputs_at(sweep, &[x, mine].concat()).expect("a sweep takes the inputs and its seeds");
             parts.extend(results.into_iter().map(|y| y.reshape([Axis::Fixed(numbers(y.shape()))])));
         }
         let all = if let [one] = parts[..] { one } else { Expr::concat(&parts, 0) };

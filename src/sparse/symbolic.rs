@@ -5,7 +5,7 @@ use super::flow::carries;
 use super::recover::{Plan, Read};
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union};
-use crate::diff::Products;
+use crate::diff::{Products, products};
 use crate::error::Result;
 use crate::graph::{Function, Kind, NodeId};
 use std::panic::Location;
@@ -27,8 +27,8 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
         }
     }
     let first_reverse = forward.len();
-    let products = Products { columns: &plan.columns, rows: &plan.rows, forward: &forward, reverse: &reverse };
-    f.products("values", &products, at, |numbers| {
+    let wanted = Products { columns: &plan.columns, rows: &plan.rows, forward: &forward, reverse: &reverse };
+    products(f, "values", &wanted, at, |numbers| {
         let place = |&(reverse, k): &(bool, usize)| numbers[if reverse { first_reverse + k } else { k }];
         let mut values: Vec<_> = places.iter().map(place).collect();
         for &(to, of) in &plan.subtract {

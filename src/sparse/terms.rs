@@ -2,7 +2,10 @@
 //! Derivatives of the kernel are small and dense; all rows' are computed by one native loop and added where they belong, without colouring.
 
 use super::assembly::{Assembly, Gather};
+use super::derivative::SparseDerivative;
+use super::method::Method;
 use super::pattern::Sparsity;
+use crate::diff::the_output;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, InputGroup};
 use std::fmt;
@@ -30,36 +33,22 @@ pub(super) enum Source {
     Shared,
 }
 
-impl Function {
-    /// The function applied to many rows of numbers: an input that is `gathered` takes its numbers in row r from a vector of
-    /// `variables` numbers, as its table says, which has the variables' numbers row by row. Other inputs are given with each call, row by
-    /// row, or once for all rows if they are named by [`Terms::shared`]. Derivatives are taken by the variables.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// // (H. Rosenbrock, 1960), as a sum of terms of two neighbours each
-    /// let term = Function::trace(["a", "b"], |[a, b]| 100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2))?;
-    /// let f = term.terms(100, [("a", (0..99).collect()), ("b", (1..100).collect())])?;
-    /// let h = f.hessian_lower()?;
-    /// let mut values = vec![0.0; h.len()];
-    /// h.compile()?.call_into(&[1.0; 100], &[], &mut values)?;
-    /// assert_eq!((values.len(), values[0], values[1], values[198]), (199, 802.0, -400.0, 200.0));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the function has arrays; if a name is unknown or given twice, or none is given; if a table does not have a variable's number for
-    /// every number of every row.
+impl Terms {
+    /// The kernel applied to many rows; see [`Function::terms`].
     #[track_caller]
-    pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
-        self.check_scalar("terms", None)?;
-        let mut sources: Vec<Source> = self.inputs().iter().map(|_| Source::Rows).collect();
+    pub(crate) fn new<S: AsRef<str>>(
+        kernel: &Function,
+        variables: usize,
+        gathered: impl IntoIterator<Item = (S, Vec<usize>)>,
+    ) -> Result<Terms> {
+        kernel.check_scalar("terms", None)?;
+        let mut sources: Vec<Source> = kernel.inputs().iter().map(|_| Source::Rows).collect();
         let mut rows: Option<(usize, String)> = None;
         let mut names = Vec::new();
         for (name, table) in gathered {
             let name = name.as_ref();
-            let group = self.input(name)?;
-            let at = self.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
+            let group = kernel.input(name)?;
+            let at = kernel.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
             if names.iter().any(|taken| taken == name) {
                 return Err(Error::here(ErrorKind::Name, format!("the input `{name}` is gathered twice")));
             }
@@ -89,11 +78,9 @@ impl Function {
         let Some((rows, _)) = rows else {
             return Err(Error::here(ErrorKind::Name, "terms need an input that is gathered from the variables"));
         };
-        Ok(Terms { kernel: self.wrt(&names)?, variables, rows, sources })
+        Ok(Terms { kernel: kernel.wrt(&names)?, variables, rows, sources })
     }
-}
 
-impl Terms {
     /// Names inputs that all rows share.
     ///
     /// # Errors
@@ -147,8 +134,8 @@ impl Terms {
     /// If there is not exactly one result.
     #[track_caller]
     pub fn gradient(&self) -> Result<Assembly> {
-        self.kernel.the_output("gradient")?;
-        let local = self.kernel.sparse_jacobian()?;
+        the_output(&self.kernel, "gradient")?;
+        let local = Method::new().jacobian(&self.kernel)?;
         let entries: Vec<usize> = local.sparsity().entries().map(|(_, column)| column).collect();
         let mut columns = Vec::new();
         let Some(f) = &local.f else { return Ok(Assembly::zero(self.variables, None, self.inputs())) };
@@ -180,7 +167,7 @@ impl Terms {
 
     #[track_caller]
     fn jacobian_in(&self, transposed: bool) -> Result<Assembly> {
-        let local = self.kernel.sparse_jacobian()?;
+        let local = Method::new().jacobian(&self.kernel)?;
         let each = local.sparsity().rows();
         let turn = |row: usize, column: usize| if transposed { (column, row) } else { (row, column) };
         let size = turn(each * self.rows, self.variables);
@@ -193,7 +180,7 @@ impl Terms {
     /// If there is not exactly one result.
     #[track_caller]
     pub fn hessian(&self) -> Result<Assembly> {
-        let local = self.kernel.sparse_hessian()?;
+        let local = Method::new().hessian(&self.kernel)?;
         let size = (self.variables, self.variables);
         self.matrix(&local, size, |columns, _, i, j| Some((columns[i] as usize, columns[j] as usize)))
     }
@@ -210,7 +197,8 @@ impl Terms {
             self.columns(row, &mut columns);
             columns.windows(2).all(|pair| pair[0] < pair[1])
         });
-        let local = if ascending { self.kernel.hessian_lower()? } else { self.kernel.sparse_hessian()? };
+        let method = Method::new();
+        let local = if ascending { method.hessian_lower(&self.kernel)? } else { method.hessian(&self.kernel)? };
         let size = (self.variables, self.variables);
         self.matrix(&local, size, |columns, _, i, j| {
             let (i, j) = (columns[i] as usize, columns[j] as usize);
@@ -221,7 +209,7 @@ impl Terms {
     /// The entries of all rows' blocks; those in one place are added.
     fn matrix(
         &self,
-        local: &super::SparseDerivative,
+        local: &SparseDerivative,
         (rows, columns): (usize, usize),
         entry: impl Fn(&[u32], usize, usize, usize) -> Option<(usize, usize)>,
     ) -> Result<Assembly> {

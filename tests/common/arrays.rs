@@ -1,5 +1,4 @@
 //! Functions of arrays, checked: every engine against every other, every mode of differentiation against finite differences.
-#![allow(dead_code, reason = "a test file uses what it needs")]
 
 use wengert::{Array, Function, Inputs, Options, Outputs};
 

@@ -1,5 +1,9 @@
 //! Random programs over every operation of the table, and small helpers of the tests.
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, reason = "every target uses a part of it")]
+
+pub mod arrays;
+pub mod big;
+pub mod text;
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;

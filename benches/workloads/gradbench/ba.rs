@@ -1,6 +1,6 @@
 //! Bundle adjustment by hand: an observation's errors, and their 2×15 derivatives by the chain rule.
 
-use crate::adapter::ba::{Csr, Problem};
+use wengert_gradbench::ba::{Csr, Problem};
 
 type Vector = [f64; 3];
 

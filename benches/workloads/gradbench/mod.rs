@@ -8,10 +8,10 @@ mod lse;
 mod lstm;
 mod ode;
 
-use crate::adapter::{self, prepared::Prepare};
 use crate::bench::*;
 use serde_json::{Value, json};
 use std::hint::black_box;
+use wengert_gradbench::{self as adapter, prepared::Prepare};
 
 /// What the rows of an eval aim at.
 struct Targets {
@@ -28,8 +28,8 @@ pub fn run(bench: &mut Bench) {
     }
     adjustment(bench);
     memory(bench);
-    hand(bench, "ht.simple", include_str!("../../../tests/gradbench/ht_simple_small.json"));
-    hand(bench, "ht.complicated", include_str!("../../../tests/gradbench/ht_complicated_small.json"));
+    hand(bench, "ht.simple", include_str!("../../../examples/gradbench/cases/ht_simple_small.json"));
+    hand(bench, "ht.complicated", include_str!("../../../examples/gradbench/cases/ht_complicated_small.json"));
     exponentials(bench);
     equation(bench);
 }
@@ -141,7 +141,7 @@ fn adjustment(bench: &mut Bench) {
     if !wants(bench, NAME) {
         return;
     }
-    let case: Value = serde_json::from_str(include_str!("../../../tests/gradbench/ba1.json")).unwrap();
+    let case: Value = serde_json::from_str(include_str!("../../../examples/gradbench/cases/ba1.json")).unwrap();
     let input = &case["entries"][0]["input"];
     let count = |key: &str| input[key].as_u64().unwrap() as usize;
     let (n, m, p) = (count("n"), count("m"), count("p"));

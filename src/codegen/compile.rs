@@ -1,0 +1,136 @@
+//! All units of a function become native code in one pass: through one look-up of what was made before, and by several threads.
+
+use super::cache;
+use super::emission::{Emitted, Job, emit};
+use super::flush::Flushing;
+use super::native::{Native, Stats};
+use super::target::{Failure, Made, failed, isa};
+use crate::base::sums::partials;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::schedule::unit::Unit;
+use crate::schedule::{Options, Tier};
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use std::sync::{Arc, atomic::AtomicBool};
+use std::time::{Duration, Instant};
+
+/// Up to this many operations the better register allocator is worth its time.
+const BEST_UP_TO: usize = 400_000;
+/// Addresses are a base and an offset of 32 bits with a sign.
+const MOST_BYTES: usize = i32::MAX as usize;
+
+/// The code of every unit, or why there can be none on this processor.
+pub(crate) enum Compiled {
+    Native(Vec<Arc<Native>>),
+    Unsupported(String),
+}
+
+/// Compiles units; an error soon after `stop` is set.
+///
+/// # Errors
+/// If the code is larger than the options allow, inputs, outputs or scratch memory are larger than native code can address, or the system gives no
+/// memory for it.
+pub(crate) fn compile(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) -> Result<Compiled> {
+    if options.flush_subnormals && !Flushing::SUPPORTED {
+        return Err(failed("`flush_subnormals` is there on x86-64 only"));
+    }
+    for unit in units {
+        unit.program.check_supported()?;
+        check_lengths(unit)?;
+    }
+    match of_this_processor(units, options, stop) {
+        Err(Failure::Unsupported(reason)) if options.flush_subnormals => Err(failed(reason)),
+        Err(Failure::Unsupported(reason)) => Ok(Compiled::Unsupported(reason)),
+        Err(Failure::Error(error)) => Err(error),
+        Ok(natives) => Ok(Compiled::Native(natives)),
+    }
+}
+
+fn of_this_processor(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) -> Made<Vec<Arc<Native>>> {
+    if options.strange_processor {
+        return Err(Failure::Unsupported("the options pretend an unknown processor".into()));
+    }
+    let keys = if options.cached { units.iter().map(cache::Key::new).collect() } else { vec![] };
+    let mut made: Vec<Option<Arc<Native>>> = if options.cached { cache::find(&keys) } else { vec![None; units.len()] };
+    let missing: Vec<usize> = (0..units.len()).filter(|&k| made[k].is_none()).collect();
+    let tiers: Vec<Tier> = missing.iter().map(|&k| tier(&units[k])).collect();
+    let isas: Vec<OwnedTargetIsa> = tiers.iter().map(|&tier| isa(tier)).collect::<Made<_>>()?;
+    let wanted: Vec<(&Unit, Tier, &dyn TargetIsa)> =
+        missing.iter().zip(&tiers).zip(&isas).map(|((&k, &tier), isa)| (&*units[k], tier, &**isa)).collect();
+    let natives = compile_for(&wanted, options, stop)?;
+    for (k, native) in missing.into_iter().zip(natives) {
+        let native = Arc::new(native);
+        made[k] = Some(if options.cached { cache::keep(&keys[k], native) } else { native });
+    }
+    Ok(made.into_iter().map(|native| native.expect("all that was missing was made")).collect())
+}
+
+fn tier(unit: &Unit) -> Tier {
+    match unit.program.options.tier {
+        Tier::Auto if unit.program.len() <= BEST_UP_TO => Tier::Best,
+        Tier::Auto => Tier::Fast,
+        tier => tier,
+    }
+}
+
+/// Code for processors.
+pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Options, stop: &AtomicBool) -> Made<Vec<Native>> {
+    let start = Instant::now();
+    let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
+    let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
+    let mut natives = Vec::with_capacity(units.len());
+    for (object, &(unit, tier, _)) in objects.into_iter().zip(units) {
+        let (operations, fingerprint, code_bytes) = (unit.program.len(), unit.program.fingerprint(), object.bytes.len());
+        natives.push(Native::new(object, Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO })?);
+    }
+    let time = start.elapsed();
+    natives.iter_mut().for_each(|native| native.stats.time = time);
+    Ok(natives)
+}
+
+/// For a processor without multiply-add and rounding: the code calls ours.
+#[cfg(test)]
+pub(crate) fn for_an_old_processor(unit: &Unit) -> Native {
+    let isa = super::target::plain_isa();
+    let made = compile_for(&[(unit, Tier::Best, &*isa)], Options::new(), &AtomicBool::new(false));
+    made.map_err(Failure::error).unwrap().remove(0)
+}
+
+/// Whether every element can be addressed.
+fn check_lengths(unit: &Unit) -> Result<()> {
+    let program = &unit.program;
+    // What a loop reads or writes at once are the rows of all partial sums.
+    let many = if unit.rows.is_some() { 2 * partials(program.width) } else { 1 };
+    let (width, layout) = (program.width.bytes(), &program.layout);
+    for (what, groups, all) in [("input", &layout.inputs, layout.input_len), ("output", &layout.outputs, layout.output_len)] {
+        match unit.rows {
+            None => check_bytes(&format!("the {what}s"), all, width)?,
+            Some(_) => {
+                groups
+                    .iter()
+                    .try_for_each(|(name, len)| check_bytes(&format!("a row of the {what} `{name}`"), *len, many * width))?;
+            }
+        }
+    }
+    check_bytes("the scratch memory", unit.needs.scratch, 8)
+}
+
+fn check_bytes(what: &str, len: usize, each: usize) -> Result<()> {
+    if len <= MOST_BYTES / each {
+        return Ok(());
+    }
+    let message = format!("{what} cannot have {len} numbers in native code: the limit is {}", MOST_BYTES / each);
+    Err(Error::new(ErrorKind::Limit, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_beyond_an_offset_are_refused() {
+        assert!(check_bytes("x", MOST_BYTES / 8, 8).is_ok());
+        let error = check_bytes("the inputs", MOST_BYTES / 8 + 1, 8).unwrap_err();
+        assert!(error.is_limit());
+        assert_eq!(error.to_string(), "the inputs cannot have 268435456 numbers in native code: the limit is 268435455");
+    }
+}

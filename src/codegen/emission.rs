@@ -1,0 +1,231 @@
+//! Cranelift: from a unit's segments to machine code that may lie anywhere. Segments do not depend on each other, so several threads
+//! make them; the code is the same with any number of threads.
+
+use super::emit::Emitter;
+use super::lower::{self, Apart, Lowering};
+use super::memory::{Call, Object};
+use super::target::{Failure, Made, failed};
+use crate::base::Width;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::kernels::Routine;
+use crate::schedule::unit::Unit;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{AbiParam, ExternalName, InstBuilder, LibCall, UserFuncName, types};
+use cranelift_codegen::{CodegenError, Context, FinalizedRelocTarget, isa::TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::num::NonZero;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// A unit that becomes native code for a processor.
+pub(super) struct Job<'u> {
+    unit: &'u Unit,
+    isa: &'u dyn TargetIsa,
+    results: FxHashMap<u32, Vec<u32>>,
+    apart: Option<Apart>,
+}
+
+/// One native function of a job.
+struct Piece {
+    job: usize,
+    segment: usize,
+    bytes: Vec<u8>,
+    align: usize,
+    calls: Vec<Call>,
+}
+
+/// Units as machine code, and how many threads made it.
+pub(super) struct Emitted {
+    pub(super) objects: Vec<Object>,
+    pub(super) threads: usize,
+}
+
+/// The code of all jobs, made in one pass by several threads. Emission stops with an error where there are more bytes than the limit, and soon
+/// after `stop` is set.
+pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, stop: &AtomicBool) -> Made<Emitted> {
+    let work: Vec<(usize, usize)> =
+        jobs.iter().enumerate().flat_map(|(k, job)| (0..job.unit.segments.segments.len()).map(move |s| (k, s))).collect();
+    let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let run = || {
+        let (mut context, mut reused) = (Context::new(), FunctionBuilderContext::new());
+        let mut pieces = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Relaxed);
+            if at >= work.len() || stop.load(Relaxed) || total.load(Relaxed) > limit {
+                return Ok(pieces);
+            }
+            let (job, segment) = work[at];
+            jobs[job].emit(&mut context, &mut reused, segment);
+            // What one thread finds wrong stops the others.
+            let piece = piece(jobs[job].isa, &mut context, (job, segment)).inspect_err(|_| next.store(work.len(), Relaxed))?;
+            total.fetch_add(piece.bytes.len(), Relaxed);
+            pieces.push(piece);
+        }
+    };
+    let threads = threads.map_or_else(processors, NonZero::get).min(work.len());
+    let made: Vec<Made<Vec<Piece>>> = std::thread::scope(|scope| {
+        // Where the system gives no more threads, those that there are do the work.
+        let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, run).ok();
+        let others: Vec<_> = (1..threads).map_while(spawn).collect();
+        let own = run();
+        let join =
+            |other: std::thread::ScopedJoinHandle<'_, _>| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        std::iter::once(own).chain(others.into_iter().map(join)).collect()
+    });
+    let threads = made.len();
+    if total.into_inner() > limit {
+        let message = format!("the machine code has more than {limit} bytes, the limit of `Options::code_limit`");
+        return Err(Error::new(ErrorKind::Limit, message).into());
+    }
+    let mut pieces = Vec::with_capacity(work.len());
+    for part in made {
+        pieces.append(&mut part?);
+    }
+    if stop.load(Relaxed) {
+        return Err(failed("it is not wanted any more").into());
+    }
+    pieces.sort_unstable_by_key(|piece| (piece.job, piece.segment));
+    let mut objects: Vec<Object> = jobs.iter().map(|_| Object::default()).collect();
+    for piece in pieces {
+        let (job, object) = (&jobs[piece.job], &mut objects[piece.job]);
+        let align = job.isa.function_alignment().minimum.max(16) as usize;
+        let at = object.bytes.len().next_multiple_of(align.max(piece.align));
+        object.bytes.resize(at, 0);
+        object.bytes.extend_from_slice(&piece.bytes);
+        object.functions.push((at, job.unit.segments.segments[piece.segment].per_row));
+        object.calls.extend(piece.calls.iter().map(|call| Call { at: call.at + at as u32, ..*call }));
+    }
+    Ok(Emitted { objects, threads })
+}
+
+impl<'u> Job<'u> {
+    pub(super) fn new(unit: &'u Unit, isa: &'u dyn TargetIsa) -> Job<'u> {
+        let program = &unit.program;
+        Job { unit, isa, results: lower::results(program), apart: program.apart.then(|| Apart::new(&program.layout)) }
+    }
+
+    /// The IR of a segment.
+    fn emit(&self, context: &mut Context, reused: &mut FunctionBuilderContext, k: usize) {
+        let Unit { program, segments, rows, .. } = self.unit;
+        let segment = &segments.segments[k];
+        context.clear();
+        let call_conv = self.isa.default_call_conv();
+        let params = if rows.is_some() { 6 } else { 3 };
+        context.func.signature.call_conv = call_conv;
+        context.func.signature.params.extend((0..params).map(|_| AbiParam::new(types::I64)));
+        context.func.name = UserFuncName::user(0, k as u32);
+        let mut builder = FunctionBuilder::new(&mut context.func, reused);
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        let params = builder.block_params(entry).to_vec();
+        let emitter = Emitter {
+            builder: RefCell::new(builder),
+            width: program.width,
+            call_conv,
+            plain: Default::default(),
+            calls: Default::default(),
+            shared: Default::default(),
+            routines: Default::default(),
+        };
+        match rows {
+            None => Lowering::flat(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
+            Some(call) if segments.segments.len() == 1 => {
+                Lowering::row_loop(&emitter, program, segments, call, &self.results, &params);
+            }
+            Some(call) => Lowering::row_segment(&emitter, program, segments, segment, call, &self.results, &params),
+        }
+        let mut builder = emitter.builder.into_inner();
+        builder.ins().return_(&[]);
+        builder.seal_all_blocks();
+        builder.finalize(self.isa.frontend_config());
+    }
+
+    /// Does something with the IR of every segment.
+    pub(super) fn each(&self, mut done: impl FnMut(&mut Context) -> Result<()>) -> Result<()> {
+        let (mut context, mut reused) = (Context::new(), FunctionBuilderContext::new());
+        (0..self.unit.segments.segments.len()).try_for_each(|k| {
+            self.emit(&mut context, &mut reused, k);
+            done(&mut context)
+        })
+    }
+}
+
+/// How many threads this machine runs at once.
+pub(crate) fn processors() -> usize {
+    // Asking takes as long as compiling a small function.
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// The code of a function, and the places in it where addresses of routines belong.
+fn piece(isa: &dyn TargetIsa, context: &mut Context, (job, segment): (usize, usize)) -> Made<Piece> {
+    let compiled = context.compile(isa, &mut Default::default()).map_err(|error| match error.inner {
+        CodegenError::Unsupported(what) => Failure::Unsupported(what),
+        other => failed(format!("{other:?}")).into(),
+    })?;
+    let buffer = &compiled.buffer;
+    let (mut bytes, align) = (buffer.data().to_vec(), buffer.alignment as usize);
+    let relocations: Vec<_> = buffer.relocs().to_vec();
+    let call = |relocation: &cranelift_codegen::FinalizedMachReloc| {
+        let routine = match &relocation.target {
+            FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                Routine::of_number(context.func.params.user_named_funcs()[*name].index)
+            }
+            FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) => library(*call),
+            _ => None,
+        };
+        match routine {
+            Some(routine) if relocation.kind == Reloc::Abs8 && relocation.addend == 0 => {
+                Ok(Call { at: relocation.offset, routine })
+            }
+            _ => Err(Failure::Unsupported(format!("the code refers to {:?} by {}", relocation.target, relocation.kind))),
+        }
+    };
+    let calls: Vec<Call> = relocations.iter().map(call).collect::<Made<_>>()?;
+    let is_x86 = cfg!(target_arch = "x86_64");
+    if is_x86 && calls.is_empty() && context.func.layout.blocks().nth(1).is_none() {
+        unframe(&mut bytes);
+    }
+    Ok(Piece { job, segment, bytes, align, calls })
+}
+
+/// Leaves out the frame of an x86-64 function of one block without calls that keeps nothing on the stack: Cranelift always makes one, which in
+/// a function of ten instructions is a fifth of the time. What comes after it stays where it is, since code refers to its constants by
+/// their distance.
+fn unframe(bytes: &mut [u8]) {
+    /// push rbp; mov rbp, rsp
+    const ENTER: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
+    /// mov rsp, rbp; pop rbp; ret
+    const LEAVE: [u8; 5] = [0x48, 0x89, 0xec, 0x5d, 0xc3];
+    /// sub rsp, by a byte or by four
+    const RESERVE: [[u8; 3]; 2] = [[0x48, 0x83, 0xec], [0x48, 0x81, 0xec]];
+    let Some(body) = bytes.strip_prefix(&ENTER) else { return };
+    // The bytes may be a constant's, too; then it is not known which ones are the end.
+    let mut ends = body.windows(LEAVE.len()).enumerate().filter(|(_, bytes)| *bytes == LEAVE);
+    let (Some((end, _)), None) = (ends.next(), ends.next()) else { return };
+    if RESERVE.iter().any(|reserve| body.starts_with(reserve)) {
+        return;
+    }
+    // A nop of four bytes; ret, and traps.
+    bytes[..ENTER.len()].copy_from_slice(&[0x0f, 0x1f, 0x40, 0x00]);
+    bytes[ENTER.len() + end..][..LEAVE.len()].copy_from_slice(&[0xc3, 0xcc, 0xcc, 0xcc, 0xcc]);
+}
+
+/// What Cranelift calls where the processor has no instruction for it.
+fn library(call: LibCall) -> Option<Routine> {
+    let (name, width) = match call {
+        LibCall::CeilF32 => ("CEIL", Width::F32),
+        LibCall::CeilF64 => ("CEIL", Width::F64),
+        LibCall::FloorF32 => ("FLOOR", Width::F32),
+        LibCall::FloorF64 => ("FLOOR", Width::F64),
+        LibCall::TruncF32 => ("TRUNC", Width::F32),
+        LibCall::TruncF64 => ("TRUNC", Width::F64),
+        LibCall::FmaF32 => ("FMA", Width::F32),
+        LibCall::FmaF64 => ("FMA", Width::F64),
+        _ => return None,
+    };
+    Routine::new(name, width)
+}

@@ -1,0 +1,165 @@
+//! Native code in files. A file is an [`Archive`], so it has a marker, a version of its form, and a checksum over everything; in it is
+//! what the code was made by and for, the code without an address of this process, and what a call has to know. A file that is not for
+//! this library and this processor is an error.
+
+use super::memory::{Call, Object};
+use super::native::{Native, Stats};
+use super::target::isa;
+use crate::io::Archive;
+use crate::kernels::Routine;
+use crate::schedule::Tier;
+use crate::schedule::unit::Needs;
+use std::time::Duration;
+
+/// What was found wrong with a file.
+pub(crate) type Read<T> = std::result::Result<T, String>;
+
+/// The version of what is in the archive.
+const FORM: u64 = 1;
+
+/// The processor, as far as code depends on it.
+fn target() -> Read<String> {
+    let isa = isa(Tier::Best).map_err(|failure| failure.error().to_string())?;
+    let flags: Vec<String> = isa.isa_flags().iter().map(ToString::to_string).collect();
+    Ok(format!("{} {}", isa.triple(), flags.join(" ")))
+}
+
+/// An archive that says what it was made by and for.
+pub(crate) fn start(what: &str) -> Read<Archive> {
+    let mut archive = Archive::new();
+    archive
+        .put_text("native code", what)
+        .put_count("form", FORM)
+        .put_text("library", env!("CARGO_PKG_VERSION"))
+        .put_text("cranelift", cranelift_codegen::VERSION)
+        .put_text("target", &target()?);
+    Ok(archive)
+}
+
+/// Checks what [`start`] puts in.
+pub(crate) fn check(archive: &Archive, what: &str, all: &[&str]) -> Read<()> {
+    let Ok(found) = archive.text("native code") else { return Err("it holds no native code".into()) };
+    if found != what {
+        let found = if all.contains(&found) { found } else { "something" };
+        return Err(format!("it holds the code of a {found}, not of a {what}"));
+    }
+    let form = count(archive, "form")?;
+    if form != FORM {
+        return Err(format!("its code is in version {form} of its form, and this library reads version {FORM}"));
+    }
+    for (name, here) in [("library", env!("CARGO_PKG_VERSION")), ("cranelift", cranelift_codegen::VERSION)] {
+        let there = text(archive, name)?;
+        if there != here {
+            return Err(format!("its code was made with version {there} of {name}, and this is version {here}"));
+        }
+    }
+    let (there, here) = (text(archive, "target")?, target()?);
+    if there != here {
+        let differing: Vec<&str> = there.split(' ').filter(|flag| !here.split(' ').any(|other| other == *flag)).collect();
+        return Err(format!("its code is for another processor: {} there", differing.join(" ")));
+    }
+    Ok(())
+}
+
+pub(crate) fn text<'a>(archive: &'a Archive, name: &str) -> Read<&'a str> {
+    archive.text(name).map_err(|_| format!("it is damaged: it has no text `{name}`"))
+}
+
+fn count(archive: &Archive, name: &str) -> Read<u64> {
+    archive.count(name).map_err(|_| format!("it is damaged: it has no number `{name}`"))
+}
+
+fn bytes<'a>(archive: &'a Archive, name: &str) -> Read<&'a [u8]> {
+    archive.bytes(name).map_err(|_| format!("it is damaged: it has no bytes `{name}`"))
+}
+
+pub(crate) fn put_numbers(archive: &mut Archive, name: &str, numbers: impl IntoIterator<Item = u64>) {
+    archive.put_bytes(name, numbers.into_iter().flat_map(u64::to_le_bytes).collect());
+}
+
+pub(crate) fn numbers(archive: &Archive, name: &str) -> Read<Vec<u64>> {
+    let (chunks, rest) = bytes(archive, name)?.as_chunks();
+    if !rest.is_empty() {
+        return Err(format!("it is damaged: `{name}` is no list of numbers"));
+    }
+    Ok(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect())
+}
+
+/// A list of as many numbers as there must be.
+pub(crate) fn exactly<const N: usize>(archive: &Archive, name: &str) -> Read<[u64; N]> {
+    numbers(archive, name)?.try_into().map_err(|_| format!("it is damaged: `{name}` are not {N} numbers"))
+}
+
+/// A pair of small numbers in one.
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn halves(pair: u64) -> (u32, u32) {
+    ((pair >> 32) as u32, pair as u32)
+}
+
+/// Puts code under a name.
+pub(crate) fn put_native(archive: &mut Archive, name: &str, native: &Native, needs: &Needs) {
+    let code = native.object();
+    let mut routines: Vec<Routine> = Vec::new();
+    let mut calls = Vec::with_capacity(code.calls.len());
+    for call in &code.calls {
+        let at = routines.iter().position(|routine| *routine == call.routine).unwrap_or_else(|| {
+            routines.push(call.routine);
+            routines.len() - 1
+        });
+        calls.push(pair(call.at, at as u32));
+    }
+    let names: Vec<String> = routines.into_iter().map(Routine::name).collect();
+    let stats = &native.stats;
+    let mut inner = Archive::new();
+    inner.put_bytes("code", code.bytes).put_text("routines", &names.join(" "));
+    put_numbers(&mut inner, "calls", calls);
+    put_numbers(&mut inner, "functions", code.functions.iter().map(|&(at, per_row)| (at as u64) << 1 | u64::from(per_row)));
+    put_numbers(&mut inner, "sums", needs.sums.iter().map(|&(group, k)| pair(group, k)));
+    put_numbers(&mut inner, "needs", [needs.scratch as u64, needs.partials as u64, u64::from(needs.flush)]);
+    let fast = u64::from(stats.tier == Tier::Fast);
+    put_numbers(&mut inner, "program", [fast, stats.operations as u64, stats.fingerprint]);
+    archive.put_bytes(name, inner.to_bytes());
+}
+
+/// The code of a name, in memory.
+pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
+    let inner = Archive::from_bytes(bytes(archive, name)?).map_err(|error| format!("it is damaged: `{name}`: {error}"))?;
+    let damaged = |what: &str| format!("it is damaged: {what} `{name}` do not fit its code");
+    let code = bytes(&inner, "code")?.to_vec();
+    let mut routines = Vec::new();
+    for routine in text(&inner, "routines")?.split_ascii_whitespace() {
+        routines.push(Routine::named(routine).ok_or_else(|| format!("its code calls `{routine}`, which is unknown"))?);
+    }
+    let call = |both: u64| {
+        let (at, routine) = halves(both);
+        let fits = (at as usize).checked_add(size_of::<u64>()).is_some_and(|end| end <= code.len());
+        routines.get(routine as usize).filter(|_| fits).map(|&routine| Call { at, routine })
+    };
+    let calls: Option<Vec<Call>> = numbers(&inner, "calls")?.into_iter().map(call).collect();
+    let function = |n: u64| usize::try_from(n >> 1).ok().filter(|&at| at < code.len()).map(|at| (at, n & 1 == 1));
+    let functions: Option<Vec<(usize, bool)>> = numbers(&inner, "functions")?.into_iter().map(function).collect();
+    let functions = functions.filter(|functions| !functions.is_empty()).ok_or_else(|| damaged("functions of"))?;
+    let calls = calls.ok_or_else(|| damaged("calls of"))?;
+    let [scratch, partials, flush] = exactly(&inner, "needs")?;
+    let [fast, operations, fingerprint] = exactly(&inner, "program")?;
+    let needs = Needs {
+        scratch: usize::try_from(scratch).map_err(|_| damaged("needs of"))?,
+        partials: usize::try_from(partials).map_err(|_| damaged("needs of"))?,
+        sums: numbers(&inner, "sums")?.into_iter().map(halves).collect(),
+        flush: flush == 1,
+        cut: functions.len() > 1,
+    };
+    let stats = Stats {
+        tier: if fast == 1 { Tier::Fast } else { Tier::Best },
+        operations: operations as usize,
+        fingerprint,
+        code_bytes: code.len(),
+        threads: 0,
+        time: Duration::ZERO,
+    };
+    let native = Native::new(Object { bytes: code, functions, calls }, stats).map_err(|failure| failure.error().to_string())?;
+    Ok((native, needs))
+}

@@ -1,0 +1,50 @@
+//! Native functions and the memory that they live in.
+
+use super::memory::{Call, Memory, Object};
+use super::target::{Made, isa};
+use crate::schedule::Tier;
+use std::time::Duration;
+
+/// The native functions of a unit, in the memory that they live in.
+pub(crate) struct Native {
+    memory: Memory,
+    calls: Vec<Call>,
+    /// Addresses, with whether the function runs for every row.
+    pub(crate) functions: Vec<(*const u8, bool)>,
+    pub(crate) stats: Stats,
+}
+
+/// What compiling took.
+#[derive(Clone, Copy)]
+pub(crate) struct Stats {
+    pub(crate) tier: Tier,
+    pub(crate) operations: usize,
+    /// The program's.
+    pub(crate) fingerprint: u64,
+    pub(crate) code_bytes: usize,
+    pub(crate) threads: usize,
+    pub(crate) time: Duration,
+}
+
+// SAFETY: the code is finished and never changes; it is freed with this value.
+unsafe impl Send for Native {}
+// SAFETY: as above, shared access only reads addresses.
+unsafe impl Sync for Native {}
+
+impl Native {
+    /// Code that was made for this processor.
+    pub(super) fn new(mut object: Object, stats: Stats) -> Made<Native> {
+        let memory = Memory::new(isa(stats.tier)?, &mut object)?;
+        let functions = object.functions.iter().map(|&(at, per_row)| (memory.function(at), per_row)).collect();
+        Ok(Native { memory, calls: object.calls, functions, stats })
+    }
+
+    /// The code, which can go elsewhere.
+    pub(super) fn object(&self) -> Object {
+        let mut bytes = self.memory.bytes().to_vec();
+        self.calls.iter().for_each(|call| call.put(&mut bytes, 0));
+        let start = self.memory.function(0).addr();
+        let functions = self.functions.iter().map(|&(address, per_row)| (address.addr() - start, per_row)).collect();
+        Object { bytes, functions, calls: self.calls.clone() }
+    }
+}

@@ -1,0 +1,34 @@
+//! Code as text: Cranelift's IR, and assembly.
+
+use super::emission::Job;
+use super::target::{Failure, failed, isa};
+use crate::error::Result;
+use crate::schedule::Tier;
+use crate::schedule::unit::Unit;
+use std::fmt::Write as _;
+
+/// The Cranelift IR that a unit becomes.
+pub(crate) fn clif(unit: &Unit) -> Result<String> {
+    unit.program.check_supported()?;
+    let isa = isa(Tier::Best).map_err(Failure::error)?;
+    let mut text = String::new();
+    Job::new(unit, &*isa).each(|context| {
+        let _ = write!(text, "{}", context.func.display());
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// The machine code that a unit becomes, as assembly.
+pub(crate) fn assembly(unit: &Unit) -> Result<String> {
+    unit.program.check_supported()?;
+    let isa = isa(Tier::Best).map_err(Failure::error)?;
+    let mut text = String::new();
+    Job::new(unit, &*isa).each(|context| {
+        context.set_disasm(true);
+        let code = context.compile(&*isa, &mut Default::default()).map_err(|e| failed(format!("{:?}", e.inner)))?;
+        text.push_str(code.vcode.as_deref().unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(text)
+}

@@ -1,0 +1,97 @@
+//! Sparse derivatives as native code.
+
+use super::any::AnyCompiled;
+use crate::base::Width;
+use crate::error::Result;
+use crate::op::Scalar;
+use crate::schedule::{Options, wrong_width};
+use crate::sparse::{Source, SparseDerivative, Sparsity};
+use smallvec::SmallVec;
+use std::any::Any;
+use std::{fmt, sync::Arc};
+
+/// A sparse derivative as native code: one call writes all values. `Send + Sync`, cheap to clone.
+#[derive(Clone)]
+pub struct CompiledSparse {
+    derivative: Arc<SparseDerivative>,
+    code: Option<AnyCompiled>,
+    /// By input of the function, the data that it is given: a vector of its width.
+    data: Arc<Vec<Option<Box<dyn Any + Send + Sync>>>>,
+}
+
+/// Up to this many slices are collected on the stack.
+const SLICES: usize = 16;
+
+impl SparseDerivative {
+    /// Compiles to native code for this processor.
+    ///
+    /// # Errors
+    /// If Cranelift does not support this processor.
+    pub fn compile(&self) -> Result<CompiledSparse> {
+        self.compile_with(Options::default())
+    }
+
+    /// As [`SparseDerivative::compile`], with options.
+    ///
+    /// # Errors
+    /// As [`SparseDerivative::compile`].
+    pub fn compile_with(&self, options: Options) -> Result<CompiledSparse> {
+        let narrow = self.f.as_ref().is_some_and(|f| f.width() == Width::F32);
+        let data = |source: &Source| match source {
+            Source::Call(_) => None,
+            Source::Data(data) if narrow => {
+                Some(Box::new(data.iter().map(|&v| v as f32).collect::<Vec<f32>>()) as Box<dyn Any + Send + Sync>)
+            }
+            Source::Data(data) => Some(Box::new(data.clone()) as Box<dyn Any + Send + Sync>),
+        };
+        Ok(CompiledSparse {
+            code: self.f.as_ref().map(|f| AnyCompiled::new(f, options)).transpose()?,
+            data: Arc::new(self.sources.iter().map(data).collect()),
+            derivative: Arc::new(self.clone()),
+        })
+    }
+}
+
+impl CompiledSparse {
+    /// Computes the values, in the order of the entries: a slice per input.
+    ///
+    /// # Errors
+    /// If a length or the width does not fit, or an index is out of range.
+    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], values: &mut [T]) -> Result<()> {
+        let derivative = &*self.derivative;
+        derivative.check(inputs, values.len())?;
+        let (Some(code), Some(f)) = (&self.code, &derivative.f) else { return Ok(()) };
+        if T::WIDTH != f.width() {
+            return Err(wrong_width(f.width(), T::WIDTH));
+        }
+        let mut slices: SmallVec<[&[T]; SLICES]> = SmallVec::new();
+        for (source, data) in derivative.sources.iter().zip(&*self.data) {
+            slices.push(match (source, data) {
+                (Source::Call(k), _) => inputs[*k],
+                (_, data) => data.as_ref().and_then(|data| data.downcast_ref::<Vec<T>>()).expect("data has the function's width"),
+            });
+        }
+        code.call_into(&slices, values)?;
+        derivative.subtract(values);
+        Ok(())
+    }
+
+    /// Where the entries are, and in which order their values.
+    pub fn sparsity(&self) -> &Sparsity {
+        self.derivative.sparsity()
+    }
+
+    /// The names of the inputs of a call, and how many numbers each has.
+    pub fn inputs(&self) -> &[(String, usize)] {
+        self.derivative.inputs()
+    }
+}
+
+impl fmt::Debug for CompiledSparse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "CompiledSparse({:?}, {code:?})", self.derivative),
+            None => write!(f, "CompiledSparse({:?})", self.derivative),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Derivatives of any order, from Taylor coefficients along lines.
+
+use super::taylor::coefficients;
+use super::traced::{Extra, distinct, extended, named, the_output};
+use crate::base::{Axis, Shape};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
+use crate::graph::{Expr, Function, NewOutput};
+use crate::jet::interpolated;
+use crate::op::{DType, lit};
+use crate::vmap::vmap;
+use std::panic::Location;
+
+/// Taylor coefficients up to an order along a direction; see [`Function::taylor`].
+#[track_caller]
+pub(crate) fn taylor(f: &Function, order: usize) -> Result<Function> {
+    extended(f, Extra::Directions, |x, directions| {
+        let all = along(f, order, x, directions);
+        let mut outputs: Vec<NewOutput> = grouped(f, &all, 0).collect();
+        for k in 1..=order {
+            let group = |y: NewOutput| named(&format!("t{k}_"), &y.name, y.values);
+            outputs.extend(grouped(f, &all, k).filter(|y| !y.aux).map(group));
+        }
+        outputs
+    })
+}
+
+/// A mixed partial derivative of every output; see [`Function::partial`].
+#[track_caller]
+pub(crate) fn partial<'n>(f: &Function, orders: impl IntoIterator<Item = (&'n str, usize)>) -> Result<Function> {
+    let mut alpha = vec![0; f.input_len()];
+    let mut seen: Vec<&str> = vec![];
+    for (name, order) in orders {
+        let group = f.input(name)?;
+        if seen.contains(&name) {
+            return Err(Error::here(ErrorKind::Name, format!("the input `{name}` is named twice")));
+        }
+        seen.push(name);
+        if group.shape() != Shape::SCALAR || group.len() != 1 || group.dtype() != DType::Float {
+            let message = format!("partial takes inputs of single numbers, and `{name}` is none: use taylor or jacobian");
+            return Err(Error::here(ErrorKind::Shape, message));
+        }
+        alpha[group.range().start] = order;
+    }
+    let order: usize = alpha.iter().sum();
+    Function::build(f.width(), f.inputs().to_vec(), Location::caller(), |x| {
+        let mut sums: Vec<Vec<Expr>> = vec![];
+        let mut found: Vec<Vec<Vec<Expr>>> = vec![];
+        // One line at a time for all outputs; then the sum for each.
+        interpolated::<f64>(&alpha, |direction| {
+            let line = x.iter().zip(direction).map(|(&x, &v)| if v == 0 { vec![x] } else { vec![x, lit(v as f64)] });
+            found.push(coefficients(f, order, &line.collect::<Vec<_>>()));
+            0.0
+        });
+        for k in 0..f.output_len() {
+            let mut lines = found.iter();
+            sums.push(vec![interpolated(&alpha, |_| lines.next().expect("as many as before")[k][order])]);
+        }
+        distinct(grouped(f, &sums, 0).filter(|y| !y.aux).map(|y| named("p_", &y.name, y.values)).collect())
+    })
+}
+
+/// The diagonal of the Hessian; see [`Function::hessian_diagonal`].
+#[track_caller]
+pub(crate) fn hessian_diagonal(f: &Function) -> Result<Function> {
+    let y = the_output(f, "hessian_diagonal")?;
+    let at = Location::caller();
+    let second = taylor(&f.without_aux(), 2)?.with_outputs(2..);
+    let active: Vec<_> = f.inputs().iter().filter(|group| group.is_active()).collect();
+    if let Some(open) = active.iter().find(|group| group.shape().len().is_none()) {
+        let message = format!("hessian_diagonal: the input `{}` has an open axis: {}", open.name(), open.shape());
+        return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+    }
+    debug_assert_eq!(f.graph().node(y).shape(), Shape::SCALAR);
+    // For an array, a sweep that is mapped over one-hot directions of it.
+    let mapped: Vec<Option<Function>> = active
+        .iter()
+        .map(|group| match group.shape() {
+            Shape::SCALAR => Ok(None),
+            shape => {
+                let direction =
+                    second.inputs()[f.inputs().len() + active.iter().position(|g| g == group).expect("it is one")].name();
+                vmap(&second, Axis::Fixed(shape.len().expect("it was checked")), [direction]).map(Some)
+            }
+        })
+        .collect::<Result<_>>()?;
+    Function::build(f.width(), f.inputs().to_vec(), at, |x| {
+        let zeros: Vec<Expr> = active.iter().flat_map(|group| vec![Expr::full(0.0, group.shape()); group.len()]).collect();
+        let mut first = 0;
+        let mut outputs = vec![];
+        for (group, mapped) in active.iter().zip(&mapped) {
+            let each = (0..group.len()).map(|k| {
+                let mut directions = zeros.clone();
+                let Some(mapped) = mapped else {
+                    directions[first + k] = lit(1.0);
+                    let second = outputs_at(&second, &[x, &directions].concat()).expect("inputs and directions");
+                    return second[0] * 2.0;
+                };
+                let n = group.shape().len().expect("it was checked");
+                let all = [&[Axis::Fixed(n)], group.shape().axes()].concat();
+                // All values of the input are mapped over; one of them has the direction.
+                for (other, direction) in directions[first..first + group.len()].iter_mut().enumerate() {
+                    *direction = if other == k { Expr::eye(n).reshape(&all) } else { Expr::full(0.0, Shape::new(&all)) };
+                }
+                let second = outputs_at(mapped, &[x, &directions].concat()).expect("inputs and directions");
+                (second[0] * 2.0).reshape(group.shape().axes())
+            });
+            let values = each.collect();
+            outputs.push(named("h_", group.name(), values));
+            first += group.len();
+        }
+        distinct(outputs)
+    })
+}
+
+/// The coefficients of all outputs along a direction of the active inputs.
+fn along(f: &Function, order: usize, x: &[Expr], directions: &[Expr]) -> Vec<Vec<Expr>> {
+    let mut line: Vec<Vec<Expr>> = x.iter().map(|&x| vec![x]).collect();
+    for (slot, &v) in f.active_slots().into_iter().zip(directions) {
+        line[slot].push(v);
+    }
+    coefficients(f, order, &line)
+}
+
+/// The k-th of each output's values, group by group.
+fn grouped<'a>(f: &'a Function, all: &'a [Vec<Expr>], k: usize) -> impl Iterator<Item = NewOutput> + 'a {
+    let mut rest = all.iter();
+    f.outputs().iter().map(move |y| {
+        let values = rest.by_ref().take(y.nodes().len()).map(|c| c[k]).collect();
+        NewOutput { name: y.name().into(), values, aux: y.is_aux() }
+    })
+}

@@ -1,0 +1,184 @@
+//! Running operations with bodies.
+
+use super::call::{ActAll, Call, Lent};
+use super::code::Code;
+use crate::error::Result;
+use crate::eval::call_opaque;
+use crate::op::Scalar;
+use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space};
+use crate::schedule::unit::UnitId;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What a body is given, or gives.
+type Places = SmallVec<[Buffer; 16]>;
+
+/// Runs an operation with bodies, whose actions `act_all` runs.
+pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunControl, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
+    Running { codes, run, act_all }.run(call)
+}
+
+struct Running<'r, T> {
+    codes: &'r [Arc<Code>],
+    run: &'r RunControl,
+    act_all: ActAll<T>,
+}
+
+impl<T: Scalar> Running<'_, T> {
+    fn run(&self, call: &mut Call<T>) -> Result<()> {
+        let run = self.run;
+        match run.flow {
+            Flow::Choice => {
+                let holds = call.with([self.run.operands[0]], NOWHERE, |[holds], _| holds[0] != T::default());
+                self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
+            }
+            Flow::Once => self.body(0, (&self.run.operands, &self.run.last), &mut Lent::default(), call),
+            Flow::Opaque(ref function) => {
+                call.within(&self.run.operands, &self.run.last, self.run.scratch, &mut Lent::default(), |call| {
+                    call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, run.at))
+                })
+            }
+            Flow::While { carries } => {
+                // What is carried, then what is shared; the lists serve all steps.
+                let mut inputs = Places::from_slice(&self.run.operands);
+                let mut lent = Lent::default();
+                let mut odd = false;
+                loop {
+                    let flag = self.flag();
+                    self.body(0, (&inputs, &[flag]), &mut lent, call)?;
+                    if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
+                        break;
+                    }
+                    let next: Places = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
+                    self.body(1, (&inputs, &next), &mut lent, call)?;
+                    inputs[..carries].copy_from_slice(&next);
+                    odd = !odd;
+                }
+                inputs[..carries].iter().zip(&self.run.last).for_each(|(from, to)| call.copy(*from, *to));
+                Ok(())
+            }
+            Flow::Scan { carries, xs, reverse, steps, whole } => self.scan((steps, whole), carries, xs, reverse, call),
+        }
+    }
+
+    fn scan(
+        &self,
+        (n, whole): (usize, Option<UnitId>),
+        carries: usize,
+        xs: usize,
+        reverse: bool,
+        call: &mut Call<T>,
+    ) -> Result<()> {
+        let (init, rest) = self.run.operands.split_at(carries);
+        let (xs, shared) = rest.split_at(xs);
+        if n == 0 {
+            init.iter().zip(&self.run.last).for_each(|(from, to)| call.copy(*from, *to));
+            return Ok(());
+        }
+        let at = |step: usize| if reverse { n - 1 - step } else { step };
+        // What a step is given and gives; the lists serve all steps.
+        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        for (k, &from) in init.iter().enumerate() {
+            inputs.push(match self.run.carried[k] {
+                Carried::Turns(_) => from,
+                Carried::Kept(all) => {
+                    let to = all.part(n, at(0));
+                    call.copy(from, to);
+                    to
+                }
+            });
+            outputs.push(self.carried_on(k, n, 0, at));
+        }
+        inputs.extend(xs.iter().map(|&x| x.part(n, at(0))));
+        inputs.extend_from_slice(shared);
+        outputs.extend(self.run.each.iter().map(|&y| y.part(n, at(0))));
+        if let Some(unit) = whole {
+            self.scan_whole(n, &self.codes[unit.index()], (&inputs, &outputs), (xs, at), call);
+            return Ok(());
+        }
+        let mut lent = Lent::default();
+        for step in 0..n {
+            if step > 0 {
+                inputs[..carries].copy_from_slice(&outputs[..carries]);
+                (0..carries).for_each(|k| outputs[k] = self.carried_on(k, n, step, at));
+                inputs[carries..].iter_mut().zip(xs).for_each(|(to, &x)| *to = x.part(n, at(step)));
+                outputs[carries..].iter_mut().zip(&self.run.each).for_each(|(to, &y)| *to = y.part(n, at(step)));
+            }
+            self.body(0, (&inputs, &outputs), &mut lent, call)?;
+        }
+        Ok(())
+    }
+
+    /// A scan whose step is one piece of straight-line code. Such a step takes no longer than finding all of its operands would, so their
+    /// addresses stay in a table, and only those that change from step to step are moved on.
+    fn scan_whole(
+        &self,
+        n: usize,
+        code: &Code,
+        (first_inputs, first_outputs): (&[Buffer], &[Buffer]),
+        (xs, at): (&[Buffer], impl Fn(usize) -> usize + Copy),
+        call: &mut Call<T>,
+    ) {
+        let carries = self.run.carried.len();
+        let table = call.addresses(first_inputs.iter().chain(first_outputs));
+        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile.
+        let table = unsafe { std::slice::from_raw_parts_mut(table, first_inputs.len() + first_outputs.len()) };
+        let (inputs, outputs) = table.split_at_mut(first_inputs.len());
+        let reverse = at(0) > 0;
+        let by = |from: *mut T, len: usize| if reverse { from.wrapping_sub(len) } else { from.wrapping_add(len) };
+        for step in 0..n {
+            if step > 0 {
+                for (k, carried) in self.run.carried.iter().enumerate() {
+                    let before = std::mem::replace(&mut inputs[k], outputs[k]);
+                    outputs[k] = match carried {
+                        _ if step == 1 || step + 1 == n => call.address(self.carried_on(k, n, step, at)),
+                        Carried::Turns(_) => before,
+                        Carried::Kept(all) => by(outputs[k], all.len / n),
+                    };
+                }
+                inputs[carries..].iter_mut().zip(xs).for_each(|(x, all)| *x = by(*x, all.len / n));
+                outputs[carries..].iter_mut().zip(&self.run.each).for_each(|(y, all)| *y = by(*y, all.len / n));
+            }
+            // SAFETY: `schedule::verify` checked that the buffers of all steps are in bounds, and that what a step writes is apart from what it
+            // reads.
+            unsafe { code.run_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
+        }
+    }
+
+    /// Where the k-th of what is carried goes at a step of a scan.
+    fn carried_on(&self, k: usize, n: usize, step: usize, at: impl Fn(usize) -> usize) -> Buffer {
+        match self.run.carried[k] {
+            _ if step + 1 == n => self.run.last[k],
+            Carried::Turns(places) => places[step % 2],
+            Carried::Kept(all) => all.part(n, at(step + 1)),
+        }
+    }
+
+    /// One number at the end of the workspace.
+    fn flag(&self) -> Buffer {
+        Buffer { offset: self.run.scratch.offset + self.run.scratch.len - 1, len: 1, ..self.run.scratch }
+    }
+
+    fn body<'x>(
+        &self,
+        k: usize,
+        (inputs, outputs): (&[Buffer], &[Buffer]),
+        lent: &mut Lent<'x, T>,
+        call: &mut Call<T>,
+    ) -> Result<()>
+    where
+        T: 'x,
+    {
+        call.within(inputs, outputs, self.run.scratch, lent, |call| (self.act_all)(self.codes, &self.run.plans[k].actions, call))
+    }
+}
+
+/// What is carried goes to one of two places in turns.
+fn turn(carried: &Carried, odd: bool) -> Buffer {
+    match carried {
+        Carried::Turns(places) => places[usize::from(odd)],
+        Carried::Kept(_) => unreachable!("only a scan keeps what it carries"),
+    }
+}
+
+const NOWHERE: Buffer = Buffer { space: Space::Scratch, offset: 0, len: 0, step: 0 };

@@ -1,0 +1,27 @@
+//! Running what was scheduled, by native code or by interpretation. The raw pointers are here: beside it, only code memory, the matrix products
+//! and the kernels' dispatch have unsafe code.
+//!
+//! In: plans and code. Out: results in the slices of a call. What makes the pointers good is checked by
+//! [`schedule::verify`](crate::schedule::verify), plan by plan.
+
+mod arrays;
+mod call;
+mod code;
+mod control;
+mod interpret;
+mod moves;
+mod nest;
+mod point;
+mod product;
+mod rows;
+mod run;
+mod scratch;
+mod threads;
+mod tiles;
+
+pub(crate) use arrays::Arrays;
+pub(crate) use call::Slices;
+pub(crate) use code::Code;
+pub(crate) use point::Point;
+pub(crate) use rows::Rows;
+pub(crate) use threads::check as check_threads;

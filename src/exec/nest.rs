@@ -1,0 +1,225 @@
+//! A native loop over rows with the axes around it, on one thread or several.
+//!
+//! In: addresses, the lengths of the axes, how far everyone moves along each. Sums over many rows are computed in blocks, whose sums are
+//! added up in order; so threads can share out blocks, and the result is what one thread gives.
+
+use super::code::Code;
+use super::scratch::{with_scratch, with_sums};
+use super::threads::{self, Shared};
+use crate::base::sums::BLOCK;
+use crate::op::Scalar;
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// Rows that one thread takes at least.
+const ROWS: usize = 256;
+/// Fewer operations (some ten microseconds) are not shared out.
+const WORTH: usize = 100_000;
+/// Tasks per thread.
+const TASKS: usize = 4;
+
+/// The axes, from the outside: those of `outer`, that of `count`, the rows. Addresses are those of the first place of all.
+pub(super) struct Nest<'a, T> {
+    pub(super) code: &'a Code,
+    /// Of inputs, then of outputs. What is in there after a run is unspecified.
+    pub(super) addresses: &'a mut [*mut T],
+    /// How many of them are inputs.
+    pub(super) inputs: usize,
+    /// Rows, and every address' stride from one to the next: 0 for what all share, and for sums.
+    pub(super) rows: usize,
+    pub(super) row_strides: &'a [usize],
+    /// An axis that native code goes along, with every address' stride in bytes, if it is longer than 1.
+    pub(super) count: usize,
+    pub(super) strides: &'a [i64],
+    /// Axes around, from the outside: their lengths, and every address' stride.
+    pub(super) outer: &'a [(usize, Vec<usize>)],
+}
+
+// SAFETY: threads that share a nest run parts of it that write to different places; see `Nest::split`.
+unsafe impl<T: Sync> Sync for Nest<'_, T> {}
+
+/// How a nest is shared out: along an axis, in pieces of so many.
+struct Split {
+    axis: usize,
+    piece: usize,
+    pieces: usize,
+}
+
+impl<T: Scalar> Nest<'_, T> {
+    /// Runs all of it. Sums are added to what is in the outputs.
+    ///
+    /// # Safety
+    /// The code was made for rows of numbers `T`, with these inputs and outputs, and every address is good for all places of the axes.
+    /// What is written overlaps nothing but itself, or an input in the same place.
+    #[inline]
+    pub(super) unsafe fn run(self, threads: usize) {
+        let rows = self.outer.len() + 1;
+        let Some(split) = (if threads > 1 { self.split() } else { None }) else {
+            if !self.outer.is_empty() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
+                // SAFETY: as promised.
+                return unsafe { self.part(rows, 0..self.rows, None) };
+            }
+            let inputs = self.addresses.as_mut_ptr();
+            return with_scratch(self.code.needs.scratch, |scratch| {
+                // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
+                unsafe {
+                    let tables = (inputs.cast(), inputs.add(self.inputs).cast());
+                    self.code.run_rows::<T>(tables, scratch, self.rows, (self.count, self.strides));
+                }
+            });
+        };
+        // SAFETY: as promised.
+        unsafe { self.share(threads, split) }
+    }
+
+    /// On several threads.
+    ///
+    /// # Safety
+    /// As [`Nest::run`].
+    unsafe fn share(&self, threads: usize, Split { axis, piece, pieces }: Split) {
+        let tasks = pieces.min(threads * TASKS);
+        let range = |task: usize| threads::share(self.length(axis), piece, tasks, task);
+        let sums = &self.code.needs.sums;
+        if axis != self.outer.len() + 1 || sums.is_empty() {
+            // SAFETY: as promised; ranges of this axis write to different places.
+            return threads::each(threads, tasks, |task| unsafe { self.part(axis, range(task), None) });
+        }
+        let numbers = pieces * sums.len();
+        with_sums((numbers * size_of::<T>()).div_ceil(8), |memory| {
+            // SAFETY: there are as many words as these numbers take.
+            let totals = unsafe { std::slice::from_raw_parts_mut(memory.cast::<T>(), numbers) };
+            totals.fill(T::lit(-0.0));
+            let shared = Shared::new(totals.as_mut_ptr());
+            threads::each(threads, tasks, |task| {
+                let range = range(task);
+                let totals = shared.get().wrapping_add(range.start / BLOCK * sums.len());
+                // SAFETY: as promised; the totals have room for every block's sums.
+                unsafe { self.part(axis, range, Some(totals)) }
+            });
+            for block in totals.chunks_exact(sums.len()) {
+                for (&(group, k), &total) in sums.iter().zip(block) {
+                    // SAFETY: the output has room for as many sums, and nobody else is at it any more.
+                    unsafe { *self.addresses[self.inputs + group as usize].add(k as usize) += total }
+                }
+            }
+        });
+    }
+
+    fn length(&self, axis: usize) -> usize {
+        match self.outer.get(axis) {
+            Some((length, _)) => *length,
+            None if axis == self.outer.len() => self.count,
+            None => self.rows,
+        }
+    }
+
+    /// How many numbers an address moves on along an axis.
+    fn stride(&self, axis: usize, place: usize) -> usize {
+        match self.outer.get(axis) {
+            Some((_, strides)) => strides[place],
+            None if axis == self.outer.len() => self.strides.get(place).map_or(0, |&bytes| bytes as usize / size_of::<T>()),
+            None => self.row_strides[place],
+        }
+    }
+
+    /// The axis with the most pieces among those along which no two pieces write to the same place. Sums over rows are apart in blocks,
+    /// if that is all there is.
+    fn split(&self) -> Option<Split> {
+        let rows = self.outer.len() + 1;
+        let places: usize = (0..=rows).map(|axis| self.length(axis)).product();
+        if places.saturating_mul(self.code.operations.max(1)) < WORTH {
+            return None;
+        }
+        let (sums, alone) = (!self.code.needs.sums.is_empty(), self.outer.is_empty() && self.count == 1);
+        let split = |axis: usize| {
+            let moves = |place: usize| self.stride(axis, place) != 0;
+            let (apart, piece) = match axis == rows {
+                // Sums of blocks are added up by this thread, which does not take subnormal numbers for zeros.
+                true if sums => (alone && !self.code.needs.flush, BLOCK),
+                true => (true, ROWS),
+                false => ((self.inputs..self.addresses.len()).all(moves), 1),
+            };
+            let pieces = self.length(axis).div_ceil(piece);
+            (apart && pieces > 1).then_some(Split { axis, piece, pieces })
+        };
+        (0..=rows).filter_map(split).max_by_key(|split| split.pieces)
+    }
+
+    /// A range of one of the axes, and all of the others. With `totals`, the sums of every block of rows go there, and not to the outputs.
+    ///
+    /// # Safety
+    /// As [`Nest::run`].
+    unsafe fn part(&self, axis: usize, range: Range<usize>, totals: Option<*mut T>) {
+        let (n, depth) = (self.addresses.len(), self.outer.len());
+        let length = |k: usize| if k == axis { range.len() } else { self.length(k) };
+        with_scratch(self.code.needs.scratch + 2 * n, |scratch| {
+            // SAFETY: behind the code's scratch memory are so many words, for addresses.
+            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.code.needs.scratch).cast::<*mut T>(), 2 * n) };
+            let (pointers, moved) = table.split_at_mut(n);
+            for (place, (pointer, address)) in pointers.iter_mut().zip(&*self.addresses).enumerate() {
+                *pointer = address.wrapping_add(if range.start == 0 { 0 } else { range.start * self.stride(axis, place) });
+            }
+            let mut index: SmallVec<[usize; 16]> = SmallVec::from_elem(0, depth);
+            loop {
+                // SAFETY: as promised.
+                unsafe { self.inner((pointers, moved), scratch, (length(depth), length(depth + 1)), totals) };
+                let mut k = depth;
+                loop {
+                    if k == 0 {
+                        return;
+                    }
+                    k -= 1;
+                    index[k] += 1;
+                    let (wrapped, strides) = (index[k] == length(k), &self.outer[k].1);
+                    for (pointer, &stride) in pointers.iter_mut().zip(strides) {
+                        let back = if wrapped { stride * (length(k) - 1) } else { 0 };
+                        *pointer = if wrapped { pointer.wrapping_sub(back) } else { pointer.wrapping_add(stride) };
+                    }
+                    if !wrapped {
+                        break;
+                    }
+                    index[k] = 0;
+                }
+            }
+        });
+    }
+
+    /// `count` times `rows` at some addresses, with room for as many to be moved on.
+    ///
+    /// # Safety
+    /// As [`Nest::run`].
+    unsafe fn inner(
+        &self,
+        (pointers, moved): (&[*mut T], &mut [*mut T]),
+        scratch: *mut u64,
+        (count, rows): (usize, usize),
+        totals: Option<*mut T>,
+    ) {
+        let code = self.code;
+        let run = |moved: &mut [*mut T], rows: usize, times: (usize, &[i64])| {
+            let inputs = moved.as_mut_ptr();
+            // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
+            unsafe { code.run_rows::<T>((inputs.cast(), inputs.add(self.inputs).cast()), scratch, rows, times) }
+        };
+        if code.needs.sums.is_empty() || (rows <= BLOCK && totals.is_none()) {
+            moved.copy_from_slice(pointers);
+            return run(moved, rows, (count, self.strides));
+        }
+        for time in 0..count {
+            for start in (0..rows).step_by(BLOCK) {
+                for (place, (moved, pointer)) in moved.iter_mut().zip(pointers).enumerate() {
+                    let on = time * self.stride(self.outer.len(), place) + start * self.row_strides[place];
+                    *moved = pointer.wrapping_add(on);
+                }
+                if let Some(totals) = totals {
+                    let block = totals.wrapping_add(start / BLOCK * code.needs.sums.len());
+                    // The sums of an output are neighbours, as its numbers are.
+                    for (at, &(group, _)) in code.needs.sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
+                        moved[self.inputs + group as usize] = block.wrapping_add(at);
+                    }
+                }
+                run(moved, BLOCK.min(rows - start), (1, &[]));
+            }
+        }
+    }
+}

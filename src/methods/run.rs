@@ -1,0 +1,361 @@
+//! What is done with a function: it is evaluated, compiled, counted, drawn, and read from text.
+
+use crate::compiled::{self, Compiled, CompiledArrays, RowMap, Tiered};
+use crate::diagnose::{self, Cost, GradientCost, NonFinite, Picture};
+use crate::diff::{self, Linearization};
+use crate::error::Result;
+use crate::eval::{self, Array};
+use crate::graph::{Function, NodeId};
+use crate::op::{Real, Scalar};
+use crate::schedule::{self, Options, Program, RematCost};
+
+impl Function {
+    /// The outputs at a point, in any arithmetic: numbers, duals, or handles of a trace, which inlines the function there.
+    /// For many points, [`Function::compile`] is the faster way.
+    ///
+    /// ```
+    /// use wengert::{Dual, Function};
+    /// let f = Function::trace(["a", "b"], |[a, b]| a * b)?;
+    /// assert_eq!(f.eval(&[2.0, 3.0])?, [6.0]);
+    /// assert_eq!(f.eval(&[Dual::new(2.0, 1.0), 3.0.into()])?[0].eps(), 3.0);
+    /// let g = Function::trace("x", |x| Ok(f.eval(&[x, x.sin()])?[0] + 1.0))?; // x·sin x + 1
+    /// assert_eq!(g.eval(&[0.0])?, [1.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
+        eval::outputs_at(self, x)
+    }
+
+    /// Evaluates a function of arrays by interpretation. A call's open axes get their lengths from the arrays; indices are
+    /// given as whole numbers.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// let f = Function::trace(["w[3]", "x[n,3]"], |[w, x]| x.matmul(w).tanh().sum(..))?;
+    /// let g = f.wrt(["w"])?.value_and_grad()?;
+    /// let x = Array::new([2, 3], vec![0.0; 6])?;
+    /// let y = g.eval_arrays(&[Array::vector(vec![1.0, 2.0, 3.0]), x])?;
+    /// assert_eq!(y[0].data(), [0.0]);
+    /// assert_eq!(y[1].shape(), [3]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
+    #[track_caller]
+    pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+        eval::eval_arrays(self, inputs)
+    }
+
+    /// Evaluates and linearises at a point, keeping what happens inside for inspection: values, partial derivatives on the
+    /// edges, and one sweep per seed forward or backward. To evaluate derivatives many times, take [`Function::grad`] or
+    /// its like.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// let at = f.linearize_at(&[2.0, 1.0])?;
+    /// assert_eq!(at.outputs(), [6.0]);
+    /// let e = f.outputs()[0].nodes()[0];
+    /// let partials: Vec<f64> = at.partials(e).map(|(_operand, partial)| partial).collect();
+    /// assert_eq!(partials, [2.0, 3.0]); // ∂e/∂c = d, ∂e/∂d = c
+    /// assert_eq!(at.adjoints(&[1.0])?[..2], [2.0, 5.0]);
+    /// assert_eq!(at.tangents(&[0.0, 1.0])?[e.index()], 5.0);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn linearize_at<T: Real>(&self, x: &[T]) -> Result<Linearization<'_, T>> {
+        diff::linearize_at(self, x)
+    }
+
+    /// Lowers the function to a program for the interpreter, or for [`Program::compile`].
+    #[track_caller]
+    pub fn lower(&self) -> Program {
+        self.lower_with(Options::default())
+    }
+
+    /// As [`Function::lower`], with options.
+    #[track_caller]
+    pub fn lower_with(&self, options: Options) -> Program {
+        Program::new(self, options, &[])
+    }
+
+    /// Maps the function over rows, with a value per row for the named inputs.
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice, or there is none.
+    #[track_caller]
+    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
+        RowMap::new(self, names)
+    }
+
+    /// Compiles to native code for this processor.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// let g = f.value_and_grad()?.compile()?;
+    /// let [e, da, db] = g.call([2.0, 1.0])?;
+    /// assert_eq!((e, da, db), (6.0, 2.0, 5.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
+    #[track_caller]
+    pub fn compile(&self) -> Result<Compiled> {
+        self.compile_with(Options::default())
+    }
+
+    /// As [`Function::compile`], with options.
+    ///
+    /// # Errors
+    /// As [`Function::compile`].
+    #[track_caller]
+    pub fn compile_with(&self, options: Options) -> Result<Compiled> {
+        compiled::compile(self, options)
+    }
+
+    /// Compiles a function of arrays to native code for this processor.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["w[2]", "x[n,2]", "y[n]"], |[w, x, y]| {
+    ///     let e = x.matmul(w) - y;
+    ///     (e * e).mean(..)
+    /// })?;
+    /// let g = f.wrt(["w"])?.value_and_grad()?.compile_arrays()?;
+    /// let (mut loss, mut dw) = ([0.0], [0.0; 2]);
+    /// g.call_into(&[&[1.0, 1.0], &[1.0, 0.0, 0.0, 2.0], &[0.0, 2.0]], &mut [&mut loss, &mut dw])?;
+    /// assert_eq!((loss, dw), ([0.5], [1.0, 0.0]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
+    /// system gives no memory for it.
+    pub fn compile_arrays(&self) -> Result<CompiledArrays> {
+        self.compile_arrays_with(Options::default())
+    }
+
+    /// As [`Function::compile_arrays`], with options.
+    ///
+    /// # Errors
+    /// As [`Function::compile_arrays`].
+    pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
+        compiled::compile_arrays(self, options)
+    }
+
+    /// Lowers the function, and compiles it in a thread of its own while it can be called already.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?.value_and_grad()?;
+    /// let g = f.compile_tiered()?;
+    /// let before: [f64; 3] = g.call([2.0, 1.0])?; // interpreted, or not any more
+    /// let native = g.wait()?;
+    /// assert!(g.is_native());
+    /// assert_eq!((before, native.call([2.0, 1.0])?), ([6.0, 2.0, 5.0], before));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the function has arrays, or there is no thread to be had.
+    #[track_caller]
+    pub fn compile_tiered(&self) -> Result<Tiered> {
+        self.compile_tiered_with(Options::default())
+    }
+
+    /// As [`Function::compile_tiered`], with options.
+    ///
+    /// # Errors
+    /// As [`Function::compile_tiered`]; with [`Options::flush_subnormals`], which the interpreter does not do.
+    #[track_caller]
+    pub fn compile_tiered_with(&self, options: Options) -> Result<Tiered> {
+        compiled::compile_tiered(self, options)
+    }
+
+    /// Counts the operations of one evaluation of the graph as it is. Equal subexpressions are one node and count once.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0) + (a + b).sin())?;
+    /// let cost = f.cost();
+    /// assert_eq!((cost.total(), cost.calls(), cost.of("add")), (5, 1, 3));
+    /// assert_eq!(cost.to_string(), "5 operations, 1 library call: add 3, mul 1, sin 1");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn cost(&self) -> Cost {
+        diagnose::cost(self)
+    }
+
+    /// Counts the operations of the function and of the function with its gradient, both simplified as by
+    /// [`Function::simplify`]. In reverse mode the ratio has a bound that does not depend on the number of inputs (W. Baur
+    /// and V. Strassen, 1983).
+    ///
+    /// ```
+    /// use wengert::{Expr, Function};
+    /// let f = Function::trace(("x", 100), |x| x.iter().map(|&x| x * x).sum::<Expr>())?;
+    /// let cost = f.gradient_cost()?;
+    /// assert_eq!(cost.function.total(), 199);
+    /// assert!(cost.ratio() < 3.0, "{cost}");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::value_and_grad`].
+    #[track_caller]
+    pub fn gradient_cost(&self) -> Result<GradientCost> {
+        diagnose::gradient_cost(self)
+    }
+
+    /// What [`remat`](crate::remat) costs and saves in the value and gradient of a function of one number, for some lengths of its
+    /// open axes. Loops count with the number of their steps, `while_loop` with one step, a choice with its longer branch; a `remat` within
+    /// the body of another loop or choice counts on both sides.
+    ///
+    /// # Errors
+    /// As [`Function::value_and_grad`] and [`Function::compile_arrays`]; if a length is missing.
+    #[track_caller]
+    pub fn remat_cost(&self, open: &[(&str, usize)]) -> Result<RematCost> {
+        schedule::remat_cost(self, open)
+    }
+
+    /// Evaluates at a point, in the function's own width, and gives the first input or operation whose value is infinite
+    /// or NaN; `None` where all are finite. Constants are taken as meant, and a branch that [`select`](crate::select) does
+    /// not take is not looked at.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| (x - y).ln() * y)?;
+    /// let found = f.first_non_finite(&[1.0, 2.0])?.unwrap();
+    /// assert!(found.value.is_nan());
+    /// assert!(found.to_string().starts_with("%3 = ln(-1) is NaN, made at "));
+    /// assert!(f.first_non_finite(&[2.0, 1.0])?.is_none());
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
+        diagnose::first_non_finite(self, x)
+    }
+
+    /// What a node is called: the input's name (`x[2]` in an input of several numbers), the constant, or the operation.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("a", ("x", 2)), |(a, x)| (a + 2.0).sin() * x[1])?;
+    /// let names: Vec<String> = f.graph().ids().map(|id| f.name_of(id)).collect();
+    /// assert_eq!(names, ["a", "x[0]", "x[1]", "2", "add", "sin", "mul"]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the id is of another, larger graph.
+    pub fn name_of(&self, id: NodeId) -> String {
+        diagnose::name_of(self, id)
+    }
+
+    /// The graph for Graphviz: a node for every input, constant and operation, an edge from each to its users.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| x.sin() * x)?;
+    /// assert!(f.to_dot().starts_with("digraph {")); // saved as f.dot, `dot -Tsvg f.dot` draws it
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn to_dot(&self) -> String {
+        Picture::new(self).dot()
+    }
+
+    /// The graph for Graphviz, at a point: every node shows its value, its tangent with respect to each active input
+    /// number (if there are no more than six), and, for a function of one number, its adjoint; every edge that carries a
+    /// derivative shows its partial derivative. Numbers are rounded to six digits.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// let dot = f.to_dot_at(&[2.0, 1.0])?;
+    /// assert!(dot.contains(r#"n0 [label="a\n= 2\n∂/∂a = 1\n∂/∂b = 0\nadjoint 2""#));
+    /// assert!(dot.contains(r#"n2 -> n5 [label="2"]"#));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn to_dot_at(&self, x: &[f64]) -> Result<String> {
+        Ok(Picture::at(self, x)?.dot())
+    }
+
+    /// The graph as a Mermaid flowchart, as [`Function::to_dot`] otherwise.
+    pub fn to_mermaid(&self) -> String {
+        Picture::new(self).mermaid()
+    }
+
+    /// The graph at a point as a Mermaid flowchart, as [`Function::to_dot_at`] otherwise.
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together.
+    #[track_caller]
+    pub fn to_mermaid_at(&self, x: &[f64]) -> Result<String> {
+        Ok(Picture::at(self, x)?.mermaid())
+    }
+
+    /// Reads a function from its text, which is what its `Display` prints.
+    ///
+    /// ```text
+    /// function ::= "function" width "(" inputs ")" "->" "(" outputs ")" "{" node* "}"
+    /// width    ::= "f64" | "f32"
+    /// input    ::= ["inactive"] group         inputs that are not differentiated with respect to are marked
+    /// output   ::= ["aux"] group              outputs that are not differentiated are marked
+    /// group    ::= name ":" id | name "[" length "]" ":" id*        a number, or several
+    ///            | name shape ":" ["index"] id                       an array, of numbers or indices
+    ///            | name shape "[" length "]" ":" id*                 several arrays
+    /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
+    /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
+    ///            | id "=" result "of" (loop id, … | id)           the latter: of the same operation as that node
+    /// result   ::= "final" "[" integer "]" | "each" "[" integer "]" | "carried" "[" integer "]"
+    /// loop     ::= "scan" "[" carried "," read "," axis [",reverse"] "]" body | "while" "[" carried "]" body body
+    ///            | "cond" body body | "remat" body | "rule" "[" ("jvp" | "vjp") "]" body body
+    ///            the latter's second body is the derivative        body ::= "{" function "}"
+    /// ```
+    ///
+    /// An id is `%` and a number; it is defined once, before its uses. A number is `-0.5`, `1e-7`, `inf`, `-inf`, `nan`, or
+    /// `nan:` with the 16 hexadecimal digits of another NaN; it is rounded to the width. `;` starts a comment. White space
+    /// and line breaks only separate. Equal nodes are merged and unused ones dropped, so ids may change.
+    ///
+    /// An operation's attributes are what its `Display` puts in brackets: an integer parameter (`powi[3]`), shapes and axes
+    /// (`broadcast[n,3]`, `sum[0, 1]`), what is cut out along each axis (`slice[:,4+-2*3]`: all, and from 4 on, two back, three of
+    /// them). Operands of an elementwise operation have one shape, constants aside.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let text = "\
+    /// function f64 (a: %0, b: %1) -> (y: %5) {
+    ///   %2 = add %0, %1
+    ///   %3 = const 1.0
+    ///   %4 = add %1, %3
+    ///   %5 = mul %2, %4
+    /// }";
+    /// let f = Function::parse(text)?;
+    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0]);
+    /// assert_eq!(f.to_string(), text);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line and column; see [`Error::line_column`](crate::Error::line_column).
+    pub fn parse(text: &str) -> Result<Function> {
+        text.parse()
+    }
+}

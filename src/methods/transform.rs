@@ -1,0 +1,398 @@
+//! Function → Function: derivatives, maps, simplification, and what sparse derivatives are made of.
+
+use crate::base::Axis;
+use crate::diff::{self, Mode};
+use crate::error::Result;
+use crate::graph::{self, Function};
+use crate::simplify::{self, Simplify};
+use crate::sparse::{self, Method, SparseDerivative, Sparsity, Terms};
+use crate::vmap;
+
+impl Function {
+    /// y and the directional derivative J·t: the inputs are followed by a tangent `t_x` for every active input `x`, the
+    /// outputs by a tangent `t_y` for every output `y` (auxiliary outputs aside).
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * y)?.jvp()?;
+    /// assert_eq!(f.eval(&[3.0, 5.0, 1.0, 0.0])?, [15.0, 5.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn jvp(&self) -> Result<Function> {
+        diff::jvp(self)
+    }
+
+    /// y and the adjoints Jᵀ·c: the inputs are followed by a cotangent `c_y` for every output `y` (auxiliary ones aside),
+    /// the outputs by an adjoint `d_x` for every active input `x`.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * y)?.vjp()?;
+    /// assert_eq!(f.eval(&[3.0, 5.0, 1.0])?, [15.0, 5.0, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn vjp(&self) -> Result<Function> {
+        diff::vjp(self)
+    }
+
+    /// The gradient of a function of one number: an output `d_x` for every active input `x`, then the auxiliary outputs.
+    ///
+    /// # Errors
+    /// If there is not exactly one output number (auxiliary ones aside), or no active input.
+    #[track_caller]
+    pub fn grad(&self) -> Result<Function> {
+        diff::grad(self)
+    }
+
+    /// The outputs, then the gradient as in [`Function::grad`], sharing all work.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?.value_and_grad()?;
+    /// assert_eq!(f.eval(&[2.0, 1.0])?, [6.0, 2.0, 5.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::grad`].
+    #[track_caller]
+    pub fn value_and_grad(&self) -> Result<Function> {
+        diff::value_and_grad(self)
+    }
+
+    /// The Jacobian ∂yᵢ/∂xⱼ, row by row (m×n numbers in one output `jacobian`), swept in the cheaper mode.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| [x * y, x + y, x * x])?;
+    /// assert_eq!(f.jacobian()?.eval(&[3.0, 2.0])?, [2.0, 3.0, 1.0, 1.0, 6.0, 0.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// Of a function of arrays it has the shape of the output followed by that of the input, and comes from one sweep that is
+    /// mapped over all numbers. With several outputs or active inputs there is an output `jacobian_y_x` for each pair. Axes may be
+    /// open either in the inputs, for reverse mode, or in the outputs, for forward mode.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// let f = Function::trace(["x[2]", "w[3,2]"], |[x, w]| w.matmul(x))?.wrt(["x"])?;
+    /// let w = Array::new([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// assert_eq!(f.jacobian()?.eval_arrays(&[Array::vector(vec![0.0, 0.0]), w.clone()])?, [w]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, if all outputs are auxiliary, or where open axes leave no mode.
+    #[track_caller]
+    pub fn jacobian(&self) -> Result<Function> {
+        diff::jacobian(self, Mode::Auto)
+    }
+
+    /// The Jacobian, as [`Function::jacobian`], in the given mode.
+    ///
+    /// # Errors
+    /// As [`Function::jacobian`].
+    #[track_caller]
+    pub fn jacobian_in(&self, mode: Mode) -> Result<Function> {
+        diff::jacobian(self, mode)
+    }
+
+    /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
+    /// over reverse. With respect to an array it has the array's shape twice over, and with several inputs there is an output
+    /// `hessian_x_y` for each pair, as in [`Function::jacobian`].
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * x * y)?;
+    /// assert_eq!(f.hessian()?.eval(&[3.0, 2.0])?, [4.0, 6.0, 6.0, 0.0]);
+    /// // times the vector (1, 2): inputs, then the direction
+    /// assert_eq!(f.hvp()?.eval(&[3.0, 2.0, 1.0, 2.0])?, [16.0, 6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::grad`], or if an active input has an open axis.
+    #[track_caller]
+    pub fn hessian(&self) -> Result<Function> {
+        diff::hessian(self)
+    }
+
+    /// The product of the Hessian with a vector, forward over reverse: the inputs are followed by a direction `v_x` for
+    /// every active input `x`; the outputs are `hv_x`.
+    ///
+    /// # Errors
+    /// As [`Function::grad`].
+    #[track_caller]
+    pub fn hvp(&self) -> Result<Function> {
+        diff::hvp(self)
+    }
+
+    /// The diagonal of the Hessian of a function of one number, ∂²y/∂xᵢ²: an output `h_x` of the shape of every active input `x`.
+    /// Exact, from the second Taylor coefficient along every axis: as many forward sweeps of second order as there are numbers, but
+    /// no square matrix.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x * x * y.exp())?;
+    /// assert_eq!(f.hessian_diagonal()?.eval(&[3.0, 0.0])?, [2.0, 9.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::grad`], or if an active input has an open axis.
+    #[track_caller]
+    pub fn hessian_diagonal(&self) -> Result<Function> {
+        diff::hessian_diagonal(self)
+    }
+
+    /// The product of the Gauss–Newton matrix JᵀJ with a vector, for residuals of any number of outputs: forward along the direction,
+    /// then backward. The inputs are followed by a direction `v_x` for every active input `x`; the outputs are `gv_x`. Of a sum of
+    /// squares, ½|r|², it is the Hessian's product without the residuals' own curvature.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let r = Function::trace(["a", "b"], |[a, b]| [a * b, a - 1.0])?; // J = [[b, a], [1, 0]]
+    /// assert_eq!(r.gauss_newton()?.eval(&[2.0, 3.0, 1.0, 0.0])?, [10.0, 6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn gauss_newton(&self) -> Result<Function> {
+        diff::gauss_newton(self)
+    }
+
+    /// As [`Function::gauss_newton`] with the Hessian H of a loss of the outputs: JᵀHJ·v. The loss has as many inputs as this function
+    /// has outputs (auxiliary ones aside), of the same shapes.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| [x, x * x])?;
+    /// let loss = Function::trace(["p", "q"], |[p, q]| p * p + q.exp())?; // H = diag(2, e^q)
+    /// assert_eq!(f.gauss_newton_of(&loss)?.eval(&[0.0, 1.0])?, [2.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::gauss_newton`] and, of the loss, [`Function::grad`]; if its inputs are not like this function's outputs.
+    #[track_caller]
+    pub fn gauss_newton_of(&self, loss: &Function) -> Result<Function> {
+        diff::gauss_newton_of(self, loss)
+    }
+
+    /// The Taylor coefficients of t ↦ f(x + v·t) up to an order: the inputs are followed by a direction `v_x` for every active input
+    /// `x`, the outputs `y` (auxiliary ones aside) by `t1_y`, `t2_y`, …, where `tk_y` is the k-th derivative along the direction divided
+    /// by k!. The number of operations grows with the square of the order, where that of jvp of jvp of … grows exponentially.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| x.exp())?.taylor(3)?;
+    /// assert_eq!(f.eval(&[0.0, 1.0])?, [1.0, 1.0, 0.5, 1.0 / 6.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary.
+    #[track_caller]
+    pub fn taylor(&self, order: usize) -> Result<Function> {
+        diff::taylor(self, order)
+    }
+
+    /// The mixed partial derivative of every output (auxiliary ones aside) with respect to single numbers, as `("x", 2)` and
+    /// `("y", 1)` for ∂³/∂x²∂y: outputs `p_y`. Interpolated from Taylor coefficients along Π(αᵢ + 1) − 1 directions (A. Griewank,
+    /// J. Utke and A. Walther, 2000), which share all work on what they have in common. Without any, the outputs themselves.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| x.powi(3) * y * y)?;
+    /// assert_eq!(f.partial([("x", 2), ("y", 1)])?.eval(&[2.0, 3.0])?, [72.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice, or is that of an array or of several numbers.
+    #[track_caller]
+    pub fn partial<'n>(&self, orders: impl IntoIterator<Item = (&'n str, usize)>) -> Result<Function> {
+        diff::partial(self, orders)
+    }
+
+    /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
+    /// axis. A name makes the axis open: its length comes with each call.
+    ///
+    /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// let f = Function::trace(["w[2]", "x[2]"], |[w, x]| w.dot(x).tanh())?;
+    /// let batch = f.vmap("n", ["x"])?;
+    /// let x = Array::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+    /// let y = batch.eval_arrays(&[Array::vector(vec![0.5, -1.0]), x])?;
+    /// assert_eq!(y[0].data(), [0.5f64.tanh(), (-1f64).tanh(), (-0.5f64).tanh()]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
+    #[track_caller]
+    pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        vmap::vmap(self, axis, names)
+    }
+
+    /// The same function with lengths in the place of open axes.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x[n]", |x| x * x)?.with_lengths([("n", 2)])?;
+    /// assert_eq!(f.inputs()[0].shape().len(), Some(2));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input has an open axis of such a name, or if a name is given two lengths.
+    #[track_caller]
+    pub fn with_lengths<S: AsRef<str>>(&self, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
+        graph::with_lengths(self, lengths)
+    }
+
+    /// The same function, simplified by rewrites that keep every bit of every result.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| (x * 1.0).powi(2) - (-x))?;
+    /// assert_eq!(f.simplify().graph().len(), 3); // x, x·x, and their sum
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn simplify(&self) -> Function {
+        simplify::simplify(self, Simplify::EXACT)
+    }
+
+    /// The same function, simplified by the rewrites that are allowed.
+    pub fn simplify_with(&self, allowed: Simplify) -> Function {
+        simplify::simplify(self, allowed)
+    }
+
+    /// Where the Jacobian has entries that are not zero at every point, as far as the graph tells: rows are the numbers of the outputs
+    /// (auxiliary ones aside), columns those of the active inputs, both in their order.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_jacobian`].
+    #[track_caller]
+    pub fn jacobian_sparsity(&self) -> Result<Sparsity> {
+        Method::new().jacobian_sparsity(self)
+    }
+
+    /// Where the Hessian of a function of one number has entries: a symmetric pattern.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_hessian`].
+    #[track_caller]
+    pub fn hessian_sparsity(&self) -> Result<Sparsity> {
+        Method::new().hessian_sparsity(self)
+    }
+
+    /// The entries of the Jacobian that may not be zero.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("x", 3), |x| [x[0] * x[1], x[1].sin(), x[2] * 3.0])?;
+    /// let j = f.sparse_jacobian()?.compile()?;
+    /// let mut values = [0.0; 4];
+    /// j.call_into(&[&[2.0, 0.0, 5.0]], &mut values)?;
+    /// assert_eq!(j.sparsity().entries().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 1), (2, 2)]);
+    /// assert_eq!(values, [0.0, 2.0, 1.0, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary; if there are open axes, or indices that are not constant, which [`Method`]
+    /// takes.
+    #[track_caller]
+    pub fn sparse_jacobian(&self) -> Result<SparseDerivative> {
+        Method::new().jacobian(self)
+    }
+
+    /// The entries of the Hessian of a function of one number that may not be zero, those above the diagonal and those below.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_jacobian`], and if there is not exactly one output number.
+    #[track_caller]
+    pub fn sparse_hessian(&self) -> Result<SparseDerivative> {
+        Method::new().hessian(self)
+    }
+
+    /// The entries of the Hessian on the diagonal and below it, as solvers take them.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// // (H. Rosenbrock, 1960)
+    /// let f = Function::trace("x[100]", |x| {
+    ///     let (a, b) = (x.slice(0, 0..99), x.slice(0, 1..100));
+    ///     (100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2)).sum(..)
+    /// })?;
+    /// let h = f.hessian_lower()?;
+    /// assert_eq!((h.sparsity().len(), h.sweeps()), (199, (3, 0)));
+    /// let (h, mut values) = (h.compile()?, [0.0; 199]);
+    /// h.call_into(&[&[1.0; 100]], &mut values)?;
+    /// assert_eq!((values[0], values[1], values[198]), (802.0, -400.0, 200.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::sparse_hessian`].
+    #[track_caller]
+    pub fn hessian_lower(&self) -> Result<SparseDerivative> {
+        Method::new().hessian_lower(self)
+    }
+
+    /// The Lagrangian σ·f + Σ λᵢ·gᵢ of an output f and all others, the constraints g (auxiliary ones aside): the inputs are followed by
+    /// `sigma` and a multiplier `lambda_g` for every other output `g`, by which nothing is differentiated. Its Hessian is what methods of
+    /// constrained optimisation ask for.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("x", 2), |x| (("cost", x[0] * x[1]), ("circle", x[0] * x[0] + x[1] * x[1])))?;
+    /// let h = f.lagrangian("cost")?.hessian_lower()?;
+    /// assert_eq!(h.eval(&[&[1.0, 2.0], &[1.0], &[5.0]])?, [10.0, 1.0, 10.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such output, or it is auxiliary or not one number.
+    #[track_caller]
+    pub fn lagrangian(&self, objective: &str) -> Result<Function> {
+        sparse::lagrangian(self, objective)
+    }
+
+    /// The function applied to many rows of numbers: an input that is `gathered` takes its numbers in row r from a vector of
+    /// `variables` numbers, as its table says, which has the variables' numbers row by row. Other inputs are given with each call, row by
+    /// row, or once for all rows if they are named by [`Terms::shared`]. Derivatives are taken by the variables.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// // (H. Rosenbrock, 1960), as a sum of terms of two neighbours each
+    /// let term = Function::trace(["a", "b"], |[a, b]| 100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2))?;
+    /// let f = term.terms(100, [("a", (0..99).collect()), ("b", (1..100).collect())])?;
+    /// let h = f.hessian_lower()?;
+    /// let mut values = vec![0.0; h.len()];
+    /// h.compile()?.call_into(&[1.0; 100], &[], &mut values)?;
+    /// assert_eq!((values.len(), values[0], values[1], values[198]), (199, 802.0, -400.0, 200.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the function has arrays; if a name is unknown or given twice, or none is given; if a table does not have a variable's number for
+    /// every number of every row.
+    #[track_caller]
+    pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
+        Terms::new(self, variables, gathered)
+    }
+}

@@ -1,0 +1,142 @@
+//! From a function to its stages: straight-line code, loops, operations of libraries, operations with bodies.
+
+use super::levels::{Levels, Site};
+use super::pieces::{self, Depths, pieces};
+use super::unroll::{MOST_OF_STEP, unrolled};
+use crate::base::Shape;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Args, Control, Function, Kind, NodeId, Port, SharedControl};
+use crate::schedule::ir::{ControlStage, Schedule, Stage};
+use crate::schedule::lengths::MAX_RANK;
+use crate::schedule::unit::Units;
+use crate::schedule::{Options, Program, prepared};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
+/// are added to the units.
+pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straight: usize) -> Result<Schedule> {
+    let graph = f.graph();
+    if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
+        let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
+        return Err(Error::new(ErrorKind::Limit, message).at(graph.node(id).location()));
+    }
+    if options.unroll
+        && let Some(numbers) = unrolled(&f, straight)?
+    {
+        let program = Program::of_arrays(&numbers, options);
+        let whole = Some(units.add(program, None));
+        return Ok(Schedule { f, options, stages: vec![], once: 0, whole });
+    }
+    if let Some(depths) = options.unroll.then(|| pieces(&f, straight)).flatten() {
+        return in_pieces(f, depths, options, units);
+    }
+    let levels = Levels::new(&f);
+    // What depends on no input comes first.
+    type When = (bool, u32);
+    let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
+    let mut nested = Nested::default();
+    let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
+    for id in graph.ids() {
+        let level = (!levels.once[id.index()], levels.level[id.index()]);
+        match levels.site(id) {
+            Site::Nowhere => {}
+            Site::Library => order.push((level, None, Some(id))),
+            Site::Control(control, port) => {
+                if nested.enter(&f, control, port, id) {
+                    order.push((level, None, Some(id)));
+                }
+            }
+            Site::Loop(shape) => {
+                let members = groups.entry((level, shape)).or_default();
+                if members.is_empty() {
+                    order.push((level, Some(shape), None));
+                }
+                members.push(id);
+            }
+        }
+    }
+    order.sort_by_key(|(level, ..)| *level);
+    let mut stages = Vec::new();
+    let mut once = 0;
+    for (level, shape, node) in order {
+        match (shape, node) {
+            (Some(shape), _) => {
+                for members in levels.split(shape, &groups[&(level, shape)]) {
+                    stages.push(Stage::Loop(Box::new(levels.make_loop(shape, &members, options, units)?)));
+                }
+            }
+            (None, Some(id)) => stages.push(nested.stage(&f, id, options, units)?),
+            (None, None) => unreachable!("a stage is a loop or a library call"),
+        }
+        if !level.0 {
+            once = stages.len();
+        }
+    }
+    Ok(Schedule { f, options, stages, once, whole: None })
+}
+
+/// A function of few elements with operations that are done between pieces of straight-line code.
+fn in_pieces(f: Function, depths: Depths, options: Options, units: &mut Units) -> Result<Schedule> {
+    let mut nested = Nested::default();
+    let mut first = FxHashSet::default();
+    for &id in depths.iter().flat_map(|(_, between)| between) {
+        let is_first = match f.graph().node(id).kind() {
+            Kind::Control(op) => nested.enter(&f, op.control, op.port, id),
+            _ => true,
+        };
+        first.extend(is_first.then_some(id));
+    }
+    let mut stages = Vec::new();
+    for (piece, between) in depths {
+        if !piece.outputs.is_empty() {
+            stages.push(Stage::Straight(Box::new(pieces::straight(&f, piece, options, units)?)));
+        }
+        for id in between.into_iter().filter(|id| first.contains(id)) {
+            stages.push(nested.stage(&f, id, options, units)?);
+        }
+    }
+    Ok(Schedule { f, options, stages, once: 0, whole: None })
+}
+
+/// The nodes of the results of each operation with bodies.
+#[derive(Default)]
+struct Nested(FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>>);
+
+impl Nested {
+    /// Enters a result; whether it is the first of its operation, which stands for all.
+    fn enter(&mut self, f: &Function, control: &Control, port: Port, id: NodeId) -> bool {
+        let members = self.0.entry((std::ptr::from_ref(control), f.graph().operands(id).collect())).or_default();
+        members.push((port, id));
+        members.len() == 1
+    }
+
+    /// The stage of a node that is not part of a loop.
+    fn stage(&mut self, f: &Function, id: NodeId, options: Options, units: &mut Units) -> Result<Stage> {
+        let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
+        let members = self.0.remove(&(std::ptr::from_ref(&**op.control), f.graph().operands(id).collect()));
+        let members = members.expect("the first of the results stands for all");
+        Ok(Stage::Control(control(f, op.control, members, options, units)?))
+    }
+}
+
+/// The stage of an operation with bodies. A body is called many times, so more of it is worth straight-line code.
+fn control(
+    f: &Function,
+    control: &SharedControl,
+    members: Vec<(Port, NodeId)>,
+    options: Options,
+    units: &mut Units,
+) -> Result<ControlStage> {
+    let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);
+    let bodies = match &**control {
+        Control::Opaque { .. } => vec![],
+        Control::Scan { body: step, carries, .. } => {
+            // Nobody asks for the others.
+            let is_read = |k: usize| k < *carries || members.iter().any(|(port, _)| *port == Port::Each((k - carries) as u32));
+            vec![body(&step.with_chosen_outputs(is_read))?]
+        }
+        _ => control.bodies().into_iter().map(body).collect::<Result<_>>()?,
+    };
+    let at = f.graph().node(members[0].1).location();
+    Ok(ControlStage { control: control.clone(), members, bodies, at })
+}

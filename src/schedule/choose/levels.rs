@@ -1,0 +1,424 @@
+//! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
+
+use crate::base::{Axis, Shape};
+use crate::error::Result;
+use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
+use crate::kernels;
+use crate::op::{ArrayOp, DType, Op};
+use crate::schedule::axes::{self, Pattern};
+use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
+use crate::schedule::queries::{is_transpose, owner};
+use crate::schedule::unit::Units;
+use crate::schedule::views;
+use crate::schedule::{Options, Program, Reduce, RowCall, RowShape, StepKind};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// From so many numbers on a kernel runs over an array by itself.
+const SLICED: usize = 64;
+
+/// The nodes of a loop, in order.
+#[derive(Default)]
+pub(super) struct Members {
+    nodes: Vec<NodeId>,
+    /// Those that are stored for a loop of sums that follows.
+    stored: Vec<NodeId>,
+}
+
+/// What is decided about the nodes before the loops are made.
+pub(super) struct Levels<'f> {
+    f: &'f Function,
+    graph: &'f Graph,
+    users: Vec<Vec<NodeId>>,
+    is_output: Vec<bool>,
+    /// Whether loops read a value between zeros where its operand is.
+    between: Vec<bool>,
+    /// Whether a broadcast or a slice is in memory of its own.
+    copied: Vec<bool>,
+    /// The level that a node is computed at; a loop has the nodes of one shape and level.
+    pub(super) level: Vec<u32>,
+    /// The first level that may read a node's value.
+    ready: Vec<u32>,
+    /// Whether a node depends on no input.
+    pub(super) once: Vec<bool>,
+}
+
+pub(super) enum Site<'f> {
+    /// It is read where its operand is, or known.
+    Nowhere,
+    Library,
+    Loop(Shape),
+    Control(&'f Control, Port),
+}
+
+impl<'f> Levels<'f> {
+    pub(super) fn new(f: &'f Function) -> Self {
+        let graph = f.graph();
+        let mut users = vec![Vec::new(); graph.len()];
+        for id in graph.ids() {
+            for operand in graph.operands(id) {
+                users[operand.index()].push(id);
+            }
+        }
+        let mut is_output = vec![false; graph.len()];
+        f.output_nodes().for_each(|id| is_output[id.index()] = true);
+        let n = graph.len();
+        let between = graph.ids().map(|id| {
+            let in_loop = |user: &NodeId| {
+                matches!(graph.node(*user).kind(), Kind::Apply(_)) && graph.node(*user).shape() == graph.node(id).shape()
+            };
+            !is_output[id.index()] && users[id.index()].iter().all(in_loop) && views::between(f, id).is_some()
+        });
+        let between = between.collect();
+        let mut analysis = Levels {
+            f,
+            graph,
+            users,
+            is_output,
+            between,
+            copied: vec![false; n],
+            level: vec![0; n],
+            ready: vec![0; n],
+            once: vec![false; n],
+        };
+        for id in graph.ids() {
+            let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
+            analysis.once[id.index()] = !is_input && graph.operands(id).all(|operand| analysis.once[operand.index()]);
+            let (level, ready) = analysis.levels(id);
+            analysis.level[id.index()] = level;
+            analysis.ready[id.index()] = ready;
+        }
+        for k in (0..n).rev() {
+            analysis.copied[k] = analysis.must_copy(NodeId::new(k));
+        }
+        analysis
+    }
+
+    /// The level that computes a node, and the first one that may read it.
+    fn levels(&self, id: NodeId) -> (u32, u32) {
+        let node = self.graph.node(id);
+        let operands: Args = self.graph.operands(id).collect();
+        // What is computed once is there before all else.
+        let apart = |operand: NodeId| self.once[operand.index()] && !self.once[id.index()];
+        let ready = |operand: &NodeId| if apart(*operand) { 0 } else { self.ready[operand.index()] };
+        match node.kind() {
+            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
+            Kind::Apply(_) if !self.is_sliced(id) => {
+                let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
+                    _ if apart(*operand) => 0,
+                    _ if self.in_loop(*operand) && self.graph.node(*operand).shape() == node.shape() => {
+                        self.level[operand.index()]
+                    }
+                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Place(..)) => {
+                        ready(&self.read(*operand).node)
+                    }
+                    _ => ready(operand),
+                };
+                let level = operands.iter().map(fused).max().unwrap_or(0);
+                (level, level + 1)
+            }
+            Kind::Array(ArrayOp::Sum(_)) => {
+                let level = match self.in_loop(operands[0]) {
+                    true => self.level[operands[0].index()],
+                    false => ready(&self.source(id, operands[0]).node),
+                };
+                (level, level + 1)
+            }
+            Kind::Array(ArrayOp::Reshape(_)) => (0, ready(&operands[0])),
+            // Of its own memory, if it needs any; whoever reads it broadcast asks its source.
+            Kind::Array(ArrayOp::Broadcast(_)) => {
+                let level = ready(&self.read(operands[0]).node);
+                (level, level + 1)
+            }
+            Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => {
+                let level = operands.iter().map(ready).max().unwrap_or(0);
+                (level, level + 1)
+            }
+        }
+    }
+
+    fn in_loop(&self, id: NodeId) -> bool {
+        matches!(self.graph.node(id).kind(), Kind::Apply(_)) && !self.is_sliced(id)
+    }
+
+    /// Whether a node is a kernel of an array's numbers that runs by itself, in vectors wider than native code has.
+    fn is_sliced(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let Kind::Apply(op) = node.kind() else { return false };
+        let fixed = |axis: &Axis| if let Axis::Fixed(n) = axis { Some(*n) } else { None };
+        let len = node.shape().axes().iter().map(fixed).product::<Option<usize>>();
+        // Open axes are taken to be long.
+        let long = len.is_none_or(|len| len >= SLICED);
+        let whole = |operand: NodeId| {
+            let from = self.read(operand);
+            from.cut.is_none() && from.shape == node.shape()
+        };
+        long && op.library().and_then(|library| kernels::over_slices(library, self.f.width())).is_some()
+            && self.graph.operands(id).all(whole)
+    }
+
+    /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
+    fn reads_memory(&self, id: NodeId, user: NodeId) -> bool {
+        let same_level = self.level[user.index()] == self.level[id.index()] && self.once[user.index()] == self.once[id.index()];
+        match self.graph.node(user).kind() {
+            Kind::Apply(_) => {
+                !(self.in_loop(id)
+                    && self.in_loop(user)
+                    && same_level
+                    && self.graph.node(user).shape() == self.graph.node(id).shape())
+            }
+            Kind::Array(ArrayOp::Sum(_)) => !self.in_loop(id),
+            _ => true,
+        }
+    }
+
+    /// Whether a node's value must be in memory.
+    fn is_stored(&self, id: NodeId) -> bool {
+        self.is_output[id.index()] || self.users[id.index()].iter().any(|&user| self.reads_memory(id, user))
+    }
+
+    /// Whether a broadcast or a slice must be in memory of its own, as anyone but loops reads it.
+    fn must_copy(&self, id: NodeId) -> bool {
+        let is_slice = matches!(self.graph.node(id).kind(), Kind::Array(ArrayOp::Slice(_)));
+        let reads_whole = |user: &NodeId| match self.graph.node(*user).kind() {
+            // A broadcast of a broadcast or slice reads the first one's source, as does a slice of a slice that is not copied.
+            Kind::Apply(_) | Kind::Array(ArrayOp::Broadcast(_)) => false,
+            _ if is_slice && views::is_window(self.f, *user) => self.copied[user.index()],
+            Kind::Array(ArrayOp::MatMul) => !(is_slice && views::is_factor(self.f, id)),
+            Kind::Array(ArrayOp::Permute(_)) if is_slice && views::is_factor(self.f, id) => {
+                !matches!(self.site(*user), Site::Nowhere)
+            }
+            Kind::Array(ArrayOp::Sum(_)) => self.source(*user, id).node == id,
+            _ => true,
+        };
+        self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
+    }
+
+    pub(super) fn site(&self, id: NodeId) -> Site<'f> {
+        let node = self.graph.node(id);
+        match node.kind() {
+            Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Site::Nowhere,
+            Kind::Apply(_) if self.is_sliced(id) => Site::Library,
+            Kind::Apply(_) => Site::Loop(node.shape()),
+            Kind::Array(ArrayOp::Sum(_)) => {
+                let operand = self.graph.operands(id).next().expect("a sum has an operand");
+                Site::Loop(self.graph.node(operand).shape())
+            }
+            Kind::Array(ArrayOp::Broadcast(_)) if self.copied[id.index()] => Site::Loop(node.shape()),
+            Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Site::Nowhere,
+            Kind::Array(ArrayOp::Place(..)) if self.between[id.index()] => Site::Nowhere,
+            _ if views::is_window(self.f, id) && !self.copied[id.index()] => Site::Nowhere,
+            Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
+                let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
+                if !self.is_output[id.index()] && self.users[id.index()].iter().all(only_matmul) {
+                    Site::Nowhere
+                } else {
+                    Site::Library
+                }
+            }
+            Kind::Array(_) => Site::Library,
+            Kind::Control(op) => Site::Control(op.control, op.port),
+        }
+    }
+
+    /// Where a value is read that no loop at hand computes.
+    fn read(&self, mut id: NodeId) -> View {
+        let mut whole: Option<View> = None;
+        loop {
+            let shape = self.graph.node(id).shape();
+            let operand = self.graph.operands(id).next();
+            match (self.graph.node(id).kind(), operand) {
+                (Kind::Array(ArrayOp::Broadcast(_)), Some(operand)) if whole.is_none() => id = operand,
+                (_, Some(operand)) if views::is_window(self.f, id) => {
+                    whole.get_or_insert(View { node: id, shape, cut: Some(id) });
+                    id = operand;
+                }
+                (Kind::Array(ArrayOp::Place(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
+                    return View { node: owner(self.f, operand), shape, cut: Some(id) };
+                }
+                _ => {
+                    let node = owner(self.f, id);
+                    return whole.map_or(View { node, shape, cut: None }, |whole| View { node, ..whole });
+                }
+            }
+        }
+    }
+
+    /// Where a loop reads an operand that it does not compute. The run of a sum goes through memory evenly: a broadcast or a slice
+    /// that does not is read from memory of its own.
+    fn source(&self, user: NodeId, operand: NodeId) -> View {
+        let from = self.read(operand);
+        if let (Kind::Array(ArrayOp::Sum(summed)), Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_))) =
+            (self.graph.node(user).kind(), self.graph.node(operand).kind())
+        {
+            let shape = self.graph.node(operand).shape();
+            let pattern = self.pattern(from, shape);
+            if axes::rows(std::iter::once(&pattern), shape) < axes::run(summed, shape) {
+                return View { node: operand, shape, cut: None };
+            }
+        }
+        from
+    }
+
+    fn pattern(&self, source: View, shape: Shape) -> Pattern {
+        axes::read(source.shape, views::dense_from(self.f, source), shape)
+    }
+
+    /// Whether a loop computes an operand itself.
+    fn is_computed(&self, operand: NodeId, members: &Members) -> bool {
+        self.in_loop(operand) && members.nodes.binary_search(&operand).is_ok()
+    }
+
+    /// The values that a loop reads from memory.
+    fn sources(&self, members: &Members) -> Vec<View> {
+        let mut sources = Vec::new();
+        let mut seen = FxHashSet::default();
+        for &id in &members.nodes {
+            for operand in self.graph.operands(id).filter(|&operand| !self.is_computed(operand, members)) {
+                let source = self.source(id, operand);
+                if !self.graph.node(source.node).kind().is_known() && seen.insert(source) {
+                    sources.push(source);
+                }
+            }
+        }
+        sources
+    }
+
+    /// The values that a loop writes to memory.
+    fn outputs(&self, members: &Members) -> Vec<LoopOutput> {
+        let output = |&id: &NodeId| match self.graph.node(id).kind() {
+            Kind::Array(ArrayOp::Sum(axes)) => Some(LoopOutput { node: id, summed: axes.clone() }),
+            Kind::Apply(_) if !self.is_stored(id) && !members.stored.contains(&id) => None,
+            _ => Some(LoopOutput { node: id, summed: vec![] }),
+        };
+        members.nodes.iter().filter_map(output).collect()
+    }
+
+    /// How many of the last axes are rows of a loop's native code.
+    fn rows(&self, shape: Shape, sources: &[View], outputs: &[LoopOutput]) -> usize {
+        let read = sources.iter().map(|&source| self.pattern(source, shape));
+        let places: Vec<Pattern> = read.chain(outputs.iter().map(|output| axes::written(&output.summed, shape))).collect();
+        axes::rows(places.iter(), shape)
+    }
+
+    /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
+    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut.
+    pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
+        let all = Members { nodes: nodes.to_vec(), stored: vec![] };
+        let sources = self.sources(&all);
+        let rows = self.rows(shape, &sources, &self.outputs(&all));
+        let is_cut = sources.iter().any(|source| source.cut.is_some_and(|id| self.between[id.index()]));
+        let mut split = vec![Members::default()];
+        let mut late: Vec<(&[usize], Members)> = Vec::new();
+        for &id in nodes {
+            match self.graph.node(id).kind() {
+                Kind::Array(ArrayOp::Sum(summed))
+                    if is_cut || axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows =>
+                {
+                    split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
+                    match late.iter_mut().find(|(axes, _)| axes == summed) {
+                        Some((_, members)) => members.nodes.push(id),
+                        None => late.push((summed, Members { nodes: vec![id], stored: vec![] })),
+                    }
+                }
+                _ => split[0].nodes.push(id),
+            }
+        }
+        split.extend(late.into_iter().map(|(_, members)| members));
+        split.retain(|members| !members.nodes.is_empty());
+        split
+    }
+
+    /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options, units: &mut Units) -> Result<Loop> {
+        let sources = self.sources(members);
+        let slots: FxHashMap<View, usize> = sources.iter().copied().zip(0..).collect();
+        let outputs = self.outputs(members);
+        let rows = self.rows(shape, &sources, &outputs);
+        let mut varying: Vec<bool> = sources.iter().map(|&source| axes::varies(&self.pattern(source, shape), shape)).collect();
+        let mut inputs: Vec<LoopInput> = sources.into_iter().map(LoopInput::View).collect();
+        let mut partials: FxHashMap<NodeId, usize> = FxHashMap::default();
+        for (k, output) in outputs.iter().enumerate() {
+            if !output.summed.is_empty() && axes::varies(&axes::written(&output.summed, shape), shape) {
+                partials.insert(output.node, inputs.len());
+                inputs.push(LoopInput::Partial(k));
+                varying.push(true);
+            }
+        }
+
+        let mut builder = Builder::default();
+        let slot_ids: Vec<NodeId> = inputs.iter().map(|_| builder.input(Shape::SCALAR, DType::Float)).collect();
+        let mut made: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+        let zero = builder.intern(Kind::constant(0.0), &[], None);
+        let mut values: Vec<NodeId> = Vec::new();
+        for &id in &members.nodes {
+            let node = self.graph.node(id);
+            let args: Args = self
+                .graph
+                .operands(id)
+                .map(|operand| {
+                    if let Some(&known) = made.get(&operand).filter(|_| self.is_computed(operand, members)) {
+                        return known;
+                    }
+                    let source = self.source(id, operand);
+                    let kind = self.graph.node(source.node).kind();
+                    if kind.is_known() {
+                        return builder.intern(kind, &[], None);
+                    }
+                    let number = slot_ids[slots[&source]];
+                    // Masks are stored as numbers, 1 where they hold.
+                    if self.graph.node(source.node).dtype() == DType::Mask {
+                        builder.intern(Kind::Apply(Op::Ne), &[number, zero], None)
+                    } else {
+                        number
+                    }
+                })
+                .collect();
+            let value = match node.kind() {
+                Kind::Apply(op) => builder.intern(Kind::Apply(op), &args, node.location()),
+                _ => args[0],
+            };
+            made.insert(id, value);
+        }
+        for output in &outputs {
+            let mut value = made[&output.node];
+            if self.graph.node(output.node).dtype() == DType::Mask {
+                let one = builder.intern(Kind::constant(1.0), &[], None);
+                value = builder.intern(Kind::Apply(Op::Select), &[value, one, zero], None);
+            }
+            if let Some(&slot) = partials.get(&output.node) {
+                value = builder.intern(Kind::Apply(Op::Add), &[slot_ids[slot], value], None);
+            }
+            values.push(value);
+        }
+
+        let reduce = |output: &LoopOutput| match axes::is_sum_of_rows(&output.summed, shape) {
+            true => Reduce::Sum,
+            false => Reduce::Each,
+        };
+        let call = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
+        let signature = (0..inputs.len()).map(|k| InputGroup::numbers(format!("x{k}"), 1)).collect();
+        let results = values.iter().enumerate();
+        let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
+        let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
+        let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
+        let call = RowCall::new(&program, &call, options.fuse);
+        let mut last_read = vec![0; inputs.len()];
+        for (k, step) in program.steps.iter().enumerate() {
+            for &operand in step.operands() {
+                if let StepKind::Input(slot) = program.steps[operand as usize].kind {
+                    last_read[slot as usize] = k as u32;
+                }
+            }
+        }
+        // What is stored or summed as it was read is read then, whenever that is.
+        for &output in &*program.outputs {
+            if let StepKind::Input(slot) = program.steps[output as usize].kind {
+                last_read[slot as usize] = u32::MAX;
+            }
+        }
+        let made = program.outputs.to_vec();
+        let unit = units.add(program, Some(call));
+        let is_cut = units.get(unit).needs.cut;
+        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, unit, is_cut })
+    }
+}

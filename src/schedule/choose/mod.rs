@@ -1,0 +1,9 @@
+//! What is computed together, and how. In: a function, prepared. Out: its [`Schedule`](super::ir::Schedule), and the programs of its stages.
+
+mod driver;
+mod levels;
+mod pieces;
+mod unroll;
+
+pub(crate) use driver::schedule;
+pub(crate) use unroll::MOST;

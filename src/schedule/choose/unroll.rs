@@ -1,0 +1,205 @@
+//! Functions of few numbers, number by number: in straight-line code they cost a fraction of what a loop per operation would.
+//!
+//! In: a function of arrays. Out: one of single numbers that gives the same bits, if it is small and does nothing that depends on
+//! numbers at hand.
+
+use crate::base::sums;
+use crate::base::sums::{BLOCK, halve, partials};
+use crate::base::{Axis, Shape};
+use crate::error::Result;
+use crate::eval::moves::{moved, reduce};
+use crate::eval::{Array, along::Along};
+use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
+use crate::op::{ArrayOp, DType, Op};
+use std::cell::RefCell;
+use std::panic::Location;
+
+/// Up to this many operations on numbers.
+pub(crate) const MOST: usize = 1000;
+
+/// The same of what is called many times in a call.
+pub(crate) const MOST_OF_STEP: usize = 3000;
+
+/// The function of single numbers, if the function has no more than so many operations on them. Every input and output has its numbers one after the other.
+pub(super) fn unrolled(f: &Function, most: usize) -> Result<Option<Function>> {
+    // A function of single numbers gives at least one.
+    if f.output_nodes().all(|id| f.graph().node(id).shape().is_empty()) {
+        return Ok(None);
+    }
+    let mut total = 0;
+    for id in f.graph().ids() {
+        match cost(f, id).filter(|cost| *cost <= most) {
+            Some(cost) => total += cost,
+            None => return Ok(None),
+        }
+        if total > most {
+            return Ok(None);
+        }
+    }
+    numbers(f).map(Some)
+}
+
+/// The function of single numbers.
+pub(super) fn numbers(f: &Function) -> Result<Function> {
+    let mut unrolling = Unrolling { f, builder: RefCell::default(), values: Vec::with_capacity(f.graph().len()) };
+    for id in f.graph().ids() {
+        let value = unrolling.node(id);
+        unrolling.values.push(value);
+    }
+    let numbers = |ids: &mut dyn Iterator<Item = NodeId>| -> Vec<NodeId> {
+        ids.flat_map(|id| unrolling.values[id.index()].data().iter().copied()).collect()
+    };
+    let input = |group: &InputGroup| {
+        let len = numbers(&mut group.range().map(NodeId::new)).len();
+        InputGroup::numbers(group.name(), len)
+    };
+    let output = |group: &OutputGroup| {
+        let nodes = numbers(&mut group.nodes().iter().copied());
+        OutputGroup { name: group.name().to_owned(), nodes, aux: group.is_aux() }
+    };
+    let inputs: Vec<InputGroup> = f.inputs().iter().map(input).collect();
+    let outputs: Vec<OutputGroup> = f.outputs().iter().map(output).collect();
+    let graph = unrolling.builder.into_inner().finish();
+    Function::assemble(graph, f.width(), inputs, outputs)
+}
+
+/// How many operations on numbers a node is; `None` if it cannot be unrolled, or should not be.
+pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
+    let node = f.graph().node(id);
+    let len = node.shape().len()?;
+    let mut operands = f.graph().operands(id).map(|operand| f.graph().node(operand).shape());
+    let cost = match node.kind() {
+        Kind::Const(_) | Kind::Flag(_) => 0,
+        Kind::Input(_) if node.dtype() == DType::Index => return None,
+        Kind::Input(_) => 0,
+        Kind::Apply(_) => len,
+        Kind::Array(op) => match op {
+            ArrayOp::Broadcast(_)
+            | ArrayOp::Reshape(_)
+            | ArrayOp::Permute(_)
+            | ArrayOp::Slice(_)
+            | ArrayOp::Place(..)
+            | ArrayOp::Concat(_)
+            | ArrayOp::Iota(..) => 0,
+            ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
+            ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
+            _ => return None,
+        },
+        Kind::Control(_) => return None,
+    };
+    (len <= MOST_OF_STEP).then_some(cost)
+}
+
+struct Unrolling<'f> {
+    f: &'f Function,
+    builder: RefCell<Builder>,
+    values: Vec<Array<NodeId>>,
+}
+
+/// The lengths of a shape without open axes.
+fn lengths(shape: Shape) -> Vec<usize> {
+    let length = |axis: &Axis| match axis {
+        Axis::Fixed(n) => *n,
+        Axis::Open(name) => unreachable!("the axis {name} is open"),
+    };
+    shape.axes().iter().map(length).collect()
+}
+
+impl Unrolling<'_> {
+    fn constant(&self, v: f64) -> NodeId {
+        self.builder.borrow_mut().intern(Kind::constant(v), &[], None)
+    }
+
+    fn apply(&self, op: Op, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+        self.builder.borrow_mut().intern(Kind::Apply(op), args, at)
+    }
+
+    fn node(&self, id: NodeId) -> Array<NodeId> {
+        let node = self.f.graph().node(id);
+        let (shape, at) = (lengths(node.shape()), node.location());
+        let places: usize = shape.iter().product();
+        let operands: Vec<&Array<NodeId>> = self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
+        let data = match node.kind() {
+            Kind::Input(_) => (0..places).map(|_| self.builder.borrow_mut().input(Shape::SCALAR, node.dtype())).collect(),
+            Kind::Const(_) | Kind::Flag(_) => vec![self.builder.borrow_mut().intern(node.kind(), &[], at)],
+            Kind::Apply(op) => {
+                // What is known fits every shape.
+                let number = |x: &Array<NodeId>, k: usize| x.data()[if x.shape().is_empty() { 0 } else { k }];
+                let each = |k: usize| self.apply(op, &operands.iter().map(|x| number(x, k)).collect::<Vec<_>>(), at);
+                (0..places).map(each).collect()
+            }
+            Kind::Array(op) => return self.array(id, op, &operands, shape),
+            Kind::Control(_) => unreachable!("bodies are not unrolled"),
+        };
+        Array::new(&shape, data).expect("as many numbers as places")
+    }
+
+    fn array(&self, id: NodeId, op: &ArrayOp, operands: &[&Array<NodeId>], shape: Vec<usize>) -> Array<NodeId> {
+        let at = self.f.graph().node(id).location();
+        let add = |a: NodeId, b: NodeId| self.apply(Op::Add, &[a, b], at);
+        match op {
+            ArrayOp::Sum(axes) => {
+                // In the order that is laid down for all engines.
+                let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
+                let run = sums::run(self.f.graph().node(operand).shape(), axes);
+                let (outer, inner) = operands[0].shape().split_at(operands[0].shape().len() - run);
+                let run: usize = inner.iter().product();
+                debug_assert!(run <= BLOCK, "a small function has no run of several blocks");
+                let sum = |run: &[NodeId]| {
+                    let mut parts: Vec<Option<NodeId>> = vec![None; partials(self.f.width())];
+                    let join = |a: Option<NodeId>, b: Option<NodeId>| a.zip(b).map(|(a, b)| add(a, b)).or(a).or(b);
+                    for (k, &v) in run.iter().enumerate() {
+                        let part = k % parts.len();
+                        parts[part] = join(parts[part], Some(v));
+                    }
+                    halve(&mut parts, join).unwrap_or_else(|| self.constant(0.0))
+                };
+                let sums: Vec<NodeId> = operands[0].data().chunks(run.max(1)).map(sum).collect();
+                if sums.is_empty() {
+                    let places = shape.iter().product();
+                    return Array::new(shape, vec![self.constant(0.0); places]).expect("as many numbers as places");
+                }
+                let sums = Array::new(outer, sums).expect("a sum for every run");
+                let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).collect();
+                reduce(&sums, &axes, shape, add, self.constant(0.0))
+            }
+            ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
+                let largest = matches!(op, ArrayOp::MaxOf(_));
+                let better = |a: NodeId, b: NodeId| {
+                    let less = if largest { self.apply(Op::Lt, &[a, b], at) } else { self.apply(Op::Lt, &[b, a], at) };
+                    let nan = self.apply(Op::Ne, &[b, b], at);
+                    self.apply(Op::Select, &[self.apply(Op::Or, &[less, nan], at), b, a], at)
+                };
+                let empty = self.constant(if largest { f64::NEG_INFINITY } else { f64::INFINITY });
+                reduce(operands[0], axes, shape, better, empty)
+            }
+            ArrayOp::MatMul => {
+                let (a, b, rank) = (operands[0], operands[1], shape.len());
+                let (m, n, k) = (shape[rank - 2], shape[rank - 1], a.shape()[rank - 1]);
+                let factors = |at_place: usize, l: usize| {
+                    let (batch, row, column) = (at_place / (m * n), at_place / n % m, at_place % n);
+                    [a.data()[(batch * m + row) * k + l], b.data()[(batch * k + l) * n + column]]
+                };
+                // Term by term, so that what is one operation on neighbours is made one after the other.
+                let places: usize = shape.iter().product();
+                let mut data: Vec<NodeId> = match k {
+                    0 => vec![self.constant(0.0); places],
+                    _ => (0..places).map(|place| self.apply(Op::Mul, &factors(place, 0), at)).collect(),
+                };
+                for l in 1..k {
+                    for (place, sum) in data.iter_mut().enumerate() {
+                        let [x, y] = factors(place, l);
+                        *sum = self.apply(Op::MulAdd, &[x, y, *sum], at);
+                    }
+                }
+                Array::new(shape, data).expect("as many numbers as places")
+            }
+            ArrayOp::Iota(_, axis) => {
+                let along = Along::new(&shape, *axis);
+                let data = (0..shape.iter().product()).map(|k| self.constant((k / along.inner % along.len) as f64)).collect();
+                Array::new(shape, data).expect("as many numbers as places")
+            }
+            _ => moved(op, operands, shape, self.constant(0.0)),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What a plan is made of: buffers, and what is done with them. Data only.
+
+use super::strided::Strided;
+use crate::eval::along::{Along, Indices};
+use crate::eval::linalg::Sizes;
+use crate::graph::Opaque;
+use crate::kernels::SliceRoutine;
+use crate::op::ArrayOp;
+use crate::schedule::unit::UnitId;
+use std::panic::Location;
+
+/// A stretch of memory, in elements.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Buffer {
+    pub(crate) space: Space,
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+    /// How far it moves from one tile to the next.
+    pub(crate) step: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new(space: Space, offset: usize, len: usize) -> Buffer {
+        Buffer { space, offset, len, step: 0 }
+    }
+
+    /// The k-th of `n` equal parts.
+    pub(crate) fn part(self, n: usize, k: usize) -> Buffer {
+        let len = self.len / n.max(1);
+        Buffer { offset: self.offset + k * len, len, ..self }
+    }
+
+    /// The same place with no element.
+    pub(crate) fn empty(self) -> Buffer {
+        Buffer { len: 0, ..self }
+    }
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Space {
+    /// The slice of an input.
+    Input(usize),
+    /// The slice of an output.
+    Output(usize),
+    /// The slice of an input that an output overwrites.
+    State(usize),
+    /// The workspace.
+    Scratch,
+    /// What depends on no input and is kept with the plan.
+    Kept,
+    /// The memory of a tile, which each of the threads has for itself.
+    Tile,
+}
+
+/// The operation that an error at run time is about, and the user's line that made it.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) name: &'static str,
+    pub(crate) at: Option<&'static Location<'static>>,
+}
+
+/// A step of a plan.
+#[derive(Clone)]
+pub(crate) enum Action {
+    /// A number in every element.
+    Fill(Buffer, f64),
+    Copy {
+        from: Buffer,
+        to: Buffer,
+    },
+    Loop(RunLoop),
+    /// A kernel of every element.
+    Slice {
+        routine: SliceRoutine,
+        from: Buffer,
+        to: Buffer,
+    },
+    /// Straight-line code: where its inputs are, and where its outputs go.
+    Straight {
+        unit: UnitId,
+        inputs: Vec<Buffer>,
+        outputs: Vec<Buffer>,
+    },
+    Control(Box<RunControl>),
+    Tiles(Box<Tiles>),
+    Read {
+        from: Buffer,
+        places: Strided,
+        to: Buffer,
+    },
+    /// With `clear`, zeros are written elsewhere.
+    Write {
+        from: Buffer,
+        to: Buffer,
+        places: Strided,
+        clear: bool,
+    },
+    MatMul {
+        a: Buffer,
+        b: Buffer,
+        c: Buffer,
+        each: MatMul,
+        count: usize,
+    },
+    /// Whether indices are in range.
+    Check {
+        index: Buffer,
+        len: usize,
+        origin: Origin,
+    },
+    Gather {
+        x: Buffer,
+        index: Buffer,
+        to: Buffer,
+        along: Along,
+        indices: Indices,
+    },
+    ScatterAdd {
+        x: Buffer,
+        index: Buffer,
+        to: Buffer,
+        along: Along,
+        indices: Indices,
+    },
+    /// What goes along an axis, with two operands at most, of which those that are not there have no length.
+    Sweep {
+        op: ArrayOp,
+        operands: [Buffer; 2],
+        to: Buffer,
+        along: Along,
+        origin: Origin,
+    },
+    /// Linear algebra; a second operand that is not there has no length.
+    Linalg {
+        op: ArrayOp,
+        operands: [Buffer; 2],
+        to: Buffer,
+        work: Buffer,
+        sizes: Sizes,
+        origin: Origin,
+    },
+    Extreme {
+        x: Buffer,
+        to: Buffer,
+        along: Along,
+        largest: bool,
+    },
+    ExtremeOver {
+        x: Buffer,
+        to: Buffer,
+        lengths: Vec<usize>,
+        places: Strided,
+        largest: bool,
+    },
+}
+
+/// A loop over rows with the axes around it.
+#[derive(Clone, Debug)]
+pub(crate) struct RunLoop {
+    pub(crate) unit: UnitId,
+    pub(crate) places: Vec<Buffer>,
+    /// How many of the places are inputs.
+    pub(crate) inputs: usize,
+    /// How many rows there are.
+    pub(crate) inner: usize,
+    /// Every place's stride from row to row.
+    pub(crate) row_strides: Vec<usize>,
+    /// The axis around it that code goes along by itself: its length, and every place's stride in bytes.
+    pub(crate) count: usize,
+    pub(crate) strides: Vec<i64>,
+    /// The axes around that, from the outside: lengths, and every place's stride.
+    pub(crate) outer: Vec<(usize, Vec<usize>)>,
+}
+
+/// A product of matrices: rows, terms, columns; the distances between rows and columns of both factors.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct MatMul {
+    /// How many rows are computed, the first ones, each as in the whole product.
+    pub(crate) rows: usize,
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+    pub(crate) a: (isize, isize),
+    pub(crate) b: (isize, isize),
+}
+
+/// An operation with bodies, for the lengths at hand.
+#[derive(Clone)]
+pub(crate) struct RunControl {
+    pub(crate) flow: Flow,
+    /// Of each body.
+    pub(crate) plans: Vec<Plan>,
+    /// The bodies' workspace; the last element is a condition's.
+    pub(crate) scratch: Buffer,
+    pub(crate) operands: Vec<Buffer>,
+    /// Where what is carried in the end goes.
+    pub(crate) last: Vec<Buffer>,
+    /// For what is carried: memory for every other step's, or for what every step was given.
+    pub(crate) carried: Vec<Carried>,
+    /// Where what every step keeps goes.
+    pub(crate) each: Vec<Buffer>,
+    pub(crate) at: Option<&'static Location<'static>>,
+}
+
+/// In which order bodies run.
+#[derive(Clone)]
+pub(crate) enum Flow {
+    /// The first body if the first operand is not 0, else the second.
+    Choice,
+    /// The body, once.
+    Once,
+    Opaque(Opaque),
+    /// The second body as long as the first gives a number that is not 0.
+    While {
+        carries: usize,
+    },
+    Scan {
+        carries: usize,
+        /// How many operands, behind those that are carried, are read step by step.
+        xs: usize,
+        reverse: bool,
+        steps: usize,
+        /// The step, where it is nothing but straight-line code.
+        whole: Option<UnitId>,
+    },
+}
+
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Carried {
+    Turns([Buffer; 2]),
+    Kept(Buffer),
+}
+
+/// Actions that run tile by tile.
+#[derive(Clone)]
+pub(crate) struct Tiles {
+    /// How many tiles there are, with the one that is left over.
+    pub(crate) count: usize,
+    pub(crate) each: Vec<Action>,
+    /// Those of the last one, which is shorter, if there is one.
+    pub(crate) rest: Option<Vec<Action>>,
+    /// Elements of a tile's memory.
+    pub(crate) scratch: usize,
+    /// Words for the addresses that an action takes.
+    pub(crate) table: usize,
+}
+
+/// Outputs that overwrite an input, as numbers of groups: the output's, and the input's.
+pub(crate) type Updates = [(usize, usize)];
+
+/// The actions for some lengths of the open axes.
+#[derive(Clone, Default)]
+pub(crate) struct Plan {
+    /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
+    pub(crate) state: Vec<usize>,
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
+    /// What computes the values that depend on no input, once.
+    pub(crate) once: Vec<Action>,
+    pub(crate) actions: Vec<Action>,
+    /// Elements of the workspace.
+    pub(crate) scratch: usize,
+    /// Elements of the values that depend on no input.
+    pub(crate) kept: usize,
+    /// Words for the addresses that an action takes, in whole cache lines.
+    pub(crate) table: usize,
+    /// Elements that a tile takes at most.
+    pub(crate) tiles: usize,
+    /// Whether calls on several threads run it.
+    pub(crate) parallel: bool,
+}
+
+/// How many addresses an action takes at once.
+pub(crate) fn addresses(action: &Action) -> usize {
+    match action {
+        Action::Loop(run) => run.places.len(),
+        Action::Straight { inputs, outputs, .. } => inputs.len() + outputs.len(),
+        // Those of the bodies, or of a step that is one piece of code.
+        Action::Control(run) => run.plans.iter().map(|plan| plan.table).max().unwrap_or(0),
+        Action::Tiles(tiles) => tiles.table,
+        _ => 0,
+    }
+}

@@ -1,0 +1,13 @@
+//! The intermediate representation between functions and code: stages of a function, and plans for its lengths. Data without behaviour.
+
+mod action;
+mod stage;
+mod strided;
+mod view;
+
+pub(crate) use action::{
+    Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, Space, Tiles, Updates, addresses,
+};
+pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Schedule, Stage, Straight};
+pub(crate) use strided::{Strided, strides};
+pub(crate) use view::View;

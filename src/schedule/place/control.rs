@@ -1,0 +1,83 @@
+//! Operations with bodies, planned for the lengths of a call.
+
+use super::planner::Planner;
+use crate::base::Shape;
+use crate::graph::{Control, NodeId, Port, stacked, types_out};
+use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, Schedule};
+
+/// The action of an operation with bodies; `plan` makes those of the bodies.
+pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Schedule) -> Plan) {
+    let extent = planner.extent;
+    let operands: Vec<NodeId> = planner.f.graph().operands(stage.members[0].1).collect();
+    let mut borrowed = Vec::new();
+    let operand_places: Vec<Buffer> = operands.into_iter().map(|id| planner.memory(id)).collect();
+    let plans: Vec<Plan> = stage.bodies.iter().map(plan).collect();
+    let size = |shape: Shape| extent.lengths(shape).iter().product::<usize>();
+    // The one number more is a condition's.
+    let scratch = planner.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0) + 1);
+    borrowed.push(scratch);
+    let mut place_of = |this: &mut Planner, port: Port, len: usize| {
+        let member = stage.members.iter().find(|(other, _)| *other == port);
+        match member {
+            Some(&(_, id)) => this.claim(id),
+            None => {
+                let place = this.borrow(len);
+                borrowed.push(place);
+                place
+            }
+        }
+    };
+    let body = stage.control.body();
+    let results = types_out(body);
+    let flow = match &*stage.control {
+        Control::Scan { length, carries, xs, reverse, .. } => {
+            let (carries, xs, reverse) = (*carries, *xs, *reverse);
+            Flow::Scan { carries, xs, reverse, steps: size(stacked(*length, Shape::SCALAR)), whole: stage.bodies[0].whole }
+        }
+        Control::While { carries, .. } => Flow::While { carries: *carries },
+        Control::Choice { .. } => Flow::Choice,
+        Control::Remat { .. } => Flow::Once,
+        Control::Opaque { call, .. } => Flow::Opaque(call.clone()),
+        Control::Rule { .. } => unreachable!("rules are inlined"),
+    };
+    let carries = match flow {
+        Flow::Scan { carries, .. } | Flow::While { carries } => carries,
+        Flow::Choice | Flow::Once | Flow::Opaque(_) => results.len(),
+    };
+    let mut last = Vec::new();
+    let mut carried = Vec::new();
+    let mut each = Vec::new();
+    for (k, &(shape, _)) in results.iter().enumerate() {
+        let len = size(shape);
+        if k >= carries {
+            let port = Port::Each((k - carries) as u32);
+            each.extend(stage.members.iter().find(|(other, _)| *other == port).map(|&(_, id)| planner.claim(id)));
+            continue;
+        }
+        last.push(place_of(planner, Port::Final(k as u32), len));
+        let kept = Port::Carried(k as u32);
+        carried.push(match flow {
+            Flow::Choice | Flow::Once | Flow::Opaque(_) => continue,
+            _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(planner, kept, 0)),
+            _ => {
+                let turns = [planner.borrow(len), planner.borrow(len)];
+                Carried::Turns(turns)
+            }
+        });
+    }
+    borrowed.extend(carried.iter().flat_map(|carried| match carried {
+        Carried::Turns(places) => places.to_vec(),
+        Carried::Kept(_) => vec![],
+    }));
+    planner.actions.push(Action::Control(Box::new(RunControl {
+        flow,
+        plans,
+        scratch,
+        operands: operand_places,
+        last,
+        carried,
+        each,
+        at: stage.at,
+    })));
+    borrowed.into_iter().for_each(|place| planner.give_back(place));
+}

@@ -1,0 +1,81 @@
+//! The actions of a tile.
+
+use super::band::Band;
+use crate::base::Width;
+use crate::eval::along::Along;
+use crate::schedule::ir::{Action, Buffer, RunLoop, Space, Tiles, addresses};
+
+/// Some units of a band, of which a tile has so many.
+struct Part {
+    units: usize,
+    tile: usize,
+    len: usize,
+    width: Width,
+}
+
+/// The actions of a band, tile by tile, with so many elements of memory for each tile.
+pub(crate) fn tiles(band: &Band, width: Width, scratch: usize, all: &[Action]) -> Tiles {
+    let Band { units, tile, .. } = *band;
+    let part = |len: usize| {
+        let part = Part { units, tile, len, width };
+        all.iter().map(|action| part.of(action)).collect()
+    };
+    let rest = units % tile;
+    let table = all.iter().map(addresses).max().unwrap_or(0);
+    Tiles { count: units.div_ceil(tile), each: part(tile), rest: (rest > 0).then(|| part(rest)), scratch, table }
+}
+
+impl Part {
+    /// A place that moves by so many numbers from unit to unit.
+    fn place(&self, place: Buffer, unit: usize) -> Buffer {
+        match place.space {
+            Space::Tile => Buffer { len: place.len / self.tile * self.len, ..place },
+            _ => Buffer { len: unit * self.len, step: unit * self.tile, ..place },
+        }
+    }
+
+    /// That of a value which goes along with the units.
+    fn own(&self, place: Buffer) -> Buffer {
+        self.place(place, place.len / self.units)
+    }
+
+    fn length(&self, all: usize) -> usize {
+        all / self.units * self.len
+    }
+
+    fn of(&self, action: &Action) -> Action {
+        match *action {
+            Action::Fill(to, v) => Action::Fill(self.own(to), v),
+            Action::Slice { routine, from, to } => Action::Slice { routine, from: self.own(from), to: self.own(to) },
+            Action::Extreme { x, to, along, largest } => {
+                let along = Along { outer: self.length(along.outer), ..along };
+                Action::Extreme { x: self.own(x), to: self.own(to), along, largest }
+            }
+            Action::MatMul { a, b, c, mut each, mut count } => {
+                let (a, c) = (self.own(a), self.own(c));
+                if count > 1 {
+                    count = self.length(count);
+                    return Action::MatMul { a, b: self.own(b), c, each, count };
+                }
+                each.rows = self.length(each.m);
+                Action::MatMul { a, b, c, each, count }
+            }
+            Action::Loop(ref run) => Action::Loop(self.of_loop(run)),
+            _ => unreachable!("a band has none of these"),
+        }
+    }
+
+    fn of_loop(&self, run: &RunLoop) -> RunLoop {
+        let mut part = run.clone();
+        let bytes = self.width.bytes();
+        let (len, moves) = match part.outer.first_mut() {
+            Some((len, moves)) => (len, moves.clone()),
+            None if part.count > 1 => (&mut part.count, run.strides.iter().map(|&stride| stride as usize / bytes).collect()),
+            None => (&mut part.inner, run.row_strides.clone()),
+        };
+        let each = *len / self.units;
+        *len = each * self.len;
+        part.places.iter_mut().zip(moves).for_each(|(place, stride)| *place = self.place(*place, each * stride));
+        part
+    }
+}

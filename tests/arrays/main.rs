@@ -1,0 +1,13 @@
+//! Functions of arrays.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod arrays;
+mod jacobians;
+mod linalg;
+mod scan;
+mod strips;
+mod updates;
+mod views;
+mod vmap;

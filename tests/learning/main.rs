@@ -1,0 +1,6 @@
+//! Networks, optimisers, trainings, and their files.
+
+mod io;
+mod nn;
+mod optim;
+mod training;
