@@ -14,3 +14,4 @@ pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
 pub(crate) use shape::check_room;
 pub use shape::{Axis, Shape};
 pub use width::Width;
+pub(crate) use width::wrong_width;

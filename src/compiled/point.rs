@@ -1,14 +1,14 @@
 //! Compiled functions of numbers.
 
 use super::report::Report;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::codegen;
 use crate::error::{Error, Result};
 use crate::exec::{Code, Point};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Layout, Options, Program, wrong_width};
+use crate::schedule::{Layout, Options, Program};
 use std::{fmt, sync::Arc, sync::atomic::AtomicBool};
 
 /// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.

@@ -1,14 +1,14 @@
 //! Row maps: one function over many rows, as a program and as native code.
 
 use super::report::Report;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::codegen;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Code, Rows, check_threads};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Layout, Options, Program, Reduce, RowCall, RowShape, wrong_width};
+use crate::schedule::{Layout, Options, Program, Reduce, RowCall, RowShape};
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// A function that is mapped over rows: some inputs have a value per row, the others are shared, and outputs are kept per row or

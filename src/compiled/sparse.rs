@@ -2,9 +2,10 @@
 
 use super::any::AnyCompiled;
 use crate::base::Width;
+use crate::base::wrong_width;
 use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::{Options, wrong_width};
+use crate::schedule::Options;
 use crate::sparse::{Source, SparseDerivative, Sparsity};
 use smallvec::SmallVec;
 use std::any::Any;

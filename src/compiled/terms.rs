@@ -1,9 +1,9 @@
 //! Sums of gathered terms as native code.
 
 use super::rows::{CompiledRows, RowMap};
+use crate::base::wrong_width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::op::Scalar;
-use crate::schedule::wrong_width;
 use crate::sparse::{Assembly, Piece, Sparsity, To};
 use smallvec::SmallVec;
 use std::any::Any;

@@ -1,22 +1,12 @@
 //! Loops and choices by interpretation: the reference.
 
-use super::arrays::{Array, Run};
+use super::array::Array;
+use super::run::{Results, Run};
 use crate::error::Result;
 use crate::graph::{Control, Function, Nested, NodeId, Opaque, Port, stacked};
 use crate::op::Scalar;
 use smallvec::SmallVec;
-use std::{collections::HashMap, panic::Location, rc::Rc};
-
-/// The results of operations with bodies, which several nodes stand for: by operation and operands.
-pub(super) type Nests<T> = HashMap<(*const Control, Vec<NodeId>), Rc<Results<T>>>;
-
-/// Per carried value, result of a choice, or value that steps keep; and what steps were given to carry.
-#[derive(Default)]
-pub(super) struct Results<T> {
-    last: Vec<Array<T>>,
-    each: Vec<Array<T>>,
-    carried: Vec<Array<T>>,
-}
+use std::{panic::Location, rc::Rc};
 
 impl<T: Scalar> Run<'_, T> {
     pub(super) fn control(&self, id: NodeId, nested: Nested) -> Result<Array<T>> {

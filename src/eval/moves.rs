@@ -1,7 +1,7 @@
 //! Array operations of the interpreter that reduce, or only move numbers.
 
 use super::along::Along;
-use super::arrays::Array;
+use super::array::Array;
 use crate::base::sums::{BLOCK, Sum};
 use crate::op::ArrayOp;
 use crate::op::Scalar;

@@ -230,7 +230,7 @@ fn constants(args: &[Value<Expr, Cond>]) -> Option<arrayvec::ArrayVec<Value<f64,
 }
 
 fn fold(op: Op, args: &[Value<f64, bool>], width: Width) -> Value<Expr, Cond> {
-    match crate::eval::constant(op, args, width) {
+    match crate::op::constant(op, args, width) {
         Value::Num(v) => Value::Num(Expr::Const(v)),
         Value::Mask(b) => Value::Mask(Cond::Const(b)),
     }

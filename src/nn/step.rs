@@ -105,7 +105,7 @@ impl Step {
     pub(super) fn new<R: Rule, T: Scalar>(loss: &Function, params: &Params<T>, rule: &R, settings: &Settings) -> Result<Step> {
         settings.check()?;
         if loss.width() != T::WIDTH {
-            return Err(crate::schedule::wrong_width(loss.width(), T::WIDTH));
+            return Err(crate::base::wrong_width(loss.width(), T::WIDTH));
         }
         check_results(loss)?;
         let (sources, batch) = sources(loss, params)?;

@@ -4,6 +4,7 @@
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
 mod array;
+mod constant;
 mod conventions;
 mod custom;
 mod edge;
@@ -16,6 +17,7 @@ mod table;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
+pub(crate) use constant::{constant, settled};
 pub use custom::{CustomRule, custom_rule, straight_through};
 pub use edge::EdgeMap;
 pub(crate) use library::op_of_library;

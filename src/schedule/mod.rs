@@ -35,7 +35,7 @@ pub use rows::Reduce;
 pub(crate) use choose::{MOST, schedule};
 pub(crate) use inline::{inlined, kept};
 pub(crate) use place::{plan, workspace};
-pub(crate) use program::{Layout, Step, StepKind, prepared, wrong_width};
+pub(crate) use program::{Layout, Step, StepKind, prepared};
 pub(crate) use rows::{RowCall, RowShape, places};
 pub(crate) use segment::{NONE, Segment, Segments};
 pub(crate) use verify::verify;

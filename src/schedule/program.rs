@@ -7,7 +7,7 @@ use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
 use super::rows::places;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind};
 use crate::op::{DType, Op};
@@ -258,9 +258,4 @@ impl Program {
     pub(crate) fn check_supported(&self) -> Result<()> {
         self.refused.clone().map_or(Ok(()), Err)
     }
-}
-
-#[cold]
-pub(crate) fn wrong_width(is: Width, asked: Width) -> Error {
-    Error::new(ErrorKind::Shape, format!("the function computes in {is}, and is called with {asked}"))
 }
