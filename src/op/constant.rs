@@ -1,6 +1,7 @@
 //! Values of operations on constants, with the rounding of a width.
 
-use super::{Op, Value};
+use super::operation::Op;
+use super::value::Value;
 use crate::base::Width;
 
 /// The value of an operation on constants, with the rounding of the width, by our kernels.

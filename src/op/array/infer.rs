@@ -1,6 +1,6 @@
 //! What array operations do to shapes. In: the operands' shapes and kinds. Out: the result's, or what is wrong.
 
-use super::{ArrayOp, Cut, Cuts};
+use super::operation::{ArrayOp, Cut, Cuts};
 use crate::base::{Axis, Shape};
 use crate::op::DType;
 

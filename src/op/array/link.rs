@@ -1,6 +1,6 @@
 //! The linear maps of edges to operands of array operations: chains of links, each with its transpose.
 
-use super::{ArrayOp, Cut};
+use super::operation::{ArrayOp, Cut};
 use crate::base::{Axis, Shape};
 use crate::op::{EdgeMap, Real, Value, lit};
 
