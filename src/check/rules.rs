@@ -1,7 +1,8 @@
 //! Derivatives that the user gives, against the functions that they belong to.
 
+use super::difference;
 use super::report::Report;
-use super::{Check, difference};
+use super::settings::Check;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;

@@ -1,7 +1,7 @@
 //! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions.
 
 use super::recurrence::convolved;
-use super::{Series, Storage, zeros};
+use super::series::{Series, Storage, zeros};
 use crate::base::Shape;
 use crate::op::{ArrayOp, Chain, Real, Value, lit};
 
