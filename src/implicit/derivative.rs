@@ -1,6 +1,7 @@
 //! The derivative of what an equation defines, as a rule of the solver's loop.
 
-use super::{Outcome, Run, call, in_unknowns};
+use super::convergence::Outcome;
+use super::method::{Run, call, in_unknowns};
 use crate::base::Axis;
 use crate::diff::{Mode, jacobian, vjp};
 use crate::error::Result;

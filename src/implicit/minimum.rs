@@ -1,7 +1,7 @@
 //! Minima by damped Newton steps, as a loop of a graph.
 
-use super::root::{is_finite, runs, status};
-use super::{Method, Outcome, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, noted};
+use super::convergence::Outcome;
+use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, grad, jacobian};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, Place, by, make_body, types_in, types_out, while_loop};
