@@ -190,7 +190,7 @@ impl SparseDerivative {
                     &own
                 }
             };
-            let lengths = super::flow::lengths(group.shape());
+            let lengths = super::value::lengths(group.shape());
             let len: usize = lengths.iter().product();
             for k in 0..group.len() {
                 arrays.push(Array::new(&lengths, numbers[k * len..(k + 1) * len].to_vec())?);

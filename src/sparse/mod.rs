@@ -19,6 +19,7 @@ mod recover;
 mod sweeps;
 mod symbolic;
 mod terms;
+mod value;
 
 pub use assembly::Assembly;
 pub(crate) use assembly::{Piece, To};
