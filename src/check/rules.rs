@@ -6,7 +6,7 @@ use super::settings::Check;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
-use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, types_in, types_out};
+use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, Transpose, types_in, types_out};
 use crate::op::DType;
 
 /// How many points are tried beside the one that is given.

@@ -1,15 +1,13 @@
 //! Derivatives that the user gives. A rule in one direction is transposed for the other: it is linear, and the reverse sweep of a
 //! linear function is its transpose, wherever it starts from.
 
-use super::first::vjp;
-use super::taylor::Coefficients;
+use super::shelf::Coefficients;
 use crate::base::Shape;
 use crate::eval::outputs_at;
-use crate::graph::{Derivative, Expr, Function, Nested, Port, SharedControl, Type, make_body, numbers, types_in, types_out};
+use crate::graph::{Derivative, Expr, Function, Nested, Port, SharedControl, Transpose, Type, numbers, types_in, types_out};
 use crate::jet::Series;
 use crate::op::{ArrayOp, DType, Real, Value, lit};
 use rustc_hash::FxHashMap;
-use std::panic::Location;
 
 /// Zeros of a shape.
 fn zeros<S: Real>(shape: Shape) -> S {
@@ -22,26 +20,6 @@ fn zeros<S: Real>(shape: Shape) -> S {
 /// Those values that are numbers, by their types.
 fn of_numbers<T: Copy>(types: &[Type], values: &[T]) -> Vec<T> {
     types.iter().zip(values).filter(|((_, dtype), _)| *dtype == DType::Float).map(|(_, &x)| x).collect()
-}
-
-impl Derivative {
-    /// The rule in the other direction. Of a jvp: (x, y, c) ↦ adjoints of x; of a vjp: (x, y, t) ↦ tangents of y.
-    pub(crate) fn transposed(&self, body: &Function) -> Function {
-        let rule = self.function();
-        let given = body.input_len() + body.output_len();
-        let types = types_in(rule);
-        let active: Vec<bool> = (0..types.len()).map(|k| k >= given).collect();
-        let made = vjp(&rule.marked(&active, &vec![true; rule.output_len()])).and_then(|vjp| {
-            let taken = [&types[..given], &types_out(rule)].concat();
-            make_body(rule.width(), &taken, Location::caller(), |args| {
-                let (x, seeds) = args.split_at(given);
-                let from = types[given..].iter().map(|&(shape, _)| Expr::full(0.0, shape));
-                let args: Vec<Expr> = x.iter().copied().chain(from).chain(seeds.iter().copied()).collect();
-                outputs_at(&vjp, &args).expect("as many as the rule takes").split_off(rule.output_len())
-            })
-        });
-        made.expect("a rule of numbers is differentiable in them, and was checked")
-    }
 }
 
 /// An operation with a rule, and the values of its operands.

@@ -1,7 +1,7 @@
 //! The walk over a graph, in any arithmetic.
 
 use crate::error::Result;
-use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port};
+use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port, Transpose};
 use crate::op::{CustomRule, Real, Value};
 
 /// The outputs at a point; see [`Function::eval`].

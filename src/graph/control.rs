@@ -61,6 +61,13 @@ impl Derivative {
     }
 }
 
+/// A rule in the other direction, which whoever differentiates knows how to make: of a jvp (x, y, c) ↦ adjoints of x; of a vjp
+/// (x, y, t) ↦ tangents of y. Evaluation asks for it where a rule goes backward and numbers go forward.
+pub(crate) trait Transpose {
+    /// `body` is the function whose derivative this is.
+    fn transposed(&self, body: &Function) -> Function;
+}
+
 /// Which result of an operation with bodies.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Port {

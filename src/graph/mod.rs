@@ -26,7 +26,7 @@ pub use arrays::{Axes, Keep, keep};
 pub(crate) use body::{Body, Place};
 pub use control::Nested;
 pub(crate) use control::{
-    Control, Derivative, Flow, NestedOp, Port, SharedControl, Type, make_body, numbers, stacked, types_in, types_out,
+    Control, Derivative, Flow, NestedOp, Port, SharedControl, Transpose, Type, make_body, numbers, stacked, types_in, types_out,
 };
 pub use expr::{Cond, Expr};
 pub(crate) use fixed::with_lengths;
