@@ -87,7 +87,7 @@ pub(crate) fn moved<T: Copy>(op: &ArrayOp, operands: &[&Array<T>], shape: Vec<us
             };
             (0..places).map(|at| x.data[source(at)]).collect()
         }
-        ArrayOp::Place(_, cuts) => {
+        ArrayOp::Pad(_, cuts) => {
             let mut data = vec![zero; places];
             for (at, &v) in x.data.iter().enumerate() {
                 let (mut rest, mut own) = (at, vec![0; x.shape.len()]);

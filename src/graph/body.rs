@@ -11,7 +11,7 @@ use crate::eval::outputs_at;
 use crate::op::lit;
 use std::panic::Location;
 
-pub(crate) type Place = &'static Location<'static>;
+pub(crate) type Caller = &'static Location<'static>;
 
 /// A traced body, and what it takes from the trace around, which are its last inputs.
 pub(crate) struct Body {
@@ -21,7 +21,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// The closure says whether it gives as many values as are carried, and the results.
-    pub(crate) fn trace(what: &str, types: &[Type], at: Place, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
+    pub(crate) fn trace(what: &str, types: &[Type], at: Caller, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
         let width = trace::width().unwrap_or(Width::F64);
         let session = Session::open_body(width, at);
         let args: Vec<Expr> = types.iter().map(|&(shape, dtype)| session.input(shape, dtype)).collect();
@@ -39,7 +39,7 @@ impl Body {
     }
 
     /// Whether the first outputs are what the body is given to carry.
-    pub(super) fn check_carried(&self, what: &str, types: &[Type], at: Place) -> Result<()> {
+    pub(super) fn check_carried(&self, what: &str, types: &[Type], at: Caller) -> Result<()> {
         let outputs = types_out(&self.f);
         match types.iter().zip(&outputs).position(|(a, b)| a != b) {
             None => Ok(()),
@@ -66,7 +66,7 @@ fn function(
 }
 
 /// Two bodies of the same inputs: the first `n`, then what either captures.
-pub(super) fn joined([a, b]: [Body; 2], n: usize, at: Place) -> Result<[Body; 2]> {
+pub(super) fn joined([a, b]: [Body; 2], n: usize, at: Caller) -> Result<[Body; 2]> {
     let all = [&a.captured[..], &b.captured].concat();
     let types: Vec<Type> = types_in(&a.f).into_iter().chain(types_in(&b.f).into_iter().skip(n)).collect();
     let of_a = n + a.captured.len();
@@ -97,7 +97,7 @@ pub(super) fn given(made: Result<Vec<Expr>>, n: usize) -> Vec<Expr> {
 }
 
 /// All results of an operation: what is carried in the end, and what every step keeps.
-pub(super) fn ports(control: Control, operands: &[Expr], carries: usize, each: usize, at: Place) -> (Vec<Expr>, Vec<Expr>) {
+pub(super) fn ports(control: Control, operands: &[Expr], carries: usize, each: usize, at: Caller) -> (Vec<Expr>, Vec<Expr>) {
     let control = SharedControl::from(control);
     let port = |port: Port| trace::nested(&control, port, operands, at);
     ((0..carries as u32).map(|k| port(Port::Final(k))).collect(), (0..each as u32).map(|k| port(Port::Each(k))).collect())

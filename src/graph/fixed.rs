@@ -74,7 +74,7 @@ fn operation(op: &ArrayOp, given: &[(&str, usize)]) -> ArrayOp {
     match op {
         ArrayOp::Broadcast(to) => ArrayOp::Broadcast(new(to)),
         ArrayOp::Reshape(to) => ArrayOp::Reshape(new(to)),
-        ArrayOp::Place(to, cuts) => ArrayOp::Place(new(to), cuts.clone()),
+        ArrayOp::Pad(to, cuts) => ArrayOp::Pad(new(to), cuts.clone()),
         ArrayOp::ScatterAdd { to, axis, batch } => ArrayOp::ScatterAdd { to: new(to), axis: *axis, batch: *batch },
         ArrayOp::Iota(to, axis) => ArrayOp::Iota(new(to), *axis),
         other => other.clone(),

@@ -23,7 +23,7 @@ mod trace;
 mod values;
 
 pub use arrays::{Axes, Keep, keep};
-pub(crate) use body::{Body, Place};
+pub(crate) use body::{Body, Caller};
 pub use control::Nested;
 pub(crate) use control::{
     Control, Derivative, Flow, NestedOp, Port, SharedControl, Transpose, Type, make_body, numbers, stacked, types_in, types_out,

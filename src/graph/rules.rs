@@ -1,6 +1,6 @@
 //! Derivatives that the user gives, and functions that are computed again instead of kept, as operations of a trace.
 
-use super::body::{Body, Place, fitting, given, ports};
+use super::body::{Body, Caller, fitting, given, ports};
 use super::control::{Control, Derivative, Type, numbers, types_out};
 use super::expr::Expr;
 use super::trace;
@@ -119,7 +119,7 @@ fn custom<X: Values, Y: Values>(
     x: X,
     f: impl FnOnce(X) -> Y,
     rule: impl FnOnce(&As<X>, &As<Y>, [&[Expr]; 3]) -> Vec<Expr>,
-    at: Place,
+    at: Caller,
 ) -> Y {
     let inputs = |parts: &[Expr]| x.with(&mut parts.iter().copied());
     let like: RefCell<Option<Y>> = RefCell::new(None);
@@ -155,7 +155,7 @@ fn ruled(
     x: &[Expr],
     value: impl FnOnce(&[Expr]) -> Vec<Expr>,
     rule: impl FnOnce([&[Expr]; 3]) -> Vec<Expr>,
-    at: Place,
+    at: Caller,
 ) -> Result<Vec<Expr>> {
     let inputs: Vec<Type> = x.iter().map(|&x| trace::type_of(x)).collect();
     let body = Body::trace(what, &inputs, at, |args| (true, value(args)))?;

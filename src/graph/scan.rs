@@ -1,6 +1,6 @@
 //! Scans: loops whose number of steps is known when the function is called.
 
-use super::body::{Body, Place, fitting, ports};
+use super::body::{Body, Caller, fitting, ports};
 use super::control::{Control, Type, stacked};
 use super::expr::Expr;
 use super::trace;
@@ -106,7 +106,7 @@ impl Scan {
         self,
         carries: &[Expr],
         xs: &[Expr],
-        at: Place,
+        at: Caller,
         body: impl FnOnce(&[Expr], &[Expr]) -> (Vec<Expr>, Vec<Expr>),
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
         let fail = |message: String| Error::new(ErrorKind::Shape, format!("scan: {message}")).at(Some(at));
@@ -161,7 +161,7 @@ impl Scan {
         n: usize,
         body: Body,
         each: usize,
-        at: Place,
+        at: Caller,
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
         let step = n.isqrt();
         let whole = n / step * step;

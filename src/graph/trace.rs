@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-type Place = &'static Location<'static>;
+type Caller = &'static Location<'static>;
 
 pub(super) struct Trace {
     pub(super) id: u32,
@@ -28,14 +28,14 @@ pub(super) struct Trace {
     pub(super) captures: Option<Captures>,
     error: Option<Error>,
     /// While a graph is rebuilt, the line that made the node at hand; otherwise the caller's line is taken.
-    at: Option<Option<Place>>,
+    at: Option<Option<Caller>>,
 }
 
 #[derive(Default)]
 pub(super) struct Stack {
     pub(super) live: Vec<Trace>,
     /// Where the last traces were taken, to name a stale handle's origin.
-    past: VecDeque<(u32, Place)>,
+    past: VecDeque<(u32, Caller)>,
 }
 
 thread_local! {
@@ -45,18 +45,18 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 const REMEMBERED: usize = 64;
 
 impl Trace {
-    fn fail(&mut self, kind: ErrorKind, at: Place, message: impl Into<String>) {
+    fn fail(&mut self, kind: ErrorKind, at: Caller, message: impl Into<String>) {
         self.error.get_or_insert_with(|| Error::new(kind, message).at(Some(at)));
     }
 
-    fn number(&mut self, x: Expr, what: &str, at: Place) -> NodeId {
+    fn number(&mut self, x: Expr, what: &str, at: Caller) -> NodeId {
         match x {
             Expr::Const(v) => self.builder.intern(Kind::constant(self.width.round(v)), &[], None),
             Expr::Node { trace, id } => self.own(trace, id, what, at),
         }
     }
 
-    fn operand(&mut self, x: Value<Expr, Cond>, what: &str, at: Place) -> NodeId {
+    fn operand(&mut self, x: Value<Expr, Cond>, what: &str, at: Caller) -> NodeId {
         match x {
             Value::Num(x) => self.number(x, what, at),
             Value::Mask(Cond::Const(b)) => self.builder.intern(Kind::Flag(b), &[], None),
@@ -73,7 +73,7 @@ impl Trace {
 
     /// Broadcasts the operands of an elementwise operation to one shape; what is known fits as it is. `false` where
     /// that cannot be.
-    fn conform(&mut self, op: Op, ids: &mut Args, at: Place) -> bool {
+    fn conform(&mut self, op: Op, ids: &mut Args, at: Caller) -> bool {
         let mut shape = Shape::SCALAR;
         for &id in ids.iter() {
             let node = self.builder.graph().node(id);
@@ -99,7 +99,7 @@ impl Trace {
         true
     }
 
-    fn own(&mut self, trace: u32, id: NodeId, what: &str, at: Place) -> NodeId {
+    fn own(&mut self, trace: u32, id: NodeId, what: &str, at: Caller) -> NodeId {
         if trace == self.id {
             return id;
         }
@@ -109,7 +109,7 @@ impl Trace {
 }
 
 /// Applies an operation to handles, in the innermost trace of this thread.
-pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Caller) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
         if let Some(known) = constants(args) {
             let width = stack.live.last().map_or(Width::F64, |trace| trace.width);
@@ -129,7 +129,7 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
 }
 
 /// Applies an array operation to handles, in the innermost trace of this thread.
-pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Caller) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
         let args = &*stack.import(args);
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
@@ -149,7 +149,7 @@ pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Valu
 }
 
 /// A result of an operation with bodies, in the innermost trace of this thread.
-pub(super) fn nested(control: &SharedControl, port: Port, args: &[Expr], at: Place) -> Expr {
+pub(super) fn nested(control: &SharedControl, port: Port, args: &[Expr], at: Caller) -> Expr {
     STACK.with_borrow_mut(|stack| {
         let args: Vec<Value<Expr, Cond>> = args.iter().map(|&x| Value::Num(x)).collect();
         let args = &*stack.import(&args);
@@ -199,7 +199,7 @@ pub(crate) fn refuse(error: Error) {
 }
 
 /// Records that an array method was asked for something impossible.
-pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
+pub(super) fn fail(kind: ErrorKind, at: Caller, message: String) -> Expr {
     STACK.with_borrow_mut(|stack| {
         if let Some(trace) = stack.live.last_mut() {
             trace.fail(kind, at, message);
@@ -209,7 +209,7 @@ pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
 }
 
 #[cold]
-fn no_trace(past: &VecDeque<(u32, Place)>, what: &str, args: &[Value<Expr, Cond>], at: Place) -> ! {
+fn no_trace(past: &VecDeque<(u32, Caller)>, what: &str, args: &[Value<Expr, Cond>], at: Caller) -> ! {
     let origin = args.iter().find_map(|x| match *x {
         Value::Num(Expr::Node { trace, .. }) | Value::Mask(Cond::Node { trace, .. }) => Some(trace),
         _ => None,
@@ -237,7 +237,7 @@ fn fold(op: Op, args: &[Value<f64, bool>], width: Width) -> Value<Expr, Cond> {
 }
 
 /// Records that an unknown was compared as if it were a number.
-pub(super) fn undecided(at: Place) {
+pub(super) fn undecided(at: Caller) {
     STACK.with_borrow_mut(|stack| {
         if let Some(trace) = stack.live.last_mut() {
             trace.fail(
@@ -256,16 +256,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(width: Width, at: Place) -> Session {
+    pub(crate) fn open(width: Width, at: Caller) -> Session {
         Session::push(width, at, None)
     }
 
     /// A trace of a body, which may use handles of the traces around it.
-    pub(super) fn open_body(width: Width, at: Place) -> Session {
+    pub(super) fn open_body(width: Width, at: Caller) -> Session {
         Session::push(width, at, Some(Captures::default()))
     }
 
-    fn push(width: Width, at: Place, captures: Option<Captures>) -> Session {
+    fn push(width: Width, at: Caller, captures: Option<Captures>) -> Session {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         STACK.with_borrow_mut(|stack| {
             stack.live.push(Trace { id, width, builder: Builder::default(), captures, error: None, at: None });
@@ -287,7 +287,7 @@ impl Session {
     }
 
     /// The nodes of the results.
-    pub(crate) fn outputs(&self, results: &[Expr], at: Place) -> Vec<NodeId> {
+    pub(crate) fn outputs(&self, results: &[Expr], at: Caller) -> Vec<NodeId> {
         let results: Vec<Value<Expr, Cond>> = results.iter().map(|&x| Value::Num(x)).collect();
         let results = STACK.with_borrow_mut(|stack| stack.import(&results));
         self.with(|trace| results.iter().map(|&x| trace.operand(x, "the function's result", at)).collect())
@@ -332,7 +332,7 @@ impl Located {
     }
 
     #[inline]
-    pub(crate) fn at(&self, at: Option<Place>) {
+    pub(crate) fn at(&self, at: Option<Caller>) {
         if self.live {
             STACK.with_borrow_mut(|stack| {
                 if let Some(trace) = stack.live.last_mut() {
@@ -356,7 +356,7 @@ impl Drop for Located {
 }
 
 /// Nodes that belong to the line of the user's call.
-pub(crate) fn by<R>(at: Place, body: impl FnOnce() -> R) -> R {
+pub(crate) fn by<R>(at: Caller, body: impl FnOnce() -> R) -> R {
     let located = Located::new();
     located.at(Some(at));
     body()

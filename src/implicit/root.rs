@@ -4,7 +4,7 @@ use super::convergence::Outcome;
 use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, jacobian};
 use crate::error::Result;
-use crate::graph::{Expr, Function, Place, by, make_body, types_in, while_loop};
+use crate::graph::{Caller, Expr, Function, by, make_body, types_in, while_loop};
 use crate::op::{lit, select};
 
 /// The part of the decrease that Newton's direction promises which a step has to give.
@@ -12,7 +12,7 @@ const DECREASE: f64 = 1e-4;
 /// The shortest part of a step that is tried.
 const SHORTEST: f64 = 1e-9;
 
-pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
+pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> {
     check_square("newton", &f)?;
     let jacobian = jacobian(&in_unknowns(&f), Mode::Auto)?;
     let limit = solver.steps.unwrap_or(50);
@@ -57,7 +57,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
     Ok(Method { equation, run: Box::new(run) })
 }
 
-pub(super) fn fixed_point(solver: Solver, g: Function, at: Place) -> Result<Method> {
+pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Method> {
     check_square("fixed_point", &g)?;
     let equation = make_body(g.width(), &types_in(&g), at, |args| vec![args[0] - call(&g, args[0], &args[1..])[0]])?;
     let limit = solver.steps.unwrap_or(200);

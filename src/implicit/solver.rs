@@ -7,7 +7,7 @@ use super::unknowns::{Unknowns, packed};
 use super::{minimum, root};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Result};
-use crate::graph::{Body, Cond, Expr, Function, Place, Values, refuse};
+use crate::graph::{Body, Caller, Cond, Expr, Function, Values, refuse};
 use crate::op::lit;
 use std::panic::Location;
 
@@ -32,7 +32,7 @@ impl Solver {
     fn solved<X: Values, R: Values>(
         self,
         what: &'static str,
-        at: Place,
+        at: Caller,
         x0: X,
         f: impl FnOnce(X) -> R,
         method: impl FnOnce(Function) -> Result<Method>,

@@ -74,7 +74,7 @@ fn series<T: Real, S: Storage<T>>(op: &ArrayOp, z0: T, x: &[Series<T, S>], point
         | ArrayOp::Permute(_)
         | ArrayOp::Sum(_)
         | ArrayOp::Slice(_)
-        | ArrayOp::Place(..)
+        | ArrayOp::Pad(..)
         | ArrayOp::CumSum { .. }
         | ArrayOp::Shift { .. } => each(x[0], |x| run(op, &[x])),
         ArrayOp::Gather { .. } | ArrayOp::ScatterAdd { .. } => each(x[0], |t| run(op, &[t, x[1].value()])),

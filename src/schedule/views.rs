@@ -49,7 +49,7 @@ pub(crate) fn factor(f: &Function, id: NodeId) -> View {
 /// Where the numbers are that a place along the first long axis puts between few zeros.
 pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
     let node = f.graph().node(id);
-    let Kind::Array(ArrayOp::Place(shape, cuts)) = node.kind() else { return None };
+    let Kind::Array(ArrayOp::Pad(shape, cuts)) = node.kind() else { return None };
     let axis = shape.axes().iter().position(|axis| *axis != Axis::Fixed(1))?;
     let operand = f.graph().operands(id).next().expect("a place has an operand");
     if node.dtype() != DType::Float || f.graph().node(owner(f, operand)).kind().is_known() {

@@ -47,7 +47,7 @@ pub(super) fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) ->
         ArrayOp::MinOf(axes) => run(ArrayOp::MinOf(shift(axes)), &[x.value]),
         ArrayOp::ArgMax(k) => run(ArrayOp::ArgMax(k + 1), &[x.value]),
         ArrayOp::Slice(c) => run(ArrayOp::Slice(cuts(c)), &[x.value]),
-        ArrayOp::Place(shape, c) => run(ArrayOp::Place(with_axis(*shape), cuts(c)), &[x.value]),
+        ArrayOp::Pad(shape, c) => run(ArrayOp::Pad(with_axis(*shape), cuts(c)), &[x.value]),
         ArrayOp::CumSum { axis: k, reverse } => run(ArrayOp::CumSum { axis: k + 1, reverse: *reverse }, &[x.value]),
         ArrayOp::Prod(k) => run(ArrayOp::Prod(k + 1), &[x.value]),
         ArrayOp::Shift { axis: k, reverse } => run(ArrayOp::Shift { axis: k + 1, reverse: *reverse }, &[x.value]),

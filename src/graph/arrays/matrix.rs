@@ -7,7 +7,7 @@ use crate::graph::trace;
 use crate::op::{ArrayOp, Cut, lit, select};
 use std::panic::Location;
 
-type Place = &'static Location<'static>;
+type Caller = &'static Location<'static>;
 
 /// Matrices. What is said of a matrix holds for stacks of them, over the leading axes.
 impl Expr {
@@ -30,7 +30,7 @@ impl Expr {
         self.triangle("triu", Location::caller(), |row, column| column.ge(row + k as f64))
     }
 
-    fn triangle(self, what: &str, at: Place, keep: impl Fn(Expr, Expr) -> Cond) -> Expr {
+    fn triangle(self, what: &str, at: Caller, keep: impl Fn(Expr, Expr) -> Cond) -> Expr {
         let (shape, rank) = (self.shape(), self.rank());
         if rank < 2 {
             return shape_error(at, format!("{what}: the shape {shape} is not that of a matrix"));
@@ -109,7 +109,7 @@ impl Expr {
         (self * other).total_of_last(Location::caller())
     }
 
-    fn total_of_last(self, at: Place) -> Expr {
+    fn total_of_last(self, at: Caller) -> Expr {
         match self.rank() {
             0 => self,
             rank => self.total(&[rank - 1], at),
@@ -172,7 +172,7 @@ impl Expr {
         self.solved(ArrayOp::SolveTriangular { lower: false }, b, Location::caller())
     }
 
-    fn solved(self, op: ArrayOp, b: Expr, at: Place) -> Expr {
+    fn solved(self, op: ArrayOp, b: Expr, at: Caller) -> Expr {
         let (a, right) = (self.shape(), b.shape());
         let vector = right.rank() == 1;
         let y = if vector { run(ArrayOp::Reshape(Shape::new(&[right.axes()[0], Axis::Fixed(1)])), &[b], at) } else { b };
@@ -257,13 +257,13 @@ impl Expr {
 }
 
 /// Where the last two axes of a shape have the same index.
-fn diagonal(shape: Shape, at: Place) -> Cond {
+fn diagonal(shape: Shape, at: Caller) -> Cond {
     let index = |axis| run(ArrayOp::Iota(shape, axis), &[], at);
     index(shape.rank() - 2).eq(index(shape.rank() - 1))
 }
 
 /// Two stacks of matrices, their leading axes broadcast to be the same.
-fn stacked(x: Expr, y: Expr, at: Place) -> Option<(Expr, Expr)> {
+fn stacked(x: Expr, y: Expr, at: Caller) -> Option<(Expr, Expr)> {
     let split = |shape: Shape| Some(shape.axes().split_at(shape.rank().checked_sub(2)?));
     let ((p, m), (q, n)) = (split(x.shape())?, split(y.shape())?);
     let batch = Shape::new(p).broadcast(Shape::new(q))?;

@@ -142,7 +142,7 @@ impl Expr {
         let mut cuts = vec![Cut::All; self.rank()];
         cuts[axes[0]] = Cut::Range { start: before, step: 1, len };
         let to = self.shape().with_axis(axes[0], Axis::Fixed(before.saturating_add(len).saturating_add(after)));
-        run(ArrayOp::Place(to, cuts), &[self], at)
+        run(ArrayOp::Pad(to, cuts), &[self], at)
     }
 
     /// Values one after the other along an axis.

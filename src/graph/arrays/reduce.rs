@@ -5,13 +5,13 @@ use crate::base::{Axis, Shape};
 use crate::op::{ArrayOp, lit, select};
 use std::panic::Location;
 
-type Place = &'static Location<'static>;
+type Caller = &'static Location<'static>;
 
 /// Reductions, over axes that disappear, or that stay with length 1: `x.sum(0)`, `x.sum([0, -1])`, `x.sum(..)`,
 /// `x.sum(keep(0))`.
 impl Expr {
     /// Looks the axes up, reduces, and puts them back where they are to stay.
-    fn reduced(self, what: &str, axes: impl Axes, at: Place, reduce: impl FnOnce(Expr, &[usize]) -> Expr) -> Expr {
+    fn reduced(self, what: &str, axes: impl Axes, at: Caller, reduce: impl FnOnce(Expr, &[usize]) -> Expr) -> Expr {
         let stay = axes.stay();
         let Some(axes) = self.axes(axes, what, at) else { return lit(f64::NAN) };
         let result = reduce(self, &axes);
@@ -19,7 +19,7 @@ impl Expr {
     }
 
     /// The axes of a shape that a reduction made disappear, with length 1.
-    fn put_back(self, like: Shape, axes: &[usize], at: Place) -> Expr {
+    fn put_back(self, like: Shape, axes: &[usize], at: Caller) -> Expr {
         let kept = axes.iter().fold(like, |shape, &k| shape.with_axis(k, Axis::Fixed(1)));
         if kept == self.shape() { self } else { run(ArrayOp::Reshape(kept), &[self], at) }
     }
@@ -31,7 +31,7 @@ impl Expr {
         self.reduced("sum", axes, at, |x, axes| x.total(axes, at))
     }
 
-    pub(super) fn total(self, axes: &[usize], at: Place) -> Expr {
+    pub(super) fn total(self, axes: &[usize], at: Caller) -> Expr {
         if axes.is_empty() { self } else { run(ArrayOp::Sum(axes.to_vec()), &[self], at) }
     }
 
@@ -42,7 +42,7 @@ impl Expr {
         self.axes(axes, "count", at).map_or(lit(f64::NAN), |axes| self.count_along(&axes, at))
     }
 
-    fn count_along(self, axes: &[usize], at: Place) -> Expr {
+    fn count_along(self, axes: &[usize], at: Caller) -> Expr {
         let lengths: Vec<Axis> = axes.iter().map(|&k| self.shape().axes()[k]).collect();
         let lengths = Shape::new(&lengths);
         match lengths.len() {
@@ -117,7 +117,7 @@ impl Expr {
     }
 
     /// The maximum over axes as a constant, 0 where it is infinite.
-    fn shift(self, axes: &[usize], at: Place) -> Expr {
+    fn shift(self, axes: &[usize], at: Caller) -> Expr {
         let max = run(ArrayOp::MaxOf(axes.to_vec()), &[self], at).detach();
         select(max.abs().lt(lit(f64::INFINITY)), max, lit(0.0))
     }
@@ -162,7 +162,7 @@ impl Expr {
         self.norm_along(&all, at)
     }
 
-    pub(super) fn norm_along(self, axes: &[usize], at: Place) -> Expr {
+    pub(super) fn norm_along(self, axes: &[usize], at: Caller) -> Expr {
         let square = (self * self).total(axes, at);
         let zero = square.eq(lit(0.0));
         select(zero, lit(0.0), select(zero, lit(1.0), square).sqrt())

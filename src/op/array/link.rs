@@ -126,8 +126,8 @@ fn transpose<S: Real>(op: &ArrayOp, from: Shape, to: Shape) -> Chain<S> {
             }
             single(ArrayOp::Permute(inverse))
         }
-        ArrayOp::Slice(cuts) => single(ArrayOp::Place(from, cuts.clone())),
-        ArrayOp::Place(_, cuts) => single(ArrayOp::Slice(cuts.clone())),
+        ArrayOp::Slice(cuts) => single(ArrayOp::Pad(from, cuts.clone())),
+        ArrayOp::Pad(_, cuts) => single(ArrayOp::Slice(cuts.clone())),
         ArrayOp::CumSum { axis, reverse } => single(ArrayOp::CumSum { axis: *axis, reverse: !reverse }),
         ArrayOp::Shift { axis, reverse } => single(ArrayOp::Shift { axis: *axis, reverse: !reverse }),
         _ => unreachable!("{op} is not a linear operation of one operand"),
@@ -159,7 +159,7 @@ impl ArrayOp {
             | ArrayOp::Permute(_)
             | ArrayOp::Sum(_)
             | ArrayOp::Slice(_)
-            | ArrayOp::Place(..)
+            | ArrayOp::Pad(..)
             | ArrayOp::CumSum { .. }
             | ArrayOp::Shift { .. } => vec![Some(vec![Link::Op { op: self.clone(), from, to }])],
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
@@ -185,7 +185,7 @@ impl ArrayOp {
                         cuts[*axis] = Cut::Range { start, step: 1, len };
                         start += len;
                     }
-                    Some(vec![Link::Op { op: ArrayOp::Place(to, cuts), from: shape, to }])
+                    Some(vec![Link::Op { op: ArrayOp::Pad(to, cuts), from: shape, to }])
                 });
                 each.collect()
             }

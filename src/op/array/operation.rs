@@ -25,8 +25,8 @@ pub enum ArrayOp {
     ArgMax(usize),
     /// Some of the numbers along each axis.
     Slice(Vec<Cut>),
-    /// Zeros of a shape, with the operand's numbers where [`ArrayOp::Slice`] would read them: the transpose of a slice.
-    Place(Shape, Vec<Cut>),
+    /// Zeros of a shape, with the operand's elements where [`ArrayOp::Slice`] would read them: the transpose of a slice.
+    Pad(Shape, Vec<Cut>),
     /// Operands one after the other along an axis.
     Concat(usize),
     /// The product of matrices, over equal leading axes: `[…,m,k]` with `[…,k,n]`.
@@ -136,7 +136,7 @@ impl ArrayOp {
             ArrayOp::Prod(_) => "prod",
             ArrayOp::ArgMax(_) => "argmax",
             ArrayOp::Slice(_) => "slice",
-            ArrayOp::Place(..) => "place",
+            ArrayOp::Pad(..) => "pad",
             ArrayOp::Concat(_) => "concat",
             ArrayOp::MatMul => "matmul",
             ArrayOp::Gather { .. } => "gather",
@@ -165,7 +165,7 @@ impl fmt::Display for ArrayOp {
             ArrayOp::Permute(list) | ArrayOp::Sum(list) | ArrayOp::MaxOf(list) | ArrayOp::MinOf(list) => write!(f, "{list:?}"),
             ArrayOp::Prod(axis) | ArrayOp::ArgMax(axis) | ArrayOp::Concat(axis) => write!(f, "[{axis}]"),
             ArrayOp::Slice(cuts) => write!(f, "{}", Cuts(cuts)),
-            ArrayOp::Place(shape, cuts) => write!(f, "{shape}{}", Cuts(cuts)),
+            ArrayOp::Pad(shape, cuts) => write!(f, "{shape}{}", Cuts(cuts)),
             ArrayOp::Gather { axis, batch } => write!(f, "[{axis}{}]", Batch(*batch)),
             ArrayOp::ScatterAdd { to, axis, batch } => write!(f, "{to}[{axis}{}]", Batch(*batch)),
             ArrayOp::Iota(shape, axis) => write!(f, "{shape}[{axis}]"),

@@ -108,9 +108,7 @@ impl<'f> Levels<'f> {
                     _ if self.in_loop(*operand) && self.graph.node(*operand).shape() == node.shape() => {
                         self.level[operand.index()]
                     }
-                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Place(..)) => {
-                        ready(&self.read(*operand).node)
-                    }
+                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Pad(..)) => ready(&self.read(*operand).node),
                     _ => ready(operand),
                 };
                 let level = operands.iter().map(fused).max().unwrap_or(0);
@@ -205,7 +203,7 @@ impl<'f> Levels<'f> {
             }
             Kind::Array(ArrayOp::Broadcast(_)) if self.copied[id.index()] => Site::Loop(node.shape()),
             Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Site::Nowhere,
-            Kind::Array(ArrayOp::Place(..)) if self.between[id.index()] => Site::Nowhere,
+            Kind::Array(ArrayOp::Pad(..)) if self.between[id.index()] => Site::Nowhere,
             _ if views::is_window(self.f, id) && !self.copied[id.index()] => Site::Nowhere,
             Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
                 let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
@@ -232,7 +230,7 @@ impl<'f> Levels<'f> {
                     whole.get_or_insert(View { node: id, shape, cut: Some(id) });
                     id = operand;
                 }
-                (Kind::Array(ArrayOp::Place(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
+                (Kind::Array(ArrayOp::Pad(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
                     return View { node: owner(self.f, operand), shape, cut: Some(id) };
                 }
                 _ => {
