@@ -5,6 +5,9 @@
 
 use std::{fmt, panic::Location};
 
+/// A line of the user's source.
+pub(crate) type Caller = &'static Location<'static>;
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -37,7 +40,7 @@ pub(crate) enum Kind {
 /// Where in the user's source something was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    Source(&'static Location<'static>),
+    Source(Caller),
     Text { line: usize, column: usize },
 }
 
@@ -52,7 +55,7 @@ impl Error {
         Error::new(kind, message).at(Some(Location::caller()))
     }
 
-    pub(crate) fn at(mut self, at: Option<&'static Location<'static>>) -> Self {
+    pub(crate) fn at(mut self, at: Option<Caller>) -> Self {
         self.0.at = at.map(Origin::Source);
         self
     }

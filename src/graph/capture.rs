@@ -1,33 +1,17 @@
 //! What the trace of a body takes from the traces around it: such a handle becomes an input of the body, and an operand of the
 //! node that has the body.
 
-use super::expr::{Cond, Expr};
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Graph};
-use super::trace::Stack;
-use crate::base::Shape;
+use super::handle::{Cond, Expr};
+use super::node::{Args, NodeId};
+use super::stack::Stack;
+use super::view::Kind;
 use crate::op::{ArrayOp, DType, Op, Value};
-use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
 type Handle = Value<Expr, Cond>;
 
 /// Late inputs are numbered from here on, until they are put behind the others.
 const LATE: u32 = 1 << 31;
-
-/// The handles that a body has taken from the trace around it, in order.
-#[derive(Default)]
-pub(super) struct Captures {
-    inner: FxHashMap<NodeId, NodeId>,
-    order: Vec<(Expr, NodeId)>,
-}
-
-impl Captures {
-    pub(super) fn list(&self, graph: &Graph) -> Vec<(Expr, (Shape, DType))> {
-        let ty = |id: NodeId| (graph.node(id).shape(), graph.node(id).dtype());
-        self.order.iter().map(|&(outer, id)| (outer, ty(id))).collect()
-    }
-}
 
 impl Stack {
     /// Operands as handles of the innermost trace, if it is that of a body and they are of traces around it.

@@ -1,64 +1,18 @@
-//! Operations with bodies: a scan, a loop, a choice between two functions. A body is a [`Function`] of its own, compiled once
-//! however often it runs.
+//! Operations with bodies: what they take and give, and what depends on what. A scan, a loop, a choice between two functions; a body is a
+//! [`Function`] of its own, compiled once however often it runs.
 //!
 //! A node stands for one result of such an operation; nodes of one operation on the same operands are computed together.
 
-use super::expr::Expr;
-use super::function::{Function, InputGroup, NewOutput};
-use super::opaque::Opaque;
-use crate::base::Width;
+use super::model::{Control, Derivative, Function, SharedControl};
+use super::node::Port;
 use crate::base::{Axis, Shape};
-use crate::error::Result;
 use crate::op::DType;
-use rustc_hash::FxHasher;
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    ops::Deref,
-    panic::Location,
-    sync::Arc,
-};
+use std::fmt;
 
-/// An operation with bodies.
-pub(crate) enum Control {
-    /// Operands: what is carried at the start, what is read step by step along its first axis, what every step shares.
-    /// The body takes a step of these; it gives what is carried on, and what is kept of every step.
-    Scan {
-        body: Function,
-        carries: usize,
-        xs: usize,
-        length: Axis,
-        /// Whether the last step comes first.
-        reverse: bool,
-    },
-    /// Operands: what is carried at the start, what every step shares. Both bodies take these; the condition gives a number,
-    /// which is not 0 as long as the body is to run, and the body gives what is carried on.
-    While { condition: Function, body: Function, carries: usize },
-    /// Operands: a number, and what both bodies take. The first body gives the results if the number is not 0, else the
-    /// second.
-    Choice { bodies: [Function; 2] },
-    /// Operands: what the body takes. The body gives the results; derivatives are the rule's.
-    Rule { body: Function, rule: Derivative },
-    /// Operands: what the body takes. The body gives the results; reverse mode keeps the operands only, and runs it again.
-    Remat { body: Function },
-    /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
-    Opaque { call: Opaque, body: Function },
-}
-
-/// A derivative that the user gives, as a function of traced operations.
-pub(crate) enum Derivative {
-    /// Of the inputs, the results and the tangents of inputs that are numbers: the tangents of results that are.
-    Jvp(Function),
-    /// Of the inputs, the results and the cotangents of results that are numbers: the adjoints of inputs that are numbers.
-    Vjp(Function),
-}
-
-impl Derivative {
-    pub(crate) fn function(&self) -> &Function {
-        match self {
-            Derivative::Jvp(f) | Derivative::Vjp(f) => f,
-        }
-    }
+/// One result of an operation with bodies, by itself: what `Real::nested` takes.
+pub(crate) struct NestedOp {
+    pub(crate) control: SharedControl,
+    pub(crate) port: Port,
 }
 
 /// A rule in the other direction, which whoever differentiates knows how to make: of a jvp (x, y, c) ↦ adjoints of x; of a vjp
@@ -68,96 +22,9 @@ pub(crate) trait Transpose {
     fn transposed(&self, body: &Function) -> Function;
 }
 
-/// Which result of an operation with bodies.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Port {
-    /// What is carried, in the end; a result of a choice.
-    Final(u32),
-    /// What every step keeps, along a new first axis.
-    Each(u32),
-    /// What every step was given to carry on, along a new first axis.
-    Carried(u32),
-}
-
-/// An operation with bodies, shared by the graphs that have it. Equal ones are those that do the same: in a graph there is one of them.
-#[derive(Clone)]
-pub(crate) struct SharedControl(Arc<Summed>);
-
-/// With a hash of what it does, so that bodies are compared with few others.
-struct Summed {
-    digest: u64,
-    control: Control,
-}
-
-impl From<Control> for SharedControl {
-    fn from(control: Control) -> Self {
-        let mut hasher = FxHasher::default();
-        control.digest(&mut hasher);
-        SharedControl(Arc::new(Summed { digest: hasher.finish(), control }))
-    }
-}
-
-impl Deref for SharedControl {
-    type Target = Control;
-    fn deref(&self) -> &Control {
-        &self.0.control
-    }
-}
-
-impl PartialEq for SharedControl {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.digest == other.0.digest && self.same(other)
-    }
-}
-
-impl Eq for SharedControl {}
-
-impl Hash for SharedControl {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.digest.hash(state);
-    }
-}
-
-/// One result of an operation with bodies (a scan, a loop, a choice), which a graph lends.
-#[derive(Copy, Clone, PartialEq, Eq, Hash)]
-pub struct Nested<'g> {
-    pub(crate) control: &'g SharedControl,
-    pub(crate) port: Port,
-}
-
-/// One result of an operation with bodies, by itself: what `Real::nested` takes.
-pub(crate) struct NestedOp {
-    pub(crate) control: SharedControl,
-    pub(crate) port: Port,
-}
-
 pub(crate) type Type = (Shape, DType);
 
 impl Control {
-    /// What it is besides its bodies.
-    fn attributes(&self) -> impl Eq + Hash + use<> {
-        let numbers = match *self {
-            Control::Scan { carries, xs, length, reverse, .. } => (carries, xs, Some(length), reverse),
-            Control::While { carries, .. } => (carries, 0, None, false),
-            Control::Rule { ref rule, .. } => (0, 0, None, matches!(rule, Derivative::Vjp(_))),
-            Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => (0, 0, None, false),
-        };
-        let opaque = if let Control::Opaque { call, .. } = self { Some(call.number()) } else { None };
-        (std::mem::discriminant(self), numbers, opaque)
-    }
-
-    /// Whether both do the same.
-    fn same(&self, other: &Control) -> bool {
-        let (bodies, others) = (self.bodies(), other.bodies());
-        self.attributes() == other.attributes() && bodies.iter().zip(others).all(|(body, other)| body.same(other))
-    }
-
-    /// Equal for those that do the [same](Control::same).
-    fn digest(&self, hasher: &mut FxHasher) {
-        self.attributes().hash(hasher);
-        self.bodies().iter().for_each(|body| body.digest(hasher));
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Control::Scan { .. } => "scan",
@@ -397,20 +264,6 @@ pub(crate) fn types_out(body: &Function) -> Vec<Type> {
     body.output_nodes().map(|id| (body.graph().node(id).shape(), body.graph().node(id).dtype())).collect()
 }
 
-/// A body of a transformation, with inputs of these types.
-pub(crate) fn make_body(
-    width: Width,
-    types: &[Type],
-    at: &'static Location<'static>,
-    f: impl FnOnce(&[Expr]) -> Vec<Expr>,
-) -> Result<Function> {
-    let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
-    Function::build(width, inputs.collect(), at, |args| {
-        let results = f(args).into_iter().enumerate();
-        results.map(|(k, x)| NewOutput { name: format!("y{k}"), values: vec![x], aux: false }).collect()
-    })
-}
-
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -427,28 +280,5 @@ impl fmt::Display for Control {
             write!(f, " {{ {body} }}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Port::Final(k) => write!(f, "final[{k}]"),
-            Port::Each(k) => write!(f, "each[{k}]"),
-            Port::Carried(k) => write!(f, "carried[{k}]"),
-        }
-    }
-}
-
-/// The result, and the operation.
-impl fmt::Display for Nested<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.port, **self.control)
-    }
-}
-
-impl fmt::Debug for Nested<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({:?})", self.control.name(), self.port)
     }
 }

@@ -1,9 +1,9 @@
 //! Functions whose open axes are given their lengths.
 
-use super::control::{Control, Derivative, Nested, SharedControl};
-use super::function::Function;
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Builder};
+use super::builder::Builder;
+use super::model::{Control, Derivative, Function, SharedControl};
+use super::node::{Args, NodeId};
+use super::view::{Kind, Nested};
 use crate::base::{Axis, Shape, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::op::ArrayOp;

@@ -1,10 +1,9 @@
-//! What a node is.
+//! What a graph stores of a node.
 
-use super::control::{Nested, Port};
-use super::storage::Graph;
 use crate::base::Shape;
-use crate::op::{ArrayOp, DType, Op};
-use std::{fmt, panic::Location};
+use crate::error::Caller;
+use crate::op::{DType, Op};
+use std::fmt;
 
 /// A node's number in its graph; operands have smaller numbers than their users. Printed as `%3`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,36 +25,31 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// What a node does. Operations of arrays and operations with bodies are lent by the graph that owns them.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Kind<'g> {
-    /// The function's input number so-and-so, counted over all groups.
-    Input(u32),
-    /// A number, by its bits (so that −0 and NaN are told apart from 0 and each other).
-    Const(u64),
-    /// A truth value that is known.
-    Flag(bool),
-    /// A scalar operation on the operands, element by element.
-    Apply(Op),
-    /// An operation on whole arrays.
-    Array(&'g ArrayOp),
-    /// A result of an operation with bodies: a scan, a loop, a choice.
-    Control(Nested<'g>),
+/// A node's operands.
+pub(crate) type Args = smallvec::SmallVec<[NodeId; 4]>;
+
+/// Which result of an operation with bodies.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Port {
+    /// What is carried, in the end; a result of a choice.
+    Final(u32),
+    /// What every step keeps, along a new first axis.
+    Each(u32),
+    /// What every step was given to carry on, along a new first axis.
+    Carried(u32),
 }
 
-impl Kind<'_> {
-    pub(crate) fn constant(v: f64) -> Self {
-        Kind::Const(v.to_bits())
-    }
-
-    /// Whether this is a number or truth value that is known. It has the shape of a scalar, and fits every shape in
-    /// an elementwise operation.
-    pub fn is_known(self) -> bool {
-        matches!(self, Kind::Const(_) | Kind::Flag(_))
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Port::Final(k) => write!(f, "final[{k}]"),
+            Port::Each(k) => write!(f, "each[{k}]"),
+            Port::Carried(k) => write!(f, "carried[{k}]"),
+        }
     }
 }
 
-/// A [`Kind`] as a graph stores it: operations are numbers in the graph's tables.
+/// What a node does: a [`Kind`](super::Kind) whose operations are numbers in the graph's tables.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stored {
     Input(u32),
@@ -66,7 +60,7 @@ pub(super) enum Stored {
     Control(u32, Port),
 }
 
-/// What a graph stores of a node, see [`Graph::petgraph`]; [`Graph::node`] shows it.
+/// What a graph stores of a node, see [`Graph::petgraph`](super::Graph::petgraph); [`Graph::node`](super::Graph::node) shows it.
 #[derive(Copy, Clone, Debug)]
 pub struct NodeWeight {
     pub(super) kind: Stored,
@@ -74,44 +68,5 @@ pub struct NodeWeight {
     pub(super) shape: Shape,
     pub(super) arity: u32,
     pub(super) first: u32,
-    pub(super) at: Option<&'static Location<'static>>,
-}
-
-/// A node of a graph: what it does, what it holds, and which line of the user's source made it. Its operands are its outgoing edges.
-#[derive(Copy, Clone)]
-pub struct Node<'g> {
-    pub(super) graph: &'g Graph,
-    pub(super) weight: &'g NodeWeight,
-}
-
-impl<'g> Node<'g> {
-    /// What the node does.
-    pub fn kind(&self) -> Kind<'g> {
-        self.graph.kind(self.weight.kind)
-    }
-    /// The shape of its value.
-    pub fn shape(&self) -> Shape {
-        self.weight.shape
-    }
-    /// What its value is.
-    pub fn dtype(&self) -> DType {
-        self.weight.dtype
-    }
-    /// The line of the user's source that made it, where one did.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
-        self.weight.at
-    }
-    /// The scalar operation, for a node that applies one.
-    pub fn op(&self) -> Option<Op> {
-        match self.weight.kind {
-            Stored::Apply(op) => Some(op),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Debug for Node<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("kind", &self.kind()).field("dtype", &self.dtype()).field("shape", &self.shape()).finish()
-    }
+    pub(super) at: Option<Caller>,
 }

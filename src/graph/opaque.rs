@@ -1,13 +1,9 @@
-//! Functions that are plain Rust code, as operations of a trace.
+//! Functions that are plain Rust code.
 
-use super::control::{Control, Type, make_body};
-use super::expr::Expr;
-use super::{body, trace};
-use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use std::{
     any::Any,
-    panic::{AssertUnwindSafe, Location, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -65,20 +61,6 @@ impl Opaque {
         Opaque(Arc::new(Inner { name: name.into(), number, run: Box::new(run) }))
     }
 
-    /// A call in a trace, with results of these shapes.
-    #[track_caller]
-    pub fn call(&self, operands: &[Expr], results: &[Shape]) -> Vec<Expr> {
-        let at = Location::caller();
-        let types: Vec<Type> = operands.iter().map(|&x| trace::type_of(x)).collect();
-        let width = trace::width().unwrap_or_default();
-        let made = make_body(width, &types, at, |_| results.iter().map(|&shape| Expr::full(0.0, shape)).collect());
-        let made = made.map(|body| {
-            let control = Control::Opaque { call: self.clone(), body };
-            body::ports(control, operands, results.len(), 0, at).0
-        });
-        body::given(made, results.len())
-    }
-
     pub(crate) fn name(&self) -> &str {
         &self.0.name
     }
@@ -87,12 +69,7 @@ impl Opaque {
     }
 
     /// Runs the closure. A panic of it ends here, and is an error like one that it gives.
-    pub(crate) fn run(
-        &self,
-        inputs: &[&[f64]],
-        outputs: &mut [&mut [f64]],
-        at: Option<&'static Location<'static>>,
-    ) -> Result<()> {
+    pub(crate) fn run(&self, inputs: &[&[f64]], outputs: &mut [&mut [f64]], at: Option<Caller>) -> Result<()> {
         let failed = |what: String| Err(Error::new(ErrorKind::Value, format!("opaque `{}` {what}", self.name())).at(at));
         match catch_unwind(AssertUnwindSafe(|| (self.0.run)(inputs, outputs))) {
             Ok(Ok(())) => Ok(()),

@@ -1,11 +1,12 @@
 //! Derivatives that the user gives, and functions that are computed again instead of kept, as operations of a trace.
 
-use super::body::{Body, Caller, fitting, given, ports};
-use super::control::{Control, Derivative, Type, numbers, types_out};
-use super::expr::Expr;
+use super::body::{Body, fitting, given, ports};
+use super::control::{Type, numbers, types_out};
+use super::handle::Expr;
+use super::model::{Control, Derivative};
 use super::trace;
 use super::values::Values;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{CustomRule, DType, lit};
 use std::{cell::RefCell, panic::Location};
 

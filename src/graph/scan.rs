@@ -1,12 +1,13 @@
 //! Scans: loops whose number of steps is known when the function is called.
 
-use super::body::{Body, Caller, fitting, ports};
-use super::control::{Control, Type, stacked};
-use super::expr::Expr;
+use super::body::{Body, fitting, ports};
+use super::control::{Type, stacked};
+use super::handle::Expr;
+use super::model::Control;
 use super::trace;
 use super::values::Values;
 use crate::base::Axis;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::lit;
 use std::panic::Location;
 

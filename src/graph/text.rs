@@ -1,9 +1,10 @@
 //! The text form. In: a [`Function`]. Out: its text, one node a line, which the private module `parse` reads back to the
 //! same nodes and the same bits. Source locations are not part of it.
 
-use super::function::Function;
-use super::node::{Kind, NodeId};
+use super::model::Function;
+use super::node::NodeId;
 use super::parse;
+use super::view::Kind;
 use crate::base::Shape;
 use crate::base::Width;
 use crate::error::{Error, Result};

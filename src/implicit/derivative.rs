@@ -4,8 +4,8 @@ use super::convergence::Outcome;
 use super::method::{Run, call, in_unknowns};
 use crate::base::Axis;
 use crate::diff::{Mode, jacobian, vjp};
-use crate::error::Result;
-use crate::graph::{Caller, Expr, Function, by, custom_vjp};
+use crate::error::{Caller, Result};
+use crate::graph::{Expr, Function, by, custom_vjp};
 use crate::op::{DType, lit, select};
 
 /// What a loop has found.

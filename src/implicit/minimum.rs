@@ -3,8 +3,8 @@
 use super::convergence::Outcome;
 use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, grad, jacobian};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Caller, Expr, Function, by, make_body, types_in, types_out, while_loop};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::graph::{Expr, Function, by, make_body, types_in, types_out, while_loop};
 use crate::op::{lit, select};
 
 /// The damping at first, and the least that is tried after none was too little.

@@ -3,8 +3,8 @@
 use super::convergence::Outcome;
 use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, jacobian};
-use crate::error::Result;
-use crate::graph::{Caller, Expr, Function, by, make_body, types_in, while_loop};
+use crate::error::{Caller, Result};
+use crate::graph::{Expr, Function, by, make_body, types_in, while_loop};
 use crate::op::{lit, select};
 
 /// The part of the decrease that Newton's direction promises which a step has to give.

@@ -6,8 +6,8 @@ use super::method::{Method, Solver};
 use super::unknowns::{Unknowns, packed};
 use super::{minimum, root};
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Result};
-use crate::graph::{Body, Caller, Cond, Expr, Function, Values, refuse};
+use crate::error::{Caller, Error, Result};
+use crate::graph::{Body, Cond, Expr, Function, Values, refuse};
 use crate::op::lit;
 use std::panic::Location;
 

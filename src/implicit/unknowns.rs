@@ -1,8 +1,8 @@
 //! Unknowns as one vector, and back.
 
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Caller, Expr, Type, Values, refuse};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::graph::{Expr, Type, Values, refuse};
 use crate::op::DType;
 
 /// How the unknowns lie in a vector.

@@ -2,8 +2,8 @@
 
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Caller, Cond, Expr, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::error::{Caller, Error, Kind as ErrorKind};
+use crate::graph::{Cond, Expr, Scan, Values, cond, refuse, scan, stop_gradient, width};
 use crate::op::{lit, select};
 use std::panic::Location;
 

@@ -12,8 +12,8 @@ pub use integration::{Ended, Integration};
 pub use rk4::rk4;
 
 use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Caller, Expr, Values, refuse};
+use crate::error::{Caller, Error, Kind as ErrorKind};
+use crate::graph::{Expr, Values, refuse};
 use crate::op::lit;
 
 /// y at some time, or times, and how it was come by, in a trace.

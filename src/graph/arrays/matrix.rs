@@ -1,13 +1,12 @@
 //! Matrices and vectors: products, diagonals, linear equations.
 
-use super::{Expr, run, shape_error};
+use super::run::{run, shape_error};
 use crate::base::{Axis, Shape};
-use crate::graph::expr::Cond;
-use crate::graph::trace;
+use crate::error::Caller;
+use crate::graph::handle::{Cond, Expr};
+use crate::graph::session::by;
 use crate::op::{ArrayOp, Cut, lit, select};
 use std::panic::Location;
-
-type Caller = &'static Location<'static>;
 
 /// Matrices. What is said of a matrix holds for stacks of them, over the leading axes.
 impl Expr {
@@ -213,7 +212,7 @@ impl Expr {
             let message = format!("lstsq: the shapes {shape} and {right} do not fit");
             return shape_error(at, message);
         };
-        trace::by(at, || {
+        by(at, || {
             let columns = if right.rank() == 1 { b.reshape([m, Axis::Fixed(1)]) } else { b };
             // The solution does not depend on the lengths that columns are given, so they are constants to derivatives.
             let length = (self * self).sum(0).sqrt().detach();

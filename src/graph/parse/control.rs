@@ -2,9 +2,9 @@
 
 use super::{Nodes, Parser, Position};
 use crate::error::Result;
-use crate::graph::control::{Control, Derivative, Nested, Port, SharedControl};
-use crate::graph::storage::Args;
-use crate::graph::{Function, Kind, NodeId};
+use crate::graph::model::{Control, Derivative, Function, SharedControl};
+use crate::graph::node::{Args, NodeId, Port};
+use crate::graph::view::{Kind, Nested};
 
 impl Nodes {
     pub(super) fn nested(&mut self, parser: &mut Parser, port: &str, at: Position) -> Result<NodeId> {

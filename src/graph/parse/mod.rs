@@ -5,9 +5,10 @@
 mod arrays;
 mod control;
 
-use super::function::{Function, InputGroup, OutputGroup};
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Builder};
+use super::builder::Builder;
+use super::model::{Function, InputGroup, OutputGroup};
+use super::node::{Args, NodeId};
+use super::view::Kind;
 use crate::base::{Axis, Shape, Width, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::{ArrayOp, DType, Op};

@@ -1,172 +1,17 @@
-//! The graph's storage: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
+//! Making graphs: petgraph's `DiGraph`, append-only, every node after its operands, hash-consed while it is built.
 
-use super::control::{Nested, SharedControl};
-use super::node::{Kind, Node, NodeId, NodeWeight, Stored};
+use super::model::Graph;
+use super::node::{Args, NodeId, NodeWeight, Stored};
+use super::view::{Kind, Nested};
 use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{ArrayOp, DType};
+use crate::error::Caller;
+use crate::op::DType;
 use hashbrown::{HashTable, hash_table::Entry};
 use petgraph::graph::{DiGraph, NodeIndex};
 use rustc_hash::FxHasher;
-use std::{
-    hash::{Hash, Hasher},
-    panic::Location,
-};
-
-/// A directed acyclic graph of nodes; edges run from a node to its operands, in order, parallel edges included.
-///
-/// Creation order is a topological order, and the operands of a node are one contiguous run of edges.
-#[derive(Clone, Default)]
-pub struct Graph {
-    dag: DiGraph<NodeWeight, ()>,
-    /// The operations of arrays that nodes apply, each once.
-    arrays: Vec<ArrayOp>,
-    /// The operations with bodies that nodes are results of, each once. The bodies are shared with other graphs that have them.
-    controls: Vec<SharedControl>,
-}
-
-/// A node's operands.
-pub(crate) type Args = smallvec::SmallVec<[NodeId; 4]>;
+use std::hash::{Hash, Hasher};
 
 impl Graph {
-    /// The number of nodes.
-    pub fn len(&self) -> usize {
-        self.dag.node_count()
-    }
-
-    /// Whether there is no node.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// A node.
-    ///
-    /// # Panics
-    /// If the id is of another, larger graph.
-    pub fn node(&self, id: NodeId) -> Node<'_> {
-        Node { graph: self, weight: self.weight(id) }
-    }
-
-    fn weight(&self, id: NodeId) -> &NodeWeight {
-        &self.dag.raw_nodes()[id.index()].weight
-    }
-
-    pub(super) fn kind(&self, kind: Stored) -> Kind<'_> {
-        match kind {
-            Stored::Input(slot) => Kind::Input(slot),
-            Stored::Const(bits) => Kind::Const(bits),
-            Stored::Flag(b) => Kind::Flag(b),
-            Stored::Apply(op) => Kind::Apply(op),
-            Stored::Array(op) => Kind::Array(&self.arrays[op as usize]),
-            Stored::Control(control, port) => Kind::Control(Nested { control: &self.controls[control as usize], port }),
-        }
-    }
-
-    /// All ids, operands before users.
-    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
-        (0..self.len()).map(NodeId::new)
-    }
-
-    /// The operands of a node, in order.
-    pub fn operands(&self, id: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + '_ {
-        let NodeWeight { first, arity, .. } = *self.weight(id);
-        self.dag.raw_edges()[first as usize..][..arity as usize].iter().map(|edge| NodeId::new(edge.target().index()))
-    }
-
-    /// The storage, for petgraph's algorithms. Node indices are [`NodeId::index`].
-    pub fn petgraph(&self) -> &DiGraph<NodeWeight, ()> {
-        &self.dag
-    }
-
-    /// Checks every invariant that the passes rely on.
-    ///
-    /// # Errors
-    /// Names the first node that breaks one.
-    pub fn verify(&self) -> Result<()> {
-        let fail = |id: NodeId, what: &str| Err(Error::new(ErrorKind::Shape, format!("node {id}: {what}")));
-        let mut inputs_done = false;
-        for id in self.ids() {
-            let node = self.node(id);
-            match node.kind() {
-                Kind::Input(slot) if inputs_done || slot as usize != id.index() => return fail(id, "an input out of place"),
-                Kind::Input(_) => {}
-                _ => inputs_done = true,
-            }
-            if self.operands(id).any(|operand| operand >= id) {
-                return fail(id, "an operand that comes after its user");
-            }
-            let operands: Args = self.operands(id).collect();
-            match node.kind() {
-                Kind::Apply(op) => {
-                    if op.arity() != operands.len() {
-                        return fail(id, "a wrong number of operands");
-                    }
-                    for (&operand, &dtype) in operands.iter().zip(op.operands()) {
-                        let operand = self.node(operand);
-                        if operand.dtype() != dtype {
-                            return fail(id, "an operand of the wrong kind");
-                        }
-                        if operand.shape() != node.shape() && !operand.kind().is_known() {
-                            return fail(id, "operands of different shapes");
-                        }
-                    }
-                }
-                Kind::Array(op) if op.infer(&self.types(&operands)) != Ok((node.shape(), node.dtype())) => {
-                    return fail(id, "operands that do not fit the operation");
-                }
-                Kind::Array(_) => {}
-                Kind::Control(nested)
-                    if nested.control.infer(nested.port, &self.types(&operands)) != Ok((node.shape(), node.dtype())) =>
-                {
-                    return fail(id, "operands that do not fit the operation's body");
-                }
-                Kind::Control(_) => {}
-                _ if !operands.is_empty() => return fail(id, "an operand too many"),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Marks what the given nodes depend on, themselves included.
-    pub(crate) fn reachable(&self, from: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
-        let mut live = vec![false; self.len()];
-        for id in from {
-            live[id.index()] = true;
-        }
-        for id in self.ids().rev() {
-            if live[id.index()] {
-                for operand in self.operands(id) {
-                    live[operand.index()] = true;
-                }
-            }
-        }
-        live
-    }
-
-    /// The shapes and kinds of nodes.
-    pub(crate) fn types(&self, ids: &[NodeId]) -> smallvec::SmallVec<[(Shape, DType); 4]> {
-        ids.iter().map(|&id| (self.weight(id).shape, self.weight(id).dtype)).collect()
-    }
-
-    /// Whether both have the same nodes, by what they do; not by the lines that made them.
-    pub(super) fn same(&self, other: &Graph) -> bool {
-        let same = |id: NodeId| {
-            let (a, b) = (self.node(id), other.node(id));
-            (a.kind(), a.dtype(), a.shape()) == (b.kind(), b.dtype(), b.shape()) && self.operands(id).eq(other.operands(id))
-        };
-        self.len() == other.len() && self.ids().all(same)
-    }
-
-    /// Equal for graphs that are the [same](Graph::same).
-    pub(super) fn digest(&self, hasher: &mut FxHasher) {
-        for id in self.ids() {
-            let node = self.node(id);
-            (node.kind(), node.dtype(), node.shape()).hash(hasher);
-            self.operands(id).for_each(|operand| operand.hash(hasher));
-        }
-    }
-
     /// An empty graph with room for as much as another has.
     fn like(other: &Graph) -> Graph {
         Graph { dag: DiGraph::with_capacity(other.dag.node_count(), other.dag.edge_count()), ..Graph::default() }
@@ -207,13 +52,7 @@ impl Graph {
         (new, map)
     }
 
-    fn push(
-        &mut self,
-        kind: Stored,
-        (shape, dtype): (Shape, DType),
-        args: &[NodeId],
-        at: Option<&'static Location<'static>>,
-    ) -> NodeId {
+    fn push(&mut self, kind: Stored, (shape, dtype): (Shape, DType), args: &[NodeId], at: Option<Caller>) -> NodeId {
         let first = self.dag.edge_count() as u32;
         let id = self.dag.add_node(NodeWeight { kind, dtype, shape, arity: args.len() as u32, first, at });
         for operand in args {
@@ -257,7 +96,7 @@ impl Builder {
     }
 
     /// The node that does this to these operands, made if there is none. The operation may be of another graph.
-    pub(crate) fn intern(&mut self, kind: Kind, args: &[NodeId], at: Option<&'static Location<'static>>) -> NodeId {
+    pub(crate) fn intern(&mut self, kind: Kind, args: &[NodeId], at: Option<Caller>) -> NodeId {
         let mut args: Args = args.iter().copied().collect();
         if matches!(kind, Kind::Apply(op) if op.is_commutative()) && args[1] < args[0] {
             args.swap(0, 1);
