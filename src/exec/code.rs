@@ -248,7 +248,7 @@ mod tests {
     use crate::base::Width;
     use crate::codegen::for_an_old_processor;
     use crate::graph::Function;
-    use crate::op::{Real, select};
+    use crate::op::select;
     use crate::schedule::{Program, Reduce, RowCall, RowShape};
 
     fn traced(width: Width) -> Function {
