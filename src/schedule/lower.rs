@@ -6,7 +6,7 @@ use super::inline::inlined;
 use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
-use super::program::{Layout, Program, Step, elements};
+use super::program::{Layout, Program, Step, StepKind, elements};
 use crate::graph::{Function, Kind};
 use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
@@ -68,13 +68,15 @@ fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
             for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
                 *arg = place[operand.index()];
             }
-            steps.push(Step {
-                kind: graph.node(id).kind(),
-                dtype: graph.node(id).dtype(),
-                args,
-                plain: varying.is_empty(),
-                pack: 0,
-            });
+            let kind = match graph.node(id).kind() {
+                Kind::Input(slot) => StepKind::Input(slot),
+                Kind::Const(bits) => StepKind::Const(bits),
+                Kind::Flag(b) => StepKind::Flag(b),
+                Kind::Apply(op) => StepKind::Apply(op),
+                // Then the program is refused.
+                Kind::Array(_) | Kind::Control(_) => StepKind::Const(f64::NAN.to_bits()),
+            };
+            steps.push(Step { kind, dtype: graph.node(id).dtype(), args, plain: varying.is_empty(), pack: 0 });
         }
         if !part {
             invariant = steps.len();

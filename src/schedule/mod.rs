@@ -37,7 +37,7 @@ pub(crate) use choose::{MOST, schedule};
 pub(crate) use inline::{inlined, kept};
 pub(crate) use lower::{lowered, lowered_arrays, prepared};
 pub(crate) use place::{plan, workspace};
-pub(crate) use program::{Layout, Step, elements};
+pub(crate) use program::{Layout, Step, StepKind, elements};
 pub(crate) use rows::{RowCall, RowShape};
 pub(crate) use segment::{NONE, Segment, Segments};
 pub(crate) use verify::verify;

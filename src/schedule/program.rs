@@ -3,16 +3,28 @@
 use super::Options;
 use crate::base::{Width, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Kind;
 use crate::op::{DType, Op};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// What a step does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StepKind {
+    /// The input number so-and-so.
+    Input(u32),
+    /// A number, by its bits.
+    Const(u64),
+    /// A truth value that is known.
+    Flag(bool),
+    /// An operation on the operands.
+    Apply(Op),
+}
+
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StepKind,
     pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
     /// Whether a value that takes a routine is the platform's, as those of plain numbers are, rather than our kernel's: one number at
@@ -25,7 +37,7 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn op(&self) -> Option<Op> {
         match self.kind {
-            Kind::Apply(op) => Some(op),
+            StepKind::Apply(op) => Some(op),
             _ => None,
         }
     }

@@ -1,8 +1,7 @@
 //! How a program is called over many rows: per-row results, and sums or means over the rows.
 
-use super::program::{Layout, Program, Step, elements, list};
+use super::program::{Layout, Program, Step, StepKind, elements, list};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Kind;
 use crate::op::Op;
 use crate::op::Scalar;
 
@@ -49,7 +48,7 @@ impl RowCall {
         let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
             let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
             let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
-            (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
+            (fuse && only_summed && kind == StepKind::Apply(Op::Mul)).then_some([x, y])
         };
         RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
     }

@@ -1,7 +1,6 @@
 //! Cutting a program into functions of bounded size: register allocation is superlinear, and one huge frame overflows the stack.
 
-use super::program::Program;
-use crate::graph::Kind;
+use super::program::{Program, StepKind};
 use std::ops::Range;
 
 /// Operations per native function; those in the lanes of a vector are one.
@@ -96,7 +95,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
         while k < segment.steps.end {
             let len = if ends[k] >= k + lanes { lanes } else { 1 };
             let until = last[k..k + len].iter().copied().max().unwrap_or(0);
-            if matches!(program.steps[k].kind, Kind::Apply(_)) && until > s as u32 {
+            if matches!(program.steps[k].kind, StepKind::Apply(_)) && until > s as u32 {
                 let kind = usize::from(len > 1);
                 let slot = free[kind].pop().unwrap_or_else(|| {
                     words += [1, 2][kind];

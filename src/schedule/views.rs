@@ -20,7 +20,7 @@ pub(crate) struct Between {
 
 /// The cuts and the operand of a slice that can be read where its operand is: it leaves elements next to each other along every
 /// axis, and several of the last one that has several.
-fn window(f: &Function, id: NodeId) -> Option<(&'static [Cut], NodeId)> {
+fn window(f: &Function, id: NodeId) -> Option<(&[Cut], NodeId)> {
     let Kind::Array(ArrayOp::Slice(cuts)) = f.graph().node(id).kind() else { return None };
     let operand = f.graph().operands(id).next().expect("a slice has an operand");
     let last = |id: NodeId| f.graph().node(id).shape().axes().iter().rposition(|axis| *axis != Axis::Fixed(1));
@@ -56,7 +56,7 @@ pub(crate) fn factor(f: &Function, id: NodeId) -> View {
 /// Where the elements are that a place along the first long axis puts between few zeros.
 pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
     let node = f.graph().node(id);
-    let Kind::Array(ArrayOp::Place(shape, cuts)) = node.kind() else { return None };
+    let Kind::Array(ArrayOp::Pad(shape, cuts)) = node.kind() else { return None };
     let axis = shape.axes().iter().position(|axis| *axis != Axis::Fixed(1))?;
     let operand = f.graph().operands(id).next().expect("a place has an operand");
     if node.dtype() != DType::Float || f.graph().node(owner(f, operand)).kind().is_known() {
@@ -75,7 +75,7 @@ pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
 }
 
 /// The slices that a source is read through, the last one first: what they cut, and their operands.
-fn windows(f: &Function, source: View) -> impl Iterator<Item = (&'static [Cut], NodeId)> {
+fn windows(f: &Function, source: View) -> impl Iterator<Item = (&[Cut], NodeId)> {
     std::iter::successors(source.cut.and_then(|id| window(f, id)), |&(_, id)| window(f, id))
 }
 

@@ -7,10 +7,8 @@ mod places;
 mod rows;
 
 use super::emit::{Emit, EmitMask, Emitter};
-
-use crate::graph::Kind;
 use crate::op::{DType, Op, Value as Any};
-use crate::schedule::{Layout, NONE, Program, RowCall, Segments, elements};
+use crate::schedule::{Layout, NONE, Program, RowCall, Segments, StepKind, elements};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use packed::Packs;
 pub(super) use packs::straight;
@@ -177,7 +175,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     fn compute(&mut self, k: usize) {
-        let Kind::Apply(op) = self.program.steps[k].kind else { return };
+        let StepKind::Apply(op) = self.program.steps[k].kind else { return };
         if !self.packs.has(k, self.vector_lanes()) && self.copies[self.copy].local[k - self.range.start].is_none() {
             self.compute_alone(k, op);
         }
@@ -187,7 +185,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let step = self.program.steps[k];
         self.now = k;
         let mut operands = step.args;
-        let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, Kind::Const(_));
+        let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, StepKind::Const(_));
         if op.is_commutative() && is_constant(operands[0]) {
             // As a second operand a constant is read from memory by the instruction itself.
             operands.swap(0, 1);
@@ -251,16 +249,15 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let k = step as usize;
         let v = match self.program.steps[k].kind {
             // One value per function: where an instruction cannot read it from memory, it is made in a register once.
-            Kind::Const(bits) if self.lanes == 1 => {
+            StepKind::Const(bits) if self.lanes == 1 => {
                 let make = || self.emitter.constant(f64::from_bits(bits));
                 *self.kept.entry(step).or_insert_with(make)
             }
-            Kind::Const(bits) => self.kept_or_loaded(step, |this| this.emitter.constants(f64::from_bits(bits))),
-            Kind::Flag(b) => self.emitter.flag(b),
-            Kind::Input(slot) => self.kept_or_loaded(step, |this| this.load_input(step, slot)),
-            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
-            Kind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
-            Kind::Apply(_) => {
+            StepKind::Const(bits) => self.kept_or_loaded(step, |this| this.emitter.constants(f64::from_bits(bits))),
+            StepKind::Flag(b) => self.emitter.flag(b),
+            StepKind::Input(slot) => self.kept_or_loaded(step, |this| this.load_input(step, slot)),
+            StepKind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
+            StepKind::Apply(_) => {
                 let local = if self.range.contains(&k) { self.local(k) } else { None };
                 let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());
                 match near.or_else(|| self.recently_loaded(step)) {

@@ -6,10 +6,9 @@
 use super::super::emit::Emitter;
 use super::{Any, Apart, Frame, Lowering, bare};
 use crate::base::Width;
-use crate::graph::Kind;
 use crate::kernels::{block, slices_of};
 use crate::op::Op;
-use crate::schedule::{Program, Segment, Segments};
+use crate::schedule::{Program, Segment, Segments, StepKind};
 use cranelift_codegen::ir::{ConstantData, InstBuilder, StackSlotData, StackSlotKind, Value, types};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -59,7 +58,7 @@ impl Straight<'_, '_, '_> {
         let mut args = [Any::Num(self.low.emitter.number(self.low.scratch)); 3];
         let mut operands: SmallVec<[Steps; 3]> = (0..op.arity()).map(|at| self.operands(first, at, 0, count)).collect();
         let is_known =
-            |steps: &Steps| steps.iter().all(|&step| matches!(self.low.program.steps[step as usize].kind, Kind::Const(_)));
+            |steps: &Steps| steps.iter().all(|&step| matches!(self.low.program.steps[step as usize].kind, StepKind::Const(_)));
         if op.is_commutative() && is_known(&operands[0]) {
             operands.swap(0, 1);
         }
@@ -155,7 +154,7 @@ impl Straight<'_, '_, '_> {
             return self.everywhere(first);
         }
         let known = |&step: &u32| match self.low.program.steps[step as usize].kind {
-            Kind::Const(bits) => Some(f64::from_bits(bits)),
+            StepKind::Const(bits) => Some(f64::from_bits(bits)),
             _ => None,
         };
         if let Some(numbers) = steps.iter().map(known).collect::<Option<SmallVec<[f64; 4]>>>() {
@@ -182,7 +181,7 @@ impl Straight<'_, '_, '_> {
 
     /// A step's value in every lane.
     fn everywhere(&mut self, step: u32) -> Value {
-        if let Kind::Const(bits) = self.low.program.steps[step as usize].kind {
+        if let StepKind::Const(bits) = self.low.program.steps[step as usize].kind {
             return self.low.emitter.constants(f64::from_bits(bits));
         }
         match self.low.packs.spread.get(&step) {
@@ -219,8 +218,8 @@ impl Straight<'_, '_, '_> {
     /// Where a step's value is in memory.
     fn memory(&mut self, step: u32) -> Option<(Value, i32)> {
         match self.low.program.steps[step as usize].kind {
-            Kind::Input(slot) => Some(self.low.input_place(slot)),
-            Kind::Apply(_) => {
+            StepKind::Input(slot) => Some(self.low.input_place(slot)),
+            StepKind::Apply(_) => {
                 let slice = self.low.packs.slices.get(&step).copied();
                 slice.or_else(|| self.low.slot(step).map(|offset| (self.low.scratch, offset)))
             }

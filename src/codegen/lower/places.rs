@@ -1,8 +1,8 @@
 //! Where the values of a program are in memory: inputs, outputs, and values that cross from one native function to another.
 
 use super::{Frame, Lowering, bare};
-use crate::graph::Kind;
 use crate::op::DType;
+use crate::schedule::StepKind;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
 
 /// For elements, which are aligned.
@@ -70,7 +70,7 @@ impl Lowering<'_, '_, '_> {
 
     /// Whether a step is an input whose elements, a vector of them, do not lie one after the other.
     pub(super) fn is_gathered(&self, step: u32) -> bool {
-        let Kind::Input(slot) = self.program.steps[step as usize].kind else { return false };
+        let StepKind::Input(slot) = self.program.steps[step as usize].kind else { return false };
         let Frame::Rows { call, .. } = self.frame else { return false };
         self.lanes > 1 && call.input_stride(call.slots[slot as usize].0 as usize).is_some_and(|len| len > 1)
     }
@@ -101,7 +101,7 @@ impl Lowering<'_, '_, '_> {
         let rows = (0..lanes).map(|lane| self.load(self.emitter.lanes(), base, offset + row(lane))).collect();
         let columns = self.transpose(rows);
         // The inputs of a group are numbered one after the other, as their columns are.
-        let Kind::Input(slot) = self.program.steps[step as usize].kind else { unreachable!("columns are inputs") };
+        let StepKind::Input(slot) = self.program.steps[step as usize].kind else { unreachable!("columns are inputs") };
         for (k, &v) in columns.iter().enumerate() {
             if let Some(&neighbour) = self.input_steps.get(&(slot - at as u32 + k as u32)) {
                 self.copies[self.copy].loaded.insert(neighbour, (v, self.now));

@@ -3,7 +3,7 @@
 use super::strided::Strided;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
-use crate::graph::OpaqueFn;
+use crate::graph::Opaque;
 use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
 use crate::schedule::unit::UnitId;
@@ -209,7 +209,7 @@ pub(crate) enum Flow {
     Choice,
     /// The body, once.
     Once,
-    Opaque(&'static OpaqueFn),
+    Opaque(Opaque),
     /// The second body as long as the first gives a number that is not 0.
     While {
         carries: usize,
