@@ -1,7 +1,7 @@
 //! The order of layers, as it is written on the page of the architecture, and what breaks it.
 
 use crate::names::{Crate, Target};
-use crate::source::Call;
+use crate::source::{Call, Method};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The layers, the highest first.
@@ -65,7 +65,7 @@ impl Order {
         let mut raised: BTreeMap<&str, Vec<(usize, &str, usize)>> = BTreeMap::new();
         let types: Vec<_> = live().flat_map(|(k, _)| types(names, k).map(move |part| (k, part))).collect();
         for (k, ((home, of), methods)) in &types {
-            for (method, takes) in methods.iter() {
+            for Method { name: method, takes } in methods.iter() {
                 of_types.entry((*home, of, method)).or_default().push(*k);
                 let is_above = self.height(&names.files[*home].path) < self.height(&names.files[*k].path);
                 if let Some(takes) = takes.filter(|_| is_above) {
@@ -118,7 +118,7 @@ fn layer(path: &str) -> &str {
 }
 
 /// The types that a file gives methods to, each by the file that defines it and its name, with the methods.
-pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &[(String, Option<usize>)])> {
+pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &[Method])> {
     names.files[file].source.impls.iter().filter_map(move |part| {
         let module = names.module_of(file, part.scope)?;
         names.resolve(module, &part.of.segments).into_iter().find_map(|target| match target {

@@ -3,7 +3,7 @@
 //! Test code (`#[cfg(test)]`) is passed over. The bodies of macros are read like the code around them.
 
 use crate::arguments;
-use crate::source::{Call, Child, Impl, Path, Scope, Source, Use};
+use crate::source::{Call, Child, Impl, Method, Path, Scope, Source, Use};
 use crate::tokens::{Kind, Token, tokens};
 
 pub fn read(text: &str) -> Source {
@@ -230,7 +230,7 @@ impl<'t> Reader<'t> {
             }
             match within {
                 Within::Module => drop(self.source.scopes[scope].items.insert(name)),
-                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes)),
+                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push(Method { name, takes }),
                 _ => {}
             }
         }

@@ -63,8 +63,15 @@ pub struct Path {
 pub struct Impl {
     pub scope: usize,
     pub of: Path,
-    /// Its functions, and how many arguments they take beside `self`; none for those without `self`.
-    pub methods: Vec<(String, Option<usize>)>,
+    pub methods: Vec<Method>,
+}
+
+/// A function of a type.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Method {
+    pub name: String,
+    /// How many arguments it takes beside `self`; none for one without `self`.
+    pub takes: Option<usize>,
 }
 
 /// `x.name(…)`

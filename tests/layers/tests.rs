@@ -2,7 +2,7 @@
 
 use crate::names::Crate;
 use crate::order::Order;
-use crate::source::{Scope, Source};
+use crate::source::{Method, Scope, Source};
 use crate::tokens::{Kind, tokens};
 use crate::{astray, circles, reader, sprawling};
 
@@ -115,7 +115,10 @@ fn only_items_are_declared() {
     assert_eq!(source.impls.len(), 1);
     assert_eq!(
         (source.impls[0].of.segments.join("::"), &source.impls[0].methods[..]),
-        ("I".into(), &[("n".to_string(), Some(0)), ("o".to_string(), None), ("p".to_string(), Some(2))][..])
+        (
+            "I".into(),
+            &[("n", Some(0)), ("o", None), ("p", Some(2))].map(|(name, takes)| Method { name: name.to_string(), takes })[..]
+        )
     );
     assert_eq!(source.methods.iter().collect::<Vec<_>>(), ["k", "n", "p"]);
     let heads = "impl<'a, T: Fn(&'a u8) -> u8> crate::a::B<'a, T> where for<'b> T: Copy {} impl<F: for<'a> Fn(&'a u8)> C<F> {} impl<T> D<T> for E {}";
