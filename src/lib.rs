@@ -24,10 +24,15 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(not(feature = "jit"), allow(dead_code, unused_imports, reason = "what programs say for native code alone"))]
 
 mod base;
 pub mod check;
+#[cfg(feature = "jit")]
 #[allow(unsafe_code, reason = "the memory of code")]
+mod codegen;
+#[cfg(not(feature = "jit"))]
+#[path = "codegen/none.rs"]
 mod codegen;
 mod compiled;
 mod convert;

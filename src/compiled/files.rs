@@ -4,10 +4,10 @@ use super::arrays::CompiledArrays;
 use super::point::Compiled;
 use super::rows::CompiledRows;
 use crate::base::Width;
-use crate::codegen::{Read, check, exactly, native, numbers, put_native, put_numbers, start, text};
+use crate::codegen::{check, native, put_native, start};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Arrays, Code, Rows};
-use crate::io::Archive;
+use crate::io::{Archive, Read, exactly, numbers, put_numbers, text};
 use crate::schedule::unit::Units;
 use crate::schedule::{Layout, MOST, Options, Reduce, RowCall, RowShape, schedule};
 use std::sync::Arc;
@@ -208,9 +208,9 @@ impl CompiledArrays {
             let mut codes = Vec::with_capacity(units.all().len());
             for (k, unit) in units.all().iter().enumerate() {
                 let (native, needs) = native(archive, &format!("code {k}"))?;
-                if native.stats.fingerprint != unit.program.fingerprint()
+                if native.stats().fingerprint != unit.program.fingerprint()
                     || needs != unit.needs
-                    || native.functions.len() != unit.segments.segments.len()
+                    || native.functions().len() != unit.segments.segments.len()
                 {
                     return Err("its code is that of other stages than this library makes of its function".into());
                 }

@@ -47,10 +47,10 @@ impl Report {
             report.scratch_bytes = report.scratch_bytes.max(code.needs.scratch * 8);
             report.interpreted = report.interpreted.or(code.reason().map(str::to_owned));
             if let Some(native) = code.as_native() {
-                report.tier = native.stats.tier;
-                report.functions += native.functions.len();
-                report.code_bytes += native.stats.code_bytes;
-                report.threads = report.threads.max(native.stats.threads);
+                report.tier = native.stats().tier;
+                report.functions += native.functions().len();
+                report.code_bytes += native.stats().code_bytes;
+                report.threads = report.threads.max(native.stats().threads);
             }
         }
         report
@@ -58,7 +58,7 @@ impl Report {
 
     /// Of a function of numbers.
     pub(super) fn new(code: &Arc<Code>, layout: &Layout) -> Report {
-        let time = code.as_native().map_or(Duration::ZERO, |native| native.stats.time);
+        let time = code.as_native().map_or(Duration::ZERO, |native| native.stats().time);
         Report { structural_zeros: layout.structural_zeros.clone(), ..Report::of_units(std::slice::from_ref(code), time) }
     }
 }

@@ -5,6 +5,8 @@
 
 mod archive;
 mod bytes;
+mod entries;
 mod file;
 
 pub use archive::Archive;
+pub(crate) use entries::{Read, bytes as bytes_of, count, exactly, numbers, put_numbers, text};
