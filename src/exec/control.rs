@@ -10,8 +10,8 @@ use crate::schedule::unit::UnitId;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What a body is given, or gives.
-type Places = SmallVec<[Buffer; 16]>;
+/// The inputs of a body, or its outputs.
+type Buffers = SmallVec<[Buffer; 16]>;
 
 /// Runs an operation with bodies, whose actions `act_all` runs.
 pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunControl, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
@@ -33,14 +33,14 @@ impl<T: Scalar> Running<'_, T> {
                 self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
             }
             Flow::Once => self.body(0, (&self.run.operands, &self.run.last), &mut Lent::default(), call),
-            Flow::Opaque(function) => {
+            Flow::Opaque(ref function) => {
                 call.within(&self.run.operands, &self.run.last, self.run.scratch, &mut Lent::default(), |call| {
                     call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, run.at))
                 })
             }
             Flow::While { carries } => {
                 // What is carried, then what is shared; the lists serve all steps.
-                let mut inputs = Places::from_slice(&self.run.operands);
+                let mut inputs = Buffers::from_slice(&self.run.operands);
                 let mut lent = Lent::default();
                 let mut odd = false;
                 loop {
@@ -49,7 +49,7 @@ impl<T: Scalar> Running<'_, T> {
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         break;
                     }
-                    let next: Places = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
+                    let next: Buffers = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
                     self.body(1, (&inputs, &next), &mut lent, call)?;
                     inputs[..carries].copy_from_slice(&next);
                     odd = !odd;
@@ -77,7 +77,7 @@ impl<T: Scalar> Running<'_, T> {
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
         // What a step is given and gives; the lists serve all steps.
-        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        let (mut inputs, mut outputs) = (Buffers::new(), Buffers::new());
         for (k, &from) in init.iter().enumerate() {
             inputs.push(match self.run.carried[k] {
                 Carried::Turns(_) => from,

@@ -3,9 +3,10 @@
 use super::planner::Planner;
 use crate::graph::{InputGroup, Kind, NodeId};
 use crate::schedule::ir::{Action, Buffer, LoopInput, Space, Stage, Updates, View};
-use crate::schedule::queries::{self, makes, owner};
+use crate::schedule::queries::{self, makes};
 use crate::schedule::tile::Order;
 use crate::schedule::unit::UnitId;
+use crate::schedule::views::owner;
 
 /// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
 pub(super) fn outputs(planner: &mut Planner, order: &Order, once: usize, updates: &Updates) -> Vec<(NodeId, Buffer)> {
