@@ -22,7 +22,8 @@ pub struct Report {
     pub compile_time: Duration,
     /// Threads that made the code at the same time.
     pub threads: usize,
-    /// Why the interpreter runs in place of native code, which Cranelift cannot make for this processor. The bits are the same.
+    /// Why the interpreter runs in place of native code: it was asked for, Cranelift has no code for this processor, or the feature `jit` is off.
+    /// The bits are the same.
     pub interpreted: Option<String>,
     /// Outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
     pub structural_zeros: Vec<String>,
