@@ -1,7 +1,9 @@
-//! What every layer speaks of: widths, shapes, the machine that kernels are written over, the order of sums, sets of columns.
+//! What every layer speaks of: widths, shapes, the machine that kernels are written over, the order of sums, sets of columns, the machine
+//! that this runs on.
 //!
 //! Knows nothing of operations, graphs or code.
 
+pub(crate) mod host;
 mod interner;
 mod machine;
 pub(crate) mod sets;

@@ -11,7 +11,7 @@ use crate::schedule::unit::Unit;
 use crate::schedule::{Layout, Options, Program, lowered};
 use std::{fmt, sync::Arc, sync::atomic::AtomicBool};
 
-/// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
+/// A function as native code; interpreted where there can be none ([`Report::interpreted`] says why). `Send + Sync`, cheap to clone; the code is freed with the last clone.
 ///
 /// Inputs are one slice with the inputs one after the other, outputs likewise. A call allocates nothing (after a thread's
 /// first call of a large function) and gives the same bits every time.
@@ -52,7 +52,7 @@ impl Program {
     /// The Cranelift IR that the program becomes.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn clif(&self) -> Result<String> {
         codegen::clif(&self.unit())
     }
@@ -60,7 +60,7 @@ impl Program {
     /// The machine code that the program becomes, as text.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn assembly(&self) -> Result<String> {
         codegen::assembly(&self.unit())
     }

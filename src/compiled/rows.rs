@@ -168,7 +168,7 @@ impl RowProgram {
     /// The Cranelift IR that the program becomes.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn clif(&self) -> Result<String> {
         codegen::clif(&self.unit())
     }
@@ -176,7 +176,7 @@ impl RowProgram {
     /// The machine code that the program becomes, as text.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn assembly(&self) -> Result<String> {
         codegen::assembly(&self.unit())
     }

@@ -54,14 +54,14 @@ impl Code {
     }
 
     pub(crate) fn native(native: Arc<Native>, needs: Needs) -> Code {
-        let run: FlatFn = match native.functions[..] {
+        let run: FlatFn = match native.functions() {
             _ if needs.flush => run_flushing,
             // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory. Code for rows is
             // never called through this address.
-            [(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
+            &[(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
             _ => run_segments,
         };
-        Code { run, needs, operations: native.stats.operations, body: Body::Native(native) }
+        Code { run, needs, operations: native.stats().operations, body: Body::Native(native) }
     }
 
     pub(crate) fn interpreted(unit: &Arc<Unit>, reason: &str) -> Code {
@@ -117,7 +117,7 @@ impl Code {
             Body::Interpreted { unit, .. } => unsafe {
                 return interpreted_rows::<T>(unit, (inputs, outputs), rows, (count, strides));
             },
-            Body::Native(native) => &native.functions[..],
+            Body::Native(native) => native.functions(),
         };
         // SAFETY: `Lowering` emitted these functions with this signature; the rest is promised.
         let run = |address: *const u8, rows: usize| unsafe {
@@ -158,7 +158,7 @@ unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, code: *const ()) {
     let code = unsafe { &*code.cast::<Code>() };
     let Body::Native(native) = &code.body else { unreachable!("it has native functions") };
     with_scratch(code.needs.scratch, |scratch| {
-        for &(address, _) in &native.functions {
+        for &(address, _) in native.functions() {
             // SAFETY: `Lowering::flat` emitted these functions with this signature; the scratch memory is as large as they need.
             unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch.cast()) }
         }
@@ -242,7 +242,7 @@ unsafe fn interpreted_rows<T: Scalar>(
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "jit"))]
 mod tests {
     use super::*;
     use crate::base::Width;

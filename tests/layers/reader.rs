@@ -9,7 +9,7 @@ use crate::tokens::{Kind, Token, tokens};
 pub fn read(text: &str) -> Source {
     let tokens = tokens(text);
     let source = Source { scopes: vec![Scope::default()], ..Source::default() };
-    let mut reader = Reader { tokens: &tokens, at: 0, source };
+    let mut reader = Reader { tokens: &tokens, at: 0, source, path: None };
     while reader.at < tokens.len() {
         reader.group(0, Within::Module);
         reader.at += 1; // a bracket that closes nothing
@@ -36,6 +36,8 @@ struct Reader<'t> {
     tokens: &'t [Token<'t>],
     at: usize,
     source: Source,
+    /// What an attribute says of the next module's file.
+    path: Option<String>,
 }
 
 /// The item that is being read.
@@ -279,7 +281,8 @@ impl<'t> Reader<'t> {
         self.at += 2;
         let inline = self.text(self.at) == "{";
         let inner = (inline && !test).then_some(self.source.scopes.len());
-        self.source.scopes[scope].children.push(Child { name, scope: inner, test });
+        let path = self.path.take();
+        self.source.scopes[scope].children.push(Child { name, scope: inner, path, test });
         if let Some(inner) = inner {
             self.source.scopes.push(Scope::default());
             self.at += 1;
@@ -306,6 +309,9 @@ impl<'t> Reader<'t> {
         let grants = |word: &Token<'_>| matches!(word.text, "allow" | "expect" | "warn");
         if words.iter().any(grants) && words.iter().any(|word| word.text == "unsafe_code") && !test {
             self.source.allows.push((if inner { None } else { self.declared_module(end + 1) }, line));
+        }
+        if let [Token { text: "path", .. }, Token { text: "=", .. }, path] = words {
+            self.path = Some(path.text.trim_matches('"').to_string());
         }
         if words.first().is_some_and(|word| word.text == "unsafe") {
             self.source.unsafes.push(line);

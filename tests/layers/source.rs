@@ -40,6 +40,8 @@ pub struct Scope {
 pub struct Child {
     pub name: String,
     pub scope: Option<usize>,
+    /// Where its file is, if an attribute says so: from the folder of the file that declares it.
+    pub path: Option<String>,
     pub test: bool,
 }
 

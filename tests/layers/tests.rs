@@ -199,6 +199,27 @@ fn a_module_and_a_function_may_share_a_name() {
 }
 
 #[test]
+fn modules_of_one_name_are_all_meant() {
+    let lib = ("lib.rs", "mod b; #[cfg(x)] mod a; #[cfg(not(x))] #[path = \"a/none.rs\"] mod a;");
+    let own = ("a/mod.rs", "mod both; pub use both::B; pub struct A;");
+    let none = ("a/none.rs", "mod both; pub use both::B; pub struct A; use crate::b::C;");
+    let both = ("a/both.rs", "pub struct B; use crate::b::D;");
+    let found = imports(&[lib, own, none, both, ("b.rs", "pub struct C; pub struct D;\nuse crate::a::A;\nuse crate::a::B;")]);
+    for import in [
+        "b.rs:2 crate::a::A → a/mod.rs A",
+        "b.rs:2 crate::a::A → a/none.rs A",
+        "b.rs:3 crate::a::B → a/both.rs B",
+        "a/none.rs:1 crate::b::C → b.rs C",
+        "a/both.rs:1 crate::b::D → b.rs D",
+    ] {
+        assert!(found.iter().any(|other| other == import), "{import} is not among {found:?}");
+    }
+    // What one of them has not.
+    let names = of(&[lib, own, ("a/none.rs", ""), ("a/both.rs", "pub struct B;"), ("b.rs", "use crate::a::A;")]);
+    assert_eq!(names.imports().1, ["src/b.rs:1: `crate::a::A` leads nowhere: `A` is not found"]);
+}
+
+#[test]
 fn a_name_that_is_nowhere_is_a_fault() {
     let files = |a| [("lib.rs", "mod a; mod b;"), ("a.rs", a), ("b.rs", "\nuse crate::a::Gone;")];
     let faults = of(&files("pub struct Here;")).imports().1;
