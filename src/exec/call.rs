@@ -170,9 +170,7 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     }
 
     pub(super) fn copy(&mut self, from: Buffer, to: Buffer) {
-        if from != to {
-            self.with([from], to, |[from], to| to.copy_from_slice(from));
-        }
+        self.with([from], to, |[from], to| to.copy_from_slice(from));
     }
 
     /// Lends the slices of the call.

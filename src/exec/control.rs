@@ -5,8 +5,8 @@ use super::code::Code;
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::op::Scalar;
-use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space};
-use crate::schedule::unit::UnitId;
+use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space, ValueId};
+use crate::schedule::unit::UnitRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ struct Running<'r, T> {
 impl<T: Scalar> Running<'_, T> {
     fn run(&self, call: &mut Call<T>) -> Result<()> {
         let run = self.run;
-        match run.flow {
+        match &run.flow {
             Flow::Choice => {
                 let holds = call.with([self.run.operands[0]], NOWHERE, |[holds], _| holds[0] != T::default());
                 self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
@@ -38,7 +38,7 @@ impl<T: Scalar> Running<'_, T> {
                     call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, run.at))
                 })
             }
-            Flow::While { carries } => {
+            &Flow::While { carries } => {
                 // What is carried, then what is shared; the lists serve all steps.
                 let mut inputs = Places::from_slice(&self.run.operands);
                 let mut lent = Lent::default();
@@ -57,13 +57,15 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[..carries].iter().zip(&self.run.last).for_each(|(from, to)| call.copy(*from, *to));
                 Ok(())
             }
-            Flow::Scan { carries, xs, reverse, steps, whole } => self.scan((steps, whole), carries, xs, reverse, call),
+            Flow::Scan { carries, xs, reverse, steps, whole } => {
+                self.scan((*steps, whole.as_ref()), *carries, *xs, *reverse, call)
+            }
         }
     }
 
     fn scan(
         &self,
-        (n, whole): (usize, Option<UnitId>),
+        (n, whole): (usize, Option<&UnitRef>),
         carries: usize,
         xs: usize,
         reverse: bool,
@@ -181,4 +183,4 @@ fn turn(carried: &Carried, odd: bool) -> Buffer {
     }
 }
 
-const NOWHERE: Buffer = Buffer { space: Space::Scratch, offset: 0, len: 0, step: 0 };
+const NOWHERE: Buffer = Buffer { space: Space::Scratch, offset: 0, len: 0, step: 0, value: ValueId(0) };

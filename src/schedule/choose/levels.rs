@@ -402,23 +402,7 @@ impl<'f> Levels<'f> {
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
         let call = RowCall::new(&program, &call, options.fuse);
-        let mut last_read = vec![0; inputs.len()];
-        for (k, step) in program.steps.iter().enumerate() {
-            for &operand in step.operands() {
-                if let Kind::Input(slot) = program.steps[operand as usize].kind {
-                    last_read[slot as usize] = k as u32;
-                }
-            }
-        }
-        // What is stored or summed as it was read is read then, whenever that is.
-        for &output in &*program.outputs {
-            if let Kind::Input(slot) = program.steps[output as usize].kind {
-                last_read[slot as usize] = u32::MAX;
-            }
-        }
-        let made = program.outputs.to_vec();
         let unit = units.add(program, Some(call));
-        let is_cut = units.get(unit).needs.cut;
-        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, unit, is_cut })
+        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, unit })
     }
 }
