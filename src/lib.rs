@@ -65,7 +65,7 @@ pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, aux, like};
-pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
+pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, NodeWeight, OutputGroup, Scan, Values, keep};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
 pub use op::{ArrayOp, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of operations, graphs or code.
 
+mod interner;
 mod machine;
 pub(crate) mod sets;
 mod shape;
@@ -10,6 +11,7 @@ mod width;
 
 pub(crate) use machine::{Bits, Lanes};
 pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
-pub(crate) use shape::Interner;
+pub(crate) use shape::check_room;
 pub use shape::{Axis, Shape};
 pub use width::Width;
+pub(crate) use width::wrong_width;

@@ -131,7 +131,7 @@ impl<'u> Job<'u> {
             routines: Default::default(),
         };
         match rows {
-            None => Lowering::flat(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
+            None => lower::straight(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
             Some(call) if segments.segments.len() == 1 => {
                 Lowering::row_loop(&emitter, program, segments, call, &self.results, &params);
             }

@@ -1,14 +1,14 @@
 //! Compiled functions of numbers.
 
 use super::report::Report;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::codegen;
 use crate::error::{Error, Result};
 use crate::exec::{Code, Point};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Layout, Options, Program, wrong_width};
+use crate::schedule::{Layout, Options, Program, lowered};
 use std::{fmt, sync::Arc, sync::atomic::AtomicBool};
 
 /// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
@@ -26,7 +26,7 @@ pub struct Compiled {
 /// Native code of a function of single numbers; see [`Function::compile`].
 #[track_caller]
 pub(crate) fn compile(f: &Function, options: Options) -> Result<Compiled> {
-    Program::new(f, options, &[]).compile()
+    lowered(f, options, &[]).compile()
 }
 
 impl Program {

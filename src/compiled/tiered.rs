@@ -6,7 +6,7 @@ use crate::codegen::{failed, processors};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
 use crate::op::Scalar;
-use crate::schedule::{Options, Program};
+use crate::schedule::{Options, Program, lowered};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, num::NonZero, panic, panic::AssertUnwindSafe, thread};
@@ -43,7 +43,7 @@ impl Drop for Unwanted {
 pub(crate) fn compile_tiered(f: &Function, options: Options) -> Result<Tiered> {
     // One processor is left to the caller.
     let threads = options.threads.map_or_else(|| processors().saturating_sub(1), NonZero::get);
-    let program = Program::new(f, options.threads(threads), &[]);
+    let program = lowered(f, options.threads(threads), &[]);
     program.check_supported()?;
     if options.flush_subnormals {
         let message = "compile_tiered: the interpreter does not flush subnormal numbers, so that results would change on the way";

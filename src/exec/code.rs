@@ -248,8 +248,8 @@ mod tests {
     use crate::base::Width;
     use crate::codegen::for_an_old_processor;
     use crate::graph::Function;
-    use crate::op::{Real, select};
-    use crate::schedule::{Program, Reduce, RowCall, RowShape};
+    use crate::op::select;
+    use crate::schedule::{Reduce, RowCall, RowShape, lowered};
 
     fn traced(width: Width) -> Function {
         let f = Function::trace_in(width, ["a", "b", "c"], |[a, b, c]| {
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn points_on_an_old_processor() {
-        let program = Program::new(&traced(Width::F64), Options::new(), &[]);
+        let program = lowered(&traced(Width::F64), Options::new(), &[]);
         for program in [program.clone(), program.with_kernels()] {
             let unit = Arc::new(Unit::new(program, None));
             for x in [[0.3, -1.7, 2.5], [-0.0, 1e300, -1e300], [f64::NAN, 1.0, f64::INFINITY], [7.5, 0.1, -0.75]] {
@@ -290,7 +290,7 @@ mod tests {
     fn rows_on_an_old_processor() {
         fn check<T: Scalar>() {
             let varying = [true, true, false];
-            let program = Program::new(&traced(T::WIDTH), Options::new(), &varying);
+            let program = lowered(&traced(T::WIDTH), Options::new(), &varying);
             let reduce = vec![Reduce::Sum, Reduce::Each, Reduce::Each, Reduce::Each];
             let call = RowCall::new(&program, &RowShape { varying: varying.to_vec(), reduce }, true);
             let unit = Arc::new(Unit::new(program, Some(call.clone())));

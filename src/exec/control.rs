@@ -10,8 +10,8 @@ use crate::schedule::unit::UnitRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What a body is given, or gives.
-type Places = SmallVec<[Buffer; 16]>;
+/// The inputs of a body, or its outputs.
+type Buffers = SmallVec<[Buffer; 16]>;
 
 /// Runs an operation with bodies, whose actions `act_all` runs.
 pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunControl, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
@@ -40,7 +40,7 @@ impl<T: Scalar> Running<'_, T> {
             }
             &Flow::While { carries } => {
                 // What is carried, then what is shared; the lists serve all steps.
-                let mut inputs = Places::from_slice(&self.run.operands);
+                let mut inputs = Buffers::from_slice(&self.run.operands);
                 let mut lent = Lent::default();
                 let mut odd = false;
                 loop {
@@ -49,7 +49,7 @@ impl<T: Scalar> Running<'_, T> {
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         break;
                     }
-                    let next: Places = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
+                    let next: Buffers = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
                     self.body(1, (&inputs, &next), &mut lent, call)?;
                     inputs[..carries].copy_from_slice(&next);
                     odd = !odd;
@@ -79,7 +79,7 @@ impl<T: Scalar> Running<'_, T> {
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
         // What a step is given and gives; the lists serve all steps.
-        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        let (mut inputs, mut outputs) = (Buffers::new(), Buffers::new());
         for (k, &from) in init.iter().enumerate() {
             inputs.push(match self.run.carried[k] {
                 Carried::Turns(_) => from,

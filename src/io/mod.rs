@@ -5,6 +5,7 @@
 
 mod archive;
 mod bytes;
+mod entry;
 mod file;
 
 pub use archive::Archive;

@@ -84,7 +84,7 @@ impl Function {
     /// As [`Function::lower`], with options.
     #[track_caller]
     pub fn lower_with(&self, options: Options) -> Program {
-        Program::new(self, options, &[])
+        schedule::lowered(self, options, &[])
     }
 
     /// Maps the function over rows, with a value per row for the named inputs.

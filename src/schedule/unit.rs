@@ -1,12 +1,11 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
-use super::program::Program;
-use super::rows::{RowCall, places};
+use super::program::{Program, StepKind, elements};
+use super::rows::RowCall;
 use super::segment::Segments;
 use crate::base::Width;
 use crate::base::sums::partials;
-use crate::graph::Kind;
 use std::sync::Arc;
 
 /// A program, how it is called, and how it is cut.
@@ -68,10 +67,10 @@ pub(crate) struct Interface {
 impl Interface {
     fn new(Unit { program, rows, needs, .. }: &Unit) -> Interface {
         let layout = &program.layout;
-        let (slots, outputs) = (places(&layout.inputs), places(&layout.outputs));
+        let (slots, outputs) = (elements(&layout.inputs), elements(&layout.outputs));
         let mut last_read = vec![0; layout.inputs.len()];
         let mut read = |step: u32, at: u32| {
-            if let Kind::Input(slot) = program.steps[step as usize].kind {
+            if let StepKind::Input(slot) = program.steps[step as usize].kind {
                 let last = &mut last_read[slots[slot as usize].0 as usize];
                 *last = at.max(*last);
             }

@@ -2,7 +2,8 @@
 //!
 //! Test code (`#[cfg(test)]`) is passed over. The bodies of macros are read like the code around them.
 
-use crate::source::{Child, Impl, Path, Scope, Source, Use};
+use crate::arguments;
+use crate::source::{Call, Child, Impl, Method, Path, Scope, Source, Use};
 use crate::tokens::{Kind, Token, tokens};
 
 pub fn read(text: &str) -> Source {
@@ -127,7 +128,8 @@ impl<'t> Reader<'t> {
         self.at += 1;
         if sign == "." {
             if matches!(self.text(self.at), "(" | "::") {
-                self.source.calls.push((name.to_string(), line));
+                let arguments = arguments::given(&self.tokens[self.at..]);
+                self.source.calls.push(Call { name: name.to_string(), line, arguments });
             }
             return;
         }
@@ -222,20 +224,20 @@ impl<'t> Reader<'t> {
         if name == "$" {
             self.source.scopes[scope].hidden |= within == Within::Module;
         } else if self.is_name(at) {
-            let takes_self = word == "fn" && self.takes_self(at);
-            if takes_self {
+            let takes = if word == "fn" { self.takes_beside_self(at) } else { None };
+            if takes.is_some() {
                 self.source.methods.insert(name.clone());
             }
             match within {
                 Within::Module => drop(self.source.scopes[scope].items.insert(name)),
-                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes_self)),
+                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push(Method { name, takes }),
                 _ => {}
             }
         }
     }
 
-    /// Whether the function of a name is called with a dot.
-    fn takes_self(&self, name: usize) -> bool {
+    /// How many arguments the function of a name takes beside `self`; none if it is not called with a dot.
+    fn takes_beside_self(&self, name: usize) -> Option<usize> {
         let mut depth = 0;
         let open = (name + 1..self.tokens.len()).find(|&at| {
             match self.text(at) {
@@ -245,10 +247,7 @@ impl<'t> Reader<'t> {
             }
             depth == 0 && self.text(at) == "("
         });
-        // After `&`, a lifetime and `mut`, in this order.
-        let first = open.map_or(self.tokens.len(), |open| open + 1);
-        (first..first + 4).map(|at| self.text(at)).find(|word| *word != "&" && *word != "mut" && !word.starts_with('\''))
-            == Some("self")
+        arguments::beside_self(&self.tokens[open?..])
     }
 
     /// The type of the `impl` at hand if it implements no trait.

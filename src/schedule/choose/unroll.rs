@@ -78,7 +78,7 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             | ArrayOp::Reshape(_)
             | ArrayOp::Permute(_)
             | ArrayOp::Slice(_)
-            | ArrayOp::Place(..)
+            | ArrayOp::Pad(..)
             | ArrayOp::Concat(_)
             | ArrayOp::Iota(..) => 0,
             ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,

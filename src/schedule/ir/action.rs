@@ -3,7 +3,7 @@
 use super::strided::Strided;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
-use crate::graph::OpaqueFn;
+use crate::graph::Opaque;
 use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
 use crate::schedule::unit::UnitRef;
@@ -43,7 +43,7 @@ impl Buffer {
         Buffer { offset: self.offset + k * len, len, ..self }
     }
 
-    /// The same place with no element.
+    /// The same buffer with no element.
     pub(crate) fn empty(self) -> Buffer {
         Buffer { len: 0, ..self }
     }
@@ -229,7 +229,7 @@ pub(crate) enum Flow {
     Choice,
     /// The body, once.
     Once,
-    Opaque(&'static OpaqueFn),
+    Opaque(Opaque),
     /// The second body as long as the first gives a number that is not 0.
     While {
         carries: usize,

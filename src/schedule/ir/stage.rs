@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::base::Shape;
-use crate::graph::{Control, Function, NodeId, Port};
+use crate::graph::{Function, NodeId, Port, SharedControl};
 use crate::schedule::Options;
 use crate::schedule::unit::UnitRef;
 use std::panic::Location;
@@ -71,7 +71,7 @@ pub(crate) struct Straight {
 
 /// An operation with bodies: the nodes of its results, and the bodies.
 pub(crate) struct ControlStage {
-    pub(crate) control: &'static Control,
+    pub(crate) control: SharedControl,
     pub(crate) members: Vec<(Port, NodeId)>,
     pub(crate) bodies: Vec<Schedule>,
     pub(crate) at: Option<&'static Location<'static>>,

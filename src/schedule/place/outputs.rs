@@ -3,9 +3,10 @@
 use super::planner::Planner;
 use crate::graph::{InputGroup, Kind, NodeId};
 use crate::schedule::ir::{Action, Buffer, LoopInput, Space, Stage, Updates, View};
-use crate::schedule::queries::{self, makes, owner};
+use crate::schedule::queries::{self, makes};
 use crate::schedule::tile::Order;
 use crate::schedule::unit::UnitRef;
+use crate::schedule::views::owner;
 
 /// What is known of the outputs before anything is planned.
 pub(super) struct Outputs {

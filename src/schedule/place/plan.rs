@@ -6,9 +6,10 @@ use crate::eval::Lengths;
 use crate::graph::NodeId;
 use crate::schedule::ir::{Action, Buffer, Plan, Schedule, Stage, Straight, Updates, addresses};
 use crate::schedule::lengths::Extent;
-use crate::schedule::queries::{owner, reads};
+use crate::schedule::queries::reads;
 use crate::schedule::tile::arrange;
 use crate::schedule::verify;
+use crate::schedule::views::owner;
 
 /// The plan of a schedule. `once` is how many of the first stages run once only. A plan for several threads gives the bits of one for one
 /// thread.

@@ -4,8 +4,9 @@ use super::arena::Arena;
 use crate::graph::{Function, Kind, NodeId};
 use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Updates, ValueId, View};
 use crate::schedule::lengths::Extent;
-use crate::schedule::queries::{made, may_overwrite, owner, reads};
+use crate::schedule::queries::{made, may_overwrite, reads};
 use crate::schedule::tile::{Band, tiles};
+use crate::schedule::views::owner;
 use rustc_hash::FxHashMap;
 
 pub(super) struct Planner<'a> {
