@@ -123,7 +123,7 @@ impl<T: Scalar> Running<'_, T> {
     ) {
         let carries = self.run.carried.len();
         let table = call.addresses(first_inputs.iter().chain(first_outputs));
-        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile.
+        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile: the step has no actions of its own.
         let table = unsafe { std::slice::from_raw_parts_mut(table, first_inputs.len() + first_outputs.len()) };
         let (inputs, outputs) = table.split_at_mut(first_inputs.len());
         let reverse = at(0) > 0;
@@ -141,8 +141,9 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[carries..].iter_mut().zip(xs).for_each(|(x, all)| *x = by(*x, all.len / n));
                 outputs[carries..].iter_mut().zip(&self.run.each).for_each(|(y, all)| *y = by(*y, all.len / n));
             }
-            // SAFETY: `schedule::verify` checked that the buffers of all steps are in bounds, and that what a step writes is apart from what it
-            // reads.
+            // SAFETY: `schedule::verify` found that the step is this one piece of code on its slices in order, that operands and results have as
+            // many parts as there are steps, each as long as the code takes it, and that results and both places of what is carried are
+            // apart from each other and from operands.
             unsafe { code.run_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
         }
     }

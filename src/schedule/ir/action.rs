@@ -1,6 +1,7 @@
 //! What a plan is made of: buffers, and what is done with them. Data only.
 
 use super::strided::Strided;
+use crate::base::Width;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::Opaque;
@@ -271,6 +272,7 @@ pub(crate) type Updates = [(usize, usize)];
 /// The actions for some lengths of the open axes.
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
+    pub(crate) width: Width,
     /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
     pub(crate) state: Vec<usize>,
     pub(crate) inputs: Vec<usize>,

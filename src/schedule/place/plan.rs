@@ -81,6 +81,7 @@ fn unverified(stages: &Schedule, once: usize, updates: &Updates, open: &Lengths,
     };
     let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
     Plan {
+        width: f.width(),
         state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
         inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
         outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),

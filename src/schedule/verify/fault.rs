@@ -1,5 +1,6 @@
 //! What can be wrong with a plan.
 
+use crate::base::Width;
 use crate::schedule::ir::{Buffer, Space, ValueId};
 use std::fmt;
 
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     },
     /// A unit is run as it cannot be.
     Unit(&'static str),
+    /// The width of code is another one than the plan's.
+    Width(Width),
     RowStride {
         buffer: Buffer,
         stride: usize,
@@ -214,6 +217,7 @@ impl fmt::Display for Kind {
             Kind::Length { buffer, wanted } => write!(f, "it takes {wanted} elements of {}", n(buffer)),
             Kind::Count { what, given, wanted } => write!(f, "{given} {what} where there must be {wanted}"),
             Kind::Unit(why) => f.write_str(why),
+            Kind::Width(width) => write!(f, "its elements are of the width {width}, which the plan's are not"),
             Kind::RowStride { buffer, stride, wanted } => {
                 write!(f, "rows of {} are {stride} elements apart, and {wanted} to the code", n(buffer))
             }

@@ -27,7 +27,7 @@ mod tiles;
 
 pub(crate) use fault::Fault;
 
-use super::ir::{Action, Buffer, Plan, Space, Tiles, ValueId, addresses};
+use super::ir::{Action, Buffer, Plan, RunLoop, Space, Tiles, ValueId, addresses};
 use access::{Footprint, Role};
 use fault::Kind;
 use memory::{Found, Memory};
@@ -104,21 +104,39 @@ impl Checker<'_> {
     fn act(&mut self, at: usize, action: &Action) -> Result<(), Fault> {
         let fail = |kind: Kind| Fault::new(named(at, action), kind);
         let within = |fault: Fault| fault.within(named(at, action));
-        room(addresses(action), self.plan.table).map_err(fail)?;
+        self.code(action, self.plan.table).map_err(fail)?;
         match action {
             Action::Tiles(tiles) => self.tiles(at, tiles).map_err(within),
             Action::Control(run) => {
                 let footprint = control::footprint(run).map_err(fail)?;
                 self.apply(at, footprint).map_err(fail)?;
-                let sound =
-                    |(body, plan): (usize, &Plan)| verify(plan).map_err(|fault| within(fault.within(format!("body {body}"))));
-                run.plans.iter().enumerate().try_for_each(sound)
+                for (body, plan) in run.plans.iter().enumerate() {
+                    if plan.width != self.plan.width {
+                        return Err(fail(Kind::Width(plan.width)));
+                    }
+                    verify(plan).map_err(|fault| within(fault.within(format!("body {body}"))))?;
+                }
+                Ok(())
             }
             _ => {
                 let footprint = footprint::footprint(action).map_err(fail)?;
                 self.indices(action).map_err(fail)?;
                 self.apply(at, footprint).map_err(fail)
             }
+        }
+    }
+
+    /// That the addresses for an action's code fit a table of so many, and that its elements are of the plan's width.
+    fn code(&self, action: &Action, table: usize) -> Result<(), Kind> {
+        let (wanted, given) = (addresses(action), table);
+        if wanted > given {
+            return Err(Kind::Table { wanted, given });
+        }
+        match action {
+            Action::Loop(RunLoop { unit, .. }) | Action::Straight { unit, .. } if unit.interface().width != self.plan.width => {
+                Err(Kind::Width(unit.interface().width))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -229,7 +247,7 @@ impl Checker<'_> {
                 if let Action::Tiles(_) | Action::Control(_) = action {
                     return Err(fail(Kind::InTile));
                 }
-                room(addresses(action), tiles.table).map_err(fail)?;
+                self.code(action, tiles.table).map_err(fail)?;
                 let Footprint { all, over } = footprint::footprint(action).map_err(fail)?;
                 self.indices(action).map_err(fail)?;
                 let all: Vec<InTiles> = all.into_iter().map(|access| InTiles { tiles: numbers.clone(), access }).collect();
@@ -277,9 +295,4 @@ impl Checker<'_> {
         }
         Ok(())
     }
-}
-
-/// That so many addresses fit a table.
-fn room(wanted: usize, given: usize) -> Result<(), Kind> {
-    if wanted <= given { Ok(()) } else { Err(Kind::Table { wanted, given }) }
 }

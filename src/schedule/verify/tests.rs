@@ -1,6 +1,7 @@
 //! Plans that are broken on purpose, each refused by its own message.
 
 use super::verify;
+use crate::base::Width;
 use crate::error::Result;
 use crate::eval::Lengths;
 use crate::graph::{Expr, Function, cond, keep, scan, while_loop};
@@ -40,7 +41,7 @@ fn refused(plan: &Plan, message: &str, break_it: impl FnOnce(&mut Plan)) {
 }
 
 /// Where the actions of a kind are.
-fn places(actions: &[Action], is: impl Fn(&Action) -> bool) -> Vec<usize> {
+fn kinds(actions: &[Action], is: impl Fn(&Action) -> bool) -> Vec<usize> {
     (0..actions.len()).filter(|&k| is(&actions[k])).collect()
 }
 
@@ -80,7 +81,7 @@ fn products() -> Plan {
 #[test]
 fn memory_and_liveness() {
     let plan = products();
-    assert_eq!(places(&plan.actions, |action| matches!(action, Action::MatMul { .. })), [1, 3]);
+    assert_eq!(kinds(&plan.actions, |action| matches!(action, Action::MatMul { .. })), [1, 3]);
     refused(&plan, "which it reads", |plan| {
         let (a, _, c, _) = a_product(&mut plan.actions, 0);
         (c.space, c.offset) = (a.space, a.offset);
@@ -123,7 +124,7 @@ fn memory_and_liveness() {
 fn loops_and_what_they_overwrite() {
     let plan = products();
     // The second loop writes over what it reads last.
-    let at = places(&plan.actions, |action| matches!(action, Action::Loop(_)));
+    let at = kinds(&plan.actions, |action| matches!(action, Action::Loop(_)));
     assert_eq!((at.len(), plan.actions.len()), (2, 4));
     assert_eq!(a_loop(&mut plan.clone().actions, 1).overwrites.len(), 1);
     refused(&plan, "which it reads", |plan| a_loop(&mut plan.actions, 1).overwrites.clear());
@@ -133,6 +134,7 @@ fn loops_and_what_they_overwrite() {
     });
     refused(&plan, "it overwrites what it does not have", |plan| a_loop(&mut plan.actions, 1).overwrites.push((0, 7)));
     refused(&plan, "elements apart, and 1 to the code", |plan| a_loop(&mut plan.actions, 0).row_strides[0] = 2);
+    refused(&plan, "of the width f64, which the plan's are not", |plan| plan.width = Width::F32);
     refused(&plan, "an axis of length 0", |plan| a_loop(&mut plan.actions, 0).inner = 0);
     refused(&plan, "1 inputs where there must be 2", |plan| a_loop(&mut plan.actions, 1).inputs = 1);
 
@@ -167,10 +169,10 @@ fn loops_that_threads_share_out() {
 fn sums() {
     let f = Function::trace(["x[6,8]"], |[x]| (("rows", (x * x).sum(1)), ("columns", (x * x).sum(0))));
     let plan = planned(f, How::default());
-    assert_eq!(places(&plan.actions, |action| matches!(action, Action::Fill(..))).len(), 2);
+    assert_eq!(kinds(&plan.actions, |action| matches!(action, Action::Fill(..))).len(), 2);
     for sum in 0..2 {
         refused(&plan, "before that is written", |plan| {
-            let at = places(&plan.actions, |action| matches!(action, Action::Fill(..)))[sum];
+            let at = kinds(&plan.actions, |action| matches!(action, Action::Fill(..)))[sum];
             plan.actions.remove(at);
         });
     }
@@ -245,7 +247,7 @@ fn updates_in_place() {
     let f = Function::trace(["w[8,8]", "x[8,8]"], |[w, x]| (("next", w * 0.5 - x), ("old", w.matmul(x))));
     let plan = planned(f, How { updates: &[(0, 0)], ..How::default() });
     // The new value is copied when the old one has been read.
-    assert_eq!(places(&plan.actions, |action| matches!(action, Action::Copy { .. })), [2]);
+    assert_eq!(kinds(&plan.actions, |action| matches!(action, Action::Copy { .. })), [2]);
     refused(&plan, "reads value 0 in state 0[0..64], where value 2 is by now", |plan| plan.actions.swap(1, 2));
     refused(&plan, "value 0, which is given", |plan| _ = plan.actions.pop());
 
