@@ -46,9 +46,9 @@ fn views_of(looped: &Loop) -> impl Iterator<Item = (usize, View)> {
 pub(crate) fn may_overwrite(looped: &Loop, output: NodeId, input: NodeId) -> bool {
     let Some(k) = looped.outputs.iter().position(|other| other.node == output) else { return false };
     looped.outputs[k].summed.is_empty()
-        && views_of(looped)
-            .filter(|(_, view)| view.node == input)
-            .all(|(slot, view)| view.cut.is_none() && view.shape == looped.shape && looped.last_read[slot] <= looped.made[k])
+        && views_of(looped).filter(|(_, view)| view.node == input).all(|(slot, view)| {
+            view.cut.is_none() && view.shape == looped.shape && looped.unit.interface().is_read_before(slot, k)
+        })
 }
 
 /// Whether a permutation exchanges the last two axes.

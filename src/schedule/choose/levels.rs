@@ -10,7 +10,7 @@ use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
 use crate::schedule::queries::is_transpose;
 use crate::schedule::unit::Units;
 use crate::schedule::views::{self, owner};
-use crate::schedule::{Options, Reduce, RowCall, RowShape, StepKind, lowered};
+use crate::schedule::{Options, Reduce, RowCall, RowShape, lowered};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
@@ -400,23 +400,7 @@ impl<'f> Levels<'f> {
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = lowered(&f, options.fuse(false), &varying).with_kernels();
         let call = RowCall::new(&program, &call, options.fuse);
-        let mut last_read = vec![0; inputs.len()];
-        for (k, step) in program.steps.iter().enumerate() {
-            for &operand in step.operands() {
-                if let StepKind::Input(slot) = program.steps[operand as usize].kind {
-                    last_read[slot as usize] = k as u32;
-                }
-            }
-        }
-        // What is stored or summed as it was read is read then, whenever that is.
-        for &output in &*program.outputs {
-            if let StepKind::Input(slot) = program.steps[output as usize].kind {
-                last_read[slot as usize] = u32::MAX;
-            }
-        }
-        let made = program.outputs.to_vec();
         let unit = units.add(program, Some(call));
-        let is_cut = units.get(unit).needs.cut;
-        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, unit, is_cut })
+        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, unit })
     }
 }

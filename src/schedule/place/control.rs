@@ -32,7 +32,13 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
     let flow = match &*stage.control {
         Control::Scan { length, carries, xs, reverse, .. } => {
             let (carries, xs, reverse) = (*carries, *xs, *reverse);
-            Flow::Scan { carries, xs, reverse, steps: size(stacked(*length, Shape::SCALAR)), whole: stage.bodies[0].whole }
+            Flow::Scan {
+                carries,
+                xs,
+                reverse,
+                steps: size(stacked(*length, Shape::SCALAR)),
+                whole: stage.bodies[0].whole.clone(),
+            }
         }
         Control::While { carries, .. } => Flow::While { carries: *carries },
         Control::Choice { .. } => Flow::Choice,

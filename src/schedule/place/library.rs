@@ -130,9 +130,7 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
 fn factor_of(planner: &mut Planner, operand: NodeId) -> Buffer {
     let Factor { source, .. } = matrix(planner.f, operand);
     let (first, _) = layout(planner.f, source, planner.extent.open);
-    let whole = planner.memory(source.node);
-    // Of no rows nothing is read.
-    Buffer { offset: whole.offset + first, len: whole.len.saturating_sub(first), ..whole }
+    planner.memory(source.node).after(first)
 }
 
 /// The places that cuts leave of a shape.

@@ -3,6 +3,7 @@
 use super::planner::Planner;
 use crate::schedule::axes;
 use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, RunLoop};
+use crate::schedule::queries;
 use crate::schedule::views::{self, Between};
 
 /// The actions of a loop.
@@ -11,9 +12,9 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let total: usize = all.iter().product();
     let mut outputs = Vec::new();
     let mut overwritten = Vec::new();
-    for output in &looped.outputs {
+    for (k, output) in looped.outputs.iter().enumerate() {
         let place = planner.claim_over(at, looped, output.node, &mut overwritten);
-        if !output.summed.is_empty() {
+        if is_added_up(looped, k) || (total == 0 && !output.summed.is_empty()) {
             // −0 leaves the first summand as it is.
             let fill = Action::Fill(place, if total == 0 { 0.0 } else { -0.0 });
             let goes_on = planner.band.as_ref().is_some_and(|band| band.sums.contains(&output.node));
@@ -32,18 +33,20 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
             LoopInput::Partial(k) => outputs[*k],
         });
     }
+    let overwrites = overwrites(looped, &starts, &outputs);
     starts.append(&mut outputs);
     let along = views::of_loop(planner.extent, looped, &all);
-    let at = |(place, (offset, own)): (Buffer, (usize, Vec<usize>))| (Buffer { offset: place.offset + offset, ..place }, own);
-    let places: Vec<(Buffer, Vec<usize>)> = starts.into_iter().zip(along).map(at).collect();
+    let places: Vec<(Buffer, (usize, Vec<usize>))> = starts.into_iter().zip(along).collect();
     for node in overwritten {
         planner.places.remove(&node);
     }
     if total == 0 {
         return;
     }
+    let at = |(place, (first, own)): (Buffer, (usize, Vec<usize>)), skipped: usize| (place.after(first + skipped), own);
     if cuts.is_empty() {
-        return run_part(planner, looped, &all, places);
+        let places = places.into_iter().map(|place| at(place, 0)).collect();
+        return run_part(planner, looped, &all, places, overwrites);
     }
     // From where numbers begin or end to where others do, they are all there or zeros in their stead.
     let axis = cuts[0].1.axis;
@@ -53,29 +56,59 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let each: usize = all[axis + 1..].iter().product();
     for part in bounds.windows(2) {
         let (start, end) = (part[0], part[1]);
-        let mut places = places.clone();
-        places.iter_mut().for_each(|(place, own)| place.offset += start * own[axis]);
-        let (there, missing): (Vec<_>, Vec<_>) = cuts.iter().partition(|(_, cut)| (cut.start..cut.end).contains(&start));
-        there.into_iter().for_each(|(k, cut)| places[k].0.offset -= cut.start * places[k].1[axis]);
-        let zeros = if missing.is_empty() { 0 } else { (end - start) * each };
-        let zeros = planner.borrow(zeros);
-        missing.iter().for_each(|(k, _)| places[*k].0 = zeros);
-        if !missing.is_empty() {
+        let is_there = |cut: &Between| (cut.start..cut.end).contains(&start);
+        let missing = cuts.iter().any(|(_, cut)| !is_there(cut));
+        let zeros = planner.borrow(if missing { (end - start) * each } else { 0 });
+        if missing {
             planner.actions.push(Action::Fill(zeros, 0.0));
         }
+        let place = |(k, place): (usize, (Buffer, (usize, Vec<usize>)))| {
+            let stride = place.1.1[axis];
+            match cuts.iter().find(|(input, _)| *input == k) {
+                Some((_, cut)) if is_there(cut) => at(place, (start - cut.start) * stride),
+                Some(_) => (zeros, place.1.1),
+                None => at(place, start * stride),
+            }
+        };
+        let places = places.iter().cloned().enumerate().map(place).collect();
         let mut lengths = all.clone();
         lengths[axis] = end - start;
-        run_part(planner, looped, &lengths, places);
+        run_part(planner, looped, &lengths, places, overwrites.clone());
         planner.give_back(zeros);
     }
 }
 
+/// Whether an output is added up: over rows, or over axes around them. (A sum over axes of the fixed length 1 is stored.)
+fn is_added_up(looped: &Loop, output: usize) -> bool {
+    let over_rows = looped.unit.interface().rows.as_ref().is_some_and(|(_, sums)| sums[output]);
+    over_rows || looped.inputs.iter().any(|input| matches!(input, LoopInput::Partial(k) if *k == output))
+}
+
+/// The inputs that outputs are written over.
+fn overwrites(looped: &Loop, inputs: &[Buffer], outputs: &[Buffer]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (k, (input, from)) in looped.inputs.iter().zip(inputs).enumerate() {
+        let LoopInput::View(view) = input else { continue };
+        let is_over = |output: usize| {
+            outputs[output].is_at(*from) && queries::may_overwrite(looped, looped.outputs[output].node, view.node)
+        };
+        pairs.extend((0..outputs.len()).filter(|&output| is_over(output)).map(|output| (k, output)));
+    }
+    pairs
+}
+
 /// A loop over some lengths, with places and their strides.
-fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec<(Buffer, Vec<usize>)>) {
+fn run_part(
+    planner: &mut Planner,
+    looped: &Loop,
+    lengths: &[usize],
+    places: Vec<(Buffer, Vec<usize>)>,
+    overwrites: Vec<(usize, usize)>,
+) {
     let (places, along): (Vec<Buffer>, Vec<Vec<usize>>) = places.into_iter().unzip();
     let ((inner, row_strides), mut axes) = axes::nest(looped, lengths, &along);
     let (count, strides) = match axes.pop() {
-        Some(axis) if looped.is_cut => {
+        Some(axis) if looped.unit.interface().is_cut => {
             axes.push(axis);
             (1, vec![])
         }
@@ -83,6 +116,15 @@ fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec
     };
     let bytes = planner.f.width().bytes();
     let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
-    let run = RunLoop { unit: looped.unit, places, inputs: looped.inputs.len(), inner, row_strides, count, strides, outer: axes };
-    planner.actions.push(Action::Loop(run));
+    planner.actions.push(Action::Loop(RunLoop {
+        unit: looped.unit.clone(),
+        places,
+        inputs: looped.inputs.len(),
+        inner,
+        row_strides,
+        count,
+        strides,
+        outer: axes,
+        overwrites,
+    }));
 }
