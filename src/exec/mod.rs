@@ -16,6 +16,8 @@ mod product;
 mod rows;
 mod run;
 mod scratch;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod tiles;
 
