@@ -5,6 +5,7 @@
 
 use super::code::Code;
 use super::scratch::{with_scratch, with_sums};
+use super::sums::{Adding, Sums, product};
 use super::threads::{self, Shared};
 use crate::base::sums::BLOCK;
 use crate::op::Scalar;
@@ -33,6 +34,8 @@ pub(super) struct Nest<'a, T> {
     pub(super) strides: &'a [i64],
     /// Axes around, from the outside: their lengths, and every address' stride.
     pub(super) outer: &'a [(usize, Vec<usize>)],
+    /// Sums over axes within these and around the rows, if there are any.
+    pub(super) sums: Option<Sums<'a, T>>,
 }
 
 // SAFETY: threads that share a nest run parts of it that write to different places; see `Nest::split`.
@@ -55,7 +58,7 @@ impl<T: Scalar> Nest<'_, T> {
     pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
         let Some(split) = (if threads > 1 { self.split() } else { None }) else {
-            if !self.outer.is_empty() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
+            if !self.outer.is_empty() || self.sums.is_some() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
                 // SAFETY: as promised.
                 return unsafe { self.part(rows, 0..self.rows, None) };
             }
@@ -126,21 +129,25 @@ impl<T: Scalar> Nest<'_, T> {
     /// if that is all there is.
     fn split(&self) -> Option<Split> {
         let rows = self.outer.len() + 1;
-        let places: usize = (0..=rows).map(|axis| self.length(axis)).product();
+        let within = self.sums.as_ref().map_or(1, |sums| sums.run.all * product(&sums.run.within));
+        let places = (0..=rows).map(|axis| self.length(axis)).product::<usize>().saturating_mul(within);
         if places.saturating_mul(self.code.operations.max(1)) < WORTH {
             return None;
         }
-        let (sums, alone) = (!self.code.needs.sums.is_empty(), self.outer.is_empty() && self.count == 1);
+        let sums = !self.code.needs.sums.is_empty();
+        let alone = self.outer.is_empty() && self.count == 1 && self.sums.is_none();
+        let lasts = self.sums.as_ref().is_some_and(|sums| sums.parts.is_some());
+        let inner = self.sums.as_ref().is_some_and(|sums| !sums.run.within.is_empty());
         let split = |axis: usize| {
             let moves = |place: usize| self.stride(axis, place) != 0;
             let (apart, piece) = match axis == rows {
                 // Sums of blocks are added up by this thread, which does not take subnormal numbers for zeros.
                 true if sums => (alone && !self.code.needs.flush, BLOCK),
-                true => (true, ROWS),
+                true => (!inner, ROWS),
                 false => ((self.inputs..self.addresses.len()).all(moves), 1),
             };
             let pieces = self.length(axis).div_ceil(piece);
-            (apart && pieces > 1).then_some(Split { axis, piece, pieces })
+            (apart && pieces > 1 && !lasts).then_some(Split { axis, piece, pieces })
         };
         (0..=rows).filter_map(split).max_by_key(|split| split.pieces)
     }
@@ -152,17 +159,26 @@ impl<T: Scalar> Nest<'_, T> {
     unsafe fn part(&self, axis: usize, range: Range<usize>, totals: Option<*mut T>) {
         let (n, depth) = (self.addresses.len(), self.outer.len());
         let length = |k: usize| if k == axis { range.len() } else { self.length(k) };
-        with_scratch(self.code.needs.scratch + 2 * n, |scratch| {
+        let addresses = self.code.needs.scratch;
+        let work = addresses + 2 * n;
+        let words = work + self.sums.as_ref().map_or(0, |sums| sums.words(n, length(depth + 1)));
+        with_scratch(words, |scratch| {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
-            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.code.needs.scratch).cast::<*mut T>(), 2 * n) };
+            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(addresses).cast::<*mut T>(), 2 * n) };
             let (pointers, moved) = table.split_at_mut(n);
             for (place, (pointer, address)) in pointers.iter_mut().zip(&*self.addresses).enumerate() {
                 *pointer = address.wrapping_add(if range.start == 0 { 0 } else { range.start * self.stride(axis, place) });
             }
             let mut index: SmallVec<[usize; 16]> = SmallVec::from_elem(0, depth);
             loop {
-                // SAFETY: as promised.
-                unsafe { self.inner((pointers, moved), scratch, (length(depth), length(depth + 1)), totals) };
+                let (count, rows) = (length(depth), length(depth + 1));
+                // SAFETY: as promised; the sums' words are behind the addresses.
+                unsafe {
+                    match self.sums {
+                        None => self.inner((pointers, moved), scratch, (count, rows), totals),
+                        Some(sums) => self.adding(sums, (pointers, moved), scratch, rows).run(scratch.add(work)),
+                    }
+                }
                 let mut k = depth;
                 loop {
                     if k == 0 {
@@ -182,6 +198,17 @@ impl<T: Scalar> Nest<'_, T> {
                 }
             }
         });
+    }
+
+    fn adding<'n>(
+        &'n self,
+        sums: Sums<'n, T>,
+        (pointers, moved): (&'n [*mut T], &'n mut [*mut T]),
+        scratch: *mut u64,
+        rows: usize,
+    ) -> Adding<'n, T> {
+        let (code, row_strides, inputs) = (self.code, self.row_strides, self.inputs);
+        Adding { code, sums, rows, row_strides, inputs, pointers, moved, scratch }
     }
 
     /// `count` times `rows` at some addresses, with room for as many to be moved on.

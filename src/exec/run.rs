@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::code::Code;
 use super::nest::Nest;
+use super::sums::Sums;
 use super::{control, moves, tiles};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
@@ -76,6 +77,10 @@ fn failure(origin: &Origin, message: impl Into<String>) -> Error {
 fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
     // SAFETY: as many addresses have been written there, and nobody else uses them.
     let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
+    let sums = run.sums.as_ref().map(|sums| {
+        let parts = sums.parts.map(|parts| call.address(parts));
+        Sums { run: sums, first: call.tile * sums.tile, parts }
+    });
     let nest = Nest {
         code: &codes[run.unit.index()],
         addresses,
@@ -85,6 +90,7 @@ fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
         count: run.count,
         strides: &run.strides,
         outer: &run.outer,
+        sums,
     };
     // SAFETY: there are as many places as inputs and outputs, and the outputs come last. `schedule::verify` checked that every place stays in its
     // buffer along all axes, and that what is written is apart from what is read, but where an element is read in the same place before.

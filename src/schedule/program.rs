@@ -7,6 +7,7 @@ use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
 use super::rows::places;
+use super::sums::grouped;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, Kind};
@@ -108,6 +109,7 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     if options.simplify {
         f = opened(&f);
     }
+    f = grouped(&f);
     debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f
 }

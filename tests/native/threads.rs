@@ -18,9 +18,9 @@ fn wave<T: Scalar>(n: usize, seed: usize) -> Vec<T> {
     (0..n).map(|k| T::lit(((k * 7 + seed * 131) as f64).sin() * 1.5)).collect()
 }
 
-/// A sum by its definition: blocks of 1,024 rows in order; in each, partial sums of every fourth row (eighth in f32), added in halves.
+/// A sum by its definition: blocks of 1,024 rows in order; in each, partial sums of every eighth row (16th in f32), added in halves.
 fn summed<T: Scalar>(rows: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 4 } else { 8 };
+    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
     let block = |rows: &[T]| {
         let part = |from: usize| rows.iter().skip(from).step_by(every).copied().reduce(|a, b| a + b);
         let mut parts: Vec<Option<T>> = (0..every).map(part).collect();

@@ -300,8 +300,15 @@ impl<'f> Levels<'f> {
         axes::rows(places.iter(), shape)
     }
 
+    /// Whether a loop needs what a sum adds up for nothing else.
+    fn is_only_summed(&self, sum: NodeId, outputs: &[LoopOutput]) -> bool {
+        let operand = self.graph.operands(sum).next().expect("a sum has an operand");
+        self.users[operand.index()].len() == 1 && !outputs.iter().any(|output| output.node == operand)
+    }
+
     /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
-    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut.
+    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut, and
+    /// one around the rows beside another one over other axes.
     pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
         let all = Members { nodes: nodes.to_vec(), stored: vec![] };
         let sources = self.sources(&all);
@@ -309,10 +316,15 @@ impl<'f> Levels<'f> {
         let is_cut = sources.iter().any(|source| source.cut.is_some_and(|id| self.between[id.index()]));
         let mut split = vec![Members::default()];
         let mut late: Vec<(&[usize], Members)> = Vec::new();
+        let mut around: Option<&[usize]> = None;
         for &id in nodes {
             match self.graph.node(id).kind() {
                 Kind::Array(ArrayOp::Sum(summed))
-                    if is_cut || axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows =>
+                    if is_cut
+                        || match axes::is_sum_of_rows(summed, shape) {
+                            true => axes::run(summed, shape) > rows,
+                            false => axes::varies(&axes::written(summed, shape), shape) && **around.get_or_insert(summed) != summed[..],
+                        } =>
                 {
                     split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
                     match late.iter_mut().find(|(axes, _)| axes == summed) {
@@ -386,7 +398,7 @@ impl<'f> Levels<'f> {
                 value = builder.intern(Kind::Apply(Op::Select), &[value, one, zero], None);
             }
             if let Some(&slot) = partials.get(&output.node) {
-                value = builder.intern(Kind::Apply(Op::Add), &[slot_ids[slot], value], None);
+                value = added(&mut builder, slot_ids[slot], value, options.fuse && self.is_only_summed(output.node, &outputs));
             }
             values.push(value);
         }
@@ -401,7 +413,8 @@ impl<'f> Levels<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
-        let call = RowCall::new(&program, &call, options.fuse);
+        let mut call = RowCall::new(&program, &call, options.fuse);
+        call.in_turns = !partials.is_empty();
         let mut last_read = vec![0; inputs.len()];
         for (k, step) in program.steps.iter().enumerate() {
             for &operand in step.operands() {
@@ -421,4 +434,15 @@ impl<'f> Levels<'f> {
         let is_cut = units.get(unit).needs.cut;
         Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, unit, is_cut })
     }
+}
+
+/// A value that is added to a partial sum; a product with one rounding, if it may be.
+fn added(builder: &mut Builder, part: NodeId, value: NodeId, fuse: bool) -> NodeId {
+    let mut args = Args::from_slice(&[part, value]);
+    let mut op = Op::Add;
+    if fuse && builder.graph().node(value).kind() == Kind::Apply(Op::Mul) {
+        (args, op) = (builder.graph().operands(value).collect(), Op::MulAdd);
+        args.push(part);
+    }
+    builder.intern(Kind::Apply(op), &args, None)
 }

@@ -1,6 +1,7 @@
 //! Loops, planned for the lengths of a call.
 
 use super::planner::Planner;
+use super::sums;
 use crate::schedule::axes;
 use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, RunLoop};
 use crate::schedule::views::{self, Between};
@@ -13,11 +14,12 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let mut overwritten = Vec::new();
     for output in &looped.outputs {
         let place = planner.claim_over(at, looped, output.node, &mut overwritten);
-        if !output.summed.is_empty() {
+        if total == 0 && !output.summed.is_empty() {
+            planner.actions.push(Action::Fill(place, 0.0));
+        } else if axes::is_sum_of_rows(&output.summed, looped.shape) {
             // −0 leaves the first summand as it is.
-            let fill = Action::Fill(place, if total == 0 { 0.0 } else { -0.0 });
-            let goes_on = planner.band.as_ref().is_some_and(|band| band.sums.contains(&output.node));
-            if goes_on { planner.before.push(fill) } else { planner.actions.push(fill) }
+            let fill = Action::Fill(place, -0.0);
+            if planner.goes_on(output.node) { planner.before.push(fill) } else { planner.actions.push(fill) }
         }
         outputs.push(place);
     }
@@ -74,6 +76,14 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
 fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec<(Buffer, Vec<usize>)>) {
     let (places, along): (Vec<Buffer>, Vec<Vec<usize>>) = places.into_iter().unzip();
     let ((inner, row_strides), mut axes) = axes::nest(looped, lengths, &along);
+    let (unit, inputs) = (looped.unit, looped.inputs.len());
+    let summed = sums::places(looped);
+    if let Some((_, output)) = summed.first() {
+        let goes_on = planner.goes_on(looped.outputs[output - inputs].node);
+        let run = RunLoop { unit, places, inputs, inner, row_strides, count: 1, strides: vec![], outer: vec![], sums: None };
+        let runs = sums::run(planner, looped, run, axes, goes_on);
+        return planner.actions.extend(runs.into_iter().map(Action::Loop));
+    }
     let (count, strides) = match axes.pop() {
         Some(axis) if looped.is_cut => {
             axes.push(axis);
@@ -83,6 +93,6 @@ fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec
     };
     let bytes = planner.f.width().bytes();
     let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
-    let run = RunLoop { unit: looped.unit, places, inputs: looped.inputs.len(), inner, row_strides, count, strides, outer: axes };
+    let run = RunLoop { unit, places, inputs, inner, row_strides, count, strides, outer: axes, sums: None };
     planner.actions.push(Action::Loop(run));
 }

@@ -24,6 +24,8 @@ pub(super) struct Planner<'a> {
     /// The memory of its tiles, and what happens before the first one.
     tile: Arena,
     pub(super) before: Vec<Action>,
+    /// What is borrowed until the last one.
+    lasting: Vec<Buffer>,
 }
 
 impl<'a> Planner<'a> {
@@ -40,6 +42,7 @@ impl<'a> Planner<'a> {
             band: None,
             tile: Arena::default(),
             before: Vec::new(),
+            lasting: Vec::new(),
         }
     }
 
@@ -132,6 +135,18 @@ impl<'a> Planner<'a> {
         Buffer::new(space, arena.take(len), len)
     }
 
+    /// Some of the workspace that lasts from tile to tile.
+    pub(super) fn borrow_for_band(&mut self, len: usize) -> Buffer {
+        let place = self.borrow(len);
+        self.lasting.push(place);
+        place
+    }
+
+    /// Whether a value is added up from tile to tile.
+    pub(super) fn goes_on(&self, id: NodeId) -> bool {
+        self.band.as_ref().is_some_and(|band| band.sums.contains(&id))
+    }
+
     /// Takes back what was borrowed.
     pub(super) fn give_back(&mut self, Buffer { space, offset, len, .. }: Buffer) {
         match space {
@@ -149,6 +164,7 @@ impl<'a> Planner<'a> {
         let tiles = tiles(band, self.f.width(), scratch, &all);
         self.actions.append(&mut self.before);
         self.actions.push(Action::Tiles(Box::new(tiles)));
+        std::mem::take(&mut self.lasting).into_iter().for_each(|place| self.give_back(place));
         scratch
     }
 
