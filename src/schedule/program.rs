@@ -109,7 +109,7 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     if options.simplify {
         f = opened(&f);
     }
-    f = grouped(&f);
+    f = grouped(&f, options.fuse);
     debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f
 }

@@ -1,55 +1,166 @@
-//! Sums over one group of axes at a time, and short ones written out. In: a function. Out: the same to the bit, in which every sum is along
-//! neighbouring axes.
+//! Sums over one group of axes at a time, and short ones written out. In: a function. Out: the same, in which every sum is along neighbouring axes.
 
 use crate::base::sums::{groups, halve, partials};
 use crate::base::{Axis, Shape};
-use crate::graph::{Builder, Function, Kind, NodeId};
-use crate::op::{ArrayOp, Cut, Op};
+use crate::graph::{Args, Builder, Function, Kind, NodeId};
+use crate::op::{ArrayOp, Cut, DType, Op};
+use rustc_hash::FxHashMap;
 use std::panic::Location;
 
-/// Splits sums over several groups of axes, the last group first. Few summands that are around other axes become additions of slices: a loop over
-/// the elements of the sum then adds them in registers.
-pub(super) fn grouped(f: &Function) -> Function {
-    let most = partials(f.width());
+/// Up to this many summands are written out, if they have no more operations and no more operands than these, all together.
+const SHORT: usize = 32;
+const OPERATIONS: usize = 128;
+const OPERANDS: usize = 64;
+
+type Place = Option<&'static Location<'static>>;
+
+/// Splits sums over several groups of axes, the last group first. Few summands that are around other axes are written out: a loop over the elements
+/// of the sum then adds them in registers. A product that is only summed is added with one rounding, if that is allowed.
+pub(super) fn grouped(f: &Function, fuse: bool) -> Function {
     let is_sum = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Array(ArrayOp::Sum(_)));
     if !f.graph().ids().any(is_sum) {
         return f.clone();
     }
-    f.rebuild(|graph, new, id, args| {
+    let mut uses = vec![0; f.graph().len()];
+    f.graph().ids().flat_map(|id| f.graph().operands(id)).chain(f.output_nodes()).for_each(|id| uses[id.index()] += 1);
+    // Nodes of the new graph that nothing but one node needs.
+    let mut single = FxHashMap::default();
+    let written = f.rebuild(|graph, new, id, args| {
         let (node, at) = (graph.node(id), graph.node(id).location());
-        let Kind::Array(ArrayOp::Sum(summed)) = node.kind() else { return new.intern(node.kind(), args, at) };
-        let shape = new.graph().node(args[0]).shape();
-        groups(shape, summed).into_iter().rev().fold(args[0], |x, group| {
-            let axes: Vec<usize> = group.filter(|k| summed.contains(k)).collect();
-            short(new, x, &axes, most, at).unwrap_or_else(|| new.intern(Kind::Array(ArrayOp::Sum(axes).intern()), &[x], at))
-        })
-    })
+        let made = match node.kind() {
+            Kind::Array(ArrayOp::Sum(summed)) => {
+                let shape = new.graph().node(args[0]).shape();
+                groups(shape, summed).into_iter().rev().fold(args[0], |x, group| {
+                    let axes: Vec<usize> = group.filter(|k| summed.contains(k)).collect();
+                    let parts = partials(f.width());
+                    let short = Short::new(new, x, &axes, parts, &single).map(|short| short.written(new, parts, fuse, at));
+                    short.unwrap_or_else(|| new.intern(Kind::Array(ArrayOp::Sum(axes).intern()), &[x], at))
+                })
+            }
+            kind => new.intern(kind, args, at),
+        };
+        single.insert(made, uses[id.index()] == 1 && !single.contains_key(&made));
+        made
+    });
+    written.pruned()
 }
 
-/// A sum of up to so many summands, which are around other axes, as additions.
-fn short(new: &mut Builder, x: NodeId, axes: &[usize], most: usize, at: Option<&'static Location<'static>>) -> Option<NodeId> {
-    let shape = new.graph().node(x).shape();
-    let (first, last) = (*axes.first()?, *axes.last()?);
-    let is_around = shape.axes()[last + 1..].iter().any(|axis| *axis != Axis::Fixed(1));
-    let n = Shape::new(&shape.axes()[first..=last]).len().filter(|n| (1..=most).contains(n))?;
-    // What is repeated is not read as a slice.
-    let is_there = !matches!(new.graph().node(x).kind(), Kind::Array(ArrayOp::Broadcast(_)) | Kind::Const(_));
-    if !is_around || !is_there {
-        return None;
+/// A sum of few summands.
+struct Short<'s> {
+    x: NodeId,
+    shape: Shape,
+    /// The shape of a summand: the same axes, of which those that are summed over have the length 1.
+    each: Shape,
+    axes: &'s [usize],
+    /// How many there are.
+    n: usize,
+    single: &'s FxHashMap<NodeId, bool>,
+}
+
+impl<'s> Short<'s> {
+    fn new(new: &Builder, x: NodeId, axes: &'s [usize], parts: usize, single: &'s FxHashMap<NodeId, bool>) -> Option<Short<'s>> {
+        let shape = new.graph().node(x).shape();
+        let is_around = shape.axes()[axes.last()? + 1..].iter().any(|axis| *axis != Axis::Fixed(1));
+        let length = |k: &usize| if let Axis::Fixed(n) = shape.axes()[*k] { Some(n) } else { None };
+        let n = axes.iter().map(length).product::<Option<usize>>()?;
+        let each = axes.iter().fold(shape, |shape, &k| shape.with_axis(k, Axis::Fixed(1)));
+        let short = Short { x, shape, each, axes, n, single };
+        let (mut operations, mut operands) = (0, 0);
+        if !is_around || !(1..=SHORT).contains(&n) || !short.count(new, x, &mut operations, &mut operands) {
+            return None;
+        }
+        // What would be computed where it is added is stored instead: more than a few are not.
+        let stored = operations == 0 && short.is_single(new, x);
+        let is_little = n * operations <= OPERATIONS && n * operands <= OPERANDS && (n <= parts || !stored);
+        is_little.then_some(short)
     }
-    let summand = |new: &mut Builder, mut k: usize| {
+
+    /// Whether a node is computed for nothing but this sum.
+    fn is_single(&self, new: &Builder, id: NodeId) -> bool {
+        matches!(new.graph().node(id).kind(), Kind::Apply(_)) && self.single.get(&id) == Some(&true)
+    }
+
+    /// Whether a node is computed anew for each summand.
+    fn is_cheap(&self, new: &Builder, id: NodeId) -> bool {
+        let node = new.graph().node(id);
+        let cheap = matches!(node.kind(), Kind::Apply(Op::Add | Op::Sub | Op::Mul | Op::MulAdd | Op::Neg));
+        cheap && node.shape() == self.shape && self.is_single(new, id)
+    }
+
+    /// Counts what each summand takes; whether it can be written out.
+    fn count(&self, new: &Builder, id: NodeId, operations: &mut usize, operands: &mut usize) -> bool {
+        let node = new.graph().node(id);
+        if self.is_cheap(new, id) {
+            *operations += 1;
+            return new.graph().operands(id).all(|operand| self.count(new, operand, operations, operands));
+        }
+        *operands += usize::from(!node.kind().is_known());
+        let is_repeated = matches!(node.kind(), Kind::Array(ArrayOp::Broadcast(_)));
+        (node.kind().is_known() && id != self.x) || node.dtype() == DType::Float && node.shape() == self.shape && (!is_repeated || id != self.x)
+    }
+
+    /// The sum, in the order that is laid down.
+    fn written(&self, new: &mut Builder, parts: usize, fuse: bool, at: Place) -> NodeId {
+        let is_product = self.is_cheap(new, self.x) && new.graph().node(self.x).kind() == Kind::Apply(Op::Mul);
+        let factors: Option<Args> = (fuse && is_product).then(|| new.graph().operands(self.x).collect());
+        let mut sums: Vec<Option<NodeId>> = vec![None; parts];
+        for k in 0..self.n {
+            let part = &mut sums[k % parts];
+            *part = Some(match (*part, &factors) {
+                (None, _) => self.summand(new, self.x, k, at),
+                (Some(part), None) => {
+                    let summand = self.summand(new, self.x, k, at);
+                    new.intern(Kind::Apply(Op::Add), &[part, summand], at)
+                }
+                (Some(part), Some(factors)) => {
+                    let mut args: Args = factors.iter().map(|&factor| self.summand(new, factor, k, at)).collect();
+                    args.push(part);
+                    new.intern(Kind::Apply(Op::MulAdd), &args, at)
+                }
+            });
+        }
+        let add = |a: Option<NodeId>, b: Option<NodeId>| match (a, b) {
+            (Some(a), Some(b)) => Some(new.intern(Kind::Apply(Op::Add), &[a, b], at)),
+            (one, other) => one.or(other),
+        };
+        let sum = halve(&mut sums, add).expect("there is a summand");
+        new.intern(Kind::Array(ArrayOp::Reshape(self.shape.without(self.axes)).intern()), &[sum], at)
+    }
+
+    /// A summand of what is added up, or of a value that it is computed of.
+    fn summand(&self, new: &mut Builder, id: NodeId, k: usize, at: Place) -> NodeId {
+        let kind = new.graph().node(id).kind();
+        if kind.is_known() {
+            return id;
+        }
+        let operands: Args = new.graph().operands(id).collect();
+        if self.is_cheap(new, id) {
+            let args: Args = operands.into_iter().map(|operand| self.summand(new, operand, k, at)).collect();
+            return new.intern(kind, &args, at);
+        }
+        let Kind::Array(ArrayOp::Broadcast(_)) = kind else { return self.slice(new, id, k, at) };
+        let source = self.slice(new, operands[0], k, at);
+        if new.graph().node(source).shape() == self.each {
+            return source;
+        }
+        new.intern(Kind::Array(ArrayOp::Broadcast(self.each).intern()), &[source], at)
+    }
+
+    /// A value of the shape, or one that becomes it when it is repeated, at the k-th index along the summed axes.
+    fn slice(&self, new: &mut Builder, id: NodeId, mut k: usize, at: Place) -> NodeId {
+        let shape = new.graph().node(id).shape();
+        let missing = self.shape.rank() - shape.rank();
         let mut cuts = vec![Cut::All; shape.rank()];
-        for axis in (first..=last).rev() {
-            let Axis::Fixed(len) = shape.axes()[axis] else { unreachable!("the length is known") };
-            cuts[axis] = Cut::Range { start: k % len, step: 1, len: 1 };
+        for &axis in self.axes.iter().rev() {
+            let Axis::Fixed(len) = self.shape.axes()[axis] else { unreachable!("the length is known") };
+            if axis >= missing && shape.axes()[axis - missing] != Axis::Fixed(1) {
+                cuts[axis - missing] = Cut::Range { start: k % len, step: 1, len: 1 };
+            }
             k /= len;
         }
-        new.intern(Kind::Array(ArrayOp::Slice(cuts).intern()), &[x], at)
-    };
-    let mut parts: Vec<Option<NodeId>> = (0..most).map(|k| (k < n).then(|| summand(new, k))).collect();
-    let sum = halve(&mut parts, |a, b| match (a, b) {
-        (Some(a), Some(b)) => Some(new.intern(Kind::Apply(Op::Add), &[a, b], at)),
-        (one, other) => one.or(other),
-    });
-    Some(new.intern(Kind::Array(ArrayOp::Reshape(shape.without(axes)).intern()), &[sum?], at))
+        match cuts.iter().all(|cut| *cut == Cut::All) || new.graph().node(id).kind().is_known() {
+            true => id,
+            false => new.intern(Kind::Array(ArrayOp::Slice(cuts).intern()), &[id], at),
+        }
+    }
 }
