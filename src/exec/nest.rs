@@ -7,7 +7,7 @@ use super::code::Code;
 use super::scratch::{with_scratch, with_sums};
 use super::sums::{Adding, Sums, product};
 use super::threads::{self, Shared};
-use crate::base::sums::BLOCK;
+use crate::base::sums::{BLOCK, add_block};
 use crate::op::Scalar;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -34,6 +34,8 @@ pub(super) struct Nest<'a, T> {
     pub(super) strides: &'a [i64],
     /// Axes around, from the outside: their lengths, and every address' stride.
     pub(super) outer: &'a [(usize, Vec<usize>)],
+    /// What rounding has lost of each sum over the rows, where that goes on after the run; it goes on from what is in the outputs.
+    pub(super) rest: Option<*mut T>,
     /// Sums over axes within these and around the rows, if there are any.
     pub(super) sums: Option<Sums<'a, T>>,
 }
@@ -58,7 +60,7 @@ impl<T: Scalar> Nest<'_, T> {
     pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
         let Some(split) = (if threads > 1 { self.split() } else { None }) else {
-            if !self.outer.is_empty() || self.sums.is_some() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
+            if !self.outer.is_empty() || self.sums.is_some() || self.rest.is_some() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
                 // SAFETY: as promised.
                 return unsafe { self.part(rows, 0..self.rows, None) };
             }
@@ -99,11 +101,11 @@ impl<T: Scalar> Nest<'_, T> {
                 // SAFETY: as promised; the totals have room for every block's sums.
                 unsafe { self.part(axis, range, Some(totals)) }
             });
-            for block in totals.chunks_exact(sums.len()) {
-                for (&(group, k), &total) in sums.iter().zip(block) {
-                    // SAFETY: the output has room for as many sums, and nobody else is at it any more.
-                    unsafe { *self.addresses[self.inputs + group as usize].add(k as usize) += total }
-                }
+            for (at, &(group, k)) in sums.iter().enumerate() {
+                // SAFETY: the output has room for as many sums, and nobody else is at it any more.
+                let sum = unsafe { &mut *self.addresses[self.inputs + group as usize].add(k as usize) };
+                let mut rest = T::default();
+                totals.iter().skip(at).step_by(sums.len()).for_each(|&block| add_block(sum, &mut rest, block));
             }
         });
     }
@@ -141,8 +143,7 @@ impl<T: Scalar> Nest<'_, T> {
         let split = |axis: usize| {
             let moves = |place: usize| self.stride(axis, place) != 0;
             let (apart, piece) = match axis == rows {
-                // Sums of blocks are added up by this thread, which does not take subnormal numbers for zeros.
-                true if sums => (alone && !self.code.needs.flush, BLOCK),
+                true if sums => (alone && self.rest.is_none(), BLOCK),
                 true => (!inner, ROWS),
                 false => ((self.inputs..self.addresses.len()).all(moves), 1),
             };
@@ -161,7 +162,8 @@ impl<T: Scalar> Nest<'_, T> {
         let length = |k: usize| if k == axis { range.len() } else { self.length(k) };
         let addresses = self.code.needs.scratch;
         let work = addresses + 2 * n;
-        let words = work + self.sums.as_ref().map_or(0, |sums| sums.words(n, length(depth + 1)));
+        let blocks = 2 * self.code.needs.sums.len();
+        let words = work + self.sums.as_ref().map_or(blocks, |sums| sums.words(n, length(depth + 1)));
         with_scratch(words, |scratch| {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
             let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(addresses).cast::<*mut T>(), 2 * n) };
@@ -172,10 +174,10 @@ impl<T: Scalar> Nest<'_, T> {
             let mut index: SmallVec<[usize; 16]> = SmallVec::from_elem(0, depth);
             loop {
                 let (count, rows) = (length(depth), length(depth + 1));
-                // SAFETY: as promised; the sums' words are behind the addresses.
+                // SAFETY: as promised; behind the addresses are the words for sums.
                 unsafe {
                     match self.sums {
-                        None => self.inner((pointers, moved), scratch, (count, rows), totals),
+                        None => self.inner((pointers, moved), (scratch, scratch.add(work)), (count, rows), totals),
                         Some(sums) => self.adding(sums, (pointers, moved), scratch, rows).run(scratch.add(work)),
                     }
                 }
@@ -211,14 +213,14 @@ impl<T: Scalar> Nest<'_, T> {
         Adding { code, sums, rows, row_strides, inputs, pointers, moved, scratch }
     }
 
-    /// `count` times `rows` at some addresses, with room for as many to be moved on.
+    /// `count` times `rows` at some addresses, with room for as many to be moved on, and for two elements for every sum.
     ///
     /// # Safety
     /// As [`Nest::run`].
     unsafe fn inner(
         &self,
         (pointers, moved): (&[*mut T], &mut [*mut T]),
-        scratch: *mut u64,
+        (scratch, work): (*mut u64, *mut u64),
         (count, rows): (usize, usize),
         totals: Option<*mut T>,
     ) {
@@ -228,24 +230,42 @@ impl<T: Scalar> Nest<'_, T> {
             // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
             unsafe { code.run_rows::<T>((inputs.cast(), inputs.add(self.inputs).cast()), scratch, rows, times) }
         };
-        if code.needs.sums.is_empty() || (rows <= BLOCK && totals.is_none()) {
+        let sums = &code.needs.sums;
+        if sums.is_empty() || (rows <= BLOCK && totals.is_none() && self.rest.is_none()) {
             moved.copy_from_slice(pointers);
             return run(moved, rows, (count, self.strides));
         }
+        // SAFETY: as promised; what goes on has an element for every sum.
+        let (own, rest) = unsafe {
+            let own = std::slice::from_raw_parts_mut(work.cast::<T>(), 2 * sums.len());
+            let (own, rest) = own.split_at_mut(sums.len());
+            (own, self.rest.map_or(rest, |rest| std::slice::from_raw_parts_mut(rest, sums.len())))
+        };
         for time in 0..count {
+            if self.rest.is_none() {
+                rest.fill(T::default());
+            }
             for start in (0..rows).step_by(BLOCK) {
                 for (place, (moved, pointer)) in moved.iter_mut().zip(pointers).enumerate() {
                     let on = time * self.stride(self.outer.len(), place) + start * self.row_strides[place];
                     *moved = pointer.wrapping_add(on);
                 }
-                if let Some(totals) = totals {
-                    let block = totals.wrapping_add(start / BLOCK * code.needs.sums.len());
-                    // The sums of an output are neighbours, as its numbers are.
-                    for (at, &(group, _)) in code.needs.sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
-                        moved[self.inputs + group as usize] = block.wrapping_add(at);
-                    }
+                own.fill(T::lit(-0.0));
+                let block = totals.map_or(own.as_mut_ptr(), |totals| totals.wrapping_add(start / BLOCK * sums.len()));
+                // The sums of an output are neighbours, as its numbers are.
+                for (at, &(group, _)) in sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
+                    moved[self.inputs + group as usize] = block.wrapping_add(at);
                 }
                 run(moved, BLOCK.min(rows - start), (1, &[]));
+                if totals.is_some() {
+                    continue;
+                }
+                for (at, &(group, k)) in sums.iter().enumerate() {
+                    let place = self.inputs + group as usize;
+                    let to = pointers[place].wrapping_add(time * self.stride(self.outer.len(), place) + k as usize);
+                    // SAFETY: as promised: the output has room for the sum, which is in no other place.
+                    unsafe { add_block(&mut *to, &mut rest[at], *block.add(at)) }
+                }
             }
         }
     }

@@ -45,6 +45,7 @@ impl Rows {
             row_strides: &call.strides,
             strides: &[],
             outer: &[],
+            rest: None,
             sums: None,
         };
         // SAFETY: `RowCall::check` found every slice as long as the code reads and writes over these rows; slices that are written are apart

@@ -77,6 +77,7 @@ fn failure(origin: &Origin, message: impl Into<String>) -> Error {
 fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
     // SAFETY: as many addresses have been written there, and nobody else uses them.
     let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
+    let rest = run.rest.map(|rest| call.address(rest));
     let sums = run.sums.as_ref().map(|sums| {
         let parts = sums.parts.map(|parts| call.address(parts));
         Sums { run: sums, first: call.tile * sums.tile, parts }
@@ -90,6 +91,7 @@ fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
         count: run.count,
         strides: &run.strides,
         outer: &run.outer,
+        rest,
         sums,
     };
     // SAFETY: there are as many places as inputs and outputs, and the outputs come last. `schedule::verify` checked that every place stays in its

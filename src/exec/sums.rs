@@ -2,7 +2,7 @@
 //! a block the partial sums are halved and added to the sums. That is the order of [`base::sums`](crate::base::sums).
 
 use super::code::Code;
-use crate::base::sums::{BLOCK, partials};
+use crate::base::sums::{BLOCK, add_block, partials};
 use crate::op::Scalar;
 use crate::schedule::axes::Around;
 use crate::schedule::ir::RunSums;
@@ -47,7 +47,7 @@ pub(super) struct Adding<'a, T> {
 struct Memory<'m, T> {
     /// The strides of native code's times.
     strides: &'m mut [i64],
-    /// The partial sums: of a sum one after the other, each for all elements within.
+    /// The partial sums: of a sum one after the other, each for all elements within; and then what rounding has lost of its blocks.
     parts: *mut T,
     inner: usize,
     way: Way,
@@ -76,7 +76,7 @@ impl<T: Scalar> Sums<'_, T> {
     /// Words of memory that a thread needs for so many rows.
     pub(super) fn words(&self, places: usize, rows: usize) -> usize {
         let inner = product(&self.run.within) * rows;
-        let parts = if self.parts.is_some() { 0 } else { self.run.places.len() * partials(T::WIDTH) * inner };
+        let parts = if self.parts.is_some() { 0 } else { self.run.places.len() * (partials(T::WIDTH) + 1) * inner };
         strides(places) + (parts * size_of::<T>()).div_ceil(8)
     }
 }
@@ -203,7 +203,7 @@ impl<T: Scalar> Adding<'_, T> {
             *moved = pointer.wrapping_add(offset(&run.along, index, place) + offset(around, within, place));
         }
         for (sum, &(input, output)) in run.places.iter().enumerate() {
-            let part = memory.parts.wrapping_add((sum * parts + number % parts) * memory.inner);
+            let part = memory.parts.wrapping_add((sum * (parts + 1) + number % parts) * memory.inner);
             let place = part.wrapping_add(offset(around, within, output));
             (self.moved[input], self.moved[output]) = (place, place);
         }
@@ -229,7 +229,7 @@ impl<T: Scalar> Adding<'_, T> {
     /// The partial sums are there.
     unsafe fn start(&self, memory: &Memory<T>, used: usize) {
         for sum in 0..self.sums.run.places.len() {
-            let parts = memory.parts.wrapping_add(sum * partials(T::WIDTH) * memory.inner);
+            let parts = memory.parts.wrapping_add(sum * (partials(T::WIDTH) + 1) * memory.inner);
             // SAFETY: as promised; nobody else is at them.
             unsafe { std::slice::from_raw_parts_mut(parts, used * memory.inner).fill(T::lit(-0.0)) }
         }
@@ -239,28 +239,28 @@ impl<T: Scalar> Adding<'_, T> {
     ///
     /// # Safety
     /// The partial sums are there, and the sums' places are good for all elements within, which lie one after the other.
-    unsafe fn finish(&self, memory: &Memory<T>, mut used: usize, first: bool) {
+    unsafe fn finish(&self, memory: &Memory<T>, used: usize, first: bool) {
         let (inner, all) = (memory.inner, partials(T::WIDTH));
-        let mut half = all;
-        let add = |to: &mut [T], from: &[T]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = *to + from);
-        while half > 1 {
-            half /= 2;
-            for sum in (0..self.sums.run.places.len()).filter(|_| half < used) {
-                // SAFETY: as promised; nobody else is at them.
-                let parts =
-                    unsafe { std::slice::from_raw_parts_mut(memory.parts.wrapping_add(sum * all * inner), used * inner) };
-                let (low, high) = parts.split_at_mut(half * inner);
-                add(low, high);
-            }
-            used = used.min(half);
-        }
         for (sum, &(_, output)) in self.sums.run.places.iter().enumerate() {
-            // SAFETY: as promised; a sum is none of the partial sums.
-            let (to, from) = unsafe {
-                let from = memory.parts.wrapping_add(sum * all * inner);
-                (std::slice::from_raw_parts_mut(self.pointers[output], inner), std::slice::from_raw_parts(from, inner))
+            // SAFETY: as promised; nobody else is at the partial sums, and a sum is none of them.
+            let (parts, to) = unsafe {
+                let parts = memory.parts.wrapping_add(sum * (all + 1) * inner);
+                (std::slice::from_raw_parts_mut(parts, (all + 1) * inner), std::slice::from_raw_parts_mut(self.pointers[output], inner))
             };
-            if first { to.copy_from_slice(from) } else { add(to, from) }
+            let (parts, rest) = parts.split_at_mut(all * inner);
+            let (mut half, mut used) = (all, used);
+            while half > 1 {
+                half /= 2;
+                let (low, high) = parts[..used * inner].split_at_mut(half.min(used) * inner);
+                low.iter_mut().zip(high).for_each(|(low, &mut high)| *low = *low + high);
+                used = used.min(half);
+            }
+            if first {
+                to.copy_from_slice(&parts[..inner]);
+                rest.fill(T::default());
+            } else {
+                to.iter_mut().zip(rest).zip(&*parts).for_each(|((to, rest), &block)| add_block(to, rest, block));
+            }
         }
     }
 }

@@ -21,7 +21,21 @@ fn total<T: Scalar>(summands: &[T]) -> T {
         }
         parts[0]
     };
-    summands.chunks(1024).map(block).reduce(|sum, v| sum + v).unwrap_or_default()
+    in_order(summands.chunks(1024).map(block)).unwrap_or_default()
+}
+
+/// Sums of blocks in order. What rounding loses of one, which is a number itself, is added as soon as it counts.
+fn in_order<T: Scalar>(blocks: impl Iterator<Item = T>) -> Option<T> {
+    let (sum, _) = blocks.map(|block| (block, T::default())).reduce(|(sum, rest), (block, _)| {
+        let next = sum + block;
+        let [large, small] = if sum.to_f64().abs() < block.to_f64().abs() { [block, sum] } else { [sum, block] };
+        let left = rest + (small - (next - large));
+        if left == T::default() {
+            return (next, left);
+        }
+        (next + left, left - ((next + left) - next))
+    })?;
+    Some(sum)
 }
 
 /// A sum over axes that are neighbours, or apart by axes of the length 1 by declaration.

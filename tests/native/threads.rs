@@ -30,7 +30,21 @@ fn summed<T: Scalar>(rows: &[T]) -> T {
         }
         parts[0]
     };
-    rows.chunks(1024).filter_map(block).reduce(|a, b| a + b).unwrap_or_default()
+    in_order(rows.chunks(1024).filter_map(block)).unwrap_or_default()
+}
+
+/// Sums of blocks in order. What rounding loses of one, which is a number itself, is added as soon as it counts.
+fn in_order<T: Scalar>(blocks: impl Iterator<Item = T>) -> Option<T> {
+    let (sum, _) = blocks.map(|block| (block, T::default())).reduce(|(sum, rest), (block, _)| {
+        let next = sum + block;
+        let [large, small] = if sum.to_f64().abs() < block.to_f64().abs() { [block, sum] } else { [sum, block] };
+        let left = rest + (small - (next - large));
+        if left == T::default() {
+            return (next, left);
+        }
+        (next + left, left - ((next + left) - next))
+    })?;
+    Some(sum)
 }
 
 /// A network's loss for a row, summed, with its mean gradient, and two numbers for every row.

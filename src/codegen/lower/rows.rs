@@ -141,7 +141,15 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.load_starts(call);
         (0..invariant).for_each(|k| self.compute(k));
         let minus_zero = self.emitter.constants(-0.0);
-        (0..sums.len() * parts / lanes).for_each(|at| self.store_at(minus_zero, self.scratch, self.partial(at)));
+        // Of each sum, the vectors of the first half of the partial sums come before the others, which few rows do without.
+        let vectors = |half: usize| (0..sums.len()).flat_map(move |s| (0..copies).map(move |k| (2 * s + half) * copies + k));
+        vectors(0).for_each(|at| self.store_at(minus_zero, self.scratch, self.partial(at)));
+        let turn = lanes * copies;
+        let are_many = |this: &Self| this.with(|b| b.ins().icmp_imm_s(IntCC::SignedGreaterThan, rows, turn as i64));
+        if !sums.is_empty() {
+            let many = are_many(self);
+            self.when(many, |this| vectors(1).for_each(|at| this.store_at(minus_zero, this.scratch, this.partial(at))));
+        }
 
         // Vectors of rows. What is kept for numbers is put aside.
         let kept = std::mem::take(&mut self.kept);
@@ -150,7 +158,6 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.copies = (0..copies).map(|_| Copy { local: local.clone(), ..Copy::default() }).collect();
         self.hoist(body.clone(), call);
         self.squares = self.squares(call);
-        let turn = lanes * copies;
         let (none, whole) = self.with(|b| {
             let whole = b.ins().band_imm_s(rows, -(turn as i64));
             (b.ins().iconst(types::I64, 0), whole)
@@ -201,20 +208,42 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             vec![]
         });
 
+        let vector = |this: &Self, at: usize| this.load(this.emitter.lanes(), this.scratch, this.partial(at));
+        if !sums.is_empty() {
+            let many = are_many(self);
+            self.when(many, |this| {
+                for (low, high) in vectors(0).zip(vectors(1)) {
+                    let (a, b) = (vector(this, low), vector(this, high));
+                    let both = this.with(|builder| builder.ins().fadd(a, b));
+                    this.store_at(both, this.scratch, this.partial(low));
+                }
+            });
+        }
         self.bases.clear();
         for (s, &k) in sums.iter().enumerate() {
-            let vectors = parts / lanes;
-            let mut parts: Vec<Value> = (s * vectors..(s + 1) * vectors)
-                .map(|at| self.load(self.emitter.lanes(), self.scratch, self.partial(at)))
-                .collect();
+            let mut parts: Vec<Value> = (0..copies).map(|k| vector(self, 2 * s * copies + k)).collect();
             let (base, offset, _) = self.output_place(k);
             let add = |a: Value, b: Value| self.with(|builder| builder.ins().fadd(a, b));
-            // Halves of all partial sums are vectors, and then lanes.
+            // Halves of these are vectors, and then lanes.
             let mut parts: Vec<Value> = self.emitter.split(halve(&mut parts, add)).collect();
             let total = halve(&mut parts, add);
             let sum = add(self.load(self.emitter.float(), base, offset), total);
             self.store_at(sum, base, offset);
         }
+    }
+
+    /// Does something where a condition holds.
+    fn when(&mut self, condition: Value, body: impl FnOnce(&mut Self)) {
+        let (then, after) = self.with(|b| (b.create_block(), b.create_block()));
+        self.with(|b| {
+            b.ins().brif(condition, then, &[], after, &[]);
+            b.switch_to_block(then);
+        });
+        body(self);
+        self.with(|b| {
+            b.ins().jump(after, &[]);
+            b.switch_to_block(after);
+        });
     }
 
     /// A loop over rows, some at a time, from the first on as long as they are before the last; what it carries along.

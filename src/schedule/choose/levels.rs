@@ -1,6 +1,6 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, sums::BLOCK};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::kernels;
@@ -308,7 +308,7 @@ impl<'f> Levels<'f> {
 
     /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
     /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut, and
-    /// one around the rows beside another one over other axes.
+    /// one around the rows beside others, over other axes or over rows of several blocks.
     pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
         let all = Members { nodes: nodes.to_vec(), stored: vec![] };
         let sources = self.sources(&all);
@@ -317,13 +317,19 @@ impl<'f> Levels<'f> {
         let mut split = vec![Members::default()];
         let mut late: Vec<(&[usize], Members)> = Vec::new();
         let mut around: Option<&[usize]> = None;
+        let has_long_rows = |&id: &NodeId| {
+            let Kind::Array(ArrayOp::Sum(summed)) = self.graph.node(id).kind() else { return false };
+            let row = Shape::new(&shape.axes()[summed[0]..]);
+            axes::is_sum_of_rows(summed, shape) && row.len().is_none_or(|len| len > BLOCK)
+        };
+        let long_rows = nodes.iter().any(has_long_rows);
         for &id in nodes {
             match self.graph.node(id).kind() {
                 Kind::Array(ArrayOp::Sum(summed))
                     if is_cut
                         || match axes::is_sum_of_rows(summed, shape) {
                             true => axes::run(summed, shape) > rows,
-                            false => axes::varies(&axes::written(summed, shape), shape) && **around.get_or_insert(summed) != summed[..],
+                            false => long_rows || **around.get_or_insert(summed) != summed[..],
                         } =>
                 {
                     split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));

@@ -80,7 +80,15 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             | ArrayOp::Place(..)
             | ArrayOp::Concat(_)
             | ArrayOp::Iota(..) => 0,
-            ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
+            ArrayOp::Sum(axes) => {
+                let shape = operands.next()?;
+                let blocks = |group| Shape::new(&shape.axes()[group]).len().is_none_or(|summands| summands > BLOCK);
+                if sums::groups(shape, axes).into_iter().any(blocks) {
+                    return None;
+                }
+                shape.len()?
+            }
+            ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
             ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
             _ => return None,
         },
@@ -142,17 +150,14 @@ impl Unrolling<'_> {
                 let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
                 let groups = sums::groups(self.f.graph().node(operand).shape(), axes);
                 let join = |a: Option<NodeId>, b: Option<NodeId>| a.zip(b).map(|(a, b)| add(a, b)).or(a).or(b);
-                let block = |block: &[NodeId]| {
+                let total = |summands: &mut dyn Iterator<Item = NodeId>| {
                     let mut parts: Vec<Option<NodeId>> = vec![None; partials(self.f.width())];
-                    for (k, &v) in block.iter().enumerate() {
+                    for (k, v) in summands.enumerate() {
+                        debug_assert!(k < BLOCK, "a sum of several blocks is not unrolled");
                         let part = k % parts.len();
                         parts[part] = join(parts[part], Some(v));
                     }
-                    halve(&mut parts, join)
-                };
-                let total = |summands: &mut dyn Iterator<Item = NodeId>| {
-                    let summands: Vec<NodeId> = summands.collect();
-                    summands.chunks(BLOCK).map(block).reduce(join).flatten().unwrap_or_else(|| self.constant(0.0))
+                    halve(&mut parts, join).unwrap_or_else(|| self.constant(0.0))
                 };
                 let summed = sum(operands[0], &groups, total);
                 Array::new(shape, summed.data().to_vec()).expect("as many numbers as places")

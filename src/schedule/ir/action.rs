@@ -170,6 +170,8 @@ pub(crate) struct RunLoop {
     pub(crate) strides: Vec<i64>,
     /// The axes around that, from the outside: lengths, and every place's stride.
     pub(crate) outer: Vec<(usize, Vec<usize>)>,
+    /// What rounding has lost of each sum over the rows, where that goes on from one tile to the next.
+    pub(crate) rest: Option<Buffer>,
     /// Sums over axes around the rows. Then there is no other axis that code goes along by itself.
     pub(crate) sums: Option<Box<RunSums>>,
 }

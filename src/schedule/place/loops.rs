@@ -12,6 +12,7 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let total: usize = all.iter().product();
     let mut outputs = Vec::new();
     let mut overwritten = Vec::new();
+    let mut going_on = 0;
     for output in &looped.outputs {
         let place = planner.claim_over(at, looped, output.node, &mut overwritten);
         if total == 0 && !output.summed.is_empty() {
@@ -19,10 +20,17 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
         } else if axes::is_sum_of_rows(&output.summed, looped.shape) {
             // −0 leaves the first summand as it is.
             let fill = Action::Fill(place, -0.0);
-            if planner.goes_on(output.node) { planner.before.push(fill) } else { planner.actions.push(fill) }
+            if planner.goes_on(output.node) {
+                planner.before.push(fill);
+                going_on += 1;
+            } else {
+                planner.actions.push(fill);
+            }
         }
         outputs.push(place);
     }
+    let rest = (going_on > 0).then(|| planner.borrow_for_band(going_on));
+    rest.iter().for_each(|&rest| planner.before.push(Action::Fill(rest, 0.0)));
     let mut cuts: Vec<(usize, Between)> = Vec::new();
     let mut starts: Vec<Buffer> = Vec::new();
     for (k, input) in looped.inputs.iter().enumerate() {
@@ -45,7 +53,7 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
         return;
     }
     if cuts.is_empty() {
-        return run_part(planner, looped, &all, places);
+        return run_part(planner, looped, &all, places, rest);
     }
     // From where numbers begin or end to where others do, they are all there or zeros in their stead.
     let axis = cuts[0].1.axis;
@@ -67,20 +75,26 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
         }
         let mut lengths = all.clone();
         lengths[axis] = end - start;
-        run_part(planner, looped, &lengths, places);
+        run_part(planner, looped, &lengths, places, rest);
         planner.give_back(zeros);
     }
 }
 
 /// A loop over some lengths, with places and their strides.
-fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec<(Buffer, Vec<usize>)>) {
+fn run_part(
+    planner: &mut Planner,
+    looped: &Loop,
+    lengths: &[usize],
+    places: Vec<(Buffer, Vec<usize>)>,
+    rest: Option<Buffer>,
+) {
     let (places, along): (Vec<Buffer>, Vec<Vec<usize>>) = places.into_iter().unzip();
     let ((inner, row_strides), mut axes) = axes::nest(looped, lengths, &along);
     let (unit, inputs) = (looped.unit, looped.inputs.len());
     let summed = sums::places(looped);
     if let Some((_, output)) = summed.first() {
         let goes_on = planner.goes_on(looped.outputs[output - inputs].node);
-        let run = RunLoop { unit, places, inputs, inner, row_strides, count: 1, strides: vec![], outer: vec![], sums: None };
+        let run = RunLoop { unit, places, inputs, inner, row_strides, count: 1, strides: vec![], outer: vec![], rest, sums: None };
         let runs = sums::run(planner, looped, run, axes, goes_on);
         return planner.actions.extend(runs.into_iter().map(Action::Loop));
     }
@@ -93,6 +107,6 @@ fn run_part(planner: &mut Planner, looped: &Loop, lengths: &[usize], places: Vec
     };
     let bytes = planner.f.width().bytes();
     let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
-    let run = RunLoop { unit, places, inputs, inner, row_strides, count, strides, outer: axes, sums: None };
+    let run = RunLoop { unit, places, inputs, inner, row_strides, count, strides, outer: axes, rest, sums: None };
     planner.actions.push(Action::Loop(run));
 }

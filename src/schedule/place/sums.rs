@@ -2,7 +2,7 @@
 //! sums stay in the cache.
 
 use super::planner::Planner;
-use crate::base::sums::{BLOCK, partials};
+use crate::base::sums::partials;
 use crate::schedule::axes::{self, Around};
 use crate::schedule::ir::{Buffer, Loop, LoopInput, RunLoop, RunSums};
 
@@ -35,7 +35,7 @@ pub(super) fn run(planner: &mut Planner, looped: &Loop, mut run: RunLoop, around
     let (each, n) = (partials(planner.f.width()), places.len());
     if goes_on {
         // Tiles go along the sum.
-        let len = n * each * within.iter().map(|(len, _)| len).product::<usize>() * run.inner;
+        let len = n * (each + 1) * within.iter().map(|(len, _)| len).product::<usize>() * run.inner;
         let parts = Some(planner.borrow_for_band(len));
         run.outer = outer;
         run.sums = Some(Box::new(RunSums { places, along, within, all, tile: 0, parts }));
@@ -51,8 +51,8 @@ pub(super) fn run(planner: &mut Planner, looped: &Loop, mut run: RunLoop, around
     }
     let mut piece = match at {
         0 => 0,
-        // Rows that are added up are so in whole blocks.
-        _ if at == within.len() && axes::is_sum(looped) => BLOCK,
+        // What is added up along the rows is so in one piece.
+        _ if at == within.len() && axes::is_sum(looped) => run.inner,
         _ if at == within.len() => room / 16 * 16,
         _ => (room / fit).max(1),
     };

@@ -1,7 +1,7 @@
 //! How a stage goes along the outermost of its axes.
 
 use crate::graph::{Kind, NodeId};
-use crate::base::sums::{BLOCK, partials};
+use crate::base::sums::partials;
 use crate::op::ArrayOp;
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, Stage};
 use crate::schedule::lengths::{Extent, lengths};
@@ -56,7 +56,6 @@ fn loop_walk(extent: Extent, looped: &Loop) -> Option<Walk> {
     let (rows, around) = axes::nest(looped, &all, &strides);
     let sums_rows = around.is_empty() && axes::is_sum(looped);
     let inner: usize = around.iter().skip(1).map(|(len, _)| len).product::<usize>() * rows.0;
-    let long = around.len() > 0 && rows.0 > BLOCK && axes::is_sum(looped);
     let (len, moves) = around.into_iter().next().unwrap_or(rows);
     let mut reads = Vec::new();
     for (input, &stride) in looped.inputs.iter().zip(&moves) {
@@ -73,7 +72,7 @@ fn loop_walk(extent: Extent, looped: &Loop) -> Option<Walk> {
     // Partial sums last from tile to tile.
     let lasts = |(made, output): (&Track, &LoopOutput)| made.stride == 0 && !axes::is_sum_of_rows(&output.summed, looped.shape);
     let lasting = makes.iter().zip(&looped.outputs).filter(|&(made, output)| lasts((made, output))).count();
-    if lasting > 0 && (long || lasting * partials(extent.f.width()) * inner > MOST) {
+    if lasting > 0 && lasting * partials(extent.f.width()) * inner > MOST {
         return None;
     }
     Some(Walk { len, reads, makes, sums_rows, least: 1 })
