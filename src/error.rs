@@ -5,6 +5,9 @@
 
 use std::{fmt, panic::Location};
 
+/// A line of the user's source.
+pub(crate) type Caller = &'static Location<'static>;
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -16,7 +19,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     message: String,
-    at: Option<Place>,
+    at: Option<Written>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +39,8 @@ pub(crate) enum Kind {
 
 /// Where in the user's source something was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Source(&'static Location<'static>),
+enum Written {
+    Code(Caller),
     Text { line: usize, column: usize },
 }
 
@@ -52,13 +55,13 @@ impl Error {
         Error::new(kind, message).at(Some(Location::caller()))
     }
 
-    pub(crate) fn at(mut self, at: Option<&'static Location<'static>>) -> Self {
-        self.0.at = at.map(Place::Source);
+    pub(crate) fn at(mut self, at: Option<Caller>) -> Self {
+        self.0.at = at.map(Written::Code);
         self
     }
 
     pub(crate) fn in_text(mut self, line: usize, column: usize) -> Self {
-        self.0.at = Some(Place::Text { line, column });
+        self.0.at = Some(Written::Text { line, column });
         self
     }
 
@@ -112,7 +115,7 @@ impl Error {
     /// The user's source line that caused the error, where it is known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         match self.0.at {
-            Some(Place::Source(at)) => Some(at),
+            Some(Written::Code(at)) => Some(at),
             _ => None,
         }
     }
@@ -120,7 +123,7 @@ impl Error {
     /// Line and column, both from 1, in a text that does not parse.
     pub fn line_column(&self) -> Option<(usize, usize)> {
         match self.0.at {
-            Some(Place::Text { line, column }) => Some((line, column)),
+            Some(Written::Text { line, column }) => Some((line, column)),
             _ => None,
         }
     }
@@ -129,8 +132,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.at {
-            Some(Place::Source(at)) => write!(f, "{} (at {}:{}:{})", self.0.message, at.file(), at.line(), at.column()),
-            Some(Place::Text { line, column }) => {
+            Some(Written::Code(at)) => write!(f, "{} (at {}:{}:{})", self.0.message, at.file(), at.line(), at.column()),
+            Some(Written::Text { line, column }) => {
                 write!(f, "line {line}, column {column}: {}", self.0.message)
             }
             None => f.write_str(&self.0.message),

@@ -15,6 +15,7 @@
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
 //! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`]; on several threads: [`Options::call_threads`] |
+//! | building without Cranelift, for duals, graphs and `wasm32-unknown-unknown` | `default-features = false`: all that compiles is interpreted |
 //! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
@@ -24,10 +25,15 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(not(feature = "jit"), allow(dead_code, unused_imports, reason = "what programs say for native code alone"))]
 
 mod base;
 pub mod check;
+#[cfg(feature = "jit")]
 #[allow(unsafe_code, reason = "the memory of code")]
+mod codegen;
+#[cfg(not(feature = "jit"))]
+#[path = "codegen/none.rs"]
 mod codegen;
 mod compiled;
 mod convert;
@@ -65,7 +71,7 @@ pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::Array;
 pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, aux, like};
-pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, OutputGroup, Scan, Values, keep};
+pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, NodeWeight, OutputGroup, Scan, Values, keep};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
 pub use op::{ArrayOp, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};

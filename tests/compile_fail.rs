@@ -51,7 +51,7 @@ fn first_error(says: &str) -> String {
     let error = says.split("\n\n").next().unwrap_or_default();
     let line = |line: &str| match line.split_once("--> src/") {
         Some((before, place)) => format!("{}--> src/{}", before.trim_start(), place.split(':').next().unwrap_or_default()),
-        None => line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().to_owned(),
+        None => line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().to_owned(),
     };
     error.lines().map(line).collect::<Vec<_>>().join("\n")
 }

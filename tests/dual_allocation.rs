@@ -1,5 +1,6 @@
 //! What is called often does not touch the heap: drivers of fixed size never do, the chunked ones once, native code not after a
 //! thread's first call.
+#![cfg_attr(not(feature = "jit"), allow(dead_code, unused_imports, reason = "what tests of native code use"))]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -79,6 +80,7 @@ fn traced(n: usize, times: usize) -> Function {
 }
 
 #[test]
+#[cfg(feature = "jit")]
 fn native_code_does_not_allocate_after_a_threads_first_call() {
     for (times, large) in [(1, false), (300, true)] {
         let function = traced(3, times);
@@ -100,6 +102,7 @@ fn native_code_does_not_allocate_after_a_threads_first_call() {
 }
 
 #[test]
+#[cfg(feature = "jit")]
 fn functions_of_arrays_do_not_allocate_after_the_first_call_of_their_lengths() {
     let loss = Function::trace_in(Width::F32, ["w[7,5]", "b[5]", "x[n,7]", "y[n]: index"], |[w, b, x, y]| {
         let scores = (x.matmul(w) + b).tanh();

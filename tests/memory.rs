@@ -1,7 +1,14 @@
-//! Memory: compiled functions give theirs back, and are small. One test, since it reads the whole process's size.
+//! Memory: functions give theirs back, compiled ones are small, and what is kept is bounded. One test at a time, since they read the
+//! whole process's size.
 #![cfg(target_os = "linux")]
 
-use wengert::{Compiled, Expr, Function, lit};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use wengert::{Array, Axis, Compiled, Expr, Function, Opaque, Shape, lit, scan};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Bytes of this process that are in memory.
 fn resident() -> usize {
@@ -18,6 +25,7 @@ fn compiled(operations: usize, k: usize) -> Compiled {
 
 #[test]
 fn compiled_functions_are_small_and_give_their_memory_back() {
+    let _alone = alone();
     const CYCLES: usize = 10_000;
     for k in 0..200 {
         compiled(20, k);
@@ -41,4 +49,83 @@ fn compiled_functions_are_small_and_give_their_memory_back() {
     println!("a function of 1,000 nodes: {:.1} KiB", each as f64 / 1024.0);
     assert!(each < 100 << 10, "{each} bytes");
     assert!(held.iter().all(|f| f.call::<f64, 1>([0.5; 4]).unwrap()[0].is_finite()));
+}
+
+/// A gradient through a loop whose body has a number, a slice, a reshape and a closure of its own, different for every k.
+fn traced(k: usize) -> Function {
+    let held = vec![k as f64; 32];
+    let shift = Opaque::new("shift", move |x, y| {
+        y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = x + held[0]);
+        Ok(())
+    });
+    let f = Function::trace(["x[4,64]", "s"], |[x, s]| {
+        let step = |c: Expr, x: Expr| {
+            let part = x.slice(0, k % 32..k % 32 + 32);
+            let rows = part.reshape([2.into(), 16.into()]).sum(0).slice(0, k % 8..k % 8 + 8);
+            (c * s + lit::<Expr>(k as f64) * rows.sum(..), ())
+        };
+        let (c, ()) = scan(lit(1.0), x, step);
+        c + shift.call(&[wengert::stop_gradient(c)], &[Shape::SCALAR])[0]
+    });
+    f.unwrap()
+}
+
+#[test]
+fn traced_functions_give_their_memory_back() {
+    let _alone = alone();
+    const TRACES: usize = 20_000;
+    let trace = |k: usize| {
+        let f = traced(k);
+        assert_eq!(f.output_len(), 1);
+        // Derivatives have bodies of their own.
+        if k.is_multiple_of(20) {
+            f.value_and_grad().unwrap();
+        }
+    };
+    (0..400).for_each(trace);
+    let before = resident();
+    (400..400 + TRACES).for_each(trace);
+    let grown = resident().saturating_sub(before);
+    println!("{TRACES} traced and dropped: {} KiB more", grown >> 10);
+    // 100 bytes a trace would be 2 MiB.
+    assert!(grown < 2 << 20, "{grown} bytes more");
+}
+
+/// In a process of its own, whose table of shapes it fills.
+#[test]
+fn a_full_table_of_shapes_is_an_error() {
+    const ALONE: &str = "WENGERT_TEST_FULL_TABLE";
+    let name = "a_full_table_of_shapes_is_an_error";
+    if std::env::var_os(ALONE).is_none() {
+        let test = std::process::Command::new(std::env::current_exe().unwrap()).args(["--exact", name]).env(ALONE, "1").output();
+        let output = test.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let f = Function::trace("x[n]", |x| (x * x).sum(..)).unwrap();
+    let compiled = f.compile_arrays().unwrap();
+    let x = [Array::vector(vec![1.0, 2.0])];
+    for n in 0..1 << 20 {
+        Shape::new(&[Axis::Fixed(7), Axis::Fixed(n)]);
+    }
+    let line = line!() + 1;
+    let error = Function::trace("x[3]", |x| x + 1.0).unwrap_err();
+    assert!(error.is_limit() && error.location().unwrap().line() == line, "{error}");
+    assert!(error.to_string().contains("table of shapes"), "{error}");
+    assert!(Function::parse(&f.to_string()).unwrap_err().is_limit());
+    assert!(f.with_lengths([("n", 2)]).unwrap_err().is_limit());
+    assert!(f.vmap("m", ["x"]).unwrap_err().is_limit());
+    // What there is goes on, and has derivatives.
+    assert_eq!(compiled.call_vec(&x).unwrap()[0].data(), [5.0]);
+    let g = f.grad().unwrap();
+    assert_eq!(g.eval_arrays(&x).unwrap()[0].data(), [2.0, 4.0]);
+    assert_eq!(g.compile_arrays().unwrap().call_vec(&x).unwrap()[0].data(), [2.0, 4.0]);
+    // Shapes that are known stay what they are, and those beyond twice the bound are none.
+    for n in 0..1 << 20 {
+        Shape::new(&[Axis::Fixed(8), Axis::Fixed(n)]);
+    }
+    assert_eq!(Shape::new(&[Axis::Fixed(7), Axis::Fixed(5)]).len(), Some(35));
+    let none = Shape::new(&[Axis::Fixed(9), Axis::Fixed(9), Axis::Fixed(9)]);
+    assert_eq!(none, Shape::new(&[Axis::Fixed(10), Axis::Fixed(9), Axis::Fixed(9)]));
+    assert_eq!(compiled.call_vec(&x).unwrap()[0].data(), [5.0]);
 }

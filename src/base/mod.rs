@@ -1,7 +1,10 @@
-//! What every layer speaks of: widths, shapes, the machine that kernels are written over, the order of sums, sets of columns.
+//! What every layer speaks of: widths, shapes, the machine that kernels are written over, the order of sums, sets of columns, the machine
+//! that this runs on.
 //!
 //! Knows nothing of operations, graphs or code.
 
+pub(crate) mod host;
+mod interner;
 mod machine;
 pub(crate) mod sets;
 mod shape;
@@ -10,6 +13,7 @@ mod width;
 
 pub(crate) use machine::{Bits, Lanes};
 pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
-pub(crate) use shape::Interner;
+pub(crate) use shape::check_room;
 pub use shape::{Axis, Shape};
 pub use width::Width;
+pub(crate) use width::wrong_width;

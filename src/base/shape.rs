@@ -1,11 +1,26 @@
 //! Shapes: the lengths of a value's axes. An axis may be open: a named length that is only known when the function is called.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    hash::Hash,
-    sync::{LazyLock, Mutex},
-};
+use super::interner::Interner;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use std::{fmt, sync::LazyLock};
+
+/// How many shapes a process may have, and how many names of open axes.
+const BOUND: usize = 1 << 20;
+
+static NAMES: LazyLock<Interner<str>> = LazyLock::new(|| Interner::bounded(BOUND));
+static SHAPES: LazyLock<Interner<[Axis]>> = LazyLock::new(|| Interner::bounded(BOUND));
+
+/// The table that is full, if one is.
+fn full() -> Option<String> {
+    let full = [("shapes", SHAPES.is_full()), ("names of axes", NAMES.is_full())];
+    let (what, _) = full.into_iter().find(|(_, full)| *full)?;
+    Some(format!("the table of {what} is full: a process may have {BOUND}, which are kept until it ends"))
+}
+
+/// That a function may be made: there is room for its shapes.
+pub(crate) fn check_room() -> Result<()> {
+    full().map_or(Ok(()), |message| Err(Error::new(ErrorKind::Limit, message)))
+}
 
 /// The length of an axis.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +29,12 @@ pub enum Axis {
     Fixed(usize),
     /// A name, for a number that a call brings; equal names are equal numbers.
     Open(&'static str),
+}
+
+impl Axis {
+    /// In the place of an axis, or of a shape's axes, for which there is no room: as no memory has room for it either, it is an error wherever
+    /// it is used.
+    const ENDLESS: Axis = Axis::Fixed(usize::MAX);
 }
 
 impl fmt::Display for Axis {
@@ -34,13 +55,14 @@ impl From<usize> for Axis {
 /// An open axis in a list of lengths; anything that is a valid name.
 impl From<&str> for Axis {
     fn from(name: &str) -> Self {
-        static NAMES: LazyLock<Interner<str>> = LazyLock::new(Interner::default);
-        Axis::Open(NAMES.get(name, |name| Box::leak(name.to_owned().into_boxed_str())))
+        let name = NAMES.get(name, |name| Box::leak(name.to_owned().into_boxed_str()));
+        name.map_or(Axis::ENDLESS, Axis::Open)
     }
 }
 
 /// The lengths of a value's axes, the last one running fastest; a scalar has none. Small and `Copy`: equal shapes are stored once
-/// per process.
+/// per process, and kept until it ends. There may be 2²⁰ different ones, and as many names of open axes; from there on a trace is
+/// an error ([`Error::is_limit`](crate::Error::is_limit)), while functions that were made stay usable.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shape(&'static [Axis]);
 
@@ -56,8 +78,10 @@ impl Shape {
 
     /// The shape with these axes.
     pub fn new(axes: &[Axis]) -> Shape {
-        static SHAPES: LazyLock<Interner<[Axis]>> = LazyLock::new(Interner::default);
-        if axes.is_empty() { Shape::SCALAR } else { Shape(SHAPES.get(axes, |axes| Box::leak(axes.into()))) }
+        if axes.is_empty() {
+            return Shape::SCALAR;
+        }
+        Shape(SHAPES.get(axes, |axes| Box::leak(axes.into())).unwrap_or(&[Axis::ENDLESS; 2]))
     }
 
     /// The axes.
@@ -76,12 +100,12 @@ impl Shape {
     }
 
     /// Whether its numbers, as far as they are known, can be counted.
-    pub(crate) fn check_size(self) -> Result<(), String> {
+    pub(crate) fn check_size(self) -> std::result::Result<(), String> {
         let mut fixed = self.0.iter().map(|axis| if let Axis::Fixed(n) = axis { (*n).max(1) } else { 1 });
         let count = fixed.try_fold(1usize, |all, n| all.checked_mul(n));
         match count {
             Some(n) if n <= isize::MAX as usize / 8 => Ok(()),
-            _ => Err(format!("the shape {self} is larger than any memory")),
+            _ => Err(full().unwrap_or_else(|| format!("the shape {self} is larger than any memory"))),
         }
     }
 
@@ -149,26 +173,5 @@ impl fmt::Display for Shape {
 impl fmt::Debug for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Values that live as long as the process, each stored once.
-pub(crate) struct Interner<T: ?Sized + 'static>(Mutex<HashSet<&'static T>>);
-
-impl<T: ?Sized + Eq + Hash> Default for Interner<T> {
-    fn default() -> Self {
-        Interner(Mutex::default())
-    }
-}
-
-impl<T: ?Sized + Eq + Hash> Interner<T> {
-    pub(crate) fn get(&self, value: &T, leak: impl FnOnce(&T) -> &'static T) -> &'static T {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(&known) = known.get(value) {
-            return known;
-        }
-        let leaked = leak(value);
-        known.insert(leaked);
-        leaked
     }
 }

@@ -1,5 +1,6 @@
 //! The width of floating-point numbers.
 
+use crate::error::{Error, Kind as ErrorKind};
 use std::fmt;
 
 /// The width of a function's floating-point numbers, chosen once, before anything is folded.
@@ -45,4 +46,10 @@ impl Width {
             Width::F64 => 8,
         }
     }
+}
+
+/// That a function of one width is called with numbers of another.
+#[cold]
+pub(crate) fn wrong_width(is: Width, asked: Width) -> Error {
+    Error::new(ErrorKind::Shape, format!("the function computes in {is}, and is called with {asked}"))
 }

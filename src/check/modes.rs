@@ -1,8 +1,9 @@
 //! Runs a function in every mode.
 
+use super::body::Body;
+use super::difference;
 use super::report::{Found, Report};
 use super::rounding::{Slack, of_forward, of_reverse, of_second, rounding, unit};
-use super::{Body, difference};
 use crate::diff::Mode;
 use crate::dual::{Dual, DualVec};
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! What was compared, and what disagrees.
 
-use super::{Check, rounding::Slack};
+use super::rounding::Slack;
+use super::settings::Check;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use std::fmt;
 

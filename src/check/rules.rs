@@ -1,11 +1,12 @@
 //! Derivatives that the user gives, against the functions that they belong to.
 
+use super::difference;
 use super::report::Report;
-use super::{Check, difference};
+use super::settings::Check;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
-use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, types_in, types_out};
+use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, Transpose, types_in, types_out};
 use crate::op::DType;
 
 /// How many points are tried beside the one that is given.
@@ -37,9 +38,9 @@ pub fn rules(f: &Function, inputs: &[Array<f64>]) -> Result<Report> {
     let mut seen = Vec::new();
     for id in f.graph().ids() {
         let Kind::Control(nested) = f.graph().node(id).kind() else { continue };
-        let Control::Rule { body, rule } = nested.control else { continue };
+        let Control::Rule { body, rule } = &**nested.control else { continue };
         let operands: Vec<NodeId> = f.graph().operands(id).collect();
-        let key = (std::ptr::from_ref(nested.control), operands.clone());
+        let key = (std::ptr::from_ref(&**nested.control), operands.clone());
         if seen.contains(&key) {
             continue;
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::op::Real;
 use crate::op::{lit, select};
 
 struct Smooth;

@@ -120,11 +120,11 @@ mod tests {
     use super::*;
     use crate::codegen::{Compiled, compile};
     use crate::graph::Function;
-    use crate::schedule::{Reduce, RowCall, RowShape, Tier};
+    use crate::schedule::{Reduce, RowCall, RowShape, Tier, lowered};
     use std::sync::atomic::AtomicBool;
 
     fn program(c: f64, options: Options) -> Program {
-        Program::new(&Function::trace(["a", "b"], |[a, b]| (a * c + b).sin()).unwrap(), options, &[])
+        lowered(&Function::trace(["a", "b"], |[a, b]| (a * c + b).sin()).unwrap(), options, &[])
     }
 
     fn unit(p: &Program) -> Arc<Unit> {
@@ -149,7 +149,7 @@ mod tests {
         assert!(!same(&program(1.25, Options::new()), &program(1.25, cached)), "the first one was not to be kept");
         // Names do not matter to the code, and stay the function's own.
         let renamed = Function::trace(["x", "y"], |[x, y]| (x * 1.25 + y).sin()).unwrap();
-        assert!(same(&program(1.25, cached), &Program::new(&renamed, cached, &[])));
+        assert!(same(&program(1.25, cached), &lowered(&renamed, cached, &[])));
         assert!(crate::exec::Code::of_units(&[unit(&program(1.25, cached))], cached, &AtomicBool::new(false)).is_ok());
         // What differs in anything that code depends on.
         let narrow = Function::trace_in(crate::Width::F32, ["a", "b"], |[a, b]| (a * 1.25 + b).sin()).unwrap();
@@ -158,7 +158,7 @@ mod tests {
             program(1.25, cached.tier(Tier::Fast)),
             program(1.25, cached.fuse(false)),
             program(1.25, cached).with_kernels(),
-            Program::new(&narrow, cached, &[]),
+            lowered(&narrow, cached, &[]),
         ];
         others.iter().for_each(|other| assert!(!same(&program(1.25, cached), other)));
     }
@@ -168,7 +168,7 @@ mod tests {
         let cached = Options::new().cached(true);
         let f = Function::trace(["a", "b"], |[a, b]| (a * 1.25 + b).sin()).unwrap();
         let rows = |varying: [bool; 2], reduce: Reduce| {
-            let program = Program::new(&f, cached, &varying);
+            let program = lowered(&f, cached, &varying);
             let shape = RowShape { varying: varying.to_vec(), reduce: vec![reduce] };
             let call = RowCall::new(&program, &shape, true);
             made(&Arc::new(Unit::new(program, Some(call))))
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(cache.entries.values().flatten().map(|entry| entry.bytes).sum::<usize>(), cache.bytes);
         // More than there is room for at all is not kept.
         let large = Function::trace("x", |x| (0..900).fold(x, |y, k| (y + k as f64).sin())).unwrap();
-        assert_eq!(keep(&mut cache, &unit(&Program::new(&large, Options::new(), &[]))).strong_count(), 0);
+        assert_eq!(keep(&mut cache, &unit(&lowered(&large, Options::new(), &[]))).strong_count(), 0);
         assert!(first.strong_count() > 0);
     }
 }

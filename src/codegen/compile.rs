@@ -3,15 +3,17 @@
 use super::cache;
 use super::emission::{Emitted, Job, emit};
 use super::flush::Flushing;
-use super::native::{Native, Stats};
-use super::target::{Failure, Made, failed, isa};
+use super::made::{Stats, failed};
+use super::native::Native;
+use super::target::{Failure, Made, isa};
+use crate::base::host::Stopwatch;
 use crate::base::sums::partials;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::schedule::unit::Unit;
 use crate::schedule::{Options, Tier};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use std::sync::{Arc, atomic::AtomicBool};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Up to this many operations the better register allocator is worth its time.
 const BEST_UP_TO: usize = 400_000;
@@ -74,7 +76,7 @@ fn tier(unit: &Unit) -> Tier {
 
 /// Code for processors.
 pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Options, stop: &AtomicBool) -> Made<Vec<Native>> {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
     let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
     let mut natives = Vec::with_capacity(units.len());

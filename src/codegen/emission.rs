@@ -3,9 +3,10 @@
 
 use super::emit::Emitter;
 use super::lower::{self, Apart, Lowering};
+use super::made::failed;
 use super::memory::{Call, Object};
-use super::target::{Failure, Made, failed};
-use crate::base::Width;
+use super::target::{Failure, Made};
+use crate::base::{Width, host::processors};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::kernels::Routine;
 use crate::schedule::unit::Unit;
@@ -16,7 +17,6 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::num::NonZero;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// A unit that becomes native code for a processor.
@@ -131,7 +131,7 @@ impl<'u> Job<'u> {
             routines: Default::default(),
         };
         match rows {
-            None => Lowering::flat(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
+            None => lower::straight(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
             Some(call) if segments.segments.len() == 1 => {
                 Lowering::row_loop(&emitter, program, segments, call, &self.results, &params);
             }
@@ -151,13 +151,6 @@ impl<'u> Job<'u> {
             done(&mut context)
         })
     }
-}
-
-/// How many threads this machine runs at once.
-pub(crate) fn processors() -> usize {
-    // Asking takes as long as compiling a small function.
-    static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// The code of a function, and the places in it where addresses of routines belong.

@@ -2,17 +2,15 @@
 //! what the code was made by and for, the code without an address of this process, and what a call has to know. A file that is not for
 //! this library and this processor is an error.
 
+use super::made::Stats;
 use super::memory::{Call, Object};
-use super::native::{Native, Stats};
+use super::native::Native;
 use super::target::isa;
-use crate::io::Archive;
+use crate::io::{Archive, Read, bytes_of as bytes, count, exactly, numbers, put_numbers, text};
 use crate::kernels::Routine;
 use crate::schedule::Tier;
 use crate::schedule::unit::Needs;
 use std::time::Duration;
-
-/// What was found wrong with a file.
-pub(crate) type Read<T> = std::result::Result<T, String>;
 
 /// The version of what is in the archive.
 const FORM: u64 = 2;
@@ -59,35 +57,6 @@ pub(crate) fn check(archive: &Archive, what: &str, all: &[&str]) -> Read<()> {
         return Err(format!("its code is for another processor: {} there", differing.join(" ")));
     }
     Ok(())
-}
-
-pub(crate) fn text<'a>(archive: &'a Archive, name: &str) -> Read<&'a str> {
-    archive.text(name).map_err(|_| format!("it is damaged: it has no text `{name}`"))
-}
-
-fn count(archive: &Archive, name: &str) -> Read<u64> {
-    archive.count(name).map_err(|_| format!("it is damaged: it has no number `{name}`"))
-}
-
-fn bytes<'a>(archive: &'a Archive, name: &str) -> Read<&'a [u8]> {
-    archive.bytes(name).map_err(|_| format!("it is damaged: it has no bytes `{name}`"))
-}
-
-pub(crate) fn put_numbers(archive: &mut Archive, name: &str, numbers: impl IntoIterator<Item = u64>) {
-    archive.put_bytes(name, numbers.into_iter().flat_map(u64::to_le_bytes).collect());
-}
-
-pub(crate) fn numbers(archive: &Archive, name: &str) -> Read<Vec<u64>> {
-    let (chunks, rest) = bytes(archive, name)?.as_chunks();
-    if !rest.is_empty() {
-        return Err(format!("it is damaged: `{name}` is no list of numbers"));
-    }
-    Ok(chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect())
-}
-
-/// A list of as many numbers as there must be.
-pub(crate) fn exactly<const N: usize>(archive: &Archive, name: &str) -> Read<[u64; N]> {
-    numbers(archive, name)?.try_into().map_err(|_| format!("it is damaged: `{name}` are not {N} numbers"))
 }
 
 /// A pair of small numbers in one.

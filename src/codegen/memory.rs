@@ -1,6 +1,6 @@
 //! Machine code: as Cranelift makes it and files have it, which may lie anywhere, and in memory, where it runs.
 
-use super::target::failed;
+use super::made::failed;
 use crate::error::Result;
 use crate::kernels::Routine;
 use cranelift_codegen::isa::OwnedTargetIsa;

@@ -2,6 +2,8 @@
 //!
 //! In: units. Out: [`Native`] functions that own their memory and free it. Nothing here knows of graphs or of rules; every value
 //! comes from the op table through the emitter, so interpreter and native code give the same bits.
+//!
+//! Without the feature `jit` this module is `none.rs`, which has the same names and makes no code.
 
 mod bits;
 mod cache;
@@ -11,6 +13,7 @@ mod emit;
 mod files;
 mod flush;
 mod lower;
+mod made;
 mod memory;
 mod native;
 mod target;
@@ -19,9 +22,11 @@ mod text;
 #[cfg(test)]
 pub(crate) use compile::for_an_old_processor;
 pub(crate) use compile::{Compiled, compile};
-pub(crate) use emission::processors;
-pub(crate) use files::{Read, check, exactly, native, numbers, put_native, put_numbers, start, text};
+pub(crate) use files::{check, native, put_native, start};
 pub(crate) use flush::Flushing;
+pub(crate) use made::failed;
 pub(crate) use native::Native;
-pub(crate) use target::failed;
 pub(crate) use text::{assembly, clif};
+
+/// Whether native code can be made.
+pub(crate) const AVAILABLE: bool = true;

@@ -1,29 +1,15 @@
 //! Native functions and the memory that they live in.
 
+use super::made::Stats;
 use super::memory::{Call, Memory, Object};
 use super::target::{Made, isa};
-use crate::schedule::Tier;
-use std::time::Duration;
 
 /// The native functions of a unit, in the memory that they live in.
 pub(crate) struct Native {
     memory: Memory,
     calls: Vec<Call>,
-    /// Addresses, with whether the function runs for every row.
-    pub(crate) functions: Vec<(*const u8, bool)>,
-    pub(crate) stats: Stats,
-}
-
-/// What compiling took.
-#[derive(Clone, Copy)]
-pub(crate) struct Stats {
-    pub(crate) tier: Tier,
-    pub(crate) operations: usize,
-    /// The program's.
-    pub(crate) fingerprint: u64,
-    pub(crate) code_bytes: usize,
-    pub(crate) threads: usize,
-    pub(crate) time: Duration,
+    functions: Vec<(*const u8, bool)>,
+    pub(super) stats: Stats,
 }
 
 // SAFETY: the code is finished and never changes; it is freed with this value.
@@ -37,6 +23,15 @@ impl Native {
         let memory = Memory::new(isa(stats.tier)?, &mut object)?;
         let functions = object.functions.iter().map(|&(at, per_row)| (memory.function(at), per_row)).collect();
         Ok(Native { memory, calls: object.calls, functions, stats })
+    }
+
+    /// Addresses, with whether the function runs for every row.
+    pub(crate) fn functions(&self) -> &[(*const u8, bool)] {
+        &self.functions
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// The code, which can go elsewhere.

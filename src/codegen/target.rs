@@ -1,6 +1,7 @@
 //! The processor that code is made for.
 
-use crate::error::{Error, Kind as ErrorKind};
+use super::made::failed;
+use crate::error::Error;
 use crate::schedule::Tier;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -61,8 +62,4 @@ fn make(allocator: &str, features: bool) -> Result<OwnedTargetIsa, String> {
 #[cfg(test)]
 pub(super) fn plain_isa() -> OwnedTargetIsa {
     make("backtracking", false).expect("the processor is known")
-}
-
-pub(crate) fn failed(reason: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Native, format!("native code could not be made: {reason}"))
 }

@@ -1,7 +1,8 @@
 //! Code as text: Cranelift's IR, and assembly.
 
 use super::emission::Job;
-use super::target::{Failure, failed, isa};
+use super::made::failed;
+use super::target::{Failure, isa};
 use crate::error::Result;
 use crate::schedule::Tier;
 use crate::schedule::unit::Unit;

@@ -6,7 +6,7 @@
 //! lengths at hand and kept.
 
 use super::report::Report;
-use crate::base::Shape;
+use crate::base::{Shape, host::Stopwatch};
 use crate::error::Result;
 use crate::eval::{Array, lengths_of};
 use crate::exec::{Arrays, Code, Slices, check_threads};
@@ -16,7 +16,6 @@ use crate::schedule::lengths::lengths;
 use crate::schedule::unit::Units;
 use crate::schedule::{MOST, Options, prepared, schedule};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 use std::{fmt, sync::Arc};
 
 /// A function of arrays as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
@@ -34,7 +33,7 @@ pub struct CompiledArrays {
 /// Native code of a function of arrays; see [`Function::compile_arrays`].
 pub(crate) fn compile_arrays(f: &Function, options: Options) -> Result<CompiledArrays> {
     check_threads(options.call_threads)?;
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let mut units = Units::default();
     let schedule = Arc::new(schedule(prepared(f, options), options, &mut units, MOST)?);
     let codes = Code::of_units(units.all(), options, &AtomicBool::new(false))?;

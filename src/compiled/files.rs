@@ -4,10 +4,10 @@ use super::arrays::CompiledArrays;
 use super::point::Compiled;
 use super::rows::CompiledRows;
 use crate::base::Width;
-use crate::codegen::{Read, check, exactly, native, numbers, put_native, put_numbers, start, text};
+use crate::codegen::{check, native, put_native, start};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Arrays, Code, Rows};
-use crate::io::Archive;
+use crate::io::{Archive, Read, exactly, numbers, put_numbers, text};
 use crate::schedule::unit::Units;
 use crate::schedule::{Layout, MOST, Options, Reduce, RowCall, RowShape, schedule};
 use std::sync::Arc;
@@ -60,7 +60,8 @@ fn code(archive: &Archive, name: &str) -> Read<Code> {
 /// Writes what `fill` puts into an archive.
 #[track_caller]
 pub(super) fn save(path: &Path, what: &str, fill: impl FnOnce(&mut Archive) -> Read<()>) -> Result<()> {
-    let wrong = |reason| Error::here(ErrorKind::File, format!("{} cannot be written: {reason}", path.display()));
+    let at = Location::caller();
+    let wrong = |reason| Error::new(ErrorKind::File, format!("{} cannot be written: {reason}", path.display())).at(Some(at));
     let mut archive = match start(what) {
         Ok(archive) => archive,
         Err(reason) => return Err(wrong(reason)),
@@ -84,6 +85,7 @@ impl Compiled {
     /// Writes the code to a file, from which [`Compiled::load`] takes it without compiling.
     ///
     /// ```
+    /// # #[cfg(feature = "jit")] {
     /// use wengert::{Compiled, Function};
     /// let f = Function::trace(["a", "b"], |[a, b]| (a * b).sin())?.value_and_grad()?.compile()?;
     /// let path = std::env::temp_dir().join(format!("wengert-doc-{}.code", std::process::id()));
@@ -92,11 +94,12 @@ impl Compiled {
     /// let g = unsafe { Compiled::load(&path)? };
     /// assert_eq!(f.call_vec(&[0.3, 0.7])?, g.call_vec(&[0.3, 0.7])?);
     /// # std::fs::remove_file(path).unwrap();
+    /// # }
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If the file cannot be written, or the function is interpreted for want of native code.
+    /// If the file cannot be written, or the function is interpreted for want of native code (as all are without the feature `jit`).
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(path.as_ref(), POINT, |archive| {
@@ -112,7 +115,7 @@ impl Compiled {
     /// or damaged) is found; code that somebody put there on purpose is not.
     ///
     /// # Errors
-    /// If the file cannot be read, or is not what [`Compiled::save`] wrote for this library and this processor.
+    /// If the file cannot be read, or is not what [`Compiled::save`] wrote for this library and this processor; without the feature `jit`.
     #[track_caller]
     pub unsafe fn load(path: impl AsRef<Path>) -> Result<Compiled> {
         load(path.as_ref(), POINT, |archive| {
@@ -208,9 +211,9 @@ impl CompiledArrays {
             let mut codes = Vec::with_capacity(units.all().len());
             for (k, unit) in units.all().iter().enumerate() {
                 let (native, needs) = native(archive, &format!("code {k}"))?;
-                if native.stats.fingerprint != unit.program.fingerprint()
+                if native.stats().fingerprint != unit.program.fingerprint()
                     || needs != unit.needs
-                    || native.functions.len() != unit.segments.segments.len()
+                    || native.functions().len() != unit.segments.segments.len()
                 {
                     return Err("its code is that of other stages than this library makes of its function".into());
                 }

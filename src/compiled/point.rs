@@ -1,17 +1,17 @@
 //! Compiled functions of numbers.
 
 use super::report::Report;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::codegen;
 use crate::error::{Error, Result};
 use crate::exec::{Code, Point};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Layout, Options, Program, wrong_width};
+use crate::schedule::{Layout, Options, Program, lowered};
 use std::{fmt, sync::Arc, sync::atomic::AtomicBool};
 
-/// A function as native code. `Send + Sync`, cheap to clone; the code is freed with the last clone.
+/// A function as native code; interpreted where there can be none ([`Report::interpreted`] says why). `Send + Sync`, cheap to clone; the code is freed with the last clone.
 ///
 /// Inputs are one slice with the inputs one after the other, outputs likewise. A call allocates nothing (after a thread's
 /// first call of a large function) and gives the same bits every time.
@@ -26,7 +26,7 @@ pub struct Compiled {
 /// Native code of a function of single numbers; see [`Function::compile`].
 #[track_caller]
 pub(crate) fn compile(f: &Function, options: Options) -> Result<Compiled> {
-    Program::new(f, options, &[]).compile()
+    lowered(f, options, &[]).compile()
 }
 
 impl Program {
@@ -52,7 +52,7 @@ impl Program {
     /// The Cranelift IR that the program becomes.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn clif(&self) -> Result<String> {
         codegen::clif(&self.unit())
     }
@@ -60,7 +60,7 @@ impl Program {
     /// The machine code that the program becomes, as text.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn assembly(&self) -> Result<String> {
         codegen::assembly(&self.unit())
     }

@@ -22,7 +22,8 @@ pub struct Report {
     pub compile_time: Duration,
     /// Threads that made the code at the same time.
     pub threads: usize,
-    /// Why the interpreter runs in place of native code, which Cranelift cannot make for this processor. The bits are the same.
+    /// Why the interpreter runs in place of native code: it was asked for, Cranelift has no code for this processor, or the feature `jit` is off.
+    /// The bits are the same.
     pub interpreted: Option<String>,
     /// Outputs that are zero whatever the inputs: derivatives with respect to inputs that nothing depends on.
     pub structural_zeros: Vec<String>,
@@ -47,10 +48,10 @@ impl Report {
             report.scratch_bytes = report.scratch_bytes.max(code.needs.scratch * 8);
             report.interpreted = report.interpreted.or(code.reason().map(str::to_owned));
             if let Some(native) = code.as_native() {
-                report.tier = native.stats.tier;
-                report.functions += native.functions.len();
-                report.code_bytes += native.stats.code_bytes;
-                report.threads = report.threads.max(native.stats.threads);
+                report.tier = native.stats().tier;
+                report.functions += native.functions().len();
+                report.code_bytes += native.stats().code_bytes;
+                report.threads = report.threads.max(native.stats().threads);
             }
         }
         report
@@ -58,7 +59,7 @@ impl Report {
 
     /// Of a function of numbers.
     pub(super) fn new(code: &Arc<Code>, layout: &Layout) -> Report {
-        let time = code.as_native().map_or(Duration::ZERO, |native| native.stats.time);
+        let time = code.as_native().map_or(Duration::ZERO, |native| native.stats().time);
         Report { structural_zeros: layout.structural_zeros.clone(), ..Report::of_units(std::slice::from_ref(code), time) }
     }
 }

@@ -1,14 +1,14 @@
 //! Row maps: one function over many rows, as a program and as native code.
 
 use super::report::Report;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::codegen;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Code, Rows, check_threads};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Layout, Options, Program, Reduce, RowCall, RowShape, wrong_width};
+use crate::schedule::{Layout, Options, Program, Reduce, RowCall, RowShape, lowered};
 use std::sync::{Arc, atomic::AtomicBool};
 
 /// A function that is mapped over rows: some inputs have a value per row, the others are shared, and outputs are kept per row or
@@ -102,7 +102,7 @@ impl RowMap {
     pub fn lower_with(&self, options: Options) -> RowProgram {
         let groups = self.f.inputs().iter().zip(&self.shape.varying);
         let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
-        let program = Program::new(&self.f, options, &varying);
+        let program = lowered(&self.f, options, &varying);
         RowProgram { call: Arc::new(RowCall::new(&program, &self.shape, options.fuse)), program }
     }
 
@@ -168,7 +168,7 @@ impl RowProgram {
     /// The Cranelift IR that the program becomes.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn clif(&self) -> Result<String> {
         codegen::clif(&self.unit())
     }
@@ -176,7 +176,7 @@ impl RowProgram {
     /// The machine code that the program becomes, as text.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// If Cranelift does not support this processor, or is not there (without the feature `jit`).
     pub fn assembly(&self) -> Result<String> {
         codegen::assembly(&self.unit())
     }

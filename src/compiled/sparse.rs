@@ -1,11 +1,11 @@
 //! Sparse derivatives as native code.
 
 use super::any::AnyCompiled;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::{Options, wrong_width};
-use crate::sparse::{Source, SparseDerivative, Sparsity};
+use crate::schedule::Options;
+use crate::sparse::{Argument, SparseDerivative, Sparsity};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::{fmt, sync::Arc};
@@ -37,16 +37,16 @@ impl SparseDerivative {
     /// As [`SparseDerivative::compile`].
     pub fn compile_with(&self, options: Options) -> Result<CompiledSparse> {
         let narrow = self.f.as_ref().is_some_and(|f| f.width() == Width::F32);
-        let data = |source: &Source| match source {
-            Source::Call(_) => None,
-            Source::Data(data) if narrow => {
+        let data = |argument: &Argument| match argument {
+            Argument::Call(_) => None,
+            Argument::Data(data) if narrow => {
                 Some(Box::new(data.iter().map(|&v| v as f32).collect::<Vec<f32>>()) as Box<dyn Any + Send + Sync>)
             }
-            Source::Data(data) => Some(Box::new(data.clone()) as Box<dyn Any + Send + Sync>),
+            Argument::Data(data) => Some(Box::new(data.clone()) as Box<dyn Any + Send + Sync>),
         };
         Ok(CompiledSparse {
             code: self.f.as_ref().map(|f| AnyCompiled::new(f, options)).transpose()?,
-            data: Arc::new(self.sources.iter().map(data).collect()),
+            data: Arc::new(self.arguments.iter().map(data).collect()),
             derivative: Arc::new(self.clone()),
         })
     }
@@ -65,9 +65,9 @@ impl CompiledSparse {
             return Err(wrong_width(f.width(), T::WIDTH));
         }
         let mut slices: SmallVec<[&[T]; SLICES]> = SmallVec::new();
-        for (source, data) in derivative.sources.iter().zip(&*self.data) {
-            slices.push(match (source, data) {
-                (Source::Call(k), _) => inputs[*k],
+        for (argument, data) in derivative.arguments.iter().zip(&*self.data) {
+            slices.push(match (argument, data) {
+                (Argument::Call(k), _) => inputs[*k],
                 (_, data) => data.as_ref().and_then(|data| data.downcast_ref::<Vec<T>>()).expect("data has the function's width"),
             });
         }

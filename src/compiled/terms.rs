@@ -1,9 +1,9 @@
 //! Sums of gathered terms as native code.
 
 use super::rows::{CompiledRows, RowMap};
+use crate::base::wrong_width;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::op::Scalar;
-use crate::schedule::wrong_width;
 use crate::sparse::{Assembly, Piece, Sparsity, To};
 use smallvec::SmallVec;
 use std::any::Any;
@@ -118,7 +118,7 @@ fn add<T: Scalar>(to: &To, terms: &[T], values: &mut [T]) {
         To::Line { first, step } => {
             values[*first..].iter_mut().step_by(*step).zip(terms).for_each(|(sum, &term)| *sum += term);
         }
-        To::Places(places) => places.iter().zip(terms).for_each(|(&place, &term)| values[place as usize] += term),
+        To::Rows(entries) => entries.iter().zip(terms).for_each(|(&entry, &term)| values[entry as usize] += term),
         To::Some(places) => {
             places.iter().for_each(|&(row, place)| values[place as usize] += terms[row as usize]);
         }

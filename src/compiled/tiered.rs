@@ -2,11 +2,12 @@
 //! the same bits, so nothing but the speed changes in between.
 
 use super::point::Compiled;
-use crate::codegen::{failed, processors};
+use crate::base::host::processors;
+use crate::codegen::{self, failed};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
 use crate::op::Scalar;
-use crate::schedule::{Options, Program};
+use crate::schedule::{Options, Program, lowered};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, num::NonZero, panic, panic::AssertUnwindSafe, thread};
@@ -43,7 +44,7 @@ impl Drop for Unwanted {
 pub(crate) fn compile_tiered(f: &Function, options: Options) -> Result<Tiered> {
     // One processor is left to the caller.
     let threads = options.threads.map_or_else(|| processors().saturating_sub(1), NonZero::get);
-    let program = Program::new(f, options.threads(threads), &[]);
+    let program = lowered(f, options.threads(threads), &[]);
     program.check_supported()?;
     if options.flush_subnormals {
         let message = "compile_tiered: the interpreter does not flush subnormal numbers, so that results would change on the way";
@@ -51,6 +52,7 @@ pub(crate) fn compile_tiered(f: &Function, options: Options) -> Result<Tiered> {
     }
     let shared = Arc::new(Shared::default());
     let (given, work) = (shared.clone(), program.clone());
+    let tiered = Tiered { program, _unwanted: Arc::new(Unwanted(shared.clone())), shared };
     let compile = move || {
         let make = || work.compile_unless(&given.stop);
         // Whoever waits is to learn that there will be no code.
@@ -58,9 +60,14 @@ pub(crate) fn compile_tiered(f: &Function, options: Options) -> Result<Tiered> {
         // Nobody else sets it.
         let _ = given.native.set(compiled);
     };
+    if options.interpreted || !codegen::AVAILABLE {
+        // There is nothing to wait for, and maybe no thread.
+        compile();
+        return Ok(tiered);
+    }
     let thread = thread::Builder::new().name("wengert compiles".into()).spawn(compile);
     thread.map_err(|error| Error::new(ErrorKind::Native, format!("there is no thread to compile in: {error}")))?;
-    Ok(Tiered { program, _unwanted: Arc::new(Unwanted(shared.clone())), shared })
+    Ok(tiered)
 }
 
 impl Tiered {

@@ -40,7 +40,7 @@ pub(crate) fn first_non_finite(f: &Function, x: &[f64]) -> Result<Option<NonFini
             Kind::Const(bits) => Value::Num(f64::from_bits(bits)),
             Kind::Flag(b) => Value::Mask(b),
             Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a function of single numbers"),
-            Kind::Apply(op) => crate::eval::constant(op, &operands(&values, id), f.width()),
+            Kind::Apply(op) => crate::op::constant(op, &operands(&values, id), f.width()),
         });
     }
     let live = live_at(f, &values);

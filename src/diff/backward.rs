@@ -1,12 +1,11 @@
 //! The adjoint of a scan, which is a scan the other way. A step back starts from what the step forward was given, and computes the
 //! rest again, but for results that are costly, which the step forward keeps where they are few.
 
-use super::control::{Group, apply, chosen, place};
-use super::first::vjp;
+use super::groups::{Group, apply, chosen, place};
 use super::kept::{cut, is_costly};
 use crate::error::Result;
 use crate::eval::outputs_at;
-use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, Type, make_body, types_in};
+use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, SharedControl, Type, make_body, types_in};
 use crate::op::{Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -54,7 +53,7 @@ impl Backward {
         let mut wanted: Vec<bool> = flow.inputs[..carries].to_vec();
         wanted.extend(each.iter().map(|_| true));
         wanted.extend(kept.iter().map(|_| false));
-        let vjp = vjp(&extended.marked(&flow.inputs, &wanted))?;
+        let vjp = (group.bodies.vjp)(&extended.marked(&flow.inputs, &wanted))?;
         let values: Vec<NodeId> = vjp.output_nodes().take(extended.output_len()).collect();
         // Without the values themselves, which would read what is not kept.
         let vjp = cut(&vjp, &values[carries + each.len()..], group.at)?.with_outputs(extended.output_len()..);
@@ -110,7 +109,7 @@ impl Backward {
     pub(super) fn run<S: Real>(
         &self,
         group: &Group,
-        control: &'static Control,
+        control: &SharedControl,
         used: &[bool],
         values: &[S],
         adjoints: &FxHashMap<Port, S>,

@@ -2,87 +2,28 @@
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
 use super::backward::Backward;
-use super::first::{jvp, vjp};
+use super::groups::{Bodies, Group, apply, chosen, place, refused};
 use super::rules::Ruled;
-use super::{
-    linear::refused,
-    taylor::{Coefficients, coefficients},
-};
+use super::shelf::{self, Coefficients, coefficients};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{
-    Control, Derivative, Expr, Flow, Function, Graph, Nested, NodeId, Port, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Function, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in, types_out,
 };
 use crate::jet::Series;
 use crate::op::{DType, Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
-/// An operation with bodies in a graph, and the nodes of its results.
-pub(super) struct Group {
-    pub(super) control: &'static Control,
-    pub(super) operands: Vec<NodeId>,
-    pub(super) members: Vec<(Port, NodeId)>,
-    /// Which operands depend on an active input.
-    pub(super) active: Vec<bool>,
-    pub(super) at: &'static Location<'static>,
-}
-
-/// The operations with bodies of a graph, by the nodes of their results. Fills in which results are active, given what is so far.
-#[derive(Default)]
-pub(super) struct Groups {
-    all: Vec<Group>,
-    of: FxHashMap<NodeId, usize>,
-    known: FxHashMap<(*const Control, Vec<NodeId>), usize>,
-}
-
-impl Groups {
-    /// Enters a node; whether its value depends on an active input.
-    #[track_caller]
-    pub(super) fn enter(&mut self, graph: &Graph, id: NodeId, nested: Nested, active: &[bool]) -> bool {
-        let operands: Vec<NodeId> = graph.operands(id).collect();
-        let all = &mut self.all;
-        let at = *self.known.entry((std::ptr::from_ref(nested.control), operands.clone())).or_insert_with(|| {
-            all.push(Group {
-                control: nested.control,
-                active: operands.iter().map(|operand| active[operand.index()]).collect(),
-                operands,
-                members: vec![],
-                at: graph.node(id).location().unwrap_or_else(Location::caller),
-            });
-            all.len() - 1
-        });
-        let group = &mut self.all[at];
-        group.members.push((nested.port, id));
-        self.of.insert(id, at);
-        graph.node(id).dtype() == DType::Float && group.flow(&group.active).reaches(nested.control, nested.port)
-    }
-
-    /// The operation that a node is a result of.
-    pub(super) fn of(&self, id: NodeId) -> Option<&Group> {
-        self.of.get(&id).map(|&at| &self.all[at])
-    }
-}
-
-pub(super) fn apply<S: Real>(control: &'static Control, port: Port, operands: &[S]) -> S {
-    crate::eval::result(&Nested { control, port }, operands)
-}
-
 /// The series of a body's results, of series of the marked inputs: all values are followed by the first coefficients of those that are
 /// marked, then by the second, and so on.
-fn series_of(
-    body: &Function,
-    inputs: &[bool],
-    outputs: &[bool],
-    order: usize,
-    at: &'static Location<'static>,
-) -> Result<Function> {
+fn series_of(body: &Function, inputs: &[bool], outputs: &[bool], order: usize, group: &Group) -> Result<Function> {
     if order == 1 {
-        return jvp(&body.marked(inputs, outputs));
+        return (group.bodies.jvp)(&body.marked(inputs, outputs));
     }
     let types = types_in(body);
     let all = [&types[..], &chosen(&types, inputs).repeat(order)].concat();
-    make_body(body.width(), &all, at, |args| {
+    make_body(body.width(), &all, group.at, |args| {
         let (values, rest) = args.split_at(types.len());
         let count = inputs.iter().filter(|m| **m).count();
         let series = |k: usize| match inputs[k] {
@@ -97,35 +38,8 @@ fn series_of(
     })
 }
 
-/// The members of a list that are marked.
-pub(super) fn chosen<T: Copy>(list: &[T], marked: &[bool]) -> Vec<T> {
-    list.iter().zip(marked).filter(|(_, marked)| **marked).map(|(&x, _)| x).collect()
-}
-
-/// The place of a number among those that are marked.
-pub(super) fn place(marked: &[bool], k: u32) -> u32 {
-    marked[..k as usize].iter().filter(|marked| **marked).count() as u32
-}
-
-impl Group {
-    /// What depends on marked operands, numbers only.
-    fn flow(&self, marked: &[bool]) -> Flow {
-        let mut flow = self.control.flow(marked);
-        let body = self.control.body();
-        let numbers = |types: Vec<Type>, marks: &mut Vec<bool>| {
-            marks.iter_mut().zip(types).for_each(|(mark, (_, dtype))| *mark &= dtype == DType::Float);
-        };
-        numbers(types_in(body), &mut flow.inputs);
-        numbers(types_out(body), &mut flow.outputs);
-        flow
-    }
-
-    /// Where the operands that are the body's inputs begin: a choice has a number in front of them.
-    fn own<T>(&self, operands: &[T]) -> usize {
-        operands.len() - self.control.body().input_len()
-    }
-
-    fn ruled<'a, S>(&self, body: &'a Function, rule: &'a Derivative, values: &'a [S]) -> Ruled<'a, S> {
+impl<'f> Group<'f> {
+    fn ruled<'a, S>(&'a self, body: &'a Function, rule: &'a Derivative, values: &'a [S]) -> Ruled<'a, S> {
         Ruled { control: self.control, body, rule, values }
     }
 
@@ -148,7 +62,7 @@ impl Group {
 
     /// The tangents of the results, from those of the operands.
     pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>]) -> Result<Vec<(NodeId, S)>> {
-        if let Control::Rule { body, rule } = self.control {
+        if let Control::Rule { body, rule } = &**self.control {
             let pushed = if tangents.iter().any(Option::is_some) {
                 self.ruled(body, rule, values).push(tangents)
             } else {
@@ -172,7 +86,7 @@ impl Group {
         let first = self.own(values);
         let coefficient = |t: &Vec<Option<S>>| -> Vec<S> { t[first..].iter().map(|t| t.unwrap_or(lit(0.0))).collect() };
         let tangents: Vec<Vec<S>> = series.iter().map(coefficient).collect();
-        let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self.at);
+        let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
         let call = |f: &Function, args: Vec<Expr>| outputs_at(f, &args).expect("as many as the body takes");
         // Values of each part, then the tangents of those of them that are active, order by order.
@@ -219,7 +133,7 @@ impl Group {
             }
             [first, rest].concat()
         };
-        let (control, operands) = match self.control {
+        let (control, operands) = match &**self.control {
             Control::Choice { bodies } => {
                 let bounds = [0, types.len()];
                 let body = |body: &Function| {
@@ -263,10 +177,10 @@ impl Group {
             Control::Opaque { call, .. } => return Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { .. } => unreachable!("a rule is called"),
         };
-        let control = control.intern();
+        let control = SharedControl::from(control);
         let tangent = |&(port, id): &(Port, NodeId)| {
-            let carries = match self.control {
-                Control::Scan { carries, .. } | Control::While { carries, .. } => *carries,
+            let carries = match **self.control {
+                Control::Scan { carries, .. } | Control::While { carries, .. } => carries,
                 _ => outputs,
             };
             let (carried, kept) = flow.outputs.split_at(carries);
@@ -275,7 +189,7 @@ impl Group {
                 Port::Carried(k) => Port::Carried((carries + j * count(carried)) as u32 + place(&flow.inputs, k)),
                 Port::Each(k) => Port::Each((outputs - carries + j * count(kept)) as u32 + place(kept, k)),
             };
-            (port, id, (0..order).map(|j| apply(control, of(j), &operands)).collect())
+            (port, id, (0..order).map(|j| apply(&control, of(j), &operands)).collect())
         };
         let reached =
             |(port, _): &&(Port, NodeId)| flow.reaches(self.control, *port) && self.control.result(*port).1 == DType::Float;
@@ -286,7 +200,7 @@ impl Group {
     pub(super) fn pull<S: Real>(&self, values: &[S], adjoints: &FxHashMap<Port, S>) -> Result<Vec<(NodeId, S)>> {
         let flow = self.flow(&self.active);
         let width = self.control.body().width();
-        match self.control {
+        match &**self.control {
             Control::While { .. } => Err(Error::new(
                 ErrorKind::Unsupported,
                 "reverse mode through while_loop, whose number of steps is not known: use while_loop_at_most, scan, or jvp",
@@ -308,21 +222,21 @@ impl Group {
                 }
                 let all = [&types[..], &chosen(&results, &wanted)].concat();
                 let body = |body: &Function| {
-                    let d = vjp(&body.marked(&flow.inputs, &wanted))?;
+                    let d = (self.bodies.vjp)(&body.marked(&flow.inputs, &wanted))?;
                     make_body(width, &all, self.at, |args| {
                         outputs_at(&d, args).expect("as many as the body takes").split_off(results.len())
                     })
                 };
-                let control = match self.control {
+                let control = match &**self.control {
                     Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
                     other => Control::Remat { body: body(other.body())? },
                 };
-                let control = control.intern();
+                let control = SharedControl::from(control);
                 let cotangents =
                     (0..wanted.len() as u32).filter_map(|k| adjoints.get(&Port::Final(k)).filter(|_| wanted[k as usize]));
                 let operands: Vec<S> = values.iter().chain(cotangents).copied().collect();
                 let active = chosen(&self.operands[self.own(values)..], &flow.inputs);
-                let adjoint = |(k, id): (usize, NodeId)| (id, apply(control, Port::Final(k as u32), &operands));
+                let adjoint = |(k, id): (usize, NodeId)| (id, apply(&control, Port::Final(k as u32), &operands));
                 Ok(active.into_iter().enumerate().map(adjoint).collect())
             }
             Control::Scan { body, carries, xs, length, reverse } => {
@@ -332,28 +246,28 @@ impl Group {
                 }
                 let backward = Backward::new(self, body, &flow, *carries, *xs, adjoints)?;
                 let (control, kept) = backward.control(*length, !reverse, self.at)?;
-                Ok(backward.run(self, control.intern(), &kept, values, adjoints))
+                Ok(backward.run(self, &control.into(), &kept, values, adjoints))
             }
         }
     }
 }
 
 /// The series of a result of an operation with bodies.
-pub(super) fn series(nested: &Nested, operands: &[Coefficients]) -> Coefficients {
-    let Nested { control, port } = *nested;
+pub(super) fn series(nested: &NestedOp, operands: &[Coefficients], bodies: Bodies) -> Coefficients {
+    let (control, port) = (&nested.control, nested.port);
     let values: Vec<Expr> = operands.iter().map(Series::value).collect();
     let value = apply(control, port, &values);
     if operands.iter().all(Series::is_constant) {
         return Series::constant(value);
     }
-    let group =
-        Group { control, operands: vec![], members: vec![(port, NodeId::new(0))], active: vec![], at: Location::caller() };
-    if let Control::Rule { body, rule } = control {
+    let members = vec![(port, NodeId::new(0))];
+    let group = Group { control, operands: vec![], members, active: vec![], at: Location::caller(), bodies };
+    if let Control::Rule { body, rule } = &**control {
         let all: Vec<Expr> = (0..body.output_len() as u32).map(|k| apply(control, Port::Final(k), &values)).collect();
         let found = group.with_numbers(&group.ruled(body, rule, operands).series(&all));
         return found.first().map_or(Series::constant(value), |&(_, _, series)| series);
     }
-    let order = super::taylor::order();
+    let order = shelf::order();
     let coefficient = |k: usize| operands.iter().map(|x| Some(x.coefficient(k)).filter(|c| !c.is_absent())).collect();
     let pushed = group.push_series(&values, &(1..=order).map(coefficient).collect::<Vec<_>>()).unwrap_or_else(refused);
     let rest = pushed.into_iter().next().map_or(vec![], |(_, _, rest)| rest);

@@ -1,10 +1,25 @@
 //! First derivatives along a direction, and gradients: one sweep each.
 
+use super::groups::Bodies;
 use super::kept::keeping;
-use super::traced::{Extra, adjoint_outputs, named, primal, seeds, tangents_of, the_output, transformed};
+use super::linear::Linear;
+use super::traced::{Extra, adjoint_outputs, extended, named, primal, seeds, tangents_of, the_output};
 use crate::error::Result;
-use crate::graph::{Function, NewOutput};
+use crate::graph::{Expr, Function, NewOutput};
 use crate::op::lit;
+
+/// Bodies are differentiated as functions are.
+pub(super) const BODIES: Bodies = Bodies { jvp, vjp };
+
+/// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
+#[track_caller]
+pub(super) fn transformed(
+    f: &Function,
+    extra: Extra,
+    body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>,
+) -> Result<Function> {
+    extended(f, extra, |x, extra| body(&Linear::new(f, x, BODIES), x, extra))
+}
 
 /// Values and the product of the Jacobian with a tangent; see [`Function::jvp`].
 #[track_caller]

@@ -1,6 +1,6 @@
 //! Derivatives of any order, from Taylor coefficients along lines.
 
-use super::taylor::coefficients;
+use super::shelf::coefficients;
 use super::traced::{Extra, distinct, extended, named, the_output};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};

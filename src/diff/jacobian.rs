@@ -1,7 +1,7 @@
 //! Jacobians: of single numbers a sweep for each, of arrays sweeps mapped over one-hot seeds, all at once.
 
-use super::first::{jvp, vjp};
-use super::traced::{Extra, check_differentiable, distinct, transformed};
+use super::first::{jvp, transformed, vjp};
+use super::traced::{Extra, check_differentiable, distinct};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;

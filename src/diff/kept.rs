@@ -4,7 +4,7 @@
 use crate::base::Axis;
 use crate::error::Result;
 use crate::eval::eval_but;
-use crate::graph::{Control, Function, Kind, Nested, NodeId, make_body, types_in};
+use crate::graph::{Control, Function, Kind, Nested, NodeId, SharedControl, make_body, types_in};
 use crate::op::ArrayOp;
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -38,13 +38,14 @@ pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
 /// memory, the adjoint decides.
 pub(super) fn keeping(f: &Function) -> Result<Function> {
     let graph = f.graph();
-    let is_scan = |id: NodeId| matches!(graph.node(id).kind(), Kind::Control(Nested { control: Control::Scan { .. }, .. }));
+    let is_scan =
+        |id: NodeId| matches!(graph.node(id).kind(), Kind::Control(nested) if matches!(**nested.control, Control::Scan { .. }));
     if !graph.ids().any(is_scan) {
         return Ok(f.clone());
     }
     let mut active = vec![false; graph.len()];
     f.active_slots().into_iter().for_each(|slot| active[slot] = true);
-    let mut extended: FxHashMap<*const Control, &'static Control> = FxHashMap::default();
+    let mut extended: FxHashMap<&SharedControl, SharedControl> = FxHashMap::default();
     for id in graph.ids() {
         active[id.index()] |= graph.operands(id).any(|operand| active[operand.index()]);
         if let Kind::Control(Nested { control, .. }) = graph.node(id).kind()
@@ -57,7 +58,7 @@ pub(super) fn keeping(f: &Function) -> Result<Function> {
         let node = graph.node(id);
         let kind = match node.kind() {
             Kind::Control(Nested { control, port }) if active[id.index()] => {
-                Kind::Control(Nested { control: extended[&std::ptr::from_ref(control)], port })
+                Kind::Control(Nested { control: &extended[control], port })
             }
             kind => kind,
         };
@@ -66,8 +67,8 @@ pub(super) fn keeping(f: &Function) -> Result<Function> {
 }
 
 /// A scan that keeps what is costly.
-fn extend(control: &'static Control) -> &'static Control {
-    let Control::Scan { body, carries, xs, length, reverse } = control else { return control };
+fn extend(control: &SharedControl) -> SharedControl {
+    let Control::Scan { body, carries, xs, length, reverse } = &**control else { return control.clone() };
     let graph = body.graph();
     let kept: Vec<NodeId> = body.output_nodes().skip(*carries).collect();
     let live = graph.reachable(body.output_nodes());
@@ -81,10 +82,10 @@ fn extend(control: &'static Control) -> &'static Control {
     let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
     let fits = |total: usize| total <= MOST && total.saturating_mul(steps) <= MOST_IN_ALL;
     if new.is_empty() || !total.is_some_and(fits) {
-        return control;
+        return control.clone();
     }
     let body = body.with_further_outputs(&new);
-    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse }.intern()
+    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse }.into()
 }
 
 /// The function with some of its values as further inputs, which are not computed any more.

@@ -1,6 +1,8 @@
 //! Forward mode for several directions in one walk: each number's tangents by direction, of which only those that an output asks for are made.
 
-use super::linear::{Linear, refused};
+use super::first::BODIES;
+use super::groups::refused;
+use super::linear::Linear;
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union, union_all};
 use crate::error::Result;
@@ -33,7 +35,7 @@ pub(crate) fn products(
     let slots = f.active_slots();
     let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
     Function::build(f.width(), f.inputs().to_vec(), at, |x| {
-        let linear = Linear::new(f, x);
+        let linear = Linear::new(f, x, BODIES);
         let mut wanted: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
         products.forward.iter().for_each(|&(row, key)| wanted.entry(row).or_default().push(key));
         let wants = wanted.into_iter().map(|(row, mut keys)| {

@@ -3,9 +3,9 @@
 //! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
 //! build the derivative's graph, over numbers they differentiate at a point.
 
-use super::control::{Group, Groups};
+use super::groups::{Bodies, Group, Groups, refused};
 use crate::base::Shape;
-use crate::graph::{Args, Function, Graph, Kind, Located, NodeId, refuse};
+use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
 use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
@@ -16,13 +16,13 @@ pub(super) struct Linear<'f, S: Real> {
     /// Where each node's edges start; one more than there are nodes.
     starts: Vec<u32>,
     edges: Vec<(NodeId, Map<S>)>,
-    pub(super) groups: Groups,
+    pub(super) groups: Groups<'f>,
     tame: Vec<bool>,
 }
 
 impl<'f, S: Real> Linear<'f, S> {
     /// Linearises with respect to the active inputs; edges to operands that do not depend on one are left out.
-    pub(super) fn new(f: &'f Function, x: &[S]) -> Self {
+    pub(super) fn new(f: &'f Function, x: &[S], bodies: Bodies) -> Self {
         let graph = f.graph();
         let values = crate::eval::eval(graph, x);
         let mut active = vec![false; graph.len()];
@@ -32,7 +32,7 @@ impl<'f, S: Real> Linear<'f, S> {
         let located = Located::new();
         let mut starts = Vec::with_capacity(graph.len() + 1);
         let mut edges = Vec::new();
-        let mut groups = Groups::default();
+        let mut groups = Groups::new(bodies);
         for id in graph.ids() {
             starts.push(edges.len() as u32);
             let kind = graph.node(id).kind();
@@ -83,11 +83,11 @@ impl<'f, S: Real> Linear<'f, S> {
 
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
     /// among zeros and then added.
-    fn joined(&self, id: NodeId, op: &'static ArrayOp, tangents: &[Option<S>]) -> Option<S> {
+    fn joined(&self, id: NodeId, op: &ArrayOp, tangents: &[Option<S>]) -> Option<S> {
         let operands: Args = self.graph.operands(id).collect();
         operands.iter().find(|operand| tangents[operand.index()].is_some())?;
         let part = |operand: &NodeId| {
-            let zeros = || S::array(ArrayOp::Broadcast(self.graph.node(*operand).shape()).intern(), &[Value::Num(lit(0.0))]);
+            let zeros = || S::array(&ArrayOp::Broadcast(self.graph.node(*operand).shape()), &[Value::Num(lit(0.0))]);
             tangents[operand.index()].map_or_else(zeros, Value::Num)
         };
         Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())
@@ -195,12 +195,6 @@ impl<'f, S: Real> Linear<'f, S> {
         }
         adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint, EVERYWHERE).value)).collect()
     }
-}
-
-/// Nothing, and an error of the trace.
-pub(super) fn refused<T>(error: crate::error::Error) -> Vec<T> {
-    refuse(error);
-    vec![]
 }
 
 /// The linear map of an edge.

@@ -6,6 +6,7 @@
 mod backward;
 mod control;
 mod first;
+mod groups;
 mod higher;
 mod jacobian;
 mod kept;
@@ -14,8 +15,10 @@ mod linear;
 mod point;
 mod rules;
 mod second;
+mod shelf;
 mod taylor;
 mod traced;
+mod transpose;
 
 pub(crate) use first::{grad, jvp, value_and_grad, vjp};
 pub(crate) use higher::{hessian_diagonal, partial, taylor};

@@ -1,6 +1,7 @@
 //! Derivatives at a point, laid open. In: a function and numbers. Out: every node's value, every edge's partial derivative,
 //! and sweeps that give every node's tangent or adjoint.
 
+use super::first::BODIES;
 use super::linear::{Linear, Map};
 use crate::error::Result;
 use crate::graph::{Function, NodeId};
@@ -17,7 +18,7 @@ pub struct Linearization<'f, T: Real> {
 pub(crate) fn linearize_at<'f, T: Real>(f: &'f Function, x: &[T]) -> Result<Linearization<'f, T>> {
     f.check_len("inputs", f.input_len(), x.len())?;
     f.check_scalar("linearize_at", None)?;
-    Ok(Linearization { f, linear: Linear::new(f, x) })
+    Ok(Linearization { f, linear: Linear::new(f, x, BODIES) })
 }
 
 impl<'f, T: Real> Linearization<'f, T> {

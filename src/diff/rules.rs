@@ -1,21 +1,19 @@
 //! Derivatives that the user gives. A rule in one direction is transposed for the other: it is linear, and the reverse sweep of a
 //! linear function is its transpose, wherever it starts from.
 
-use super::first::vjp;
-use super::taylor::Coefficients;
+use super::shelf::Coefficients;
 use crate::base::Shape;
 use crate::eval::outputs_at;
-use crate::graph::{Control, Derivative, Expr, Function, Nested, Port, Type, make_body, numbers, types_in, types_out};
+use crate::graph::{Derivative, Expr, Function, Nested, Port, SharedControl, Transpose, Type, numbers, types_in, types_out};
 use crate::jet::Series;
 use crate::op::{ArrayOp, DType, Real, Value, lit};
 use rustc_hash::FxHashMap;
-use std::panic::Location;
 
 /// Zeros of a shape.
 fn zeros<S: Real>(shape: Shape) -> S {
     match shape {
         Shape::SCALAR => lit(0.0),
-        _ => S::array(ArrayOp::Broadcast(shape).intern(), &[Value::Num(lit(0.0))]).num(),
+        _ => S::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(0.0))]).num(),
     }
 }
 
@@ -24,29 +22,9 @@ fn of_numbers<T: Copy>(types: &[Type], values: &[T]) -> Vec<T> {
     types.iter().zip(values).filter(|((_, dtype), _)| *dtype == DType::Float).map(|(_, &x)| x).collect()
 }
 
-impl Derivative {
-    /// The rule in the other direction. Of a jvp: (x, y, c) ↦ adjoints of x; of a vjp: (x, y, t) ↦ tangents of y.
-    pub(crate) fn transposed(&self, body: &Function) -> Function {
-        let rule = self.function();
-        let given = body.input_len() + body.output_len();
-        let types = types_in(rule);
-        let active: Vec<bool> = (0..types.len()).map(|k| k >= given).collect();
-        let made = vjp(&rule.marked(&active, &vec![true; rule.output_len()])).and_then(|vjp| {
-            let taken = [&types[..given], &types_out(rule)].concat();
-            make_body(rule.width(), &taken, Location::caller(), |args| {
-                let (x, seeds) = args.split_at(given);
-                let from = types[given..].iter().map(|&(shape, _)| Expr::full(0.0, shape));
-                let args: Vec<Expr> = x.iter().copied().chain(from).chain(seeds.iter().copied()).collect();
-                outputs_at(&vjp, &args).expect("as many as the rule takes").split_off(rule.output_len())
-            })
-        });
-        made.expect("a rule of numbers is differentiable in them, and was checked")
-    }
-}
-
 /// An operation with a rule, and the values of its operands.
 pub(super) struct Ruled<'a, S> {
-    pub(super) control: &'static Control,
+    pub(super) control: &'a SharedControl,
     pub(super) body: &'a Function,
     pub(super) rule: &'a Derivative,
     pub(super) values: &'a [S],
@@ -55,7 +33,7 @@ pub(super) struct Ruled<'a, S> {
 impl<S: Real> Ruled<'_, S> {
     fn results(&self) -> Vec<S> {
         let port = |k: usize| Nested { control: self.control, port: Port::Final(k as u32) };
-        (0..self.body.output_len()).map(|k| crate::eval::result(&port(k), self.values)).collect()
+        (0..self.body.output_len()).map(|k| crate::eval::result(port(k), self.values)).collect()
     }
 
     fn call(&self, f: &Function, rest: &[S]) -> Vec<S> {

@@ -1,9 +1,9 @@
 //! Second derivatives: forward over reverse.
 
-use super::first::grad;
+use super::first::{grad, transformed};
 use super::jacobian::{Mode, jacobian, jacobian_of_arrays};
 use super::kept::keeping;
-use super::traced::{Extra, adjoint_outputs, named, seeds, tangents_of, transformed};
+use super::traced::{Extra, adjoint_outputs, named, seeds, tangents_of};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId};

@@ -16,16 +16,6 @@ pub(super) enum Extra {
     Cotangents,
 }
 
-/// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
-#[track_caller]
-pub(super) fn transformed(
-    f: &Function,
-    extra: Extra,
-    body: impl FnOnce(&Linear<Expr>, &[Expr], &[Expr]) -> Vec<NewOutput>,
-) -> Result<Function> {
-    extended(f, extra, |x, extra| body(&Linear::new(f, x), x, extra))
-}
-
 /// Traces a function of the inputs and of extra ones.
 #[track_caller]
 pub(super) fn extended(f: &Function, extra: Extra, body: impl FnOnce(&[Expr], &[Expr]) -> Vec<NewOutput>) -> Result<Function> {

@@ -182,6 +182,12 @@ impl Indices {
         Indices { shared: lengths[batch..axis].iter().product(), each: index[batch..].iter().product() }
     }
 
+    /// How many indices are read, and how many slices they choose.
+    pub(crate) fn lengths(self, along: Along) -> (usize, usize) {
+        let own = if along.outer == 0 { 0 } else { (along.outer - 1) / self.shared + 1 };
+        (own * self.each, along.outer * self.each)
+    }
+
     /// Calls `f` with every place before the axis, and each of its indices with its number among all slices.
     fn each<T: Scalar>(self, index: &[T], along: Along, mut f: impl FnMut(usize, usize)) {
         for o in 0..along.outer {

@@ -1,86 +1,16 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
 use super::along::{self, Along, Indices};
-use super::control::Nests;
+use super::array::Array;
 use super::linalg::{self, Sizes};
 use super::moves::{moved, reduce, sum, total};
-use crate::base::sums;
-use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result, count};
+use super::run::{Computed, Either, Lengths, Run, num};
+use crate::base::{Axis, sums, wrong_width};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::Scalar;
 use crate::op::{ArrayOp, DType, Op, Value};
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
 use std::panic::Location;
-
-/// Numbers in a shape, the last axis running fastest.
-///
-/// ```
-/// use wengert::Array;
-/// let a = Array::new([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
-/// assert_eq!(a.shape(), [2, 3]);
-/// assert_eq!(a.data()[4], 5.0);
-/// # Ok::<(), wengert::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Array<T = f64> {
-    pub(crate) shape: Vec<usize>,
-    pub(crate) data: Vec<T>,
-}
-
-impl<T> Array<T> {
-    /// Numbers in a shape.
-    ///
-    /// # Errors
-    /// If there are not as many as the shape has places.
-    #[track_caller]
-    pub fn new(shape: impl AsRef<[usize]>, data: Vec<T>) -> Result<Self> {
-        let shape = shape.as_ref().to_vec();
-        let places: usize = shape.iter().product();
-        if places != data.len() {
-            let (given, places) = (count(data.len(), "number"), count(places, "place"));
-            return Err(Error::here(ErrorKind::Shape, format!("{given} for the shape {shape:?}, which has {places}")));
-        }
-        Ok(Array { shape, data })
-    }
-
-    /// A single number.
-    pub fn scalar(v: T) -> Self {
-        Array { shape: vec![], data: vec![v] }
-    }
-
-    /// A vector.
-    pub fn vector(data: Vec<T>) -> Self {
-        Array { shape: vec![data.len()], data }
-    }
-
-    /// The lengths of the axes.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    /// The numbers.
-    pub fn data(&self) -> &[T] {
-        &self.data
-    }
-
-    /// The numbers, to write to.
-    pub fn data_mut(&mut self) -> &mut [T] {
-        &mut self.data
-    }
-
-    /// The numbers themselves.
-    pub fn into_data(self) -> Vec<T> {
-        self.data
-    }
-}
-
-impl<T: Scalar> From<T> for Array<T> {
-    fn from(v: T) -> Self {
-        Array::scalar(v)
-    }
-}
 
 /// The outputs of a function of arrays; see [`Function::eval_arrays`].
 #[track_caller]
@@ -92,7 +22,7 @@ pub(crate) fn eval_arrays<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Resul
 #[track_caller]
 pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Lengths> {
     if T::WIDTH != f.width() {
-        return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
+        return Err(wrong_width(f.width(), T::WIDTH));
     }
     f.check_len("inputs", f.input_len(), inputs.len())?;
     let mut open = Lengths::default();
@@ -100,33 +30,6 @@ pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result
         bind(f, &mut open, slot, input)?;
     }
     Ok(open)
-}
-
-/// Lengths of open axes.
-pub(crate) type Lengths = FxHashMap<&'static str, usize>;
-
-type Computed<T> = Either<Array<T>, Array<bool>>;
-
-#[derive(Clone)]
-enum Either<N, M> {
-    Num(N),
-    Mask(M),
-}
-
-impl<N, M> Either<N, M> {
-    fn num(self) -> N {
-        match self {
-            Either::Num(x) => x,
-            Either::Mask(_) => unreachable!("a verified graph has numbers here"),
-        }
-    }
-}
-
-pub(super) struct Run<'f, T> {
-    pub(super) f: &'f Function,
-    pub(super) open: Lengths,
-    values: Vec<Computed<T>>,
-    pub(super) nested: RefCell<Nests<T>>,
 }
 
 /// Checks an input against its declaration, and learns the lengths of open axes from it.
@@ -162,11 +65,7 @@ fn bind<T: Scalar>(f: &Function, open: &mut Lengths, slot: usize, input: &Array<
     Ok(())
 }
 
-impl<'f, T: Scalar> Run<'f, T> {
-    pub(super) fn new(f: &'f Function, open: Lengths) -> Self {
-        Run { f, open, values: Vec::with_capacity(f.graph().len()), nested: RefCell::default() }
-    }
-
+impl<T: Scalar> Run<'_, T> {
     /// The outputs.
     pub(super) fn all(&mut self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
         for id in self.f.graph().ids() {
@@ -174,21 +73,6 @@ impl<'f, T: Scalar> Run<'f, T> {
             self.values.push(value);
         }
         self.f.output_nodes().map(|id| Ok(self.values[id.index()].clone().num())).collect()
-    }
-
-    /// A number's value.
-    pub(super) fn array_of(&self, id: NodeId) -> &Array<T> {
-        num(&self.values[id.index()])
-    }
-
-    pub(super) fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
-        let length = |axis: &Axis| match *axis {
-            Axis::Fixed(n) => Ok(n),
-            Axis::Open(name) => self.open.get(name).copied().ok_or_else(|| {
-                Error::new(ErrorKind::Shape, format!("the length of the open axis `{name}` is not known: no input has it"))
-            }),
-        };
-        shape.axes().iter().map(length).collect()
     }
 
     fn node(&self, id: NodeId, inputs: &[Array<T>]) -> Result<Computed<T>> {
@@ -328,13 +212,6 @@ impl<'f, T: Scalar> Run<'f, T> {
                 moved(op, &arrays, lengths, zero)
             }
         })
-    }
-}
-
-fn num<T>(x: &Computed<T>) -> &Array<T> {
-    match x {
-        Either::Num(x) => x,
-        Either::Mask(_) => unreachable!("a verified graph has numbers here"),
     }
 }
 

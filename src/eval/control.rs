@@ -1,27 +1,17 @@
 //! Loops and choices by interpretation: the reference.
 
-use super::arrays::{Array, Run};
+use super::array::Array;
+use super::run::{Results, Run};
 use crate::error::Result;
-use crate::graph::{Control, Function, Nested, NodeId, OpaqueFn, Port, stacked};
+use crate::graph::{Control, Function, Nested, NodeId, Opaque, Port, stacked};
 use crate::op::Scalar;
 use smallvec::SmallVec;
-use std::{collections::HashMap, panic::Location, rc::Rc};
-
-/// The results of operations with bodies, which several nodes stand for: by operation and operands.
-pub(super) type Nests<T> = HashMap<(*const Control, Vec<NodeId>), Rc<Results<T>>>;
-
-/// Per carried value, result of a choice, or value that steps keep; and what steps were given to carry.
-#[derive(Default)]
-pub(super) struct Results<T> {
-    last: Vec<Array<T>>,
-    each: Vec<Array<T>>,
-    carried: Vec<Array<T>>,
-}
+use std::{panic::Location, rc::Rc};
 
 impl<T: Scalar> Run<'_, T> {
     pub(super) fn control(&self, id: NodeId, nested: Nested) -> Result<Array<T>> {
         let operands: Vec<NodeId> = self.f.graph().operands(id).collect();
-        let key = (std::ptr::from_ref(nested.control), operands);
+        let key = (std::ptr::from_ref(&**nested.control), operands);
         let known = self.nested.borrow().get(&key).cloned();
         let results = match known {
             Some(results) => results,
@@ -115,7 +105,7 @@ impl<T: Scalar> Run<'_, T> {
 
 /// Calls a closure of doubles on numbers of either width.
 pub(crate) fn call_opaque<T: Scalar>(
-    call: &OpaqueFn,
+    call: &Opaque,
     inputs: &[&[T]],
     outputs: &mut [&mut [T]],
     at: Option<&'static Location<'static>>,
@@ -123,12 +113,12 @@ pub(crate) fn call_opaque<T: Scalar>(
     let doubles: Option<SmallVec<[&[f64]; 8]>> = inputs.iter().map(|x| T::as_doubles(x)).collect();
     if let Some(inputs) = doubles {
         let outputs: Option<SmallVec<[&mut [f64]; 8]>> = outputs.iter_mut().map(|y| T::as_doubles_mut(y)).collect();
-        return call.call(&inputs, &mut outputs.expect("of the inputs' width"), at);
+        return call.run(&inputs, &mut outputs.expect("of the inputs' width"), at);
     }
     let inputs: Vec<Vec<f64>> = inputs.iter().map(|x| x.iter().map(|v| v.to_f64()).collect()).collect();
     let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
     let mut results: Vec<Vec<f64>> = outputs.iter().map(|y| vec![0.0; y.len()]).collect();
-    call.call(&inputs, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(), at)?;
+    call.run(&inputs, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(), at)?;
     let each = outputs.iter_mut().zip(&results).flat_map(|(y, result)| y.iter_mut().zip(result));
     each.for_each(|(y, &v)| *y = crate::op::lit(v));
     Ok(())

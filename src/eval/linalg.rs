@@ -28,6 +28,11 @@ impl Sizes {
         Sizes { count: a[..leading].iter().product(), n, m, result: result[leading..].iter().product() }
     }
 
+    /// How many numbers both operands and the results have.
+    pub(crate) fn lengths(self) -> ([usize; 2], usize) {
+        ([self.n * self.n, self.n * self.m].map(|each| self.count * each), self.count * self.result)
+    }
+
     /// How many numbers the routines need to work with.
     pub(crate) fn work(self) -> usize {
         self.n * self.n

@@ -3,148 +3,16 @@
 //! Numbers interpret, duals differentiate forward, handles of a trace rebuild the graph there.
 
 pub(crate) mod along;
+mod array;
 mod arrays;
 mod control;
 pub(crate) mod linalg;
 pub(crate) mod moves;
+mod run;
+mod walk;
 
-pub use arrays::Array;
-pub(crate) use arrays::{Lengths, eval_arrays, index_error, lengths_of};
+pub use array::Array;
+pub(crate) use arrays::{eval_arrays, index_error, lengths_of};
 pub(crate) use control::call_opaque;
-
-use crate::base::Width;
-use crate::error::Result;
-use crate::graph::{Args, Control, Derivative, Function, Graph, Kind, Located, Nested, NodeId, Port};
-use crate::op::{CustomRule, Op, Real, Value};
-
-/// The outputs at a point; see [`Function::eval`].
-#[track_caller]
-pub(crate) fn outputs_at<T: Real>(f: &Function, x: &[T]) -> Result<Vec<T>> {
-    f.check_len("inputs", f.input_len(), x.len())?;
-    if !T::ARRAYS {
-        f.check_scalar("eval", Some("eval_arrays"))?;
-    }
-    let values = eval(f.graph(), x);
-    Ok(f.output_nodes().map(|id| values[id.index()].num()).collect())
-}
-
-/// Every node's value, in order. `inputs` has a number for every input node.
-#[track_caller]
-pub(crate) fn eval<S: Real>(graph: &Graph, inputs: &[S]) -> Vec<Value<S, S::Mask>> {
-    eval_but(graph, inputs, |_| None)
-}
-
-/// The same where some nodes' values are given.
-#[track_caller]
-pub(crate) fn eval_but<S: Real>(graph: &Graph, inputs: &[S], given: impl Fn(NodeId) -> Option<S>) -> Vec<Value<S, S::Mask>> {
-    let located = Located::new();
-    let mut values: Vec<Value<S, S::Mask>> = Vec::with_capacity(graph.len());
-    for id in graph.ids() {
-        let node = graph.node(id);
-        let value = match node.kind() {
-            _ if let Some(value) = given(id) => Value::Num(value),
-            Kind::Input(slot) => Value::Num(inputs[slot as usize]),
-            Kind::Const(bits) => Value::Num(S::lit(f64::from_bits(bits))),
-            Kind::Flag(b) => Value::Mask(S::lit(b as u8 as f64).ne(S::lit(0.0))),
-            Kind::Apply(op) => {
-                located.at(node.location());
-                let args: Args = graph.operands(id).collect();
-                let args: arrayvec::ArrayVec<_, 3> = args.iter().map(|operand| values[operand.index()]).collect();
-                op.apply(&args)
-            }
-            Kind::Array(op) => {
-                located.at(node.location());
-                let args: smallvec::SmallVec<[_; 4]> = graph.operands(id).map(|operand| values[operand.index()]).collect();
-                S::array(op, &args)
-            }
-            Kind::Control(nested) => {
-                located.at(node.location());
-                let args: smallvec::SmallVec<[S; 8]> = graph.operands(id).map(|operand| values[operand.index()].num()).collect();
-                Value::Num(result(&nested, &args))
-            }
-        };
-        values.push(value);
-    }
-    values
-}
-
-/// A result of an operation with bodies.
-#[track_caller]
-pub(crate) fn result<S: Real>(nested: &Nested, args: &[S]) -> S {
-    if S::ARRAYS {
-        return S::nested(nested, args);
-    }
-    let results = match nested.control {
-        Control::Rule { body, rule } => S::ruled(&Given { body, rule }, args),
-        Control::Remat { body } => outputs(body, args),
-        other => unreachable!("a function of single numbers has no {}", other.name()),
-    };
-    let Port::Final(k) = nested.port else { unreachable!("only loops have other results") };
-    results[k as usize]
-}
-
-#[track_caller]
-fn outputs<S: Real>(f: &Function, args: &[S]) -> Vec<S> {
-    outputs_at(f, args).expect("as many arguments as inputs")
-}
-
-/// A rule that a graph holds.
-struct Given<'a> {
-    body: &'a Function,
-    rule: &'a Derivative,
-}
-
-impl CustomRule for Given<'_> {
-    fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
-        outputs(self.body, x)
-    }
-
-    fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T> {
-        match self.rule {
-            Derivative::Jvp(rule) => outputs(rule, &[x, y, t].concat()),
-            Derivative::Vjp(_) => outputs(&self.rule.transposed(self.body), &[x, y, t].concat()),
-        }
-    }
-}
-
-/// The value of an operation on constants, with the rounding of the width, by our kernels.
-pub(crate) fn constant(op: Op, args: &[Value<f64, bool>], width: Width) -> Value<f64, bool> {
-    in_width(args, width, |args| op.value(args), |args| op.value(args))
-}
-
-/// The same where it is what std's functions give, too: a program may come to take either.
-pub(crate) fn settled(op: Op, args: &[Value<f64, bool>], width: Width) -> Option<Value<f64, bool>> {
-    let [ours, std] = [constant(op, args, width), in_width(args, width, |args| op.apply(args), |args| op.apply(args))];
-    let same = match (ours, std) {
-        (Value::Num(a), Value::Num(b)) => a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
-        (Value::Mask(a), Value::Mask(b)) => a == b,
-        _ => false,
-    };
-    same.then_some(ours)
-}
-
-type Numbers<T> = Value<T, bool>;
-
-fn in_width(
-    args: &[Numbers<f64>],
-    width: Width,
-    wide: impl FnOnce(&[Numbers<f64>]) -> Numbers<f64>,
-    narrow: impl FnOnce(&[Numbers<f32>]) -> Numbers<f32>,
-) -> Numbers<f64> {
-    match width {
-        Width::F64 => wide(args),
-        Width::F32 => {
-            let rounded: arrayvec::ArrayVec<Numbers<f32>, 3> = args
-                .iter()
-                .map(|x| match *x {
-                    Value::Num(v) => Value::Num(v as f32),
-                    Value::Mask(b) => Value::Mask(b),
-                })
-                .collect();
-            match narrow(&rounded) {
-                Value::Num(v) => Value::Num(v as f64),
-                Value::Mask(b) => Value::Mask(b),
-            }
-        }
-    }
-}
+pub(crate) use run::Lengths;
+pub(crate) use walk::{eval, eval_but, outputs_at, result};

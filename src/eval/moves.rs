@@ -1,7 +1,7 @@
 //! Array operations of the interpreter that reduce, or only move numbers.
 
 use super::along::Along;
-use super::arrays::Array;
+use super::array::Array;
 use crate::base::sums::Sum;
 use crate::op::ArrayOp;
 use crate::op::Scalar;
@@ -98,7 +98,7 @@ pub(crate) fn moved<T: Copy>(op: &ArrayOp, operands: &[&Array<T>], shape: Vec<us
             };
             (0..places).map(|at| x.data[source(at)]).collect()
         }
-        ArrayOp::Place(_, cuts) => {
+        ArrayOp::Pad(_, cuts) => {
             let mut data = vec![zero; places];
             for (at, &v) in x.data.iter().enumerate() {
                 let (mut rest, mut own) = (at, vec![0; x.shape.len()]);

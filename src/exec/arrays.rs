@@ -97,7 +97,7 @@ impl Arrays {
     pub(crate) fn call<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
         let f = &self.schedule.f;
         if T::WIDTH != f.width() {
-            return Err(crate::schedule::wrong_width(f.width(), T::WIDTH));
+            return Err(crate::base::wrong_width(f.width(), T::WIDTH));
         }
         let other;
         let ready: &Ready = match self.first.get() {

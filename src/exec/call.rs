@@ -157,7 +157,8 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     pub(super) fn addresses<'p>(&mut self, places: impl Iterator<Item = &'p Buffer> + Clone) -> *mut *mut T {
         let table = self.table;
         for (k, &place) in places.clone().enumerate() {
-            // SAFETY: the plan has room for the addresses of every action, and nothing else lies there.
+            // SAFETY: `schedule::verify` found that the addresses of every action fit the plan's table, or that of its tiles, for which
+            // `Arrays::call` and `tiles::run` allocate memory. Nothing else lies there.
             unsafe { *table.add(k) = self.first_address(place) }
         }
         if self.tile > 0 {
@@ -170,9 +171,7 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     }
 
     pub(super) fn copy(&mut self, from: Buffer, to: Buffer) {
-        if from != to {
-            self.with([from], to, |[from], to| to.copy_from_slice(from));
-        }
+        self.with([from], to, |[from], to| to.copy_from_slice(from));
     }
 
     /// Lends the slices of the call.
@@ -194,11 +193,13 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         T: 'x,
     {
         let lend = |(address, len): (*mut T, usize)| {
-            // SAFETY: as in `with`: the plan keeps what a body reads apart from what it writes, and both apart from its workspace.
+            // SAFETY: `schedule::verify` found the operands and results of an operation with bodies within their spaces and as long as the
+            // bodies take them, or as many parts of that length, and results, workspace and the places of what is carried apart from
+            // operands and from each other. Several inputs of a body may be one operand; nobody writes there meanwhile.
             unsafe { std::slice::from_raw_parts(address.cast_const(), len) }
         };
         let lend_mut = |(address, len): (*mut T, usize)| {
-            // SAFETY: as above.
+            // SAFETY: as above; what is written is one result, and no operand.
             unsafe { std::slice::from_raw_parts_mut(address, len) }
         };
         lent.inputs.extend(inputs.iter().map(|&place| lend((self.address(place), place.len))));
@@ -231,12 +232,13 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
     ) -> R {
         let sources = from.map(|place| (self.address(place), place.len));
         let (target, room) = (self.address(to), self.address(work));
-        // SAFETY: the plan keeps places within their slices, and what an action reads apart from what it writes: live values of
-        // the workspace do not overlap, and inputs are never written to.
+        // SAFETY: `schedule::verify` found all of every buffer within its space, and what an action writes apart from what it reads; no input
+        // is written, and tiles that run at a time write apart from each other. The slices have the lengths of the plan's spaces, as
+        // `Ready::fits` and `Arrays::call` compared; the workspace and what is kept are allocated by these lengths.
         let sources = sources.map(|(address, len)| unsafe { std::slice::from_raw_parts(address.cast_const(), len) });
-        // SAFETY: as above.
+        // SAFETY: as above; nothing else is lent there meanwhile.
         let target = unsafe { std::slice::from_raw_parts_mut(target, to.len) };
-        // SAFETY: as above; a place to work in is none of the others, or has no length.
+        // SAFETY: as above; memory to work in is apart from the others, too, or has no length.
         f(sources, target, unsafe { std::slice::from_raw_parts_mut(room, work.len) })
     }
 }

@@ -54,14 +54,14 @@ impl Code {
     }
 
     pub(crate) fn native(native: Arc<Native>, needs: Needs) -> Code {
-        let run: FlatFn = match native.functions[..] {
+        let run: FlatFn = match native.functions() {
             _ if needs.flush => run_flushing,
             // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory. Code for rows is
             // never called through this address.
-            [(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
+            &[(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
             _ => run_segments,
         };
-        Code { run, needs, operations: native.stats.operations, body: Body::Native(native) }
+        Code { run, needs, operations: native.stats().operations, body: Body::Native(native) }
     }
 
     pub(crate) fn interpreted(unit: &Arc<Unit>, reason: &str) -> Code {
@@ -118,7 +118,7 @@ impl Code {
             Body::Interpreted { unit, .. } => unsafe {
                 return interpreted_rows::<T>(unit, (inputs, outputs), rows, (count, strides));
             },
-            Body::Native(native) => &native.functions[..],
+            Body::Native(native) => native.functions(),
         };
         // SAFETY: `Lowering` emitted these functions with this signature; the rest is promised.
         let run = |address: *const u8, rows: usize| unsafe {
@@ -159,7 +159,7 @@ unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, code: *const ()) {
     let code = unsafe { &*code.cast::<Code>() };
     let Body::Native(native) = &code.body else { unreachable!("it has native functions") };
     with_scratch(code.needs.scratch, |scratch| {
-        for &(address, _) in &native.functions {
+        for &(address, _) in native.functions() {
             // SAFETY: `Lowering::flat` emitted these functions with this signature; the scratch memory is as large as they need.
             unsafe { std::mem::transmute::<*const u8, FlatFn>(address)(x, y, scratch.cast()) }
         }
@@ -246,14 +246,14 @@ unsafe fn interpreted_rows<T: Scalar>(
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "jit"))]
 mod tests {
     use super::*;
     use crate::base::Width;
     use crate::codegen::for_an_old_processor;
     use crate::graph::Function;
-    use crate::op::{Real, select};
-    use crate::schedule::{Program, Reduce, RowCall, RowShape};
+    use crate::op::select;
+    use crate::schedule::{Reduce, RowCall, RowShape, lowered};
 
     fn traced(width: Width) -> Function {
         let f = Function::trace_in(width, ["a", "b", "c"], |[a, b, c]| {
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn points_on_an_old_processor() {
-        let program = Program::new(&traced(Width::F64), Options::new(), &[]);
+        let program = lowered(&traced(Width::F64), Options::new(), &[]);
         for program in [program.clone(), program.with_kernels()] {
             let unit = Arc::new(Unit::new(program, None));
             for x in [[0.3, -1.7, 2.5], [-0.0, 1e300, -1e300], [f64::NAN, 1.0, f64::INFINITY], [7.5, 0.1, -0.75]] {
@@ -294,7 +294,7 @@ mod tests {
     fn rows_on_an_old_processor() {
         fn check<T: Scalar>() {
             let varying = [true, true, false];
-            let program = Program::new(&traced(T::WIDTH), Options::new(), &varying);
+            let program = lowered(&traced(T::WIDTH), Options::new(), &varying);
             let reduce = vec![Reduce::Sum, Reduce::Each, Reduce::Each, Reduce::Each];
             let call = RowCall::new(&program, &RowShape { varying: varying.to_vec(), reduce }, true);
             let unit = Arc::new(Unit::new(program, Some(call.clone())));

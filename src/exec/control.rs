@@ -5,13 +5,13 @@ use super::code::Code;
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::op::Scalar;
-use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space};
-use crate::schedule::unit::UnitId;
+use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space, ValueId};
+use crate::schedule::unit::UnitRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What a body is given, or gives.
-type Places = SmallVec<[Buffer; 16]>;
+/// The inputs of a body, or its outputs.
+type Buffers = SmallVec<[Buffer; 16]>;
 
 /// Runs an operation with bodies, whose actions `act_all` runs.
 pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunControl, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
@@ -27,7 +27,7 @@ struct Running<'r, T> {
 impl<T: Scalar> Running<'_, T> {
     fn run(&self, call: &mut Call<T>) -> Result<()> {
         let run = self.run;
-        match run.flow {
+        match &run.flow {
             Flow::Choice => {
                 let holds = call.with([self.run.operands[0]], NOWHERE, |[holds], _| holds[0] != T::default());
                 self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
@@ -38,9 +38,9 @@ impl<T: Scalar> Running<'_, T> {
                     call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, run.at))
                 })
             }
-            Flow::While { carries } => {
+            &Flow::While { carries } => {
                 // What is carried, then what is shared; the lists serve all steps.
-                let mut inputs = Places::from_slice(&self.run.operands);
+                let mut inputs = Buffers::from_slice(&self.run.operands);
                 let mut lent = Lent::default();
                 let mut odd = false;
                 loop {
@@ -49,7 +49,7 @@ impl<T: Scalar> Running<'_, T> {
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         break;
                     }
-                    let next: Places = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
+                    let next: Buffers = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
                     self.body(1, (&inputs, &next), &mut lent, call)?;
                     inputs[..carries].copy_from_slice(&next);
                     odd = !odd;
@@ -57,13 +57,15 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[..carries].iter().zip(&self.run.last).for_each(|(from, to)| call.copy(*from, *to));
                 Ok(())
             }
-            Flow::Scan { carries, xs, reverse, steps, whole } => self.scan((steps, whole), carries, xs, reverse, call),
+            Flow::Scan { carries, xs, reverse, steps, whole } => {
+                self.scan((*steps, whole.as_ref()), *carries, *xs, *reverse, call)
+            }
         }
     }
 
     fn scan(
         &self,
-        (n, whole): (usize, Option<UnitId>),
+        (n, whole): (usize, Option<&UnitRef>),
         carries: usize,
         xs: usize,
         reverse: bool,
@@ -77,7 +79,7 @@ impl<T: Scalar> Running<'_, T> {
         }
         let at = |step: usize| if reverse { n - 1 - step } else { step };
         // What a step is given and gives; the lists serve all steps.
-        let (mut inputs, mut outputs) = (Places::new(), Places::new());
+        let (mut inputs, mut outputs) = (Buffers::new(), Buffers::new());
         for (k, &from) in init.iter().enumerate() {
             inputs.push(match self.run.carried[k] {
                 Carried::Turns(_) => from,
@@ -121,7 +123,7 @@ impl<T: Scalar> Running<'_, T> {
     ) {
         let carries = self.run.carried.len();
         let table = call.addresses(first_inputs.iter().chain(first_outputs));
-        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile.
+        // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile: the step has no actions of its own.
         let table = unsafe { std::slice::from_raw_parts_mut(table, first_inputs.len() + first_outputs.len()) };
         let (inputs, outputs) = table.split_at_mut(first_inputs.len());
         let reverse = at(0) > 0;
@@ -139,8 +141,9 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[carries..].iter_mut().zip(xs).for_each(|(x, all)| *x = by(*x, all.len / n));
                 outputs[carries..].iter_mut().zip(&self.run.each).for_each(|(y, all)| *y = by(*y, all.len / n));
             }
-            // SAFETY: `schedule::verify` checked that the buffers of all steps are in bounds, and that what a step writes is apart from what it
-            // reads.
+            // SAFETY: `schedule::verify` found that the step is this one piece of code on its slices in order, that operands and results have as
+            // many parts as there are steps, each as long as the code takes it, and that results and both places of what is carried are
+            // apart from each other and from operands.
             unsafe { code.run_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
         }
     }
@@ -181,4 +184,4 @@ fn turn(carried: &Carried, odd: bool) -> Buffer {
     }
 }
 
-const NOWHERE: Buffer = Buffer { space: Space::Scratch, offset: 0, len: 0, step: 0 };
+const NOWHERE: Buffer = Buffer { space: Space::Scratch, offset: 0, len: 0, step: 0, value: ValueId(0) };

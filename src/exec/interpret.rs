@@ -2,11 +2,10 @@
 
 use crate::base::sums::Sum;
 use crate::error::Result;
-use crate::graph::Kind;
 use crate::kernels::{Walk, fused};
 use crate::op::Scalar;
 use crate::op::Value;
-use crate::schedule::{Program, RowCall, Step};
+use crate::schedule::{Program, RowCall, Step, StepKind};
 
 /// Registers of one run; reused from row to row.
 pub(super) struct Registers<T> {
@@ -43,12 +42,11 @@ impl<T: Scalar, I: Fn(usize) -> T> Walk for Run<'_, T, I> {
         for k in self.range {
             let step = &self.steps[k];
             values[k] = match step.kind {
-                Kind::Input(slot) => Value::Num((self.input)(slot as usize)),
-                Kind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
-                Kind::Flag(b) => Value::Mask(b),
-                Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
-                Kind::Apply(op) if step.plain => op.apply::<T>(&step.args.map(|arg| values[arg as usize])),
-                Kind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
+                StepKind::Input(slot) => Value::Num((self.input)(slot as usize)),
+                StepKind::Const(bits) => Value::Num(<T as crate::op::Real>::lit(f64::from_bits(bits))),
+                StepKind::Flag(b) => Value::Mask(b),
+                StepKind::Apply(op) if step.plain => op.apply::<T>(&step.args.map(|arg| values[arg as usize])),
+                StepKind::Apply(op) => op.value::<T>(&step.args.map(|arg| values[arg as usize])),
             };
         }
     }

@@ -1,11 +1,11 @@
-//! What is not a loop over numbers: copies along strides, gathers, partial sums, extremes, matrix products.
+//! What is not a loop over elements: copies along strides, gathers, partial sums, extremes, matrix products.
 
 use crate::eval::along::Along;
 use crate::op::Scalar;
 use crate::schedule::ir::Strided;
 use crate::schedule::lengths::MAX_RANK;
 
-/// Reads places of `x` in order into `y`.
+/// Reads elements of `x` in order into `y`.
 pub(super) fn read<T: Copy>(x: &[T], from: &Strided, y: &mut [T]) {
     let (n, stride) = from.run();
     let mut rows = y.chunks_exact_mut(n.max(1));
@@ -18,7 +18,7 @@ pub(super) fn read<T: Copy>(x: &[T], from: &Strided, y: &mut [T]) {
     });
 }
 
-/// Writes `x`, in order, to places of `y`.
+/// Writes `x`, in order, to elements of `y`.
 pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
     let (n, stride) = to.run();
     let mut rows = x.chunks_exact(n.max(1));
@@ -31,7 +31,7 @@ pub(super) fn write<T: Copy>(x: &[T], y: &mut [T], to: &Strided) {
     });
 }
 
-/// Of two numbers the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
+/// Of two elements the larger or smaller one, the first of equal ones. NaN is for the caller to see to.
 #[inline(always)]
 fn better<T: Scalar, const LARGEST: bool>(best: T, v: T) -> T {
     // One instruction, where a test for NaN would be a branch.

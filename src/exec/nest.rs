@@ -40,7 +40,8 @@ pub(super) struct Nest<'a, T> {
     pub(super) sums: Option<Sums<'a, T>>,
 }
 
-// SAFETY: threads that share a nest run parts of it that write to different places; see `Nest::split`.
+// SAFETY: threads that share a nest run ranges of an axis along which every output moves, see `Nest::split`, and `schedule::verify` (of a call
+// over rows, `RowCall`) found no element of an output at two indices of such axes. Sums of rows go to totals of each range's own.
 unsafe impl<T: Sync> Sync for Nest<'_, T> {}
 
 /// How a nest is shared out: along an axis, in pieces of so many.

@@ -22,13 +22,14 @@ fn act<T: Scalar>(codes: &[Arc<Code>], action: &Action, call: &mut Call<T>) -> R
         Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
         Action::Loop(run) => run_loop(codes, run, call),
         Action::Slice { routine, from, to } => call.with([*from], *to, |[from], to| {
-            // SAFETY: the routine is of the function's width, which is that of `T`, and the slices have the same length.
+            // SAFETY: the routine is of the function's width, which is that of `T`, as `Arrays::call` compared; `schedule::verify` found
+            // both buffers of one length.
             unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
         }),
         Action::Straight { unit, inputs, outputs } => {
             let table = call.addresses(inputs.iter().chain(outputs));
-            // SAFETY: `schedule::verify` checked that the buffers are in bounds and that what is written is apart from what is read; they have the
-            // lengths of the unit's inputs and outputs.
+            // SAFETY: `schedule::verify` found as many buffers as the unit has inputs and outputs, of their lengths and its width, within their
+            // spaces, and every output apart from all inputs and other outputs.
             unsafe { codes[unit.index()].run_apart(table.cast(), table.add(inputs.len()).cast()) }
         }
         Action::Tiles(tiles) => tiles::run(codes, tiles, call, act_all)?,
@@ -75,7 +76,7 @@ fn failure(origin: &Origin, message: impl Into<String>) -> Error {
 }
 
 fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
-    // SAFETY: as many addresses have been written there, and nobody else uses them.
+    // SAFETY: as many addresses have been written there, and nobody else uses them: a loop has no actions within.
     let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
     let rest = run.rest.map(|rest| call.address(rest));
     let sums = run.sums.as_ref().map(|sums| {
@@ -94,7 +95,9 @@ fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
         rest,
         sums,
     };
-    // SAFETY: there are as many places as inputs and outputs, and the outputs come last. `schedule::verify` checked that every place stays in its
-    // buffer along all axes, and that what is written is apart from what is read, but where an element is read in the same place before.
+    // SAFETY: `schedule::verify` found as many addresses and strides as the unit has inputs and outputs, of its width; no axis of length 0; that
+    // all of them stay within their buffers along all axes; that rows are as far apart as the code takes them to be; that no output is
+    // at one element at two indices of axes along which it moves; and outputs apart from inputs and from each other, but for those that
+    // are written over an input in the same places, which the program reads before.
     unsafe { nest.run(call.threads) };
 }

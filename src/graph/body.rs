@@ -1,17 +1,17 @@
 //! Bodies under construction: a closure becomes a function whose inputs are its arguments and what it takes from the trace around.
 
-use super::control::{Control, Nested, Port, Type, make_body, types_in, types_out};
-use super::expr::Expr;
-use super::function::{Function, InputGroup, OutputGroup};
-use super::node::NodeId;
-use super::trace::{self, Session};
+use super::builder::Builder;
+use super::control::{Type, types_in, types_out};
+use super::function::NewOutput;
+use super::handle::Expr;
+use super::model::{Control, Function, Graph, InputGroup, OutputGroup, SharedControl};
+use super::node::{Args, NodeId, Port};
+use super::session::Session;
+use super::trace;
+use super::view::Kind;
 use crate::base::Width;
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::eval::outputs_at;
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::lit;
-use std::panic::Location;
-
-pub(crate) type Place = &'static Location<'static>;
 
 /// A traced body, and what it takes from the trace around, which are its last inputs.
 pub(crate) struct Body {
@@ -21,7 +21,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// The closure says whether it gives as many values as are carried, and the results.
-    pub(crate) fn trace(what: &str, types: &[Type], at: Place, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
+    pub(crate) fn trace(what: &str, types: &[Type], at: Caller, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
         let width = trace::width().unwrap_or(Width::F64);
         let session = Session::open_body(width, at);
         let args: Vec<Expr> = types.iter().map(|&(shape, dtype)| session.input(shape, dtype)).collect();
@@ -39,7 +39,7 @@ impl Body {
     }
 
     /// Whether the first outputs are what the body is given to carry.
-    pub(super) fn check_carried(&self, what: &str, types: &[Type], at: Place) -> Result<()> {
+    pub(super) fn check_carried(&self, what: &str, types: &[Type], at: Caller) -> Result<()> {
         let outputs = types_out(&self.f);
         match types.iter().zip(&outputs).position(|(a, b)| a != b) {
             None => Ok(()),
@@ -56,7 +56,7 @@ impl Body {
 
 fn function(
     width: Width,
-    graph: super::Graph,
+    graph: Graph,
     types: impl Iterator<Item = Type>,
     outputs: impl Iterator<Item = NodeId>,
 ) -> Result<Function> {
@@ -66,17 +66,32 @@ fn function(
 }
 
 /// Two bodies of the same inputs: the first `n`, then what either captures.
-pub(super) fn joined([a, b]: [Body; 2], n: usize, at: Place) -> Result<[Body; 2]> {
-    let all = [&a.captured[..], &b.captured].concat();
+pub(super) fn joined([a, b]: [Body; 2], n: usize) -> Result<[Body; 2]> {
     let types: Vec<Type> = types_in(&a.f).into_iter().chain(types_in(&b.f).into_iter().skip(n)).collect();
     let of_a = n + a.captured.len();
-    let width = a.f.width();
-    let remade = |f: &Function, own: &dyn Fn(&[Expr]) -> Vec<Expr>| {
-        make_body(width, &types, at, |args| outputs_at(f, &own(args)).expect("as many as the body takes"))
-    };
-    let first = remade(&a.f, &|args| args[..of_a].to_vec())?;
-    let second = remade(&b.f, &|args| [&args[..n], &args[of_a..]].concat())?;
-    Ok([Body { f: first, captured: all.clone() }, Body { f: second, captured: all }])
+    let captured = [a.captured, b.captured].concat();
+    let first = widened(&a.f, &types, |slot| slot)?;
+    let second = widened(&b.f, &types, |slot| if slot < n { slot } else { slot - n + of_a })?;
+    Ok([Body { f: first, captured: captured.clone() }, Body { f: second, captured }])
+}
+
+/// The body with inputs of these types, of which `own` says which one each of its own is.
+fn widened(f: &Function, types: &[Type], own: impl Fn(usize) -> usize) -> Result<Function> {
+    let graph = f.graph();
+    let mut new = Builder::like(graph);
+    let inputs: Vec<NodeId> = types.iter().map(|&(shape, dtype)| new.input(shape, dtype)).collect();
+    let mut map: Vec<NodeId> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        let node = graph.node(id);
+        map.push(match node.kind() {
+            Kind::Input(slot) => inputs[own(slot as usize)],
+            kind => {
+                let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+                new.intern(kind, &args, node.location())
+            }
+        });
+    }
+    function(f.width(), new.finish(), types.iter().copied(), f.output_nodes().map(|id| map[id.index()]))
 }
 
 /// Values to carry on, known numbers in the shape that is carried.
@@ -97,13 +112,17 @@ pub(super) fn given(made: Result<Vec<Expr>>, n: usize) -> Vec<Expr> {
 }
 
 /// All results of an operation: what is carried in the end, and what every step keeps.
-pub(super) fn ports(
-    control: &'static Control,
-    operands: &[Expr],
-    carries: usize,
-    each: usize,
-    at: Place,
-) -> (Vec<Expr>, Vec<Expr>) {
-    let port = |port: Port| trace::nested(Nested { control, port }, operands, at);
+pub(super) fn ports(control: Control, operands: &[Expr], carries: usize, each: usize, at: Caller) -> (Vec<Expr>, Vec<Expr>) {
+    let control = SharedControl::from(control);
+    let port = |port: Port| trace::nested(&control, port, operands, at);
     ((0..carries as u32).map(|k| port(Port::Final(k))).collect(), (0..each as u32).map(|k| port(Port::Each(k))).collect())
+}
+
+/// A body of a transformation, with inputs of these types.
+pub(crate) fn make_body(width: Width, types: &[Type], at: Caller, f: impl FnOnce(&[Expr]) -> Vec<Expr>) -> Result<Function> {
+    let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
+    Function::build(width, inputs.collect(), at, |args| {
+        let results = f(args).into_iter().enumerate();
+        results.map(|(k, x)| NewOutput { name: format!("y{k}"), values: vec![x], aux: false }).collect()
+    })
 }

@@ -1,33 +1,17 @@
 //! What the trace of a body takes from the traces around it: such a handle becomes an input of the body, and an operand of the
 //! node that has the body.
 
-use super::expr::{Cond, Expr};
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Graph};
-use super::trace::Stack;
-use crate::base::Shape;
+use super::handle::{Cond, Expr};
+use super::node::{Args, NodeId};
+use super::stack::Stack;
+use super::view::Kind;
 use crate::op::{ArrayOp, DType, Op, Value};
-use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
 type Handle = Value<Expr, Cond>;
 
 /// Late inputs are numbered from here on, until they are put behind the others.
 const LATE: u32 = 1 << 31;
-
-/// The handles that a body has taken from the trace around it, in order.
-#[derive(Default)]
-pub(super) struct Captures {
-    inner: FxHashMap<NodeId, NodeId>,
-    order: Vec<(Expr, NodeId)>,
-}
-
-impl Captures {
-    pub(super) fn list(&self, graph: &Graph) -> Vec<(Expr, (Shape, DType))> {
-        let ty = |id: NodeId| (graph.node(id).shape(), graph.node(id).dtype());
-        self.order.iter().map(|&(outer, id)| (outer, ty(id))).collect()
-    }
-}
 
 impl Stack {
     /// Operands as handles of the innermost trace, if it is that of a body and they are of traces around it.
@@ -67,7 +51,7 @@ impl Stack {
     fn capture(&mut self, depth: usize, id: NodeId) -> NodeId {
         let (around, within) = self.live.split_at_mut(depth + 1);
         let (outer, inner) = (&mut around[depth], &mut within[0]);
-        let node = *outer.builder.graph().node(id);
+        let node = outer.builder.graph().node(id);
         // What is known, known numbers all over a shape and counted places are made again.
         let operands: Args = outer.builder.graph().operands(id).collect();
         let known = |id: &NodeId| outer.builder.graph().node(*id).kind().is_known();
@@ -85,15 +69,16 @@ impl Stack {
             return known;
         }
         let slot = LATE + captures.order.len() as u32;
+        let (shape, dtype, at) = (node.shape(), node.dtype(), node.location());
         // Operands are numbers: a truth value goes in as 1 or 0.
-        let (number, made) = if node.dtype() == DType::Mask {
+        let (number, made) = if dtype == DType::Mask {
             let [one, zero] = [1.0, 0.0].map(|v| outer.builder.intern(Kind::constant(v), &[], None));
-            let number = outer.builder.intern(Kind::Apply(Op::Select), &[id, one, zero], node.location());
-            let input = inner.builder.late_input(slot, node.shape(), DType::Float);
+            let number = outer.builder.intern(Kind::Apply(Op::Select), &[id, one, zero], at);
+            let input = inner.builder.late_input(slot, shape, DType::Float);
             let zero = inner.builder.intern(Kind::constant(0.0), &[], None);
-            (number, (input, inner.builder.intern(Kind::Apply(Op::Ne), &[input, zero], node.location())))
+            (number, (input, inner.builder.intern(Kind::Apply(Op::Ne), &[input, zero], at)))
         } else {
-            let input = inner.builder.late_input(slot, node.shape(), node.dtype());
+            let input = inner.builder.late_input(slot, shape, dtype);
             (id, (input, input))
         };
         let captures = inner.captures.as_mut().expect("the trace is that of a body");

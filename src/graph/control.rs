@@ -1,107 +1,30 @@
-//! Operations with bodies: a scan, a loop, a choice between two functions. A body is a [`Function`] of its own, compiled once
-//! however often it runs.
+//! Operations with bodies: what they take and give, and what depends on what. A scan, a loop, a choice between two functions; a body is a
+//! [`Function`] of its own, compiled once however often it runs.
 //!
 //! A node stands for one result of such an operation; nodes of one operation on the same operands are computed together.
 
-use super::expr::Expr;
-use super::function::{Function, InputGroup, NewOutput};
-use super::opaque::OpaqueFn;
-use crate::base::Width;
+use super::model::{Control, Derivative, Function, SharedControl};
+use super::node::Port;
 use crate::base::{Axis, Shape};
-use crate::error::Result;
 use crate::op::DType;
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::{Hash, Hasher},
-    panic::Location,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::fmt;
 
-/// An operation with bodies.
-pub(crate) enum Control {
-    /// Operands: what is carried at the start, what is read step by step along its first axis, what every step shares.
-    /// The body takes a step of these; it gives what is carried on, and what is kept of every step.
-    Scan {
-        body: Function,
-        carries: usize,
-        xs: usize,
-        length: Axis,
-        /// Whether the last step comes first.
-        reverse: bool,
-    },
-    /// Operands: what is carried at the start, what every step shares. Both bodies take these; the condition gives a number,
-    /// which is not 0 as long as the body is to run, and the body gives what is carried on.
-    While { condition: Function, body: Function, carries: usize },
-    /// Operands: a number, and what both bodies take. The first body gives the results if the number is not 0, else the
-    /// second.
-    Choice { bodies: [Function; 2] },
-    /// Operands: what the body takes. The body gives the results; derivatives are the rule's.
-    Rule { body: Function, rule: Derivative },
-    /// Operands: what the body takes. The body gives the results; reverse mode keeps the operands only, and runs it again.
-    Remat { body: Function },
-    /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
-    Opaque { call: &'static OpaqueFn, body: Function },
-}
-
-/// A derivative that the user gives, as a function of traced operations.
-pub(crate) enum Derivative {
-    /// Of the inputs, the results and the tangents of inputs that are numbers: the tangents of results that are.
-    Jvp(Function),
-    /// Of the inputs, the results and the cotangents of results that are numbers: the adjoints of inputs that are numbers.
-    Vjp(Function),
-}
-
-impl Derivative {
-    pub(crate) fn function(&self) -> &Function {
-        match self {
-            Derivative::Jvp(f) | Derivative::Vjp(f) => f,
-        }
-    }
-}
-
-/// Which result of an operation with bodies.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Port {
-    /// What is carried, in the end; a result of a choice.
-    Final(u32),
-    /// What every step keeps, along a new first axis.
-    Each(u32),
-    /// What every step was given to carry on, along a new first axis.
-    Carried(u32),
-}
-
-/// One result of an operation with bodies (a scan, a loop, a choice).
-#[derive(Copy, Clone)]
-pub struct Nested {
-    pub(crate) control: &'static Control,
+/// One result of an operation with bodies, by itself: what `Real::nested` takes.
+pub(crate) struct NestedOp {
+    pub(crate) control: SharedControl,
     pub(crate) port: Port,
 }
 
-impl PartialEq for Nested {
-    fn eq(&self, other: &Nested) -> bool {
-        std::ptr::eq(self.control, other.control) && self.port == other.port
-    }
-}
-
-impl Eq for Nested {}
-
-impl Hash for Nested {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::ptr::hash(self.control, state);
-        self.port.hash(state);
-    }
+/// A rule in the other direction, which whoever differentiates knows how to make: of a jvp (x, y, c) ↦ adjoints of x; of a vjp
+/// (x, y, t) ↦ tangents of y. Evaluation asks for it where a rule goes backward and numbers go forward.
+pub(crate) trait Transpose {
+    /// `body` is the function whose derivative this is.
+    fn transposed(&self, body: &Function) -> Function;
 }
 
 pub(crate) type Type = (Shape, DType);
 
 impl Control {
-    /// The operation, stored once per process: equal ones are one, so that what is kept is bounded by the programs written.
-    pub(crate) fn intern(self) -> &'static Control {
-        static ALL: LazyLock<Mutex<HashMap<String, &'static Control>>> = LazyLock::new(Mutex::default);
-        ALL.lock().unwrap_or_else(PoisonError::into_inner).entry(self.to_string()).or_insert_with(|| Box::leak(Box::new(self)))
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Control::Scan { .. } => "scan",
@@ -341,20 +264,6 @@ pub(crate) fn types_out(body: &Function) -> Vec<Type> {
     body.output_nodes().map(|id| (body.graph().node(id).shape(), body.graph().node(id).dtype())).collect()
 }
 
-/// A body of a transformation, with inputs of these types.
-pub(crate) fn make_body(
-    width: Width,
-    types: &[Type],
-    at: &'static Location<'static>,
-    f: impl FnOnce(&[Expr]) -> Vec<Expr>,
-) -> Result<Function> {
-    let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
-    Function::build(width, inputs.collect(), at, |args| {
-        let results = f(args).into_iter().enumerate();
-        results.map(|(k, x)| NewOutput { name: format!("y{k}"), values: vec![x], aux: false }).collect()
-    })
-}
-
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -371,28 +280,5 @@ impl fmt::Display for Control {
             write!(f, " {{ {body} }}")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Port::Final(k) => write!(f, "final[{k}]"),
-            Port::Each(k) => write!(f, "each[{k}]"),
-            Port::Carried(k) => write!(f, "carried[{k}]"),
-        }
-    }
-}
-
-/// The result, and the operation.
-impl fmt::Display for Nested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.port, self.control)
-    }
-}
-
-impl fmt::Debug for Nested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({:?})", self.control.name(), self.port)
     }
 }

@@ -1,41 +1,22 @@
-//! Handles of a graph under construction.
+//! The arithmetic of handles: every operation is a node of the trace.
 
-use super::{node::NodeId, trace};
+use super::control::NestedOp;
+use super::handle::{Cond, Expr};
+use super::rules::traced_rule;
+use super::trace;
 use crate::base::Shape;
+use crate::error::Caller;
 use crate::op::{ArrayOp, CustomRule, Op, Real, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
-use std::{fmt, ops, panic::Location};
-
-/// A number of a graph under construction: a plain constant, or a node of a trace. Small and `Copy`; the graph lives with
-/// the trace, so a handle outside its trace is of no use.
-#[derive(Copy, Clone)]
-pub enum Expr {
-    /// A number that is known; it needs no trace.
-    Const(f64),
-    /// A node.
-    #[doc(hidden)]
-    Node { trace: u32, id: NodeId },
-}
-
-const _: () = assert!(size_of::<Expr>() == 16, "handles are passed in two registers");
-
-/// A truth value of a graph under construction; combine with `&`, `|`, `!` and use with [`select`](crate::select).
-#[derive(Copy, Clone)]
-pub enum Cond {
-    /// A truth value that is known.
-    Const(bool),
-    /// A node.
-    #[doc(hidden)]
-    Node { trace: u32, id: NodeId },
-}
+use std::{ops, panic::Location};
 
 #[inline]
-fn number(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) -> Expr {
+fn number(op: Op, args: &[Value<Expr, Cond>], at: Caller) -> Expr {
     trace::apply(op, args, at).num()
 }
 
 #[inline]
-fn mask(op: Op, args: &[Value<Expr, Cond>], at: &'static Location<'static>) -> Cond {
+fn mask(op: Op, args: &[Value<Expr, Cond>], at: Caller) -> Cond {
     trace::apply(op, args, at).truth()
 }
 
@@ -79,13 +60,13 @@ macro_rules! expr_arithmetic {
             }
             const ARRAYS: bool = true;
             #[track_caller]
-            fn array(op: &'static ArrayOp, args: &[Value<Self, Cond>]) -> Value<Self, Cond> {
+            fn array(op: &ArrayOp, args: &[Value<Self, Cond>]) -> Value<Self, Cond> {
                 trace::array(op, args, Location::caller())
             }
             #[track_caller]
             fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
-                let nested = op.downcast_ref().expect("the operation of a node");
-                trace::nested(*nested, args, Location::caller())
+                let NestedOp { control, port } = op.downcast_ref().expect("the operation of a node");
+                trace::nested(control, *port, args, Location::caller())
             }
             #[track_caller]
             fn array_transpose(self) -> Self {
@@ -93,7 +74,7 @@ macro_rules! expr_arithmetic {
             }
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
-                super::rules::traced_rule(rule, x)
+                traced_rule(rule, x)
             }
             fn is_absent(&self) -> bool {
                 self.is_zero()
@@ -190,30 +171,6 @@ impl PartialEq for Expr {
                 trace::undecided(Location::caller());
                 false
             }
-        }
-    }
-}
-
-impl fmt::Debug for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Expr::Const(v) => write!(f, "{v:?}"),
-            Expr::Node { id, .. } => write!(f, "{id}"),
-        }
-    }
-}
-
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl fmt::Debug for Cond {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cond::Const(b) => write!(f, "{b}"),
-            Cond::Node { id, .. } => write!(f, "{id}"),
         }
     }
 }

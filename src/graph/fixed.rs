@@ -1,16 +1,19 @@
 //! Functions whose open axes are given their lengths.
 
-use super::control::{Control, Derivative, Nested};
-use super::function::Function;
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Builder};
-use crate::base::{Axis, Shape};
+use super::builder::Builder;
+use super::model::{Control, Derivative, Function, SharedControl};
+use super::node::{Args, NodeId};
+use super::view::{Kind, Nested};
+use crate::base::{Axis, Shape, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::op::ArrayOp;
+use std::panic::Location;
 
 /// The same function with lengths in the place of open axes; see [`Function::with_lengths`].
 #[track_caller]
 pub(crate) fn with_lengths<S: AsRef<str>>(f: &Function, lengths: impl IntoIterator<Item = (S, usize)>) -> Result<Function> {
+    let at = Location::caller();
+    check_room().map_err(|error| error.at(Some(at)))?;
     let mut open: Vec<&str> = Vec::new();
     for axis in f.inputs.iter().flat_map(|group| group.shape.axes()) {
         if let Axis::Open(name) = axis {
@@ -41,10 +44,10 @@ fn fixed(f: &Function, given: &[(&str, usize)]) -> Function {
         let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
         map.push(match node.kind() {
             Kind::Input(_) => new.input(shape(node.shape(), given), node.dtype()),
-            Kind::Array(op) => new.intern(Kind::Array(operation(op, given).intern()), &args, node.location()),
+            Kind::Array(op) => new.intern(Kind::Array(&operation(op, given)), &args, node.location()),
             Kind::Control(Nested { control, port }) => {
-                let control = bodies(control, given).intern();
-                new.intern(Kind::Control(Nested { control, port }), &args, node.location())
+                let control = SharedControl::from(bodies(control, given));
+                new.intern(Kind::Control(Nested { control: &control, port }), &args, node.location())
             }
             kind => new.intern(kind, &args, node.location()),
         });
@@ -71,7 +74,7 @@ fn operation(op: &ArrayOp, given: &[(&str, usize)]) -> ArrayOp {
     match op {
         ArrayOp::Broadcast(to) => ArrayOp::Broadcast(new(to)),
         ArrayOp::Reshape(to) => ArrayOp::Reshape(new(to)),
-        ArrayOp::Place(to, cuts) => ArrayOp::Place(new(to), cuts.clone()),
+        ArrayOp::Pad(to, cuts) => ArrayOp::Pad(new(to), cuts.clone()),
         ArrayOp::ScatterAdd { to, axis, batch } => ArrayOp::ScatterAdd { to: new(to), axis: *axis, batch: *batch },
         ArrayOp::Iota(to, axis) => ArrayOp::Iota(new(to), *axis),
         other => other.clone(),
@@ -99,6 +102,6 @@ fn bodies(control: &Control, given: &[(&str, usize)]) -> Control {
             Control::Rule { body: fixed(body, given), rule }
         }
         Control::Remat { body } => Control::Remat { body: fixed(body, given) },
-        Control::Opaque { call, body } => Control::Opaque { call, body: fixed(body, given) },
+        Control::Opaque { call, body } => Control::Opaque { call: call.clone(), body: fixed(body, given) },
     }
 }

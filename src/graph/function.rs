@@ -1,114 +1,16 @@
 //! Functions: a graph with named inputs and outputs.
 
-use super::expr::Expr;
-use super::node::{Kind, NodeId};
+use super::builder::Builder;
+use super::handle::Expr;
+use super::model::{Function, Graph, InputGroup, OutputGroup};
+use super::names::check_names;
+use super::node::{Args, NodeId};
+use super::session::Session;
 use super::signature::{Binder, Collector, Inputs, Outputs};
-use super::storage::{Args, Builder, Graph};
-use super::trace::Session;
-use crate::base::Shape;
-use crate::base::Width;
-use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
-use crate::op::DType;
-use std::{collections::HashSet, panic::Location, sync::Arc};
-
-/// A function as a graph: named inputs, named outputs, one float width. Cheap to clone, `Send + Sync`.
-///
-/// Everything that differentiates, simplifies or combines takes a `Function` and gives a `Function`.
-#[derive(Clone)]
-pub struct Function {
-    pub(super) graph: Arc<Graph>,
-    pub(super) width: Width,
-    pub(super) inputs: Vec<InputGroup>,
-    pub(super) outputs: Vec<OutputGroup>,
-}
-
-/// A named input: one number, or several that go together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputGroup {
-    pub(super) name: String,
-    pub(super) first: usize,
-    pub(super) len: usize,
-    pub(super) shape: Shape,
-    pub(super) dtype: DType,
-    pub(super) active: bool,
-}
-
-impl InputGroup {
-    /// An input of `len` numbers, each a scalar of its own.
-    pub(crate) fn numbers(name: impl Into<String>, len: usize) -> Self {
-        InputGroup { name: name.into(), first: 0, len, shape: Shape::SCALAR, dtype: DType::Float, active: true }
-    }
-
-    /// An input that is one value of a shape.
-    pub(crate) fn value(name: impl Into<String>, shape: Shape, dtype: DType) -> Self {
-        InputGroup { name: name.into(), first: 0, len: 1, shape, dtype, active: dtype == DType::Float }
-    }
-
-    pub(crate) fn with_active(mut self, active: bool) -> Self {
-        self.active = active;
-        self
-    }
-
-    pub(crate) fn with_shape(&self, shape: Shape) -> Self {
-        InputGroup { shape, ..self.clone() }
-    }
-
-    pub(crate) fn renamed(&self, name: String) -> Self {
-        InputGroup { name, ..self.clone() }
-    }
-
-    /// The shape of its value; of each of its values, where it has several.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-    /// What its values are.
-    pub fn dtype(&self) -> DType {
-        self.dtype
-    }
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-    /// How many values it has, each with the input's shape.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-    /// Whether it has no value at all.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-    /// Whether derivatives are taken with respect to it; see [`Function::wrt`].
-    pub fn is_active(&self) -> bool {
-        self.active
-    }
-    /// Where its values stand among those of all inputs.
-    pub fn range(&self) -> std::ops::Range<usize> {
-        self.first..self.first + self.len
-    }
-}
-
-/// A named output: one number, or several that go together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputGroup {
-    pub(crate) name: String,
-    pub(crate) nodes: Vec<NodeId>,
-    pub(crate) aux: bool,
-}
-
-impl OutputGroup {
-    /// The name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-    /// The nodes that hold its numbers.
-    pub fn nodes(&self) -> &[NodeId] {
-        &self.nodes
-    }
-    /// Whether it is computed beside the others but not differentiated.
-    pub fn is_aux(&self) -> bool {
-        self.aux
-    }
-}
+use super::view::Kind;
+use crate::base::{Shape, Width, check_room};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result, count, unknown_name};
+use std::{panic::Location, sync::Arc};
 
 /// An output of a function under construction.
 pub(crate) struct NewOutput {
@@ -129,7 +31,8 @@ impl Function {
     ///
     /// # Errors
     /// The first thing that went wrong while tracing, with the line it stands in: handles of another trace, `==` between
-    /// unknowns; an empty or duplicate name; no output; an error that the closure gives.
+    /// unknowns; an empty or duplicate name; no output; an error that the closure gives; a process that has made more shapes than it may
+    /// (see [`Shape`]).
     #[track_caller]
     pub fn trace<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
         Function::trace_in(Width::F64, inputs, f)
@@ -142,6 +45,7 @@ impl Function {
     #[track_caller]
     pub fn trace_in<I: Inputs, R: Outputs>(width: Width, inputs: I, f: impl FnOnce(I::Args) -> R) -> Result<Function> {
         let at = Location::caller();
+        check_room().map_err(|error| error.at(Some(at)))?;
         let session = Session::open(width, at);
         let mut binder = Binder::new(&session);
         let args = inputs.bind(&mut binder);
@@ -164,7 +68,7 @@ impl Function {
     pub(crate) fn build(
         width: Width,
         inputs: Vec<InputGroup>,
-        at: &'static Location<'static>,
+        at: Caller,
         body: impl FnOnce(&[Expr]) -> Vec<NewOutput>,
     ) -> Result<Function> {
         let session = Session::open(width, at);
@@ -176,13 +80,7 @@ impl Function {
         Function::close(session, width, inputs, outputs, at)
     }
 
-    fn close(
-        session: Session,
-        width: Width,
-        inputs: Vec<InputGroup>,
-        outputs: Vec<NewOutput>,
-        at: &'static Location<'static>,
-    ) -> Result<Function> {
+    fn close(session: Session, width: Width, inputs: Vec<InputGroup>, outputs: Vec<NewOutput>, at: Caller) -> Result<Function> {
         let nodes: Vec<Vec<NodeId>> = outputs.iter().map(|output| session.outputs(&output.values, at)).collect();
         let graph = session.finish()?;
         let outputs = outputs.into_iter().zip(nodes);
@@ -446,22 +344,4 @@ impl Function {
         let message = format!("the {what} ({}) have {} together, not {got}", names.join(", "), count(wanted, "number"));
         Err(Error::here(ErrorKind::Length, message))
     }
-}
-
-pub(super) fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(|c| c.is_alphanumeric() || "_'.".contains(c))
-}
-
-fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a String>) -> Result<()> {
-    let mut seen = HashSet::new();
-    for name in names {
-        if !is_name(name) {
-            let rule = "a name starts with a letter and goes on with letters, digits, `_`, `.` or `'`";
-            return Err(Error::new(ErrorKind::Name, format!("`{name}` does not name an {what}: {rule}")));
-        }
-        if !seen.insert(name) {
-            return Err(Error::new(ErrorKind::Name, format!("two {what}s are named `{name}`")));
-        }
-    }
-    Ok(())
 }

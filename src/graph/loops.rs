@@ -2,8 +2,9 @@
 //! own, and may use handles of the trace around them.
 
 use super::body::{Body, fitting, given, joined, ports};
-use super::control::{Control, Type, types_out};
-use super::expr::{Cond, Expr};
+use super::control::{Type, types_out};
+use super::handle::{Cond, Expr};
+use super::model::Control;
 use super::scan::Scan;
 use super::trace;
 use super::values::Values;
@@ -41,14 +42,14 @@ pub fn while_loop<C: Values>(init: C, condition: impl FnOnce(C) -> Cond, body: i
             (next.len() == n, fitting(next, &types))
         })?;
         body.check_carried("while", &types, at)?;
-        let [condition, body] = joined([condition, body], n, at)?;
+        let [condition, body] = joined([condition, body], n)?;
         if let [(shape, _)] = types_out(&condition.f)[..]
             && shape != Shape::SCALAR
         {
             return Err(Error::new(ErrorKind::Shape, format!("while: the condition has the shape {shape}")).at(Some(at)));
         }
         let control = Control::While { condition: condition.f, body: body.f, carries: n };
-        Ok(ports(control.intern(), &[&carries[..], &body.captured].concat(), n, 0, at).0)
+        Ok(ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0)
     })();
     init.with(&mut given(made, n).into_iter())
 }
@@ -99,10 +100,10 @@ pub fn cond<C: Values>(holds: Cond, then: impl FnOnce() -> C, otherwise: impl Fn
             let message = format!("cond: one branch gives {}, the other {}", list(&types), list(&others));
             return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
         }
-        let [a, b] = joined([a, b], 0, at)?;
+        let [a, b] = joined([a, b], 0)?;
         let control = Control::Choice { bodies: [a.f, b.f] };
         let number = select(holds, lit(1.0), lit(0.0));
-        Ok(ports(control.intern(), &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0)
+        Ok(ports(control, &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0)
     })();
     let [first, second] = results;
     let like = first.or(second).expect("a branch has been traced");

@@ -1,9 +1,9 @@
-//! What a node is.
+//! What a graph stores of a node.
 
-use super::control::Nested;
 use crate::base::Shape;
-use crate::op::{ArrayOp, DType, Op};
-use std::{fmt, panic::Location};
+use crate::error::Caller;
+use crate::op::{DType, Op};
+use std::fmt;
 
 /// A node's number in its graph; operands have smaller numbers than their users. Printed as `%3`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,68 +25,48 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// What a node does.
+/// A node's operands.
+pub(crate) type Args = smallvec::SmallVec<[NodeId; 4]>;
+
+/// Which result of an operation with bodies.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Port {
+    /// What is carried, in the end; a result of a choice.
+    Final(u32),
+    /// What every step keeps, along a new first axis.
+    Each(u32),
+    /// What every step was given to carry on, along a new first axis.
+    Carried(u32),
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Port::Final(k) => write!(f, "final[{k}]"),
+            Port::Each(k) => write!(f, "each[{k}]"),
+            Port::Carried(k) => write!(f, "carried[{k}]"),
+        }
+    }
+}
+
+/// What a node does: a [`Kind`](super::Kind) whose operations are numbers in the graph's tables.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The function's input number so-and-so, counted over all groups.
+pub(super) enum Stored {
     Input(u32),
-    /// A number, by its bits (so that −0 and NaN are told apart from 0 and each other).
     Const(u64),
-    /// A truth value that is known.
     Flag(bool),
-    /// A scalar operation on the operands, element by element.
     Apply(Op),
-    /// An operation on whole arrays.
-    Array(&'static ArrayOp),
-    /// A result of an operation with bodies: a scan, a loop, a choice.
-    Control(Nested),
+    Array(u32),
+    Control(u32, Port),
 }
 
-impl Kind {
-    pub(crate) fn constant(v: f64) -> Self {
-        Kind::Const(v.to_bits())
-    }
-
-    /// Whether this is a number or truth value that is known. It has the shape of a scalar, and fits every shape in
-    /// an elementwise operation.
-    pub fn is_known(self) -> bool {
-        matches!(self, Kind::Const(_) | Kind::Flag(_))
-    }
-}
-
-/// A node: what it does, what it holds, and which line of the user's source made it. Its operands are its outgoing edges.
+/// What a graph stores of a node, see [`Graph::petgraph`](super::Graph::petgraph); [`Graph::node`](super::Graph::node) shows it.
 #[derive(Copy, Clone, Debug)]
-pub struct Node {
-    pub(super) kind: Kind,
+pub struct NodeWeight {
+    pub(super) kind: Stored,
     pub(super) dtype: DType,
     pub(super) shape: Shape,
     pub(super) arity: u32,
     pub(super) first: u32,
-    pub(super) at: Option<&'static Location<'static>>,
-}
-
-impl Node {
-    /// What the node does.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-    /// The shape of its value.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-    /// What its value is.
-    pub fn dtype(&self) -> DType {
-        self.dtype
-    }
-    /// The line of the user's source that made it, where one did.
-    pub fn location(&self) -> Option<&'static Location<'static>> {
-        self.at
-    }
-    /// The scalar operation, for a node that applies one.
-    pub fn op(&self) -> Option<Op> {
-        match self.kind {
-            Kind::Apply(op) => Some(op),
-            _ => None,
-        }
-    }
+    pub(super) at: Option<Caller>,
 }

@@ -1,47 +1,22 @@
-//! Functions that are plain Rust code, as operations of a trace.
+//! Functions that are plain Rust code.
 
-use super::control::{Control, Type, make_body};
-use super::expr::Expr;
-use super::{body, trace};
-use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use std::{
     any::Any,
-    panic::{AssertUnwindSafe, Location, catch_unwind},
-    sync::atomic::{AtomicU32, Ordering},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 type Run = dyn Fn(&[&[f64]], &mut [&mut [f64]]) -> std::result::Result<(), String> + Send + Sync;
 
 /// A closure with a name and a number, by which it is told from others.
-pub(crate) struct OpaqueFn {
+struct Inner {
     name: String,
-    number: u32,
+    number: u64,
     run: Box<Run>,
-}
-
-impl OpaqueFn {
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Runs the closure. A panic of it ends here, and is an error like one that it gives.
-    pub(crate) fn call(
-        &self,
-        inputs: &[&[f64]],
-        outputs: &mut [&mut [f64]],
-        at: Option<&'static Location<'static>>,
-    ) -> Result<()> {
-        let failed = |what: String| Err(Error::new(ErrorKind::Value, format!("opaque `{}` {what}", self.name)).at(at));
-        match catch_unwind(AssertUnwindSafe(|| (self.run)(inputs, outputs))) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(message)) => failed(format!("failed: {message}")),
-            Err(panic) => failed(format!("panicked: {}", text_of(&*panic))),
-        }
-    }
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {
@@ -71,38 +46,41 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 /// assert_eq!((y[0].data(), y[1].data()), (&[8.0][..], &[2.0, 2.0][..]));
 /// # Ok::<(), wengert::Error>(())
 /// ```
-#[derive(Copy, Clone)]
-pub struct Opaque(&'static OpaqueFn);
+#[derive(Clone)]
+pub struct Opaque(Arc<Inner>);
 
 impl Opaque {
-    /// Names a closure. As graphs refer to it by value and may live as long as they like, it is kept until the process ends: make it once,
-    /// and call it as often as you want.
+    /// Names a closure. Graphs that call it share it; it is dropped with the last of them. Two of the same closure are two functions, so make
+    /// it once and call it as often as you want.
     pub fn new(
         name: &str,
         run: impl Fn(&[&[f64]], &mut [&mut [f64]]) -> std::result::Result<(), String> + Send + Sync + 'static,
     ) -> Opaque {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Opaque(Box::leak(Box::new(OpaqueFn { name: name.into(), number, run: Box::new(run) })))
+        Opaque(Arc::new(Inner { name: name.into(), number, run: Box::new(run) }))
     }
 
-    /// A call in a trace, with results of these shapes.
-    #[track_caller]
-    pub fn call(self, operands: &[Expr], results: &[Shape]) -> Vec<Expr> {
-        let at = Location::caller();
-        let types: Vec<Type> = operands.iter().map(|&x| trace::type_of(x)).collect();
-        let width = trace::width().unwrap_or_default();
-        let made = make_body(width, &types, at, |_| results.iter().map(|&shape| Expr::full(0.0, shape)).collect());
-        let made = made.map(|body| {
-            let control = Control::Opaque { call: self.0, body }.intern();
-            body::ports(control, operands, results.len(), 0, at).0
-        });
-        body::given(made, results.len())
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// Runs the closure. A panic of it ends here, and is an error like one that it gives.
+    pub(crate) fn run(&self, inputs: &[&[f64]], outputs: &mut [&mut [f64]], at: Option<Caller>) -> Result<()> {
+        let failed = |what: String| Err(Error::new(ErrorKind::Value, format!("opaque `{}` {what}", self.name())).at(at));
+        match catch_unwind(AssertUnwindSafe(|| (self.0.run)(inputs, outputs))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => failed(format!("failed: {message}")),
+            Err(panic) => failed(format!("panicked: {}", text_of(&*panic))),
+        }
     }
 }
 
 impl std::fmt::Debug for Opaque {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Opaque({})", self.0.name)
+        write!(f, "Opaque({})", self.name())
     }
 }

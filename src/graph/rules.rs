@@ -1,11 +1,12 @@
 //! Derivatives that the user gives, and functions that are computed again instead of kept, as operations of a trace.
 
-use super::body::{Body, Place, fitting, given, ports};
-use super::control::{Control, Derivative, Type, numbers, types_out};
-use super::expr::Expr;
+use super::body::{Body, fitting, given, ports};
+use super::control::{Type, numbers, types_out};
+use super::handle::Expr;
+use super::model::{Control, Derivative};
 use super::trace;
 use super::values::Values;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{CustomRule, DType, lit};
 use std::{cell::RefCell, panic::Location};
 
@@ -87,8 +88,7 @@ pub fn remat<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y) -> Y {
     let body = Body::trace("remat", &types, at, |args| (true, results.insert(f(x.with(&mut args.iter().copied()))).parts()));
     let like = results.expect("the function has been traced");
     let n = like.parts().len();
-    let made =
-        body.map(|body| ports(Control::Remat { body: body.f }.intern(), &[&parts[..], &body.captured].concat(), n, 0, at).0);
+    let made = body.map(|body| ports(Control::Remat { body: body.f }, &[&parts[..], &body.captured].concat(), n, 0, at).0);
     like.with(&mut given(made, n).into_iter())
 }
 
@@ -120,7 +120,7 @@ fn custom<X: Values, Y: Values>(
     x: X,
     f: impl FnOnce(X) -> Y,
     rule: impl FnOnce(&As<X>, &As<Y>, [&[Expr]; 3]) -> Vec<Expr>,
-    at: Place,
+    at: Caller,
 ) -> Y {
     let inputs = |parts: &[Expr]| x.with(&mut parts.iter().copied());
     let like: RefCell<Option<Y>> = RefCell::new(None);
@@ -156,7 +156,7 @@ fn ruled(
     x: &[Expr],
     value: impl FnOnce(&[Expr]) -> Vec<Expr>,
     rule: impl FnOnce([&[Expr]; 3]) -> Vec<Expr>,
-    at: Place,
+    at: Caller,
 ) -> Result<Vec<Expr>> {
     let inputs: Vec<Type> = x.iter().map(|&x| trace::type_of(x)).collect();
     let body = Body::trace(what, &inputs, at, |args| (true, value(args)))?;
@@ -176,5 +176,5 @@ fn ruled(
     let rule = if forward { Derivative::Jvp(derivative.f) } else { Derivative::Vjp(derivative.f) };
     let control = Control::Rule { body: body.f, rule };
     control.check().map_err(|reason| Error::new(ErrorKind::Shape, format!("{what}: {reason}")).at(Some(at)))?;
-    Ok(ports(control.intern(), x, outputs.len(), 0, at).0)
+    Ok(ports(control, x, outputs.len(), 0, at).0)
 }

@@ -1,12 +1,13 @@
 //! Scans: loops whose number of steps is known when the function is called.
 
-use super::body::{Body, Place, fitting, ports};
-use super::control::{Control, Type, stacked};
-use super::expr::Expr;
+use super::body::{Body, fitting, ports};
+use super::control::{Type, stacked};
+use super::handle::Expr;
+use super::model::Control;
 use super::trace;
 use super::values::Values;
 use crate::base::Axis;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::lit;
 use std::panic::Location;
 
@@ -106,7 +107,7 @@ impl Scan {
         self,
         carries: &[Expr],
         xs: &[Expr],
-        at: Place,
+        at: Caller,
         body: impl FnOnce(&[Expr], &[Expr]) -> (Vec<Expr>, Vec<Expr>),
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
         let fail = |message: String| Error::new(ErrorKind::Shape, format!("scan: {message}")).at(Some(at));
@@ -150,7 +151,7 @@ impl Scan {
         }
         let control = Control::Scan { body: body.f, carries: carries.len(), xs: xs.len(), length, reverse: self.reverse };
         let operands = [carries, xs, &body.captured].concat();
-        Ok(ports(control.intern(), &operands, carries.len(), each, at))
+        Ok(ports(control, &operands, carries.len(), each, at))
     }
 
     /// A scan over segments whose body is a scan over a segment's steps, and one over the rest.
@@ -161,7 +162,7 @@ impl Scan {
         n: usize,
         body: Body,
         each: usize,
-        at: Place,
+        at: Caller,
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
         let step = n.isqrt();
         let whole = n / step * step;
@@ -174,7 +175,7 @@ impl Scan {
             length: Axis::Fixed(step),
             reverse: self.reverse,
         };
-        let inner = inner.intern();
+        let inner = inner;
         let types = inner.operands();
         let outer = Body::trace("scan", &types, at, |args| {
             let (last, each) = ports(inner, args, carries.len(), each, at);
@@ -201,10 +202,10 @@ impl Scan {
                 reverse: self.reverse,
             };
             let xs: Vec<Expr> = xs.iter().map(|&x| cut(x, &rest)).collect();
-            ports(control.intern(), &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
+            ports(control, &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
         };
         let folded: Vec<Expr> = xs.iter().map(folded).collect();
-        let (last, parts) = ports(outer.intern(), &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
+        let (last, parts) = ports(outer, &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
         let unfolded = |y: Expr| y.reshape(y.shape().without(&[0]).with_axis(0, Axis::Fixed(whole)).axes());
         let parts: Vec<Expr> = parts.into_iter().map(unfolded).collect();
         if rest.is_empty() {

@@ -1,9 +1,10 @@
 //! What a traced closure takes and gives.
 
-use super::expr::Expr;
-use super::function::InputGroup;
+use super::handle::Expr;
+use super::model::InputGroup;
+use super::names::is_name;
+use super::session::Session;
 use super::structure::Structure;
-use super::trace::Session;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::DType;
@@ -81,7 +82,7 @@ pub(crate) fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DTyp
     let Some(axes) = axes.strip_suffix(']') else { return Err("the shape has no closing `]`".into()) };
     let axis = |text: &str| match text.trim() {
         n if n.starts_with(|c: char| c.is_ascii_digit()) => n.parse().map(Axis::Fixed).map_err(|_| format!("`{n}` is no length")),
-        name if super::function::is_name(name) => Ok(Axis::from(name)),
+        name if is_name(name) => Ok(Axis::from(name)),
         other => Err(format!("`{other}` is neither a length nor a name")),
     };
     let axes = axes.split(',').filter(|text| !text.trim().is_empty()).map(axis).collect::<std::result::Result<Vec<_>, _>>()?;

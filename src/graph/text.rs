@@ -1,9 +1,10 @@
 //! The text form. In: a [`Function`]. Out: its text, one node a line, which the private module `parse` reads back to the
 //! same nodes and the same bits. Source locations are not part of it.
 
-use super::function::Function;
-use super::node::{Kind, NodeId};
+use super::model::Function;
+use super::node::NodeId;
 use super::parse;
+use super::view::Kind;
 use crate::base::Shape;
 use crate::base::Width;
 use crate::error::{Error, Result};
@@ -102,9 +103,7 @@ impl fmt::Display for Line<'_> {
 /// The first node that is a result of the same operation on the same operands, if that is not this one.
 fn first_of_same(f: &Function, id: NodeId) -> Option<NodeId> {
     let same = |other: &NodeId| match (f.graph.node(*other).kind(), f.graph.node(id).kind()) {
-        (Kind::Control(a), Kind::Control(b)) => {
-            std::ptr::eq(a.control, b.control) && f.graph.operands(*other).eq(f.graph.operands(id))
-        }
+        (Kind::Control(a), Kind::Control(b)) => a.control == b.control && f.graph.operands(*other).eq(f.graph.operands(id)),
         _ => false,
     };
     f.graph.ids().take(id.index()).find(same)

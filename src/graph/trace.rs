@@ -1,116 +1,17 @@
-//! Traces: where a graph lives while the user's function runs.
-//!
-//! A thread has a stack of them (a trace may be taken inside another), and handles say which one they belong to.
+//! Operations on handles, which become nodes of the innermost trace of this thread.
 
-use super::capture::Captures;
-use super::control::Nested;
-use super::expr::{Cond, Expr};
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Builder, Graph};
-use crate::base::Shape;
-use crate::base::Width;
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::{ArrayOp, DType, Op, Value};
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    panic::Location,
-    sync::atomic::{AtomicU32, Ordering},
-};
-
-type Place = &'static Location<'static>;
-
-pub(super) struct Trace {
-    pub(super) id: u32,
-    width: Width,
-    pub(super) builder: Builder,
-    /// For the trace of a body: what it takes from the traces around.
-    pub(super) captures: Option<Captures>,
-    error: Option<Error>,
-    /// While a graph is rebuilt, the line that made the node at hand; otherwise the caller's line is taken.
-    at: Option<Option<Place>>,
-}
-
-#[derive(Default)]
-pub(super) struct Stack {
-    pub(super) live: Vec<Trace>,
-    /// Where the last traces were taken, to name a stale handle's origin.
-    past: VecDeque<(u32, Place)>,
-}
-
-thread_local! {
-    static STACK: RefCell<Stack> = RefCell::default();
-}
-static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-const REMEMBERED: usize = 64;
-
-impl Trace {
-    fn fail(&mut self, kind: ErrorKind, at: Place, message: impl Into<String>) {
-        self.error.get_or_insert_with(|| Error::new(kind, message).at(Some(at)));
-    }
-
-    fn number(&mut self, x: Expr, what: &str, at: Place) -> NodeId {
-        match x {
-            Expr::Const(v) => self.builder.intern(Kind::constant(self.width.round(v)), &[], None),
-            Expr::Node { trace, id } => self.own(trace, id, what, at),
-        }
-    }
-
-    fn operand(&mut self, x: Value<Expr, Cond>, what: &str, at: Place) -> NodeId {
-        match x {
-            Value::Num(x) => self.number(x, what, at),
-            Value::Mask(Cond::Const(b)) => self.builder.intern(Kind::Flag(b), &[], None),
-            Value::Mask(Cond::Node { trace, id }) => self.own(trace, id, what, at),
-        }
-    }
-
-    fn handle(&self, id: NodeId) -> Value<Expr, Cond> {
-        match self.builder.graph().node(id).dtype() {
-            DType::Mask => Value::Mask(Cond::Node { trace: self.id, id }),
-            DType::Float | DType::Index => Value::Num(Expr::Node { trace: self.id, id }),
-        }
-    }
-
-    /// Broadcasts the operands of an elementwise operation to one shape; what is known fits as it is. `false` where
-    /// that cannot be.
-    fn conform(&mut self, op: Op, ids: &mut Args, at: Place) -> bool {
-        let mut shape = Shape::SCALAR;
-        for &id in ids.iter() {
-            let node = self.builder.graph().node(id);
-            if node.dtype() == DType::Index {
-                self.fail(ErrorKind::Shape, at, format!("{}: an operand is an index, not a number", op.name()));
-                return false;
-            }
-            let own = node.shape();
-            match shape.broadcast(own) {
-                Some(joint) => shape = joint,
-                None => {
-                    self.fail(ErrorKind::Shape, at, format!("{}: the shapes {shape} and {own} do not fit", op.name()));
-                    return false;
-                }
-            }
-        }
-        for id in ids {
-            let node = self.builder.graph().node(*id);
-            if node.shape() != shape && !node.kind().is_known() {
-                let op = ArrayOp::Broadcast(shape).intern();
-                *id = self.builder.intern(Kind::Array(op), &[*id], self.at.unwrap_or(Some(at)));
-            }
-        }
-        true
-    }
-
-    fn own(&mut self, trace: u32, id: NodeId, what: &str, at: Place) -> NodeId {
-        if trace == self.id {
-            return id;
-        }
-        self.fail(ErrorKind::Trace, at, format!("{what}: an operand is a handle of another trace"));
-        self.builder.intern(Kind::constant(f64::NAN), &[], None)
-    }
-}
+use super::handle::{Cond, Expr};
+use super::model::SharedControl;
+use super::node::{Args, Port};
+use super::stack::STACK;
+use super::view::{Kind, Nested};
+use crate::base::{Shape, Width};
+use crate::error::{Caller, Error, Kind as ErrorKind};
+use crate::op::{ArrayOp, DType, Op, Value, constant};
+use std::collections::VecDeque;
 
 /// Applies an operation to handles, in the innermost trace of this thread.
-pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Caller) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
         if let Some(known) = constants(args) {
             let width = stack.live.last().map_or(Width::F64, |trace| trace.width);
@@ -130,7 +31,7 @@ pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr
 }
 
 /// Applies an array operation to handles, in the innermost trace of this thread.
-pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place) -> Value<Expr, Cond> {
+pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Caller) -> Value<Expr, Cond> {
     STACK.with_borrow_mut(|stack| {
         let args = &*stack.import(args);
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, op.name(), args, at) };
@@ -150,26 +51,26 @@ pub(super) fn array(op: &'static ArrayOp, args: &[Value<Expr, Cond>], at: Place)
 }
 
 /// A result of an operation with bodies, in the innermost trace of this thread.
-pub(super) fn nested(op: Nested, args: &[Expr], at: Place) -> Expr {
+pub(super) fn nested(control: &SharedControl, port: Port, args: &[Expr], at: Caller) -> Expr {
     STACK.with_borrow_mut(|stack| {
         let args: Vec<Value<Expr, Cond>> = args.iter().map(|&x| Value::Num(x)).collect();
         let args = &*stack.import(&args);
-        let name = op.control.name();
+        let name = control.name();
         let Some(trace) = stack.live.last_mut() else { no_trace(&stack.past, name, args, at) };
         let mut ids: Args = args.iter().map(|&x| trace.operand(x, name, at)).collect();
-        for (id, (shape, _)) in ids.iter_mut().zip(op.control.operands()) {
+        for (id, (shape, _)) in ids.iter_mut().zip(control.operands()) {
             // A known number fits every shape.
             if shape != Shape::SCALAR && trace.builder.graph().node(*id).kind().is_known() {
-                *id = trace.builder.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[*id], Some(at));
+                *id = trace.builder.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[*id], Some(at));
             }
         }
         let types = trace.builder.graph().types(&ids);
-        if let Err(reason) = op.control.infer(op.port, &types) {
+        if let Err(reason) = control.infer(port, &types) {
             trace.fail(ErrorKind::Shape, at, format!("{name}: {reason}"));
             return Expr::Const(f64::NAN);
         }
         let at = trace.at.unwrap_or(Some(at));
-        let id = trace.builder.intern(Kind::Control(op), &ids, at);
+        let id = trace.builder.intern(Kind::Control(Nested { control, port }), &ids, at);
         Expr::Node { trace: trace.id, id }
     })
 }
@@ -200,7 +101,7 @@ pub(crate) fn refuse(error: Error) {
 }
 
 /// Records that an array method was asked for something impossible.
-pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
+pub(super) fn fail(kind: ErrorKind, at: Caller, message: String) -> Expr {
     STACK.with_borrow_mut(|stack| {
         if let Some(trace) = stack.live.last_mut() {
             trace.fail(kind, at, message);
@@ -210,7 +111,7 @@ pub(super) fn fail(kind: ErrorKind, at: Place, message: String) -> Expr {
 }
 
 #[cold]
-fn no_trace(past: &VecDeque<(u32, Place)>, what: &str, args: &[Value<Expr, Cond>], at: Place) -> ! {
+fn no_trace(past: &VecDeque<(u32, Caller)>, what: &str, args: &[Value<Expr, Cond>], at: Caller) -> ! {
     let origin = args.iter().find_map(|x| match *x {
         Value::Num(Expr::Node { trace, .. }) | Value::Mask(Cond::Node { trace, .. }) => Some(trace),
         _ => None,
@@ -231,14 +132,14 @@ fn constants(args: &[Value<Expr, Cond>]) -> Option<arrayvec::ArrayVec<Value<f64,
 }
 
 fn fold(op: Op, args: &[Value<f64, bool>], width: Width) -> Value<Expr, Cond> {
-    match crate::eval::constant(op, args, width) {
+    match constant(op, args, width) {
         Value::Num(v) => Value::Num(Expr::Const(v)),
         Value::Mask(b) => Value::Mask(Cond::Const(b)),
     }
 }
 
 /// Records that an unknown was compared as if it were a number.
-pub(super) fn undecided(at: Place) {
+pub(super) fn undecided(at: Caller) {
     STACK.with_borrow_mut(|stack| {
         if let Some(trace) = stack.live.last_mut() {
             trace.fail(
@@ -248,117 +149,4 @@ pub(super) fn undecided(at: Place) {
             );
         }
     });
-}
-
-/// A trace that this code holds open; dropped without [`Session::finish`] (a panic in the user's closure), it is undone.
-pub(crate) struct Session {
-    id: u32,
-    depth: usize,
-}
-
-impl Session {
-    pub(crate) fn open(width: Width, at: Place) -> Session {
-        Session::push(width, at, None)
-    }
-
-    /// A trace of a body, which may use handles of the traces around it.
-    pub(super) fn open_body(width: Width, at: Place) -> Session {
-        Session::push(width, at, Some(Captures::default()))
-    }
-
-    fn push(width: Width, at: Place, captures: Option<Captures>) -> Session {
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        STACK.with_borrow_mut(|stack| {
-            stack.live.push(Trace { id, width, builder: Builder::default(), captures, error: None, at: None });
-            if stack.past.len() == REMEMBERED {
-                stack.past.pop_front();
-            }
-            stack.past.push_back((id, at));
-            Session { id, depth: stack.live.len() - 1 }
-        })
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&mut Trace) -> R) -> R {
-        STACK.with_borrow_mut(|stack| f(&mut stack.live[self.depth]))
-    }
-
-    /// The next input, before any other node.
-    pub(crate) fn input(&self, shape: Shape, dtype: DType) -> Expr {
-        self.with(|trace| Expr::Node { trace: self.id, id: trace.builder.input(shape, dtype) })
-    }
-
-    /// The nodes of the results.
-    pub(crate) fn outputs(&self, results: &[Expr], at: Place) -> Vec<NodeId> {
-        let results: Vec<Value<Expr, Cond>> = results.iter().map(|&x| Value::Num(x)).collect();
-        let results = STACK.with_borrow_mut(|stack| stack.import(&results));
-        self.with(|trace| results.iter().map(|&x| trace.operand(x, "the function's result", at)).collect())
-    }
-
-    /// What a body takes from the trace around it, with the shapes and kinds.
-    pub(super) fn captured(&self) -> Vec<(Expr, (Shape, DType))> {
-        self.with(|trace| trace.captures.as_ref().map_or(vec![], |captures| captures.list(trace.builder.graph())))
-    }
-
-    /// The trace cannot become a function. What went wrong first is what is told.
-    pub(crate) fn fail(&self, error: Error) {
-        self.with(|trace| {
-            trace.error.get_or_insert(error);
-        });
-    }
-
-    pub(crate) fn finish(self) -> Result<Graph> {
-        let trace = STACK.with_borrow_mut(|stack| stack.live.pop().expect("an open session has a trace"));
-        std::mem::forget(self);
-        match trace.error {
-            Some(error) => Err(error),
-            None => Ok(trace.builder.finish()),
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        STACK.with_borrow_mut(|stack| stack.live.truncate(self.depth));
-    }
-}
-
-/// While this lives, new nodes of the innermost trace are attributed to the lines that [`Located::at`] gives.
-pub(crate) struct Located {
-    live: bool,
-}
-
-impl Located {
-    pub(crate) fn new() -> Self {
-        Located { live: STACK.with_borrow(|stack| stack.live.last().is_some_and(|trace| trace.at.is_none())) }
-    }
-
-    #[inline]
-    pub(crate) fn at(&self, at: Option<Place>) {
-        if self.live {
-            STACK.with_borrow_mut(|stack| {
-                if let Some(trace) = stack.live.last_mut() {
-                    trace.at = Some(at);
-                }
-            });
-        }
-    }
-}
-
-impl Drop for Located {
-    fn drop(&mut self) {
-        if self.live {
-            STACK.with_borrow_mut(|stack| {
-                if let Some(trace) = stack.live.last_mut() {
-                    trace.at = None;
-                }
-            });
-        }
-    }
-}
-
-/// Nodes that belong to the line of the user's call.
-pub(crate) fn by<R>(at: Place, body: impl FnOnce() -> R) -> R {
-    let located = Located::new();
-    located.at(Some(at));
-    body()
 }

@@ -1,6 +1,6 @@
 //! What a loop carries, reads or keeps, as the user has it.
 
-use super::expr::Expr;
+use super::handle::Expr;
 use super::structure::Structure;
 
 /// Handles that go together: what a loop carries, reads or keeps. An [`Expr`], a tuple, array or vector of them, `()`, or a

@@ -1,10 +1,11 @@
 //! The derivative of what an equation defines, as a rule of the solver's loop.
 
-use super::{Outcome, Run, call, in_unknowns};
+use super::convergence::Outcome;
+use super::method::{Run, call, in_unknowns};
 use crate::base::Axis;
 use crate::diff::{Mode, jacobian, vjp};
-use crate::error::Result;
-use crate::graph::{Expr, Function, Place, by, custom_vjp};
+use crate::error::{Caller, Result};
+use crate::graph::{Expr, Function, by, custom_vjp};
 use crate::op::{DType, lit, select};
 
 /// What a loop has found.
@@ -18,7 +19,7 @@ pub(super) struct Found {
 /// Runs the solver, as a function of the parameters whose adjoint at F(x, p) = 0 is c ↦ −F_pᵀ·(F_xᵀ)⁻¹·c. The rule takes x as the result
 /// that it belongs to, so that a further derivative differentiates F where x stands, and x by this rule again: every order follows,
 /// and forward mode, the transpose, is the linear equation the other way.
-pub(super) fn attached(at: Place, equation: &Function, x0: Expr, p: &[Expr], run: Run) -> Result<Found> {
+pub(super) fn attached(at: Caller, equation: &Function, x0: Expr, p: &[Expr], run: Run) -> Result<Found> {
     let results = |x0: Expr, p: &[Expr]| {
         let stopped = run(x0, p);
         let converged = stopped.status.eq(lit(Outcome::Converged as u8 as f64));

@@ -1,10 +1,10 @@
 //! Minima by damped Newton steps, as a loop of a graph.
 
-use super::root::{is_finite, runs, status};
-use super::{Method, Outcome, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, noted};
+use super::convergence::Outcome;
+use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, grad, jacobian};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Expr, Function, Place, by, make_body, types_in, types_out, while_loop};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::graph::{Expr, Function, by, make_body, types_in, types_out, while_loop};
 use crate::op::{lit, select};
 
 /// The damping at first, and the least that is tried after none was too little.
@@ -19,7 +19,7 @@ const RAISES: f64 = 70.0;
 /// The matrix in the place of the Hessian, at unknowns and parameters.
 type Curvature = Box<dyn Fn(Expr, &[Expr]) -> Expr>;
 
-pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
+pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> {
     // The closure gives one number, which has become a vector.
     let shape = types_out(&f)[0].0;
     if shape.len() != Some(1) {
@@ -31,7 +31,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
     descent("minimize", solver, value, gradient, Box::new(move |x, p| call(&hessian, x, p)[0]), at)
 }
 
-pub(super) fn gauss_newton(solver: Solver, r: Function, at: Place) -> Result<Method> {
+pub(super) fn gauss_newton(solver: Solver, r: Function, at: Caller) -> Result<Method> {
     let jacobian = jacobian(&in_unknowns(&r), Mode::Auto)?;
     let value = make_body(r.width(), &types_in(&r), at, |args| {
         let r = call(&r, args[0], &args[1..])[0];
@@ -47,7 +47,7 @@ pub(super) fn gauss_newton(solver: Solver, r: Function, at: Place) -> Result<Met
 
 /// Steps d = −(B + μ·diag|B|)⁻¹·g, with more damping μ until the value falls, and less after every step. A short step with damping is followed by
 /// one without: only that one says how near the minimum is.
-fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curvature: Curvature, at: Place) -> Result<Method> {
+fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curvature: Curvature, at: Caller) -> Result<Method> {
     check_square(what, &gradient)?;
     let limit = solver.steps.unwrap_or(200);
     let noise = 8.0 * epsilon();

@@ -1,33 +1,18 @@
 //! Newton's method and iteration to a fixed point, as loops of a graph.
 
-use super::{Method, Outcome, Solver, Stopped, call, check_square, history, in_unknowns, noted};
+use super::convergence::Outcome;
+use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
 use crate::diff::{Mode, jacobian};
-use crate::error::Result;
-use crate::graph::{Cond, Expr, Function, Place, by, make_body, types_in, while_loop};
+use crate::error::{Caller, Result};
+use crate::graph::{Expr, Function, by, make_body, types_in, while_loop};
 use crate::op::{lit, select};
 
-/// The status of a loop that goes on.
-const RUNNING: f64 = -1.0;
 /// The part of the decrease that Newton's direction promises which a step has to give.
 const DECREASE: f64 = 1e-4;
 /// The shortest part of a step that is tried.
 const SHORTEST: f64 = 1e-9;
 
-/// The status after a step.
-pub(super) fn status(rules: &[(Cond, Outcome)], steps: Expr, limit: usize) -> Expr {
-    let running = select(steps.ge(lit(limit as f64)), lit(Outcome::StepLimit as u8 as f64), lit(RUNNING));
-    rules.iter().rev().fold(running, |rest, &(holds, outcome)| select(holds, lit(outcome as u8 as f64), rest))
-}
-
-pub(super) fn runs(status: Expr) -> Cond {
-    status.eq(lit(RUNNING))
-}
-
-pub(super) fn is_finite(x: Expr) -> Cond {
-    x.abs().lt(lit(f64::INFINITY))
-}
-
-pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
+pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> {
     check_square("newton", &f)?;
     let jacobian = jacobian(&in_unknowns(&f), Mode::Auto)?;
     let limit = solver.steps.unwrap_or(50);
@@ -72,11 +57,11 @@ pub(super) fn newton(solver: Solver, f: Function, at: Place) -> Result<Method> {
     Ok(Method { equation, run: Box::new(run) })
 }
 
-pub(super) fn fixed_point(solver: Solver, g: Function, at: Place) -> Result<Method> {
+pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Method> {
     check_square("fixed_point", &g)?;
     let equation = make_body(g.width(), &types_in(&g), at, |args| vec![args[0] - call(&g, args[0], &args[1..])[0]])?;
     let limit = solver.steps.unwrap_or(200);
-    let smallest = 4.0 * super::epsilon();
+    let smallest = 4.0 * epsilon();
     let run = move |x: Expr, p: &[Expr]| {
         let g = |x: Expr| call(&g, x, p)[0];
         let next = g(x);

@@ -1,8 +1,8 @@
 //! Unknowns as one vector, and back.
 
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Expr, Place, Type, Values, refuse};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::graph::{Expr, Type, Values, refuse};
 use crate::op::DType;
 
 /// How the unknowns lie in a vector.
@@ -13,7 +13,7 @@ pub(super) struct Unknowns<X> {
 }
 
 impl<X: Values> Unknowns<X> {
-    pub(super) fn new(what: &str, x: &X, at: Place) -> Result<Self> {
+    pub(super) fn new(what: &str, x: &X, at: Caller) -> Result<Self> {
         let fail = |message: String| Err(Error::new(ErrorKind::Shape, format!("{what}: {message}")).at(Some(at)));
         let shapes: Vec<Shape> = x.parts().iter().map(|x| x.shape()).collect();
         let mut lengths = Vec::with_capacity(shapes.len());
@@ -44,7 +44,7 @@ impl<X: Values> Unknowns<X> {
 }
 
 /// All numbers of some values, one after the other; a vector stays as it is, also an open one.
-pub(super) fn packed(parts: &[Expr], what: &str, at: Place) -> Expr {
+pub(super) fn packed(parts: &[Expr], what: &str, at: Caller) -> Expr {
     let flat = |x: &Expr| match (x.rank(), x.shape().len()) {
         (1, _) => *x,
         (_, Some(n)) => x.reshape([Axis::Fixed(n)]),

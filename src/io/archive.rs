@@ -1,7 +1,7 @@
 //! What a file holds.
 
+use super::entry::{Entries, Entry};
 use super::{bytes, file};
-use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
 use crate::eval::Array;
 use crate::graph::Function;
@@ -24,29 +24,7 @@ use std::{panic::Location, path::Path};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Archive {
-    pub(super) entries: Vec<(String, Entry)>,
-}
-
-/// What is kept under a name.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Entry {
-    Text(String),
-    Count(u64),
-    /// Lengths of the axes, and the numbers as they lie in the file.
-    Array(Width, Vec<usize>, Vec<u8>),
-    Bytes(Vec<u8>),
-}
-
-impl Entry {
-    fn what(&self) -> &'static str {
-        match self {
-            Entry::Text(_) => "a text",
-            Entry::Count(_) => "a count",
-            Entry::Array(Width::F32, ..) => "an array of f32",
-            Entry::Array(Width::F64, ..) => "an array of f64",
-            Entry::Bytes(_) => "a run of bytes",
-        }
-    }
+    entries: Entries,
 }
 
 impl Archive {
@@ -181,7 +159,7 @@ impl Archive {
 
     /// The archive as a file has it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        bytes::write(self)
+        bytes::write(&self.entries)
     }
 
     /// Reads what [`Archive::to_bytes`] gives.
@@ -191,7 +169,8 @@ impl Archive {
     #[track_caller]
     pub fn from_bytes(bytes: &[u8]) -> Result<Archive> {
         let at = Location::caller();
-        bytes::read(bytes).map_err(|reason| Error::new(ErrorKind::File, reason).at(Some(at)))
+        let entries = bytes::read(bytes).map_err(|reason| Error::new(ErrorKind::File, reason).at(Some(at)))?;
+        Ok(Archive { entries })
     }
 
     /// Writes a file. It is written beside the old one, which it then replaces, so that the old one stays if the disk is full or
@@ -217,6 +196,6 @@ impl Archive {
         let (path, at) = (path.as_ref(), Location::caller());
         let wrong = |reason: String| Error::new(ErrorKind::File, format!("{}: {reason}", path.display())).at(Some(at));
         let bytes = file::read(path, bytes::MARKER).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-        bytes::read(&bytes).map_err(wrong)
+        Ok(Archive { entries: bytes::read(&bytes).map_err(wrong)? })
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! The checksum is the CRC-64 (ECMA-182, reflected) of all that comes before it.
 
-use super::archive::{Archive, Entry};
+use super::entry::{Entries, Entry};
 use crate::base::Width;
 
 /// What every file begins with: a byte that is no text, a name, and line ends that show whether they were translated.
@@ -22,9 +22,9 @@ pub(super) const MARKER: &[u8; 12] = b"\x89wengert\r\n\x1a\n";
 const VERSION: u32 = 1;
 const HEAD: usize = MARKER.len() + 4 + 8;
 
-pub(super) fn write(archive: &Archive) -> Vec<u8> {
+pub(super) fn write(entries: &Entries) -> Vec<u8> {
     let mut body = vec![];
-    for (name, entry) in &archive.entries {
+    for (name, entry) in entries {
         write_text(&mut body, name);
         match entry {
             Entry::Text(text) => {
@@ -67,7 +67,7 @@ fn write_text(to: &mut Vec<u8>, text: &str) {
     to.extend_from_slice(text.as_bytes());
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Archive, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Entries, String> {
     if !bytes.starts_with(MARKER) {
         let begun = MARKER.starts_with(bytes);
         return Err(if begun { "it is cut off within its first bytes" } else { "it is no file of this library" }.into());
@@ -89,15 +89,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Archive, String> {
         return Err("it is damaged: the checksum is wrong".into());
     }
     let mut body = Reader(&before[HEAD..]);
-    let mut archive = Archive::new();
+    let mut entries = Entries::new();
     while !body.0.is_empty() {
         let entry = body.entry().ok_or("it is damaged: an entry does not have its form")?;
-        if archive.names().any(|name| name == entry.0) {
+        if entries.iter().any(|(name, _)| *name == entry.0) {
             return Err(format!("it is damaged: `{}` comes twice", entry.0));
         }
-        archive.entries.push(entry);
+        entries.push(entry);
     }
-    Ok(archive)
+    Ok(entries)
 }
 
 /// Bytes that are not read yet.

@@ -5,6 +5,9 @@
 
 mod archive;
 mod bytes;
+mod entry;
 mod file;
+mod reading;
 
 pub use archive::Archive;
+pub(crate) use reading::{Read, bytes as bytes_of, count, exactly, numbers, put_numbers, text};

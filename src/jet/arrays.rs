@@ -1,11 +1,11 @@
 //! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions.
 
 use super::recurrence::convolved;
-use super::{Series, Storage, zeros};
+use super::series::{Series, Storage, zeros};
 use crate::base::Shape;
 use crate::op::{ArrayOp, Chain, Real, Value, lit};
 
-fn run<T: Real>(op: &'static ArrayOp, args: &[T]) -> T {
+fn run<T: Real>(op: &ArrayOp, args: &[T]) -> T {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
     T::array(op, &args).num()
 }
@@ -27,10 +27,7 @@ pub(super) fn each<T: Real, S: Storage<T>>(x: Series<T, S>, map: impl Fn(T) -> T
     })
 }
 
-pub(super) fn array<T: Real, S: Storage<T>>(
-    op: &'static ArrayOp,
-    args: &[Value<Series<T, S>, T::Mask>],
-) -> Value<Series<T, S>, T::Mask> {
+pub(super) fn array<T: Real, S: Storage<T>>(op: &ArrayOp, args: &[Value<Series<T, S>, T::Mask>]) -> Value<Series<T, S>, T::Mask> {
     let points: Vec<Value<T, T::Mask>> = args
         .iter()
         .map(|x| match x {
@@ -49,7 +46,7 @@ pub(super) fn array<T: Real, S: Storage<T>>(
     Value::Num(series(op, z0, &operands, &points))
 }
 
-fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>], points: &[Value<T, T::Mask>]) -> Series<T, S> {
+fn series<T: Real, S: Storage<T>>(op: &ArrayOp, z0: T, x: &[Series<T, S>], points: &[Value<T, T::Mask>]) -> Series<T, S> {
     let n = S::limit();
     // From the coefficients so far.
     let stepwise = |next: &dyn Fn(usize, &[T]) -> Option<T>| {
@@ -77,7 +74,7 @@ fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>
         | ArrayOp::Permute(_)
         | ArrayOp::Sum(_)
         | ArrayOp::Slice(_)
-        | ArrayOp::Place(..)
+        | ArrayOp::Pad(..)
         | ArrayOp::CumSum { .. }
         | ArrayOp::Shift { .. } => each(x[0], |x| run(op, &[x])),
         ArrayOp::Gather { .. } | ArrayOp::ScatterAdd { .. } => each(x[0], |t| run(op, &[t, x[1].value()])),
@@ -127,9 +124,9 @@ fn series<T: Real, S: Storage<T>>(op: &'static ArrayOp, z0: T, x: &[Series<T, S>
         }
         // zᵢ = aᵢ·zᵢ₋₁ + bᵢ
         ArrayOp::Recur { axis, reverse } => {
-            let shift = ArrayOp::Shift { axis: *axis, reverse: *reverse }.intern();
+            let shift = ArrayOp::Shift { axis: *axis, reverse: *reverse };
             stepwise(&|k, z| {
-                let before = |j: usize| Some(coefficient(0, j)? * run(shift, &[Some(z[k - j]).filter(|z| !z.is_absent())?]));
+                let before = |j: usize| Some(coefficient(0, j)? * run(&shift, &[Some(z[k - j]).filter(|z| !z.is_absent())?]));
                 let terms = (1..=k).filter_map(before).chain(coefficient(1, k)).reduce(|sum, term| sum + term);
                 terms.map(|b| run(op, &[x[0].value(), b]))
             })

@@ -1,6 +1,6 @@
 //! Derivatives of high order of a function that is given as a closure over jets.
 
-use super::Jet;
+use super::series::Jet;
 use crate::error::{Error, Kind, Result, count};
 use crate::op::{Real, lit};
 use std::array;

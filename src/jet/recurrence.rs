@@ -5,7 +5,7 @@
 //! algebraic differential equation (O. Hölder, 1887): its series is composed from the derivatives at the point, in O(N³), which is
 //! O(N²) where the operand is a line.
 
-use super::{Series, Storage, plus};
+use super::series::{Series, Storage, plus};
 use crate::op::{Op, Real, lit};
 use std::f64::consts::LN_2;
 

@@ -1,11 +1,10 @@
 //! The error function: near 0 a series, further out 1 less a power of e. Its complement and the normal distribution function are e^(−u²)
 //! times a function that hardly changes, from 0 to where they underflow.
 
-use super::ERFC;
 use super::exp::parts_of_sum;
 use super::parts::{Poly, pair, pick, signed, sum_of_any, two_product, two_sum};
-use crate::base::{Lanes, Machine};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
+use crate::base::Lanes;
+use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
 /// What FRAC_2_SQRT_PI and SQRT_2 lack.
 const FRAC_2_SQRT_PI_LOW: f64 = 1.533545961316588e-17;
@@ -169,21 +168,4 @@ pub(super) fn norm_cdf<L: Lanes>(x: L) -> L {
     let below_rest = below_lost + a.fma(root_low, twice_lost);
     let y = tail(twice * half, (square * half, lost * half), (below, below_rest), 0.5);
     L::select(x.lt(x.k(0.0)), y, x.k(1.0) - y)
-}
-
-/// The normal distribution function by the library: ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding
-/// left: with −x/√2 = a + b it is erfc(a)·(1 − b·h), where h = −erfc′(a)/erfc(a) lies between a + √(a² + 4/π) and a + √(a² + 2) for a ≥ 0
-/// (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 1964, 7.1.13).
-#[inline(always)]
-pub(super) fn by_library<M: Machine>(x: M) -> M {
-    /// 1/√2 in the precision of an f32, and the rest of it.
-    const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
-    const LOW: f64 = 1.210161710447897e-8;
-    let a = x * x.k(-FRAC_1_SQRT_2);
-    let e = a.call1(&ERFC);
-    let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
-    let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
-    // Where erfc is 0, b and h may be infinite.
-    let left = x.lt(x.k(0.0)) & x.k(0.0).lt(e);
-    x.k(0.5) * M::select(left, e.fma(-(b * h), e), e)
 }

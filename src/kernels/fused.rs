@@ -1,8 +1,7 @@
 //! The one dispatch on the processor's features: kernels and the interpreter's walk in a version with hardware multiply-add, without
 //! which `mul_add` is a call of a slow routine. Both versions give the same bits.
 
-use super::{Kernel1, Kernel2};
-use crate::base::Lanes;
+use crate::base::{Kernel1, Kernel2, Lanes};
 
 /// Whether the processor has what the fast versions are compiled for.
 #[inline(always)]

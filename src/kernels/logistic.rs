@@ -1,10 +1,10 @@
 //! The logistic function and its integral, both of e^−|x|, which is kept as a sum of two numbers.
 
+use super::elementary::relu;
 use super::exp::{Parts, exp_limit, parts};
 use super::ln::ln_1p_sum;
 use super::parts::{pick, quotient, sum_of_any, two_sum};
-use super::{EXP, LN_1P, relu};
-use crate::base::{Lanes, Machine};
+use crate::base::Lanes;
 
 /// e^−|x|: taken apart, without its power of two as a sum, and as a sum that is 0 where it does not count against 1.
 struct Falling<L> {
@@ -46,17 +46,4 @@ pub(super) fn softplus<L: Lanes>(x: L) -> L {
     let (sum, lost) = sum_of_any(relu(x), ln);
     let y = sum + (lost + ln_rest);
     L::select(e.eq(x.k(0.0)), L::select(x.lt(x.k(0.0)), parts.scaled(power.0), x), y)
-}
-
-/// Of the library's exponential, rounded.
-#[inline(always)]
-pub(super) fn sigmoid_by_library<M: Machine>(x: M) -> M {
-    let (one, e) = (x.k(1.0), (-x.abs()).call1(&EXP));
-    quotient((M::select(x.lt(x.k(0.0)), e, one), x.k(0.0)), two_sum(one, e))
-}
-
-/// The same.
-#[inline(always)]
-pub(super) fn softplus_by_library<M: Machine>(x: M) -> M {
-    relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
 }

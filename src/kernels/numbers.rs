@@ -1,6 +1,6 @@
 //! Plain numbers as machines: kernels run with hardware multiply-add where the processor has it.
 
-use super::{fused1, fused2};
+use super::fused::{fused1, fused2};
 use crate::base::{Bits, Kernel1, Kernel2, Lanes, Library1, Library2, Machine};
 
 macro_rules! float_machine {

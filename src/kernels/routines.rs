@@ -1,6 +1,7 @@
 //! What native code may call. A routine has a number, for code that is being made, and a name, for code that is kept in a file: its
 //! address is of one process only.
 
+use super::{composed, library, types};
 use crate::base::Width;
 use std::sync::LazyLock;
 
@@ -16,7 +17,11 @@ struct Entry {
 
 static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let fma = ("FMA", [fma as *const u8, fma_narrow as *const u8]);
-    let all = super::libraries().chain(super::kernel_routines()).chain(super::slice_routines()).chain([fma]);
+    let all = library::libraries()
+        .chain(composed::libraries())
+        .chain(types::kernel_routines())
+        .chain(types::slice_routines())
+        .chain([fma]);
     all.map(|(name, addresses)| Entry { name, addresses: addresses.map(|address| address as usize) }).collect()
 });
 

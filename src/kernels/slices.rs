@@ -2,9 +2,8 @@
 //! compiler makes vectors of a loop over single numbers, so that the bits are those of [`Kernel1::run`] for every width.
 
 use super::fused::has_fma;
-use super::{Kernel1, trig};
-use crate::base::Lanes;
-use crate::base::Width;
+use super::trig;
+use crate::base::{Kernel1, Lanes, Width};
 
 /// A kernel of every number of a slice: where they are, where results go, and how many there are. Numbers are of the width that it was
 /// made for, and the slices are apart.

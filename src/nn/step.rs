@@ -77,9 +77,9 @@ impl Settings {
     }
 }
 
-/// Where an input of the loss comes from.
+/// What an input of the loss is bound to.
 #[derive(Copy, Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum Binding {
     /// The parameter of this number.
     Param(usize),
     /// The batch's part of this number.
@@ -94,8 +94,8 @@ pub(super) struct Step {
     pub(super) function: Function,
     /// The inputs of the loss to the loss, what comes with it, and the gradients of the parameters in `order`.
     pub(super) gradient: Function,
-    /// Where the inputs of the loss come from.
-    pub(super) sources: Vec<Source>,
+    /// What the inputs of the loss are bound to.
+    pub(super) bindings: Vec<Binding>,
     /// The inputs of a batch.
     pub(super) batch: Vec<InputGroup>,
 }
@@ -105,10 +105,10 @@ impl Step {
     pub(super) fn new<R: Rule, T: Scalar>(loss: &Function, params: &Params<T>, rule: &R, settings: &Settings) -> Result<Step> {
         settings.check()?;
         if loss.width() != T::WIDTH {
-            return Err(crate::schedule::wrong_width(loss.width(), T::WIDTH));
+            return Err(crate::base::wrong_width(loss.width(), T::WIDTH));
         }
         check_results(loss)?;
-        let (sources, batch) = sources(loss, params)?;
+        let (bindings, batch) = bindings(loss, params)?;
         let gradient = loss.wrt(params.iter().map(|(name, _)| name))?.value_and_grad()?;
 
         let results = loss.outputs().len();
@@ -124,14 +124,14 @@ impl Step {
         );
         let function = Function::trace_in(T::WIDTH, inputs, |(p, states, [t, rate], batch)| {
             let p: Vec<Expr> = p.iter().map(|(_, value)| value).collect();
-            let arguments = sources.iter().map(|source| match *source {
-                Source::Param(k) => p[k],
-                Source::Batch(k) => batch[k],
+            let arguments = bindings.iter().map(|binding| match *binding {
+                Binding::Param(k) => p[k],
+                Binding::Batch(k) => batch[k],
             });
             let values = gradient.eval(&arguments.collect::<Vec<Expr>>())?;
             // The gradients come in the order of the loss' inputs.
             let mut gradients = vec![lit(0.0); p.len()];
-            let active = sources.iter().filter_map(|source| if let Source::Param(k) = source { Some(*k) } else { None });
+            let active = bindings.iter().filter_map(|binding| if let Binding::Param(k) = binding { Some(*k) } else { None });
             active.zip(&values[results..]).for_each(|(k, &g)| gradients[k] = g);
             let (gradients, norm) = settings.adjust(&p, &gradients);
 
@@ -147,7 +147,7 @@ impl Step {
             all.extend(next_states);
             Ok::<_, Error>(all)
         })?;
-        Ok(Step { function, gradient, sources, batch })
+        Ok(Step { function, gradient, bindings, batch })
     }
 }
 
@@ -177,7 +177,7 @@ fn check_results(loss: &Function) -> Result<()> {
 
 /// Where the loss' inputs come from, and those that are of the batch.
 #[track_caller]
-fn sources<T: Scalar>(loss: &Function, params: &Params<T>) -> Result<(Vec<Source>, Vec<InputGroup>)> {
+fn bindings<T: Scalar>(loss: &Function, params: &Params<T>) -> Result<(Vec<Binding>, Vec<InputGroup>)> {
     for (name, array) in params.iter() {
         let (input, lengths) = (loss.input(name)?, array.shape());
         let same = input.shape().axes().iter().eq(lengths.iter().map(|&n| Axis::Fixed(n)).collect::<Vec<_>>().iter());
@@ -186,7 +186,7 @@ fn sources<T: Scalar>(loss: &Function, params: &Params<T>) -> Result<(Vec<Source
             return Err(Error::here(ErrorKind::Shape, message));
         }
     }
-    let (mut sources, mut batch) = (vec![], vec![]);
+    let (mut bindings, mut batch) = (vec![], vec![]);
     for input in loss.inputs() {
         if input.len() != 1 {
             let message = format!(
@@ -197,13 +197,13 @@ fn sources<T: Scalar>(loss: &Function, params: &Params<T>) -> Result<(Vec<Source
             );
             return Err(Error::here(ErrorKind::Unsupported, message));
         }
-        sources.push(match params.iter().position(|(name, _)| name == input.name()) {
-            Some(k) => Source::Param(k),
+        bindings.push(match params.iter().position(|(name, _)| name == input.name()) {
+            Some(k) => Binding::Param(k),
             None => {
                 batch.push(input.clone());
-                Source::Batch(batch.len() - 1)
+                Binding::Batch(batch.len() - 1)
             }
         });
     }
-    Ok((sources, batch))
+    Ok((bindings, batch))
 }

@@ -1,6 +1,6 @@
 //! A training in progress: parameters, what the rule keeps of them, and one compiled function that makes a step.
 
-use super::step::{Settings, Source, Step};
+use super::step::{Binding, Settings, Step};
 use super::{Batch, Params, Rng};
 use crate::base::Axis;
 use crate::compiled::{CompiledArrays, Report};
@@ -39,7 +39,7 @@ pub struct Training<R: Rule, T: Scalar> {
     compiled: CompiledArrays,
     /// The loss' gradient, to find out what is wrong with a step.
     gradient: Function,
-    sources: Vec<Source>,
+    bindings: Vec<Binding>,
     batch: Vec<InputGroup>,
     params: Params<T>,
     /// What the rule keeps for each parameter.
@@ -70,7 +70,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     /// As [`Training::new`]; if a setting is out of range.
     #[track_caller]
     pub fn with(loss: &Function, params: Params<T>, rule: R, settings: Settings) -> Result<Self> {
-        let Step { function, gradient, sources, batch } = Step::new(loss, &params, &rule, &settings)?;
+        let Step { function, gradient, bindings, batch } = Step::new(loss, &params, &rule, &settings)?;
         let start = rule.start::<T>().flatten();
         let filled = |array: &Array<T>, v: T| Array::new(array.shape(), vec![v; array.data().len()]);
         let of_param = |(_, array)| start.iter().map(move |&v| filled(array, v));
@@ -79,7 +79,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         let names: Vec<String> = loss.outputs().iter().map(|y| y.name().to_owned()).collect();
         let results = vec![lit(0.0); function.outputs().len() - params.len() - kept.len()];
         let compiled = function.compile_arrays()?;
-        Ok(Training { rule, settings, compiled, gradient, sources, batch, params, kept, next, names, results, steps: 0 })
+        Ok(Training { rule, settings, compiled, gradient, bindings, batch, params, kept, next, names, results, steps: 0 })
     }
 
     /// The same training with steps on up to so many threads; see [`Options::call_threads`](crate::Options::call_threads).
@@ -167,12 +167,12 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     #[track_caller]
     fn first_non_finite(&self, lengths: &[(&str, usize)], batch: &[&[T]]) -> Result<Error> {
         let params: Vec<(&str, &Array<T>)> = self.params.iter().collect();
-        let from = |source: &Source| match *source {
-            Source::Param(k) => params[k].1.data(),
-            Source::Batch(k) => batch[k],
+        let from = |binding: &Binding| match *binding {
+            Binding::Param(k) => params[k].1.data(),
+            Binding::Batch(k) => batch[k],
         };
-        let inputs: Vec<&[T]> = self.sources.iter().map(from).collect();
-        let of = self.sources.iter().filter_map(|source| if let Source::Param(k) = source { Some(params[*k]) } else { None });
+        let inputs: Vec<&[T]> = self.bindings.iter().map(from).collect();
+        let of = self.bindings.iter().filter_map(|binding| if let Binding::Param(k) = binding { Some(params[*k]) } else { None });
         let mut gradients: Vec<(&str, Vec<T>)> = of.map(|(name, array)| (name, array.data().to_vec())).collect();
         let mut results = vec![lit(0.0); self.names.len()];
         let mut outputs: Vec<&mut [T]> = results.chunks_mut(1).collect();

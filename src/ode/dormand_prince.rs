@@ -2,8 +2,8 @@
 
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Cond, Expr, Place, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::error::{Caller, Error, Kind as ErrorKind};
+use crate::graph::{Cond, Expr, Scan, Values, cond, refuse, scan, stop_gradient, width};
 use crate::op::{lit, select};
 use std::panic::Location;
 
@@ -106,7 +106,7 @@ impl DormandPrince {
         self.run(start, times, y0, &f, Location::caller())
     }
 
-    fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Place) -> Trajectory<Y> {
+    fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {
         if times.rank() != 1 {
             let message = format!("dormand_prince: times of the shape {}, which is no vector", times.shape());
             refuse(Error::new(ErrorKind::Shape, message).at(Some(at)));

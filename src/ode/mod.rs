@@ -12,8 +12,8 @@ pub use integration::{Ended, Integration};
 pub use rk4::rk4;
 
 use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Expr, Place, Values, refuse};
+use crate::error::{Caller, Error, Kind as ErrorKind};
+use crate::graph::{Expr, Values, refuse};
 use crate::op::lit;
 
 /// y at some time, or times, and how it was come by, in a trace.
@@ -26,7 +26,7 @@ pub struct Trajectory<Y> {
 }
 
 /// The right-hand side on the parts of y: every part gets the shape that it has in y.
-fn slopes<Y: Values>(what: &'static str, at: Place, like: &Y, f: &impl Fn(Expr, Y) -> Y) -> impl Fn(Expr, &[Expr]) -> Vec<Expr> {
+fn slopes<Y: Values>(what: &'static str, at: Caller, like: &Y, f: &impl Fn(Expr, Y) -> Y) -> impl Fn(Expr, &[Expr]) -> Vec<Expr> {
     let like = like.clone();
     let shapes: Vec<Shape> = like.parts().iter().map(|y| y.shape()).collect();
     move |t, y| {

@@ -1,6 +1,7 @@
 //! Parts of the table's edges: powers with whole exponents, and what becomes of a derivative where two numbers are equal.
 
-use super::{EdgeMap, Real, lit};
+use super::edge::EdgeMap;
+use super::real::{Real, lit};
 
 /// The edge of xⁿ: n·xⁿ⁻¹, nothing for n = 0.
 #[inline(always)]

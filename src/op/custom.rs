@@ -1,14 +1,6 @@
 //! Functions with derivatives of their own, in any arithmetic.
 
-use super::Real;
-
-/// A function with a derivative of its own, for bodies that are generic over [`Real`]; see [`custom_rule`].
-pub trait CustomRule {
-    /// The results.
-    fn value<T: Real>(&self, x: &[T]) -> Vec<T>;
-    /// The tangents of the results `y`, given the tangents `t` of `x`; linear in `t`.
-    fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T>;
-}
+use super::real::{CustomRule, Real};
 
 /// Calls a function that brings its derivative along. On numbers it is the value; duals and jets take the rule; in a trace the
 /// rule is an operation, whose transpose is reverse mode. Further derivatives differentiate the rule, where `y` depends on x by the rule

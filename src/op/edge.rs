@@ -1,7 +1,7 @@
 //! Every edge is a linear map: what the edge from a node to one of its operands does to a tangent, and, transposed, to an
 //! adjoint.
 
-use super::{Real, lit, select};
+use super::real::{Real, lit, select};
 
 /// The linear map of one edge, ∂node/∂operand, in the arithmetic `S`.
 ///

@@ -1,6 +1,6 @@
 //! Which operations are nothing but a call of a routine of the libraries, or of the kernel that stands for it.
 
-use super::Op;
+use super::operation::Op;
 use crate::kernels;
 
 macro_rules! calls {

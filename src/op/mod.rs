@@ -4,24 +4,30 @@
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
 mod array;
+mod constant;
 mod conventions;
 mod custom;
 mod edge;
 mod library;
+mod operation;
 mod operators;
 mod plain;
+mod primal;
 mod real;
 mod scalar;
 mod table;
+mod value;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
-pub use custom::{CustomRule, custom_rule, straight_through};
+pub(crate) use constant::{constant, settled};
+pub use custom::{custom_rule, straight_through};
 pub use edge::EdgeMap;
 pub(crate) use library::op_of_library;
+pub use operation::Op;
+pub(crate) use operation::rule;
 pub(crate) use operators::derived_operators;
-pub use real::{Real, lit, select};
+pub use real::{CustomRule, Real, lit, select};
 pub use scalar::Scalar;
 pub(crate) use table::op_table;
-pub(crate) use table::rule;
-pub use table::{DType, Op, Value};
+pub use value::{DType, Value};

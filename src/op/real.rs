@@ -1,10 +1,10 @@
 //! The arithmetic that users write over.
 
-use super::{
-    ArrayOp, CustomRule, Value,
-    plain::Plain,
-    table::{op_table, value},
-};
+use super::array::ArrayOp;
+use super::plain::Plain;
+use super::primal;
+use super::table::op_table;
+use super::value::Value;
 use crate::base::{Mask, Shape};
 use std::{fmt, iter, ops};
 
@@ -36,6 +36,14 @@ pub fn lit<T: Real>(v: f64) -> T {
 #[track_caller]
 pub fn select<T: Real>(mask: T::Mask, a: T, b: T) -> T {
     T::select(mask, a, b)
+}
+
+/// A function with a derivative of its own, for bodies that are generic over [`Real`]; see [`custom_rule`](crate::custom_rule).
+pub trait CustomRule {
+    /// The results.
+    fn value<T: Real>(&self, x: &[T]) -> Vec<T>;
+    /// The tangents of the results `y`, given the tangents `t` of `x`; linear in `t`.
+    fn jvp<T: Real>(&self, x: &[T], y: &[T], t: &[T]) -> Vec<T>;
 }
 
 macro_rules! define_real {
@@ -91,7 +99,7 @@ macro_rules! define_real {
             /// An array operation on values that have axes.
             #[doc(hidden)]
             #[track_caller]
-            fn array(op: &'static ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
+            fn array(op: &ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
                 let _ = args;
                 unreachable!("{op}: numbers have no axes")
             }
@@ -141,8 +149,8 @@ macro_rules! define_real {
             fn known(&self) -> Option<f64> { Some(f64::from(*self)) }
             #[inline(always)]
             fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
-            $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { value::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*
-            $(#[inline(always)] fn $cmp(self, y: Self) -> bool { value::$cmp(Plain(self), Plain(y)) })*
+            $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { primal::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*
+            $(#[inline(always)] fn $cmp(self, y: Self) -> bool { primal::$cmp(Plain(self), Plain(y)) })*
         }
     };
 }

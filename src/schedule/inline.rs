@@ -31,7 +31,7 @@ fn without(f: &Function, goes: &dyn Fn(&Control) -> bool) -> Function {
         if !inlines(id) {
             return new.intern(node.kind(), args, node.location());
         }
-        let key = (std::ptr::from_ref(nested.control), args.iter().copied().collect());
+        let key = (std::ptr::from_ref(&**nested.control), args.iter().copied().collect());
         let results = known.entry(key).or_insert_with(|| spliced(&without(nested.control.body(), goes), new, args));
         let Port::Final(k) = nested.port else { unreachable!("only loops have other results") };
         results[k as usize]

@@ -1,13 +1,12 @@
-//! Arithmetic side by side: in straight-line code that was made of arrays, equal operations on numbers that are neighbours are
+//! Arithmetic side by side: in straight-line code that was made of arrays, equal operations on elements that are neighbours are
 //! done in the lanes of a vector, as in the loops that it stands for.
 //!
 //! In: steps. Out: the same, with marks on those that go together. Steps stay where they are: what was one operation on an
 //! array is a run of steps. Every lane gives the bits that its step would give alone.
 
 use super::open::has_kernel;
-use super::program::Step;
+use super::program::{Step, StepKind};
 use crate::base::Width;
-use crate::graph::Kind;
 use crate::op::{DType, Op};
 use rustc_hash::FxHashMap;
 
@@ -56,19 +55,19 @@ impl Marks<'_> {
             && (0..run[0].operands().len()).all(|k| self.is_vector(steps, run.iter().map(move |step| step.args[k])))
     }
 
-    /// Whether numbers are neighbours in a vector or in memory, the same number, or all known.
+    /// Whether elements are neighbours in a vector or in memory, the same element, or all known.
     fn is_vector(&self, steps: &[Step], operands: impl Iterator<Item = u32> + Clone) -> bool {
         let kind = |step: u32| steps[step as usize].kind;
         let neighbours = |a: u32, b: u32| match (kind(a), kind(b)) {
-            (Kind::Input(a), Kind::Input(b)) => b == a + 1 && self.group[a as usize].0 == self.group[b as usize].0,
-            (Kind::Apply(_), Kind::Apply(_)) => {
+            (StepKind::Input(a), StepKind::Input(b)) => b == a + 1 && self.group[a as usize].0 == self.group[b as usize].0,
+            (StepKind::Apply(_), StepKind::Apply(_)) => {
                 b == a + 1 && self.pack_of[a as usize] > 0 && self.pack_of[a as usize] == self.pack_of[b as usize]
             }
             _ => false,
         };
         let pairs = || operands.clone().zip(operands.clone().skip(1));
         pairs().all(|(a, b)| a == b)
-            || operands.clone().all(|x| matches!(kind(x), Kind::Const(_)))
+            || operands.clone().all(|x| matches!(kind(x), StepKind::Const(_)))
             || pairs().all(|(a, b)| neighbours(a, b))
     }
 }

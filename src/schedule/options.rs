@@ -75,7 +75,7 @@ impl Options {
     /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
     /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
     /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
-    /// the interpreter keep subnormal numbers. Off by default; on x86-64 only, compiling is an error elsewhere.
+    /// the interpreter keep subnormal numbers. Off by default; on x86-64 and with the feature `jit` only, compiling is an error elsewhere.
     pub fn flush_subnormals(mut self, on: bool) -> Self {
         self.flush_subnormals = on;
         self

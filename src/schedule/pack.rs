@@ -21,7 +21,7 @@ const AMONG: usize = 32;
 /// As many steps may go together.
 const MOST: usize = 240;
 
-/// Whether lanes pay: for two numbers of 64 bits some of the platform's routines take no longer one after the other.
+/// Whether lanes pay: for two elements of 64 bits some of the platform's routines take no longer one after the other.
 fn pays(op: Op, width: Width) -> bool {
     use Op::*;
     let slow = matches!(op, Powf | Powi(_));
@@ -29,7 +29,7 @@ fn pays(op: Op, width: Width) -> bool {
     !slow && (width == Width::F32 || !even) && has_kernel(op)
 }
 
-/// How many of so many equal steps go together: a call of the routine over slices for a block of numbers and more, else the lanes
+/// How many of so many equal steps go together: a call of the routine over slices for a block of elements and more, else the lanes
 /// of a vector, where they pay.
 fn together(op: Op, width: Width, count: usize) -> usize {
     match () {
@@ -39,7 +39,7 @@ fn together(op: Op, width: Width, count: usize) -> usize {
     }
 }
 
-/// Puts steps that go together next to each other; the first of each pack has their number. Gives every step's new place, or
+/// Puts steps that go together next to each other; the first of each pack has their count. Gives every step's new position, or
 /// nothing where all steps stay where they are.
 pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
     let kinds = kernels(steps, width);

@@ -1,26 +1,30 @@
-//! The lowered program.
+//! The lowered program: steps, and the layout of what enters and leaves. `lower` makes it.
 
 use super::Options;
-use super::contract::{contract, undetached};
-use super::inline::inlined;
-use super::lanes::side_by_side;
-use super::open::opened;
-use super::pack::pack;
-use super::rows::places;
-use super::sums::grouped;
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::{Function, Kind};
 use crate::op::{DType, Op};
-use crate::simplify::{Simplify, simplify};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// What a step does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StepKind {
+    /// The input number so-and-so.
+    Input(u32),
+    /// A number, by its bits.
+    Const(u64),
+    /// A truth value that is known.
+    Flag(bool),
+    /// An operation on the operands.
+    Apply(Op),
+}
+
 /// One step: its result has the step's number, its operands are numbers of earlier steps.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Step {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StepKind,
     pub(crate) dtype: DType,
     pub(crate) args: [u32; 3],
     /// Whether a value that takes a routine is the platform's, as those of plain numbers are, rather than our kernel's: one number at
@@ -33,7 +37,7 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn op(&self) -> Option<Op> {
         match self.kind {
-            Kind::Apply(op) => Some(op),
+            StepKind::Apply(op) => Some(op),
             _ => None,
         }
     }
@@ -74,6 +78,12 @@ impl Layout {
     }
 }
 
+/// For every element of some groups: its group, and its index there.
+pub(crate) fn elements(groups: &[(String, usize)]) -> Vec<(u32, u32)> {
+    let groups = groups.iter().enumerate();
+    groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect()
+}
+
 /// `x, w[3]`.
 pub(super) fn list(groups: &[(String, usize)]) -> String {
     let group = |(name, len): &(String, usize)| if *len == 1 { name.clone() } else { format!("{name}[{len}]") };
@@ -93,99 +103,10 @@ pub struct Program {
     /// Whether every input and output is at an address of its own, rather than one after the other.
     pub(crate) apart: bool,
     /// Why it cannot run, if it cannot.
-    refused: Option<Error>,
-}
-
-/// The function as it is going to be computed.
-pub(crate) fn prepared(f: &Function, options: Options) -> Function {
-    let mut f = undetached(&inlined(f));
-    if options.simplify {
-        f = simplify(&f, Simplify::EXACT);
-    }
-    if options.fuse {
-        f = contract(&f);
-    }
-    // Last, so that nothing inside a kernel is fused: opened or not, it gives the same bits.
-    if options.simplify {
-        f = opened(&f);
-    }
-    f = grouped(&f, options.fuse);
-    debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
-    f
+    pub(super) refused: Option<Error>,
 }
 
 impl Program {
-    /// `varying` says which inputs differ from row to row.
-    #[track_caller]
-    pub(crate) fn new(f: &Function, options: Options, varying: &[bool]) -> Program {
-        let program = Program::apiece(f, options, varying);
-        if varying.is_empty() && options.fuse { program.packed() } else { program }
-    }
-
-    /// Of arrays, whose numbers the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
-    /// the arrays are, and equal operations side by side.
-    pub(crate) fn of_arrays(f: &Function, options: Options) -> Program {
-        let program = Program::apiece(f, options, &[]).packed().with_kernels();
-        let mut steps = program.steps.to_vec();
-        side_by_side(&mut steps, program.width, &places(&program.layout.inputs));
-        Program { steps: steps.into(), apart: true, ..program }
-    }
-
-    /// Every step by itself.
-    #[track_caller]
-    fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
-        let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
-        let f = prepared(f, options);
-        let graph = f.graph();
-        let mut varies = vec![false; graph.len()];
-        for id in graph.ids() {
-            varies[id.index()] = match graph.node(id).kind() {
-                Kind::Input(slot) => varying.get(slot as usize).copied().unwrap_or(false),
-                _ => graph.operands(id).any(|operand| varies[operand.index()]),
-            };
-        }
-        // What does not depend on a row first; each part stays in topological order.
-        let mut place = vec![0u32; graph.len()];
-        let mut steps = Vec::with_capacity(graph.len());
-        let mut invariant = 0;
-        for part in [false, true] {
-            for id in graph.ids().filter(|id| varies[id.index()] == part) {
-                place[id.index()] = steps.len() as u32;
-                let mut args = [0; 3];
-                for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
-                    *arg = place[operand.index()];
-                }
-                steps.push(Step {
-                    kind: graph.node(id).kind(),
-                    dtype: graph.node(id).dtype(),
-                    args,
-                    plain: varying.is_empty(),
-                    pack: 0,
-                });
-            }
-            if !part {
-                invariant = steps.len();
-            }
-        }
-        let layout = Layout {
-            inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
-            outputs: f.outputs().iter().map(|group| (group.name().to_owned(), group.nodes().len())).collect(),
-            input_len: f.input_len(),
-            output_len: f.output_len(),
-            structural_zeros,
-        };
-        Program {
-            width: f.width(),
-            steps: steps.into(),
-            invariant,
-            outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
-            layout: Arc::new(layout),
-            options,
-            apart: false,
-            refused: f.check_scalar("the lowered form", Some("compile_arrays")).err(),
-        }
-    }
-
     /// A number that tells programs apart, as a rule.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = FxHasher::default();
@@ -225,18 +146,6 @@ impl Program {
         Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }
     }
 
-    /// The same with equal kernels next to each other, to be computed together.
-    fn packed(self) -> Program {
-        let mut steps = self.steps.to_vec();
-        match pack(&mut steps, self.width) {
-            Some(place) => {
-                let outputs = self.outputs.iter().map(|&step| place[step as usize]).collect();
-                Program { steps: steps.into(), outputs, ..self }
-            }
-            None => self,
-        }
-    }
-
     /// The lengths of the inputs, then of the outputs.
     pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
         self.layout.inputs.iter().chain(&self.layout.outputs).map(|(_, len)| *len)
@@ -245,9 +154,4 @@ impl Program {
     pub(crate) fn check_supported(&self) -> Result<()> {
         self.refused.clone().map_or(Ok(()), Err)
     }
-}
-
-#[cold]
-pub(crate) fn wrong_width(is: Width, asked: Width) -> Error {
-    Error::new(ErrorKind::Shape, format!("the function computes in {is}, and is called with {asked}"))
 }

@@ -1,7 +1,7 @@
 //! What is read and made by stages, and where: pure functions over a function's graph.
 
 use super::ir::{ControlStage, Loop, LoopInput, Stage, View};
-use super::views;
+use super::views::{factor, owner};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::ArrayOp;
 
@@ -46,9 +46,9 @@ fn views_of(looped: &Loop) -> impl Iterator<Item = (usize, View)> {
 pub(crate) fn may_overwrite(looped: &Loop, output: NodeId, input: NodeId) -> bool {
     let Some(k) = looped.outputs.iter().position(|other| other.node == output) else { return false };
     looped.outputs[k].summed.is_empty()
-        && views_of(looped)
-            .filter(|(_, view)| view.node == input)
-            .all(|(slot, view)| view.cut.is_none() && view.shape == looped.shape && looped.last_read[slot] <= looped.made[k])
+        && views_of(looped).filter(|(_, view)| view.node == input).all(|(slot, view)| {
+            view.cut.is_none() && view.shape == looped.shape && looped.unit.interface().is_read_before(slot, k)
+        })
 }
 
 /// Whether a permutation exchanges the last two axes.
@@ -70,13 +70,5 @@ pub(crate) fn matrix(f: &Function, id: NodeId) -> Factor {
         }
         _ => (id, false),
     };
-    Factor { source: views::factor(f, id), transposed }
-}
-
-/// The node whose memory holds all numbers of a value, in the value's order.
-pub(crate) fn owner(f: &Function, mut id: NodeId) -> NodeId {
-    while let Kind::Array(ArrayOp::Reshape(_)) = f.graph().node(id).kind() {
-        id = f.graph().operands(id).next().expect("it has an operand");
-    }
-    id
+    Factor { source: factor(f, id), transposed }
 }

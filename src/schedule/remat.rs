@@ -90,13 +90,13 @@ fn operations(f: &Function, open: &Lengths) -> usize {
             Kind::Array(ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_)) => operands.map(size).sum(),
             Kind::Apply(_) | Kind::Array(_) => size(id),
             Kind::Control(nested) => {
-                let key = (std::ptr::from_ref(nested.control), operands.collect::<Vec<_>>());
+                let key = (std::ptr::from_ref(&**nested.control), operands.collect::<Vec<_>>());
                 if seen.contains(&key) {
                     return 0;
                 }
                 seen.push(key);
                 let bodies = nested.control.bodies().into_iter().map(|body| operations(body, open));
-                match nested.control {
+                match &**nested.control {
                     Control::Scan { length, .. } => bodies.sum::<usize>() * lengths(Shape::new(&[*length]), open)[0],
                     Control::Choice { .. } => bodies.max().unwrap_or(0),
                     Control::Opaque { .. } => 0,

@@ -1,8 +1,7 @@
 //! How a program is called over many rows: per-row results, and sums or means over the rows.
 
-use super::program::{Layout, Program, Step, list};
+use super::program::{Layout, Program, Step, StepKind, elements, list};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::Kind;
 use crate::op::Op;
 use crate::op::Scalar;
 
@@ -22,12 +21,6 @@ pub enum Reduce {
 pub(crate) struct RowShape {
     pub(crate) varying: Vec<bool>,
     pub(crate) reduce: Vec<Reduce>,
-}
-
-/// For every number of some groups its group, and its place in the group.
-pub(crate) fn places(groups: &[(String, usize)]) -> Vec<(u32, u32)> {
-    let groups = groups.iter().enumerate();
-    groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect()
 }
 
 /// How a row call's slices are checked and read: shared by the interpreter and native code.
@@ -57,14 +50,14 @@ impl RowCall {
         let product = |(&(group, _), &step): (&(u32, u32), &u32)| {
             let Step { kind, args: [x, y, _], .. } = program.steps[step as usize];
             let only_summed = shape.reduce[group as usize] != Reduce::Each && uses[step as usize] == 1;
-            (fuse && only_summed && kind == Kind::Apply(Op::Mul)).then_some([x, y])
+            (fuse && only_summed && kind == StepKind::Apply(Op::Mul)).then_some([x, y])
         };
         RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
     }
 
     /// The call of code that is there: which products it adds with one rounding need not be known any more.
     pub(crate) fn bare(shape: RowShape, layout: &Layout) -> Self {
-        let (slots, places) = (places(&layout.inputs), places(&layout.outputs));
+        let (slots, places) = (elements(&layout.inputs), elements(&layout.outputs));
         let (inputs, outputs) = (layout.inputs.clone(), layout.outputs.clone());
         let kept = shape.varying.iter().copied().chain(shape.reduce.iter().map(|&reduce| reduce == Reduce::Each));
         let lens = inputs.iter().chain(&outputs).map(|(_, len)| *len);

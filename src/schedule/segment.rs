@@ -1,7 +1,6 @@
 //! Cutting a program into functions of bounded size: register allocation is superlinear, and one huge frame overflows the stack.
 
-use super::program::Program;
-use crate::graph::Kind;
+use super::program::{Program, StepKind};
 use std::ops::Range;
 
 /// Operations per native function; those in the lanes of a vector are one.
@@ -67,8 +66,8 @@ fn ends(program: &Program) -> Vec<usize> {
         .collect()
 }
 
-/// Gives a place to every computed value that a later segment reads, and takes it back after the last one that does. What is
-/// computed before the rows keeps its place. The lanes of a vector lie side by side.
+/// Gives a slot to every computed value that a later segment reads, and takes it back after the last one that does. What is
+/// computed before the rows keeps its slot. The lanes of a vector lie side by side.
 fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -> (Vec<u32>, usize) {
     let n = program.steps.len();
     let mut last = vec![0u32; n];
@@ -87,7 +86,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
     }
     let (width, lanes) = (program.width.bytes(), 16 / program.width.bytes());
     let mut slots = vec![NONE; n];
-    // Of a number, and of a vector.
+    // Of an element, and of a vector.
     let mut free: [Vec<u32>; 2] = Default::default();
     let mut ending: Vec<Vec<(usize, u32)>> = vec![Vec::new(); segments.len()];
     let mut words = 0;
@@ -96,7 +95,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
         while k < segment.steps.end {
             let len = if ends[k] >= k + lanes { lanes } else { 1 };
             let until = last[k..k + len].iter().copied().max().unwrap_or(0);
-            if matches!(program.steps[k].kind, Kind::Apply(_)) && until > s as u32 {
+            if matches!(program.steps[k].kind, StepKind::Apply(_)) && until > s as u32 {
                 let kind = usize::from(len > 1);
                 let slot = free[kind].pop().unwrap_or_else(|| {
                     words += [1, 2][kind];
@@ -109,7 +108,7 @@ fn assign(program: &Program, ends: &[usize], segments: &[Segment], rows: bool) -
             }
             k += len;
         }
-        // Only now: a value of this segment must not take the place of one that this segment still reads.
+        // Only now: a value of this segment must not take the slot of one that this segment still reads.
         ending[s].drain(..).for_each(|(kind, slot)| free[kind].push(slot));
     }
     (slots, words as usize)

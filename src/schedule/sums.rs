@@ -2,17 +2,15 @@
 
 use crate::base::sums::{groups, halve, partials};
 use crate::base::{Axis, Shape};
+use crate::error::Caller;
 use crate::graph::{Args, Builder, Function, Kind, NodeId};
 use crate::op::{ArrayOp, Cut, DType, Op};
 use rustc_hash::FxHashMap;
-use std::panic::Location;
 
 /// Up to this many summands are written out, if they have no more operations and no more operands than these, all together.
 const SHORT: usize = 32;
 const OPERATIONS: usize = 128;
 const OPERANDS: usize = 64;
-
-type Place = Option<&'static Location<'static>>;
 
 /// Splits sums over several groups of axes, the last group first. Few summands that are around other axes are written out: a loop over the elements
 /// of the sum then adds them in registers. A product that is only summed is added with one rounding, if that is allowed.
@@ -34,7 +32,7 @@ pub(super) fn grouped(f: &Function, fuse: bool) -> Function {
                     let axes: Vec<usize> = group.filter(|k| summed.contains(k)).collect();
                     let parts = partials(f.width());
                     let short = Short::new(new, x, &axes, parts, &single).map(|short| short.written(new, parts, fuse, at));
-                    short.unwrap_or_else(|| new.intern(Kind::Array(ArrayOp::Sum(axes).intern()), &[x], at))
+                    short.unwrap_or_else(|| new.intern(Kind::Array(&ArrayOp::Sum(axes)), &[x], at))
                 })
             }
             kind => new.intern(kind, args, at),
@@ -66,7 +64,10 @@ impl<'s> Short<'s> {
         let each = axes.iter().fold(shape, |shape, &k| shape.with_axis(k, Axis::Fixed(1)));
         let short = Short { x, shape, each, axes, n, single };
         let (mut operations, mut operands) = (0, 0);
-        if !is_around || !(1..=SHORT).contains(&n) || !short.count(new, x, &mut operations, &mut operands) {
+        if n == 1 {
+            return Some(short);
+        }
+        if !is_around || !(2..=SHORT).contains(&n) || !short.count(new, x, &mut operations, &mut operands) {
             return None;
         }
         // What would be computed where it is added is stored instead: more than a few are not.
@@ -100,7 +101,7 @@ impl<'s> Short<'s> {
     }
 
     /// The sum, in the order that is laid down.
-    fn written(&self, new: &mut Builder, parts: usize, fuse: bool, at: Place) -> NodeId {
+    fn written(&self, new: &mut Builder, parts: usize, fuse: bool, at: Option<Caller>) -> NodeId {
         let is_product = self.is_cheap(new, self.x) && new.graph().node(self.x).kind() == Kind::Apply(Op::Mul);
         let factors: Option<Args> = (fuse && is_product).then(|| new.graph().operands(self.x).collect());
         let mut sums: Vec<Option<NodeId>> = vec![None; parts];
@@ -124,30 +125,30 @@ impl<'s> Short<'s> {
             (one, other) => one.or(other),
         };
         let sum = halve(&mut sums, add).expect("there is a summand");
-        new.intern(Kind::Array(ArrayOp::Reshape(self.shape.without(self.axes)).intern()), &[sum], at)
+        new.intern(Kind::Array(&ArrayOp::Reshape(self.shape.without(self.axes))), &[sum], at)
     }
 
     /// A summand of what is added up, or of a value that it is computed of.
-    fn summand(&self, new: &mut Builder, id: NodeId, k: usize, at: Place) -> NodeId {
-        let kind = new.graph().node(id).kind();
-        if kind.is_known() {
-            return id;
-        }
+    fn summand(&self, new: &mut Builder, id: NodeId, k: usize, at: Option<Caller>) -> NodeId {
         let operands: Args = new.graph().operands(id).collect();
-        if self.is_cheap(new, id) {
-            let args: Args = operands.into_iter().map(|operand| self.summand(new, operand, k, at)).collect();
-            return new.intern(kind, &args, at);
+        match new.graph().node(id).kind() {
+            known if known.is_known() => return id,
+            Kind::Apply(op) if self.is_cheap(new, id) => {
+                let args: Args = operands.into_iter().map(|operand| self.summand(new, operand, k, at)).collect();
+                return new.intern(Kind::Apply(op), &args, at);
+            }
+            Kind::Array(ArrayOp::Broadcast(_)) => {}
+            _ => return self.slice(new, id, k, at),
         }
-        let Kind::Array(ArrayOp::Broadcast(_)) = kind else { return self.slice(new, id, k, at) };
         let source = self.slice(new, operands[0], k, at);
         if new.graph().node(source).shape() == self.each {
             return source;
         }
-        new.intern(Kind::Array(ArrayOp::Broadcast(self.each).intern()), &[source], at)
+        new.intern(Kind::Array(&ArrayOp::Broadcast(self.each)), &[source], at)
     }
 
     /// A value of the shape, or one that becomes it when it is repeated, at the k-th index along the summed axes.
-    fn slice(&self, new: &mut Builder, id: NodeId, mut k: usize, at: Place) -> NodeId {
+    fn slice(&self, new: &mut Builder, id: NodeId, mut k: usize, at: Option<Caller>) -> NodeId {
         let shape = new.graph().node(id).shape();
         let missing = self.shape.rank() - shape.rank();
         let mut cuts = vec![Cut::All; shape.rank()];
@@ -160,7 +161,7 @@ impl<'s> Short<'s> {
         }
         match cuts.iter().all(|cut| *cut == Cut::All) || new.graph().node(id).kind().is_known() {
             true => id,
-            false => new.intern(Kind::Array(ArrayOp::Slice(cuts).intern()), &[id], at),
+            false => new.intern(Kind::Array(&ArrayOp::Slice(cuts)), &[id], at),
         }
     }
 }

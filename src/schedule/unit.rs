@@ -1,9 +1,10 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
-use super::program::Program;
+use super::program::{Program, StepKind, elements};
 use super::rows::RowCall;
 use super::segment::Segments;
+use crate::base::Width;
 use crate::base::sums::partials;
 use std::sync::Arc;
 
@@ -46,13 +47,79 @@ impl Unit {
     }
 }
 
-/// The number of a unit in its function.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UnitId(u32);
+/// How a unit is called: what a plan knows of it.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) width: Width,
+    /// Elements at the address of each input and of each output; of code for rows, those of a row.
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
+    /// Of code for rows: the stride from row to row of every input and then of every output, and whether an output is a sum, which is
+    /// added to what is there.
+    pub(crate) rows: Option<(Vec<usize>, Vec<bool>)>,
+    /// Whether addresses go on by more once in a turn of times.
+    pub(crate) in_turns: bool,
+    /// Whether the code is cut into several functions, which have no loop around the rows.
+    pub(crate) is_cut: bool,
+    /// The last step that reads an input, and the first one that makes an element of an output.
+    last_read: Vec<u32>,
+    made: Vec<u32>,
+}
 
-impl UnitId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
+impl Interface {
+    fn new(Unit { program, rows, needs, .. }: &Unit) -> Interface {
+        let layout = &program.layout;
+        let (slots, outputs) = (elements(&layout.inputs), elements(&layout.outputs));
+        let mut last_read = vec![0; layout.inputs.len()];
+        let mut read = |step: u32, at: u32| {
+            if let StepKind::Input(slot) = program.steps[step as usize].kind {
+                let last = &mut last_read[slots[slot as usize].0 as usize];
+                *last = at.max(*last);
+            }
+        };
+        for (step, at) in program.steps.iter().zip(0..) {
+            step.operands().iter().for_each(|&operand| read(operand, at));
+        }
+        // What is stored or summed as it was read is read then, whenever that is.
+        program.outputs.iter().for_each(|&step| read(step, u32::MAX));
+        let mut made = vec![u32::MAX; layout.outputs.len()];
+        for ((group, _), &step) in outputs.into_iter().zip(&*program.outputs) {
+            made[group as usize] = step.min(made[group as usize]);
+        }
+        let lengths = |groups: &[(String, usize)]| groups.iter().map(|(_, len)| *len).collect::<Vec<_>>();
+        let sums = |call: &RowCall| (0..layout.outputs.len()).map(|group| call.is_reduced(group)).collect();
+        Interface {
+            width: program.width,
+            inputs: lengths(&layout.inputs),
+            outputs: lengths(&layout.outputs),
+            rows: rows.as_ref().map(|call| (call.strides.clone(), sums(call))),
+            in_turns: rows.as_ref().is_some_and(|call| call.in_turns),
+            is_cut: needs.cut,
+            last_read,
+            made,
+        }
+    }
+
+    /// Whether an input is read for the last time before an output is written, so that this may be in the same place.
+    pub(crate) fn is_read_before(&self, input: usize, output: usize) -> bool {
+        self.last_read[input] <= self.made[output]
+    }
+}
+
+/// A unit of a function: its number, and how it is called.
+#[derive(Clone, Debug)]
+pub(crate) struct UnitRef {
+    number: u32,
+    interface: Arc<Interface>,
+}
+
+impl UnitRef {
+    pub(crate) fn index(&self) -> usize {
+        self.number as usize
+    }
+
+    pub(crate) fn interface(&self) -> &Interface {
+        &self.interface
     }
 }
 
@@ -61,13 +128,11 @@ impl UnitId {
 pub(crate) struct Units(Vec<Arc<Unit>>);
 
 impl Units {
-    pub(crate) fn add(&mut self, program: Program, rows: Option<RowCall>) -> UnitId {
-        self.0.push(Arc::new(Unit::new(program, rows)));
-        UnitId(self.0.len() as u32 - 1)
-    }
-
-    pub(crate) fn get(&self, id: UnitId) -> &Unit {
-        &self.0[id.index()]
+    pub(crate) fn add(&mut self, program: Program, rows: Option<RowCall>) -> UnitRef {
+        let unit = Unit::new(program, rows);
+        let reference = UnitRef { number: self.0.len() as u32, interface: Arc::new(Interface::new(&unit)) };
+        self.0.push(Arc::new(unit));
+        reference
     }
 
     pub(crate) fn all(&self) -> &[Arc<Unit>] {

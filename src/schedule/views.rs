@@ -2,16 +2,15 @@
 
 use super::ir::{Loop, LoopInput, LoopOutput, View, strides};
 use super::lengths::{Extent, lengths};
-use super::queries::owner;
 use crate::base::{Axis, Shape};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, Cut, DType};
 
-/// The most zeros that a loop reads in place of numbers that are not there.
+/// The most zeros that a loop reads in place of elements that are not there.
 const ZEROS: usize = 256;
 
-/// Numbers along one axis, as they lie in memory or between zeros.
+/// Elements along one axis, as they lie in memory or among zeros.
 #[derive(Copy, Clone)]
 pub(crate) struct Between {
     pub(crate) axis: usize,
@@ -19,9 +18,9 @@ pub(crate) struct Between {
     pub(crate) end: usize,
 }
 
-/// The cuts and the operand of a slice that can be read where its operand is: it leaves numbers next to each other along every
+/// The cuts and the operand of a slice that can be read where its operand is: it leaves elements next to each other along every
 /// axis, and several of the last one that has several.
-fn window(f: &Function, id: NodeId) -> Option<(&'static [Cut], NodeId)> {
+fn window(f: &Function, id: NodeId) -> Option<(&[Cut], NodeId)> {
     let Kind::Array(ArrayOp::Slice(cuts)) = f.graph().node(id).kind() else { return None };
     let operand = f.graph().operands(id).next().expect("a slice has an operand");
     let last = |id: NodeId| f.graph().node(id).shape().axes().iter().rposition(|axis| *axis != Axis::Fixed(1));
@@ -38,6 +37,14 @@ pub(crate) fn is_factor(f: &Function, id: NodeId) -> bool {
     f.graph().node(id).shape().rank() == 2 && is_window(f, id)
 }
 
+/// The node whose memory holds all elements of a value, in the value's order.
+pub(crate) fn owner(f: &Function, mut id: NodeId) -> NodeId {
+    while let Kind::Array(ArrayOp::Reshape(_)) = f.graph().node(id).kind() {
+        id = f.graph().operands(id).next().expect("it has an operand");
+    }
+    id
+}
+
 /// Where a product of matrices reads a factor.
 pub(crate) fn factor(f: &Function, id: NodeId) -> View {
     let cut = is_factor(f, id).then_some(id);
@@ -46,10 +53,10 @@ pub(crate) fn factor(f: &Function, id: NodeId) -> View {
     source
 }
 
-/// Where the numbers are that a place along the first long axis puts between few zeros.
+/// Where the elements are that a place along the first long axis puts between few zeros.
 pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
     let node = f.graph().node(id);
-    let Kind::Array(ArrayOp::Place(shape, cuts)) = node.kind() else { return None };
+    let Kind::Array(ArrayOp::Pad(shape, cuts)) = node.kind() else { return None };
     let axis = shape.axes().iter().position(|axis| *axis != Axis::Fixed(1))?;
     let operand = f.graph().operands(id).next().expect("a place has an operand");
     if node.dtype() != DType::Float || f.graph().node(owner(f, operand)).kind().is_known() {
@@ -68,7 +75,7 @@ pub(crate) fn between(f: &Function, id: NodeId) -> Option<Between> {
 }
 
 /// The slices that a source is read through, the last one first: what they cut, and their operands.
-fn windows(f: &Function, source: View) -> impl Iterator<Item = (&'static [Cut], NodeId)> {
+fn windows(f: &Function, source: View) -> impl Iterator<Item = (&[Cut], NodeId)> {
     std::iter::successors(source.cut.and_then(|id| window(f, id)), |&(_, id)| window(f, id))
 }
 
@@ -82,8 +89,8 @@ pub(crate) fn dense_from(f: &Function, source: View) -> usize {
     windows(f, source).map(cut_along).max().unwrap_or(0)
 }
 
-/// The number that is read first, and the distance between neighbours along each axis of what is read. What lies between zeros
-/// starts with its own first number.
+/// The element that is read first, and the distance between neighbours along each axis of what is read. What stands among zeros
+/// starts with its own first element.
 pub(crate) fn layout(f: &Function, source: View, open: &Lengths) -> (usize, Vec<usize>) {
     let whole = windows(f, source).last().map_or(source.shape, |(_, operand)| f.graph().node(operand).shape());
     let dense = strides(&lengths(whole, open));

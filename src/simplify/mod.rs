@@ -120,7 +120,7 @@ impl Rewriter<'_> {
         if self.new.graph().node(id).shape() == shape {
             return id;
         }
-        self.new.intern(Kind::Array(ArrayOp::Broadcast(shape).intern()), &[id], self.at)
+        self.new.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[id], self.at)
     }
 
     fn constant(&mut self, v: f64) -> NodeId {
@@ -135,7 +135,7 @@ impl Rewriter<'_> {
             _ => None,
         });
         let known: arrayvec::ArrayVec<_, 3> = known.collect::<Option<_>>()?;
-        Some(match crate::eval::settled(op, &known, self.width)? {
+        Some(match crate::op::settled(op, &known, self.width)? {
             Value::Num(v) => self.constant(v),
             Value::Mask(b) => self.new.intern(Kind::Flag(b), &[], None),
         })

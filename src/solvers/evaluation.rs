@@ -1,10 +1,10 @@
 //! A compiled function of one vector, which is the numbers of all active inputs; the other inputs have been given.
 
-use crate::base::Width;
+use crate::base::{Width, wrong_width};
 use crate::compiled::AnyCompiled;
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;
-use crate::schedule::{Options, wrong_width};
+use crate::schedule::Options;
 use crate::sparse::Method;
 use smallvec::SmallVec;
 

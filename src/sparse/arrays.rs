@@ -22,7 +22,7 @@ pub(super) fn flow(
     let set = |operand: usize, at: usize| operands[operand].get(at).cloned().flatten();
     let sets: Sets = match op {
         ArrayOp::Reshape(_) => operands.into_iter().next().unwrap_or_default(),
-        ArrayOp::Broadcast(_) | ArrayOp::Permute(_) | ArrayOp::Slice(_) | ArrayOp::Place(..) | ArrayOp::Concat(_) => {
+        ArrayOp::Broadcast(_) | ArrayOp::Permute(_) | ArrayOp::Slice(_) | ArrayOp::Pad(..) | ArrayOp::Concat(_) => {
             // The operands' numbers one after the other.
             let mut all: Vec<Set> = Vec::new();
             let mut places = Vec::new();

@@ -8,7 +8,7 @@ use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use std::panic::Location;
 use std::{fmt, sync::Arc};
 
-/// A derivative of [`Terms`](super::Terms), or their values: a row loop, and where its numbers belong.
+/// A derivative of [`Terms`](super::Terms), or their values: a row loop, and where its results belong.
 #[derive(Clone)]
 pub struct Assembly {
     pub(crate) plan: Arc<Gathers>,
@@ -28,15 +28,15 @@ pub(crate) struct Gathers {
     pub(crate) pieces: Vec<Piece>,
     /// Where the row loop writes by itself: the first place, and how many a row.
     pub(crate) direct: Option<(usize, usize)>,
-    /// What is added after the loop, number by number of a row.
+    /// What is added after the loop, element by element of a row.
     pub(crate) added: Vec<To>,
-    /// Places that the row loop does not write by itself.
+    /// Entries that the row loop does not write by itself.
     pub(crate) zeros: Vec<(usize, usize)>,
-    /// Numbers of the workspace.
+    /// Elements of the workspace.
     pub(crate) workspace: usize,
 }
 
-/// How an input of the kernel gets its numbers.
+/// How an input of the kernel gets its elements.
 pub(super) enum Gather {
     Rows,
     Shared,
@@ -45,7 +45,7 @@ pub(super) enum Gather {
         len: usize,
         starts: Vec<u32>,
     },
-    /// Each number by itself: by number, by row.
+    /// Each element by itself: by element, by row.
     Each(Vec<Vec<u32>>),
 }
 
@@ -59,13 +59,13 @@ pub(crate) enum Piece {
     Gathered { starts: Vec<u32>, len: usize },
 }
 
-/// Where a number of each row is added.
+/// Where an element of each row is added.
 pub(crate) enum To {
-    /// From a place on, so many places apart.
+    /// From an entry on, so many entries apart.
     Line { first: usize, step: usize },
-    /// By row.
-    Places(Vec<u32>),
-    /// For some rows, or several times in one: row and place.
+    /// By row, the entry.
+    Rows(Vec<u32>),
+    /// For some rows, or several times in one: row and entry.
     Some(Vec<(u32, u32)>),
 }
 
@@ -78,7 +78,7 @@ fn line(all: &[u32]) -> Option<(usize, usize)> {
 }
 
 impl Gather {
-    /// By a table of `len` numbers a row.
+    /// By a table of `len` elements a row.
     pub(super) fn of(len: usize, table: &[u32]) -> Gather {
         let rows = || table.chunks_exact(len);
         let side_by_side = rows().all(|row| row.windows(2).all(|pair| pair[1] == pair[0] + 1));
@@ -91,7 +91,7 @@ impl Gather {
         Gather::Each((0..len).map(|k| rows().map(|row| row[k]).collect()).collect())
     }
 
-    /// The inputs of the row loop: how many numbers a row each has, and where they come from.
+    /// The inputs of the row loop: how many elements a row each has, and where they come from.
     fn pieces(self, group: &InputGroup, given: &mut usize) -> Vec<(usize, Piece)> {
         let piece = |starts: Vec<u32>, len: usize| match line(&starts) {
             Some((first, step)) if step == len => Piece::Part(first..first + len * starts.len()),
@@ -126,7 +126,7 @@ impl Assembly {
         Assembly { plan: Arc::new(plan), sparsity, kernel: None }
     }
 
-    /// `to` has, by number of a row, rows and places.
+    /// `to` has, by element of a row, rows and entries.
     pub(super) fn new(
         f: &Function,
         gathers: Vec<Gather>,
@@ -174,7 +174,7 @@ impl Assembly {
             .iter()
             .map(|&k| match lines[k] {
                 Some((first, step)) => To::Line { first, step },
-                None if whole(&to[k]) => To::Places(to[k].iter().map(|(_, place)| *place).collect()),
+                None if whole(&to[k]) => To::Rows(to[k].iter().map(|(_, place)| *place).collect()),
                 None => To::Some(to[k].clone()),
             })
             .collect();
@@ -188,7 +188,7 @@ impl Assembly {
         Ok(Assembly { plan: Arc::new(plan), sparsity, kernel: Some((made, varying)) })
     }
 
-    /// How many numbers a call gives.
+    /// How many elements a call gives.
     pub fn len(&self) -> usize {
         self.plan.len
     }
@@ -203,13 +203,13 @@ impl Assembly {
         self.sparsity.as_ref()
     }
 
-    /// The names of the inputs of a call beside the variables, and how many numbers each has.
+    /// The names of the inputs of a call beside the variables, and how many elements each has.
     pub fn inputs(&self) -> &[(String, usize)] {
         &self.plan.inputs
     }
 }
 
-/// The numbers of a row that the loop may write itself, as they follow each other from row to row without a gap: the first of the most.
+/// The elements of a row that the loop may write itself, as they follow each other from row to row without a gap: the first of the most.
 fn direct(lines: &[Option<(usize, usize)>]) -> Option<Vec<usize>> {
     let mut all: Vec<(usize, usize, usize)> =
         lines.iter().enumerate().filter_map(|(k, line)| line.map(|(first, step)| (step, first, k))).collect();

@@ -2,7 +2,7 @@
 
 use super::method::{Compress, Method, Symmetric};
 use super::pattern::Sparsity;
-use super::recover::Plan;
+use super::recover::Recovery;
 use super::{sweeps, symbolic};
 use crate::diff::{check_differentiable, grad};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
@@ -22,7 +22,7 @@ pub struct SparseDerivative {
     /// The inputs of a call, with how many numbers each has.
     pub(super) inputs: Vec<(String, usize)>,
     /// By input of the function: one of a call, or data.
-    pub(crate) sources: Vec<Source>,
+    pub(crate) arguments: Vec<Argument>,
     /// After the function, what is to be subtracted from which value.
     pub(super) subtract: Vec<(u32, u32)>,
     sweeps: (usize, usize),
@@ -30,7 +30,7 @@ pub struct SparseDerivative {
 
 /// What is given to an input of the function.
 #[derive(Clone)]
-pub(crate) enum Source {
+pub(crate) enum Argument {
     Call(usize),
     Data(Vec<f64>),
 }
@@ -72,13 +72,14 @@ impl Method {
         check_differentiable(f)?;
         let f = self.prepare(f)?.without_aux();
         let pattern = self.pattern(&f)?;
-        let mut plan = Plan::jacobian(&pattern, self);
+        let mut recovery = Recovery::jacobian(&pattern, self);
         if !f.has_arrays() && self.compress == Compress::Auto && !pattern.is_empty() {
-            let all =
-                [Compress::Columns, Compress::Rows].map(|compress| Plan::jacobian(&pattern, &self.clone().compress(compress)));
-            plan = all.into_iter().chain([plan]).min_by_key(|plan| symbolic::work(&f, plan)).expect("there are plans");
+            let all = [Compress::Columns, Compress::Rows]
+                .map(|compress| Recovery::jacobian(&pattern, &self.clone().compress(compress)));
+            recovery =
+                all.into_iter().chain([recovery]).min_by_key(|recovery| symbolic::work(&f, recovery)).expect("there is one");
         }
-        self.finish(&f, pattern, plan, at)
+        self.finish(&f, pattern, recovery, at)
     }
 
     /// The Hessian of a function of one number: [`Function::sparse_hessian`] by this method.
@@ -105,42 +106,48 @@ impl Method {
         let gradient = self.gradient(f)?;
         let pattern = self.pattern(&gradient)?.symmetric();
         let wanted = if lower { pattern.lower() } else { pattern.clone() };
-        let mut plan = Plan::hessian(&pattern, &wanted, self);
+        let mut recovery = Recovery::hessian(&pattern, &wanted, self);
         if !gradient.has_arrays() && self.symmetric == Symmetric::Auto && !pattern.is_empty() {
-            let single = Plan::of_entries(&pattern, &wanted);
-            if symbolic::work(&gradient, &single) < symbolic::work(&gradient, &plan) {
-                plan = single;
+            let single = Recovery::of_entries(&pattern, &wanted);
+            if symbolic::work(&gradient, &single) < symbolic::work(&gradient, &recovery) {
+                recovery = single;
             }
         }
-        self.finish(&gradient, wanted, plan, at)
+        self.finish(&gradient, wanted, recovery, at)
     }
 
-    /// The entries of a function's Jacobian by a plan.
-    fn finish(&self, f: &Function, sparsity: Sparsity, plan: Plan, at: &'static Location<'static>) -> Result<SparseDerivative> {
+    /// The entries of a function's Jacobian by a recovery.
+    fn finish(
+        &self,
+        f: &Function,
+        sparsity: Sparsity,
+        recovery: Recovery,
+        at: &'static Location<'static>,
+    ) -> Result<SparseDerivative> {
         let mut inputs = Vec::new();
-        let mut sources = Vec::new();
+        let mut arguments = Vec::new();
         for group in f.inputs() {
-            sources.push(match self.data.iter().find(|(name, _)| name == group.name()) {
-                Some((_, data)) => Source::Data(data.clone()),
+            arguments.push(match self.data.iter().find(|(name, _)| name == group.name()) {
+                Some((_, data)) => Argument::Data(data.clone()),
                 None => {
                     inputs.push((group.name().to_owned(), group.len() * group.shape().len().unwrap_or(0)));
-                    Source::Call(inputs.len() - 1)
+                    Argument::Call(inputs.len() - 1)
                 }
             });
         }
-        let sweeps = (plan.forward, plan.reverse);
+        let sweeps = (recovery.forward, recovery.reverse);
         let (mut made, mut subtract) = (None, vec![]);
         if !sparsity.is_empty() {
             made = Some(if f.has_arrays() {
-                let swept = sweeps::values(f, &plan, at)?;
-                sources.extend(swept.data.into_iter().map(Source::Data));
-                subtract = plan.subtract;
+                let swept = sweeps::values(f, &recovery, at)?;
+                arguments.extend(swept.data.into_iter().map(Argument::Data));
+                subtract = recovery.subtract;
                 swept.f
             } else {
-                symbolic::values(f, &plan, at)?
+                symbolic::values(f, &recovery, at)?
             });
         }
-        Ok(SparseDerivative { sparsity, f: made, inputs, sources, subtract, sweeps })
+        Ok(SparseDerivative { sparsity, f: made, inputs, arguments, subtract, sweeps })
     }
 }
 
@@ -158,7 +165,7 @@ impl SparseDerivative {
     }
 
     /// The function that computes the values, as its one output: of single numbers a value is a number, of arrays all are a vector, before what
-    /// an acyclic colouring subtracts. After the inputs it takes what the plan needs (unit vectors, places). `None` where there is no entry.
+    /// an acyclic colouring subtracts. After the inputs it takes what the recovery needs (unit vectors, places). `None` where there is no entry.
     pub fn function(&self) -> Option<&Function> {
         self.f.as_ref()
     }
@@ -181,16 +188,16 @@ impl SparseDerivative {
         self.check(inputs, self.sparsity.len())?;
         let Some(f) = &self.f else { return Ok(vec![]) };
         let mut arrays = Vec::new();
-        for (group, source) in f.inputs().iter().zip(&self.sources) {
+        for (group, argument) in f.inputs().iter().zip(&self.arguments) {
             let own: Vec<T>;
-            let numbers = match source {
-                Source::Call(k) => inputs[*k],
-                Source::Data(data) => {
+            let numbers = match argument {
+                Argument::Call(k) => inputs[*k],
+                Argument::Data(data) => {
                     own = data.iter().map(|&v| crate::op::lit(v)).collect();
                     &own
                 }
             };
-            let lengths = super::flow::lengths(group.shape());
+            let lengths = super::value::lengths(group.shape());
             let len: usize = lengths.iter().product();
             for k in 0..group.len() {
                 arrays.push(Array::new(&lengths, numbers[k * len..(k + 1) * len].to_vec())?);

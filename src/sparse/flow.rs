@@ -4,37 +4,24 @@
 //! input (indices that were given, masks that are made of indices) is computed, so that the sets are exact there.
 
 use super::known::{Known, Numbers};
+use super::loops::Nests;
+use super::value::{Flow, count, lengths};
 use super::{arrays, loops};
-use crate::base::sets::{Set, Sets, union};
-use crate::base::{Axis, Shape};
+use crate::base::sets::{Sets, union};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
 use crate::graph::{Args, Function, Kind, NodeId};
 use crate::op::{ArrayOp, DType, EdgeMap, Op, Value};
-use loops::Nests;
-
-/// What is known of a value: the columns that its numbers depend on, and the numbers, if nothing unknown enters them.
-#[derive(Clone, Default)]
-pub(super) struct Flow {
-    pub(super) sets: Sets,
-    pub(super) known: Option<Array>,
-}
-
-/// The lengths of a shape without open axes.
-pub(super) fn lengths(shape: Shape) -> Vec<usize> {
-    let length = |axis: &Axis| Shape::new(&[*axis]).len().expect("open axes were replaced");
-    shape.axes().iter().map(length).collect()
-}
 
 /// A walk over a graph.
-pub(super) struct Walk<'f> {
-    pub(super) f: &'f Function,
+struct Walk<'f> {
+    f: &'f Function,
     /// By node, until its last user has come.
     sets: Vec<Sets>,
     /// By node, the last one that uses it.
     last: Vec<u32>,
-    pub(super) numbers: Numbers,
-    pub(super) nests: Nests,
+    numbers: Numbers,
+    nests: Nests,
 }
 
 /// The flows of the outputs, in order.
@@ -65,12 +52,12 @@ impl Walk<'_> {
     }
 
     /// The sets of an operand, and its numbers.
-    pub(super) fn operand(&self, id: NodeId) -> Flow {
+    fn operand(&self, id: NodeId) -> Flow {
         Flow { sets: self.sets[id.index()].clone(), known: self.numbers.get(id).cloned() }
     }
 
     fn node(&mut self, id: NodeId) -> Result<Sets> {
-        let node = *self.f.graph().node(id);
+        let node = self.f.graph().node(id);
         let operands: Args = self.f.graph().operands(id).collect();
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Ok(Sets::new()),
@@ -110,12 +97,17 @@ impl Walk<'_> {
                 arrays::flow(op, sets, &shapes, &lengths(node.shape()), index.as_ref())
                     .map_err(|error| if error.location().is_some() { error } else { error.at(node.location()) })
             }
-            Kind::Control(nested) => loops::flow(self, id, nested).map(|flow| {
-                if let Some(known) = flow.known {
+            Kind::Control(nested) => {
+                let mut nests = std::mem::take(&mut self.nests);
+                let given = |operands: &[NodeId]| operands.iter().map(|&operand| self.operand(operand)).collect();
+                let found = loops::result(&mut nests, nested, operands.to_vec(), given, flow);
+                self.nests = nests;
+                let found = found?;
+                if let Some(known) = found.known {
                     self.numbers.insert(id, known);
                 }
-                flow.sets
-            }),
+                Ok(found.sets)
+            }
         }
     }
 
@@ -134,11 +126,6 @@ impl Walk<'_> {
     }
 }
 
-/// How many numbers a value has.
-pub(super) fn count(shape: Shape) -> usize {
-    shape.len().expect("open axes were replaced")
-}
-
 /// Which operands of an operation a derivative flows from.
 pub(crate) fn carries(op: Op) -> [bool; 3] {
     // Which maps are zero is a matter of the rule, not of the point.
@@ -146,9 +133,4 @@ pub(crate) fn carries(op: Op) -> [bool; 3] {
         op.operands().iter().map(|dtype| if *dtype == DType::Mask { Value::Mask(true) } else { Value::Num(0.5) }).collect();
     let edges = op.edges::<f64>(&args, if op.result() == DType::Mask { Value::Mask(true) } else { Value::Num(0.5) });
     edges.map(|edge| !matches!(edge, EdgeMap::Zero))
-}
-
-/// A set for each of some numbers.
-pub(super) fn everywhere(set: Set, len: usize) -> Sets {
-    if set.is_none() { Sets::new() } else { smallvec::smallvec![set; len] }
 }

@@ -72,7 +72,7 @@ impl Known {
         let Some(f) = &self.f else { return Ok(Numbers::default()) };
         let groups = f.inputs().iter().flat_map(|group| std::iter::repeat_n(group, group.len()));
         let nothing = |group: &crate::graph::InputGroup| {
-            let lengths = super::flow::lengths(group.shape());
+            let lengths = super::value::lengths(group.shape());
             let data = vec![0.0; lengths.iter().product()];
             Array::new(lengths, data)
         };

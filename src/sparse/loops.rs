@@ -1,8 +1,8 @@
 //! How sets of columns flow through operations with bodies. A scan's length is known, so its steps are gone through one by one; a loop of
 //! an unknown number of steps is repeated until nothing changes any more.
 
-use super::flow::{self, Flow, Walk, count, everywhere, lengths};
 use super::known::Known;
+use super::value::{Flow, count, everywhere, lengths};
 use crate::base::Axis;
 use crate::base::sets;
 use crate::base::sets::{Set, Sets, union, union_all};
@@ -27,16 +27,23 @@ pub(super) struct Results {
 /// Rounds of a loop after which all that is carried is taken to depend on all that any of it depends on.
 const ROUNDS: usize = 64;
 
+/// How the flows of a body's outputs follow from those of its inputs.
+type OfBody = fn(&Function, &Known, Vec<Flow>) -> Result<Vec<Flow>>;
+
 /// One result of an operation with bodies.
-pub(super) fn flow(walk: &mut Walk, id: NodeId, nested: Nested) -> Result<Flow> {
-    let operands: Vec<NodeId> = walk.f.graph().operands(id).collect();
-    let key = (std::ptr::from_ref(nested.control), operands);
-    let results = match walk.nests.get(&key) {
+pub(super) fn result(
+    nests: &mut Nests,
+    nested: Nested,
+    operands: Vec<NodeId>,
+    given: impl FnOnce(&[NodeId]) -> Vec<Flow>,
+    of_body: OfBody,
+) -> Result<Flow> {
+    let key = (std::ptr::from_ref(&**nested.control), operands);
+    let results = match nests.get(&key) {
         Some(results) => results.clone(),
         None => {
-            let operands = key.1.iter().map(|&operand| walk.operand(operand)).collect();
-            let results = Rc::new(through(nested.control, operands)?);
-            walk.nests.insert(key, results.clone());
+            let results = Rc::new(through(nested.control, given(&key.1), of_body)?);
+            nests.insert(key, results.clone());
             results
         }
     };
@@ -48,12 +55,12 @@ pub(super) fn flow(walk: &mut Walk, id: NodeId, nested: Nested) -> Result<Flow> 
     .clone())
 }
 
-fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
+fn through(control: &Control, operands: Vec<Flow>, of_body: OfBody) -> Result<Results> {
     match control {
         Control::Choice { bodies } => {
             let known = operands[0].known.as_ref().map(|number| number.data()[0]);
             let inputs = &operands[1..];
-            let run = |body: &Function| flow::flow(body, &known_in(body, inputs)?, inputs.to_vec());
+            let run = |body: &Function| of_body(body, &known_in(body, inputs)?, inputs.to_vec());
             let last = match known {
                 Some(number) => run(&bodies[usize::from(number == 0.0)])?,
                 None => run(&bodies[0])?.into_iter().zip(run(&bodies[1])?).map(|(a, b)| both(a, b)).collect(),
@@ -61,9 +68,9 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
             Ok(Results { last, ..Results::default() })
         }
         Control::Remat { body } => {
-            Ok(Results { last: flow::flow(body, &known_in(body, &operands)?, operands)?, ..Results::default() })
+            Ok(Results { last: of_body(body, &known_in(body, &operands)?, operands)?, ..Results::default() })
         }
-        Control::Rule { body, rule } => Ok(Results { last: by_rule(body, rule, operands)?, ..Results::default() }),
+        Control::Rule { body, rule } => Ok(Results { last: by_rule(body, rule, operands, of_body)?, ..Results::default() }),
         // What a closure does nobody knows.
         Control::Opaque { body, .. } => {
             let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
@@ -79,7 +86,7 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
             state[..*carries].iter_mut().for_each(|flow| flow.known = None);
             let known = known_in(body, &state)?;
             for round in 0.. {
-                let next = flow::flow(body, &known, state.clone())?;
+                let next = of_body(body, &known, state.clone())?;
                 let more: Vec<Flow> = next.into_iter().zip(&state).map(|(next, old)| both(old.clone(), next)).collect();
                 if more.iter().zip(&state).all(|(more, old)| same(&more.sets, &old.sets)) {
                     break;
@@ -118,7 +125,7 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
                     Some(known) => known,
                     None => known.insert(known_in(body, &inputs)?),
                 };
-                let mut next = flow::flow(body, known, inputs)?;
+                let mut next = of_body(body, known, inputs)?;
                 each.iter_mut().zip(next.split_off(carries)).for_each(|(steps, flow)| steps[t] = flow);
                 next.iter_mut().zip(&kept).filter(|(_, kept)| !**kept).for_each(|(flow, _)| flow.known = None);
                 state = next;
@@ -135,7 +142,7 @@ fn through(control: &Control, operands: Vec<Flow>) -> Result<Results> {
 }
 
 /// The rule says which operands a derivative flows from, not the body.
-fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>) -> Result<Vec<Flow>> {
+fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>, of_body: OfBody) -> Result<Vec<Flow>> {
     let results = types_out(body);
     let given = operands.iter().map(|flow| Flow { sets: Sets::new(), known: flow.known.clone() });
     let active: Vec<Sets> = operands
@@ -146,7 +153,7 @@ fn by_rule(body: &Function, rule: &Derivative, operands: Vec<Flow>) -> Result<Ve
         .collect();
     // A rule may be written with the results, which are numbers to it like the operands.
     let unknown = results.iter().map(|_| Flow::default());
-    let run = |f: &Function, inputs: Vec<Flow>| flow::flow(f, &known_in(f, &inputs)?, inputs);
+    let run = |f: &Function, inputs: Vec<Flow>| of_body(f, &known_in(f, &inputs)?, inputs);
     let mut tangents: Vec<Sets> = match rule {
         Derivative::Jvp(f) => {
             let tangents = active.into_iter().map(|sets| Flow { sets, known: None });

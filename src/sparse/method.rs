@@ -1,9 +1,10 @@
 //! How sparse derivatives are found.
 
-use super::flow::{Flow, flow};
+use super::flow::flow;
 use super::known::Known;
 use super::order::Order;
 use super::pattern::Sparsity;
+use super::value::Flow;
 use crate::base::Axis;
 use crate::base::sets;
 use crate::base::sets::columns;
@@ -145,7 +146,7 @@ impl Method {
                     flow.sets = (0..len).map(|at| sets::one((column + at) as u32)).collect();
                     column += len;
                 }
-                let lengths = super::flow::lengths(group.shape());
+                let lengths = super::value::lengths(group.shape());
                 let known = given.map(|data| Array::new(lengths, data[k * len..(k + 1) * len].to_vec()));
                 flow.known = known.transpose()?;
                 inputs.push(flow);
@@ -161,7 +162,7 @@ impl Method {
         let lengths = differentiated.filter(|(wanted, _)| *wanted).map(|(_, id)| f.graph().node(id).shape());
         let all = rows.iter().zip(lengths).flat_map(|(sets, shape)| {
             let set = |k: usize| sets.get(k).map_or(&[][..], columns);
-            (0..super::flow::count(shape)).map(set)
+            (0..super::value::count(shape)).map(set)
         });
         let all: Vec<&[u32]> = all.collect();
         Ok(Sparsity::of_rows(column, all.into_iter()))

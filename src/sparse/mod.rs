@@ -19,10 +19,11 @@ mod recover;
 mod sweeps;
 mod symbolic;
 mod terms;
+mod value;
 
 pub use assembly::Assembly;
 pub(crate) use assembly::{Piece, To};
-pub(crate) use derivative::Source;
+pub(crate) use derivative::Argument;
 pub use derivative::SparseDerivative;
 pub(crate) use lagrangian::lagrangian;
 pub use method::{Compress, Method, Symmetric};

@@ -16,7 +16,7 @@ pub(super) enum Read {
 }
 
 /// Groups of columns and rows, and how the entries come out of their products.
-pub(super) struct Plan {
+pub(super) struct Recovery {
     /// Of each column, the group that it is in.
     pub(super) columns: Vec<Option<u32>>,
     /// Of each row likewise.
@@ -31,20 +31,20 @@ pub(super) struct Plan {
     pub(super) subtract: Vec<(u32, u32)>,
 }
 
-impl Plan {
+impl Recovery {
     /// One sweep forward for each group of columns, backward for each group of rows.
     pub(super) fn sweeps(&self) -> usize {
         self.forward + self.reverse
     }
 
     /// Of a Jacobian.
-    pub(super) fn jacobian(pattern: &Sparsity, method: &Method) -> Plan {
-        let of_columns = || Plan::of_columns(pattern, &columns(pattern, method.order));
-        let of_rows = || Plan::of_columns(&pattern.transpose(), &columns(&pattern.transpose(), method.order)).turned(pattern);
+    pub(super) fn jacobian(pattern: &Sparsity, method: &Method) -> Recovery {
+        let of_columns = || Recovery::of_columns(pattern, &columns(pattern, method.order));
+        let of_rows = || Recovery::of_columns(&pattern.transpose(), &columns(&pattern.transpose(), method.order)).turned(pattern);
         match method.compress {
             Compress::Columns => of_columns(),
             Compress::Rows => of_rows(),
-            Compress::Both => Plan::of_both(pattern, method),
+            Compress::Both => Recovery::of_both(pattern, method),
             Compress::Auto => {
                 let one = of_columns();
                 // A sweep backward costs about what one forward does, and the values on the way must be kept.
@@ -53,16 +53,16 @@ impl Plan {
                 if best.sweeps() <= FEW {
                     return best;
                 }
-                let both = Plan::of_both(pattern, method);
+                let both = Recovery::of_both(pattern, method);
                 if both.sweeps() * 2 <= best.sweeps() { both } else { best }
             }
         }
     }
 
-    fn of_columns(pattern: &Sparsity, colours: &Colours) -> Plan {
+    fn of_columns(pattern: &Sparsity, colours: &Colours) -> Recovery {
         let read = |(row, column): (usize, usize)| Read::Forward { row, group: colours.of[column] };
         let reads: Vec<Read> = pattern.entries().map(read).collect();
-        let plan = Plan {
+        let recovery = Recovery {
             columns: colours.of.iter().copied().map(Some).collect(),
             rows: vec![None; pattern.rows()],
             forward: colours.count,
@@ -70,17 +70,17 @@ impl Plan {
             reads,
             subtract: vec![],
         };
-        plan.without_idle()
+        recovery.without_idle()
     }
 
     /// Of a symmetric matrix, each column by itself: an entry is read in the row that has fewer.
-    pub(super) fn of_entries(pattern: &Sparsity, wanted: &Sparsity) -> Plan {
+    pub(super) fn of_entries(pattern: &Sparsity, wanted: &Sparsity) -> Recovery {
         let read = |(row, column): (usize, usize)| {
             let len = |v: usize| (pattern.column(v).len(), v);
             let (row, column) = if len(row) <= len(column) { (row, column) } else { (column, row) };
             Read::Forward { row, group: column as u32 }
         };
-        let plan = Plan {
+        let recovery = Recovery {
             columns: (0..pattern.columns() as u32).map(Some).collect(),
             rows: vec![],
             forward: pattern.columns(),
@@ -88,11 +88,11 @@ impl Plan {
             reads: wanted.entries().map(read).collect(),
             subtract: vec![],
         };
-        plan.without_idle()
+        recovery.without_idle()
     }
 
     /// What was made for the transposed matrix.
-    fn turned(self, pattern: &Sparsity) -> Plan {
+    fn turned(self, pattern: &Sparsity) -> Recovery {
         let turned = pattern.transpose();
         let read = |(row, column): (usize, usize)| {
             let at = turned.place(column, row).expect("the transposed entry");
@@ -100,23 +100,23 @@ impl Plan {
             Read::Reverse { group, column: row }
         };
         let reads = pattern.entries().map(read).collect();
-        Plan { columns: self.rows, rows: self.columns, forward: 0, reverse: self.forward, reads, subtract: vec![] }
+        Recovery { columns: self.rows, rows: self.columns, forward: 0, reverse: self.forward, reads, subtract: vec![] }
     }
 
     /// Rows and columns: a star colouring of the graph that has both as vertices (T. Coleman and A. Verma, 1998).
-    fn of_both(pattern: &Sparsity, method: &Method) -> Plan {
+    fn of_both(pattern: &Sparsity, method: &Method) -> Recovery {
         let graph = Adjacency::of_both(pattern);
         let orders = if method.order == Order::Auto {
             vec![Order::LargestFirst, Order::SmallestLast, Order::Natural]
         } else {
             vec![method.order]
         };
-        let all = orders.into_iter().map(|order| Plan::by_star(pattern, &graph, &star(&graph, order)));
-        all.min_by_key(Plan::sweeps).expect("there is an order to try")
+        let all = orders.into_iter().map(|order| Recovery::by_star(pattern, &graph, &star(&graph, order)));
+        all.min_by_key(Recovery::sweeps).expect("there is an order to try")
     }
 
     /// `graph` has columns, then rows.
-    fn by_star(pattern: &Sparsity, graph: &Adjacency, colours: &Colours) -> Plan {
+    fn by_star(pattern: &Sparsity, graph: &Adjacency, colours: &Colours) -> Recovery {
         let n = pattern.columns();
         let entries: Vec<(usize, usize)> = pattern.entries().map(|(row, column)| (n + row, column)).collect();
         let (reads, subtract) = recovered(&entries, colours, graph);
@@ -126,7 +126,7 @@ impl Plan {
         };
         debug_assert!(subtract.is_empty(), "a star colouring needs no substitution");
         let group = |v: usize| Some(colours.of[v]);
-        let plan = Plan {
+        let recovery = Recovery {
             columns: (0..n).map(group).collect(),
             rows: (n..graph.len()).map(group).collect(),
             forward: colours.count,
@@ -134,11 +134,11 @@ impl Plan {
             reads: reads.into_iter().map(read).collect(),
             subtract: vec![],
         };
-        plan.without_idle()
+        recovery.without_idle()
     }
 
     /// Of a symmetric matrix, whose entries `wanted` has: all, or those of the lower triangle.
-    pub(super) fn hessian(pattern: &Sparsity, wanted: &Sparsity, method: &Method) -> Plan {
+    pub(super) fn hessian(pattern: &Sparsity, wanted: &Sparsity, method: &Method) -> Recovery {
         let graph = Adjacency::of_symmetric(pattern);
         let colours = match method.symmetric {
             Symmetric::Auto | Symmetric::Star => star(&graph, method.order),
@@ -159,7 +159,7 @@ impl Plan {
             let of = places[of as usize][0];
             places[to as usize].iter().map(move |&to| (to, of))
         });
-        let plan = Plan {
+        let recovery = Recovery {
             columns: colours.of.iter().copied().map(Some).collect(),
             rows: vec![],
             forward: colours.count,
@@ -167,11 +167,11 @@ impl Plan {
             reads: wanted.entries().map(read).collect(),
             subtract: subtract.collect(),
         };
-        plan.without_idle()
+        recovery.without_idle()
     }
 
     /// Without the groups that nothing is read from.
-    fn without_idle(mut self) -> Plan {
+    fn without_idle(mut self) -> Recovery {
         let mut used = [vec![None; self.forward], vec![None; self.reverse]];
         for read in &self.reads {
             match *read {

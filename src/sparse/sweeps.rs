@@ -1,6 +1,6 @@
 //! Sparse derivatives of functions of arrays: one sweep over all groups of columns, one over all groups of rows, and a gather.
 
-use super::recover::{Plan, Read};
+use super::recover::{Read, Recovery};
 use crate::base::Width;
 use crate::base::{Axis, Shape};
 use crate::diff::{jvp, vjp};
@@ -60,7 +60,7 @@ fn numbers(shape: Shape) -> usize {
     shape.len().expect("lengths are known")
 }
 
-pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) -> Result<Swept> {
+pub(super) fn values(f: &Function, recovery: &Recovery, at: &'static Location<'static>) -> Result<Swept> {
     let f = f.without_aux();
     let own = f.inputs().len();
     let active = f.inputs().iter().filter(|group| group.is_active());
@@ -71,21 +71,21 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
         vmap(&sweep, Axis::Fixed(groups), names)
     };
     let mut sweeps: Vec<(Function, Vec<Vec<f64>>)> = Vec::new();
-    if plan.forward > 0 {
-        let sweep = mapped(jvp(&f)?.with_outputs(f.outputs().len()..), plan.forward)?;
-        sweeps.push((sweep, grouped(&f, true, columns.seeds(plan.forward, &plan.columns))));
+    if recovery.forward > 0 {
+        let sweep = mapped(jvp(&f)?.with_outputs(f.outputs().len()..), recovery.forward)?;
+        sweeps.push((sweep, grouped(&f, true, columns.seeds(recovery.forward, &recovery.columns))));
     }
-    if plan.reverse > 0 {
-        let sweep = mapped(vjp(&f)?.with_outputs(f.outputs().len()..), plan.reverse)?;
-        sweeps.push((sweep, grouped(&f, false, rows.seeds(plan.reverse, &plan.rows))));
+    if recovery.reverse > 0 {
+        let sweep = mapped(vjp(&f)?.with_outputs(f.outputs().len()..), recovery.reverse)?;
+        sweeps.push((sweep, grouped(&f, false, rows.seeds(recovery.reverse, &recovery.rows))));
     }
-    let first_reverse = plan.forward * rows.len();
+    let first_reverse = recovery.forward * rows.len();
     let place = |read: &Read| match *read {
-        Read::Forward { row, group } => rows.place(plan.forward, group, row),
-        Read::Reverse { group, column } => first_reverse + columns.place(plan.reverse, group, column),
+        Read::Forward { row, group } => rows.place(recovery.forward, group, row),
+        Read::Reverse { group, column } => first_reverse + columns.place(recovery.reverse, group, column),
     };
-    let entries: Vec<f64> = plan.reads.iter().map(|read| place(read) as f64).collect();
-    let all = first_reverse + plan.reverse * columns.len();
+    let entries: Vec<f64> = recovery.reads.iter().map(|read| place(read) as f64).collect();
+    let all = first_reverse + recovery.reverse * columns.len();
     if f.width() == Width::F32 && all > 1 << 24 {
         let message = format!("products of {all} numbers, which indices in f32 do not tell apart: use f64");
         return Err(Error::new(ErrorKind::Limit, message).at(Some(at)));

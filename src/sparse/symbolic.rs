@@ -2,7 +2,7 @@
 //! vectors, so what is multiplied by 0 is not there.
 
 use super::flow::carries;
-use super::recover::{Plan, Read};
+use super::recover::{Read, Recovery};
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union};
 use crate::diff::{Products, products};
@@ -11,10 +11,10 @@ use crate::graph::{Function, Kind, NodeId};
 use std::panic::Location;
 
 /// The entries as the one output `values`.
-pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) -> Result<Function> {
+pub(super) fn values(f: &Function, recovery: &Recovery, at: &'static Location<'static>) -> Result<Function> {
     let (mut forward, mut reverse) = (Vec::new(), Vec::new());
-    let mut places = Vec::with_capacity(plan.reads.len());
-    for read in &plan.reads {
+    let mut places = Vec::with_capacity(recovery.reads.len());
+    for read in &recovery.reads {
         match *read {
             Read::Forward { row, group } => {
                 places.push((false, forward.len()));
@@ -27,19 +27,19 @@ pub(super) fn values(f: &Function, plan: &Plan, at: &'static Location<'static>) 
         }
     }
     let first_reverse = forward.len();
-    let wanted = Products { columns: &plan.columns, rows: &plan.rows, forward: &forward, reverse: &reverse };
+    let wanted = Products { columns: &recovery.columns, rows: &recovery.rows, forward: &forward, reverse: &reverse };
     products(f, "values", &wanted, at, |numbers| {
         let place = |&(reverse, k): &(bool, usize)| numbers[if reverse { first_reverse + k } else { k }];
         let mut values: Vec<_> = places.iter().map(place).collect();
-        for &(to, of) in &plan.subtract {
+        for &(to, of) in &recovery.subtract {
             values[to as usize] = values[to as usize] - values[of as usize];
         }
         values
     })
 }
 
-/// About how many products of partial derivatives and tangents a plan takes.
-pub(super) fn work(f: &Function, plan: &Plan) -> usize {
+/// About how many products of partial derivatives and tangents a recovery takes.
+pub(super) fn work(f: &Function, recovery: &Recovery) -> usize {
     let graph = f.graph();
     let slots = f.active_slots();
     let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
@@ -72,9 +72,9 @@ pub(super) fn work(f: &Function, plan: &Plan) -> usize {
         sets
     };
     let mut work = 0;
-    if plan.forward > 0 {
+    if recovery.forward > 0 {
         let mut wants: Vec<Vec<u32>> = vec![vec![]; rows.len()];
-        for read in &plan.reads {
+        for read in &recovery.reads {
             if let Read::Forward { row, group } = *read {
                 wants[row].push(group);
             }
@@ -86,7 +86,7 @@ pub(super) fn work(f: &Function, plan: &Plan) -> usize {
         });
         let wanted = back(wants.collect());
         let mut there: Vec<Set> = vec![None; graph.len()];
-        for (&slot, group) in slots.iter().zip(&plan.columns) {
+        for (&slot, group) in slots.iter().zip(&recovery.columns) {
             there[slot] = group.and_then(sets::one);
         }
         for id in graph.ids() {
@@ -104,10 +104,10 @@ pub(super) fn work(f: &Function, plan: &Plan) -> usize {
             }
         }
     }
-    if plan.reverse > 0 {
-        let seeds = rows.iter().zip(&plan.rows).filter_map(|(&id, group)| Some((id, sets::one((*group)?))));
+    if recovery.reverse > 0 {
+        let seeds = rows.iter().zip(&recovery.rows).filter_map(|(&id, group)| Some((id, sets::one((*group)?))));
         let reached = back(seeds.collect());
         work += graph.ids().map(|id| columns(&reached[id.index()]).len() * edges[id.index()].len()).sum::<usize>();
     }
-    work + plan.subtract.len()
+    work + recovery.subtract.len()
 }

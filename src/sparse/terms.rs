@@ -19,15 +19,15 @@ pub struct Terms {
     variables: usize,
     rows: usize,
     /// By input of the kernel.
-    sources: Vec<Source>,
+    feeds: Vec<Feed>,
 }
 
-/// Where an input's numbers come from.
+/// What feeds an input of the kernel.
 #[derive(Clone)]
-pub(super) enum Source {
-    /// From the variables: by row, the variables' numbers.
+pub(super) enum Feed {
+    /// From the variables: by row, the variables' indices.
     Gathered(Vec<u32>),
-    /// A slice of the call, with numbers for every row.
+    /// A slice of the call, with elements for every row.
     Rows,
     /// A slice of the call that all rows share.
     Shared,
@@ -42,7 +42,7 @@ impl Terms {
         gathered: impl IntoIterator<Item = (S, Vec<usize>)>,
     ) -> Result<Terms> {
         kernel.check_scalar("terms", None)?;
-        let mut sources: Vec<Source> = kernel.inputs().iter().map(|_| Source::Rows).collect();
+        let mut feeds: Vec<Feed> = kernel.inputs().iter().map(|_| Feed::Rows).collect();
         let mut rows: Option<(usize, String)> = None;
         let mut names = Vec::new();
         for (name, table) in gathered {
@@ -72,13 +72,13 @@ impl Terms {
                 let message = format!("the table of `{name}` has the variable {bad}, and there are {variables}");
                 return Err(Error::here(ErrorKind::Value, message));
             }
-            sources[at] = Source::Gathered(table.into_iter().map(|k| k as u32).collect());
+            feeds[at] = Feed::Gathered(table.into_iter().map(|k| k as u32).collect());
             names.push(name.to_owned());
         }
         let Some((rows, _)) = rows else {
             return Err(Error::here(ErrorKind::Name, "terms need an input that is gathered from the variables"));
         };
-        Ok(Terms { kernel: kernel.wrt(&names)?, variables, rows, sources })
+        Ok(Terms { kernel: kernel.wrt(&names)?, variables, rows, feeds })
     }
 
     /// Names inputs that all rows share.
@@ -90,10 +90,10 @@ impl Terms {
         for name in names {
             let group = self.kernel.input(name.as_ref())?;
             let at = self.kernel.inputs().iter().position(|other| other == group).expect("the group is one of the inputs");
-            if let Source::Gathered(_) = self.sources[at] {
+            if let Feed::Gathered(_) = self.feeds[at] {
                 return Err(Error::here(ErrorKind::Name, format!("the input `{}` is gathered", name.as_ref())));
             }
-            self.sources[at] = Source::Shared;
+            self.feeds[at] = Feed::Shared;
         }
         Ok(self)
     }
@@ -111,8 +111,8 @@ impl Terms {
     /// By row, the variables that the kernel's columns are.
     fn columns(&self, row: usize, out: &mut Vec<u32>) {
         out.clear();
-        for (group, source) in self.kernel.inputs().iter().zip(&self.sources) {
-            if let Source::Gathered(table) = source {
+        for (group, feed) in self.kernel.inputs().iter().zip(&self.feeds) {
+            if let Feed::Gathered(table) = feed {
                 out.extend_from_slice(&table[row * group.len()..(row + 1) * group.len()]);
             }
         }
@@ -235,11 +235,11 @@ impl Terms {
 
     /// The inputs of a call beside the variables, with how many numbers each has.
     fn inputs(&self) -> Vec<(String, usize)> {
-        let given = self.kernel.inputs().iter().zip(&self.sources);
-        let len = |(group, source): (&InputGroup, &Source)| match source {
-            Source::Gathered(_) => None,
-            Source::Rows => Some((group.name().to_owned(), group.len() * self.rows)),
-            Source::Shared => Some((group.name().to_owned(), group.len())),
+        let given = self.kernel.inputs().iter().zip(&self.feeds);
+        let len = |(group, feed): (&InputGroup, &Feed)| match feed {
+            Feed::Gathered(_) => None,
+            Feed::Rows => Some((group.name().to_owned(), group.len() * self.rows)),
+            Feed::Shared => Some((group.name().to_owned(), group.len())),
         };
         given.filter_map(len).collect()
     }
@@ -257,10 +257,10 @@ impl Terms {
             places(row, &mut |k, place| to[k].push((row as u32, place as u32)));
         }
         let at = Location::caller();
-        let gathers = f.inputs().iter().zip(&self.sources).map(|(group, source)| match source {
-            Source::Gathered(table) => Gather::of(group.len(), table),
-            Source::Rows => Gather::Rows,
-            Source::Shared => Gather::Shared,
+        let gathers = f.inputs().iter().zip(&self.feeds).map(|(group, feed)| match feed {
+            Feed::Gathered(table) => Gather::of(group.len(), table),
+            Feed::Rows => Gather::Rows,
+            Feed::Shared => Gather::Shared,
         });
         Assembly::new(f, gathers.collect(), to, (self.variables, self.rows, len), sparsity, self.inputs(), at)
     }

@@ -1,17 +1,19 @@
 //! Operations with bodies over a new leading axis: their bodies are mapped.
 
-use super::{Mapped, run, spread, walk, with_axis};
+use super::mapped::{Mapped, Walk, run, spread, with_axis};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, Type, make_body, types_in, types_out};
-use crate::op::{ArrayOp, DType, Real, Value, lit, select};
+use crate::graph::{
+    Control, Derivative, Expr, Flow, Function, Nested, Port, SharedControl, Type, make_body, types_in, types_out,
+};
+use crate::op::{ArrayOp, DType, Value, lit, select};
 use std::panic::Location;
 
 /// An operation over the axis: made once for all of its results, as its bodies may nest.
 pub(super) enum Batch {
     /// An operation again.
     Node {
-        made: &'static Control,
+        made: SharedControl,
         operands: Vec<Expr>,
         /// What the axis reaches, if not everything.
         flow: Option<Flow>,
@@ -27,7 +29,6 @@ pub(super) enum Batch {
 impl Batch {
     /// A result, and whether it has the axis.
     pub(super) fn result(&self, Nested { control, port }: Nested) -> (Expr, bool) {
-        let apply = |control, port, operands: &[Expr]| Expr::nested(&Nested { control, port }, operands);
         match (self, port) {
             (Batch::Shared(operands), _) => (apply(control, port, operands), false),
             (Batch::Results(results), Port::Final(k)) => (results[k as usize], true),
@@ -43,30 +44,35 @@ impl Batch {
     }
 }
 
+/// A result of an operation.
+fn apply(control: &SharedControl, port: Port, operands: &[Expr]) -> Expr {
+    crate::eval::result(Nested { control, port }, operands)
+}
+
 /// The operation over the axis, or why there is none.
-pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis) -> Result<Batch> {
+pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, walk: Walk) -> Result<Batch> {
     let values: Vec<Expr> = operands.iter().map(|x| x.value.num()).collect();
     let mut marked: Vec<bool> = operands.iter().map(|x| x.batched).collect();
-    let node = |made: Control, operands: Vec<Expr>, flow| Ok(Batch::Node { made: made.intern(), operands, flow, samples: false });
+    let node = |made: Control, operands: Vec<Expr>, flow| Ok(Batch::Node { made: made.into(), operands, flow, samples: false });
     if !marked.contains(&true) {
         return Ok(Batch::Shared(values));
     }
-    match control {
+    match &**control {
         Control::Choice { bodies } if marked[0] => {
-            let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis));
+            let mut results = bodies.iter().map(|body| outputs(body, &values[1..], &marked[1..], axis, walk));
             let (holds, fails) = (results.next().expect("two"), results.next().expect("two"));
             let each = holds.into_iter().zip(fails);
             Ok(Batch::Results(each.map(|(a, b)| chosen("cond", values[0], a, b)).collect::<Result<_>>()?))
         }
         Control::Choice { bodies: [holds, fails] } => {
             let flow = control.flow(&marked);
-            let mapped = |body| mapped(body, &flow.inputs, &flow.outputs, axis);
+            let mapped = |body| mapped(body, &flow.inputs, &flow.outputs, axis, walk);
             let made = Control::Choice { bodies: [mapped(holds)?, mapped(fails)?] };
             node(made, values, Some(flow))
         }
         Control::Remat { body } => {
             let flow = control.flow(&marked);
-            let body = mapped(body, &flow.inputs, &flow.outputs, axis)?;
+            let body = mapped(body, &flow.inputs, &flow.outputs, axis, walk)?;
             node(Control::Remat { body }, values, Some(flow))
         }
         // With the axis in every number, its adjoint has it, too; the sum over samples is the transpose of spreading it.
@@ -78,13 +84,13 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
             let more = |f: &Function| vec![true; f.input_len() - marks.len()];
             let derivative = |f: &Function| {
                 let of_all = vec![true; f.output_len()];
-                mapped(f, &[&marks[..], &more(f)].concat(), &of_all, axis)
+                mapped(f, &[&marks[..], &more(f)].concat(), &of_all, axis, walk)
             };
             let rule = match rule {
                 Derivative::Jvp(f) => Derivative::Jvp(derivative(f)?),
                 Derivative::Vjp(f) => Derivative::Vjp(derivative(f)?),
             };
-            let made = Control::Rule { body: mapped(body, &marks, &results, axis)?, rule };
+            let made = Control::Rule { body: mapped(body, &marks, &results, axis, walk)?, rule };
             node(made, spread_marked(operands, &marks, axis), None)
         }
         // Sample by sample: the steps of a loop that carries nothing.
@@ -98,13 +104,13 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
             let step = make_body(width, &types, Location::caller(), |args| {
                 let mut own = args.to_vec();
                 order.iter().zip(args).for_each(|(&k, &x)| own[k] = x);
-                let result = |k: u32| Expr::nested(&Nested { control, port: Port::Final(k) }, &own);
+                let result = |k: u32| apply(control, Port::Final(k), &own);
                 (0..body.output_len() as u32).map(result).collect()
             })?;
             let xs = marked.iter().filter(|m| **m).count();
-            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false }.intern();
+            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false };
             let operands = order.iter().map(|&k| values[k]).collect();
-            Ok(Batch::Node { made, operands, flow: None, samples: true })
+            Ok(Batch::Node { made: made.into(), operands, flow: None, samples: true })
         }
         Control::While { condition, body, carries } => {
             let at = Location::caller();
@@ -120,8 +126,8 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
             let operands = [&carried[..], &values[*carries..]].concat();
             if !apart {
                 let made = Control::While {
-                    condition: mapped(condition, &flow.inputs, &[false], axis)?,
-                    body: mapped(body, &flow.inputs, &flow.outputs, axis)?,
+                    condition: mapped(condition, &flow.inputs, &[false], axis, walk)?,
+                    body: mapped(body, &flow.inputs, &flow.outputs, axis, walk)?,
                     carries: *carries,
                 };
                 return node(made, operands, Some(flow));
@@ -129,12 +135,12 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
             let mut problem = None;
             let width = body.width();
             let any = make_body(width, &types, at, |args| {
-                let each = outputs(condition, args, &flow.inputs, axis);
+                let each = outputs(condition, args, &flow.inputs, axis, walk);
                 vec![select(each[0].ne(lit(0.0)), Expr::from(1.0), lit(0.0)).sum(..)]
             })?;
             let step = make_body(width, &types, at, |args| {
-                let holds = outputs(condition, args, &flow.inputs, axis)[0];
-                let next = outputs(body, args, &flow.inputs, axis);
+                let holds = outputs(condition, args, &flow.inputs, axis, walk)[0];
+                let next = outputs(body, args, &flow.inputs, axis, walk);
                 let kept = args.iter().zip(next).map(|(&old, new)| {
                     chosen("while", holds, new, old).unwrap_or_else(|error| {
                         problem.get_or_insert(error);
@@ -151,7 +157,7 @@ pub(super) fn control(control: &'static Control, operands: &[Mapped], axis: Axis
         }
         Control::Scan { body, carries, xs, length, reverse } => {
             let flow = control.flow(&marked);
-            let body = mapped(body, &flow.inputs, &flow.outputs, axis)?;
+            let body = mapped(body, &flow.inputs, &flow.outputs, axis, walk)?;
             let made = Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse };
             let mut operands_made = spread_marked(operands, &flow.inputs[..*carries], axis);
             // Steps stay in front of samples.
@@ -197,13 +203,13 @@ fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {
 }
 
 /// All outputs of a body, with the axis.
-fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis) -> Vec<Expr> {
+fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis, walk: Walk) -> Vec<Expr> {
     let values = walk(body, args, marked, axis);
     body.output_nodes().map(|id| spread(values[id.index()], axis).num()).collect()
 }
 
 /// The body over samples: marked inputs have the axis, and marked outputs are given it.
-fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis) -> Result<Function> {
+fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis, walk: Walk) -> Result<Function> {
     debug_assert_eq!(results.len(), types_out(body).len());
     let types = types(&types_in(body), inputs, axis);
     make_body(body.width(), &types, Location::caller(), |args| {

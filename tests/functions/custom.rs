@@ -229,7 +229,7 @@ fn doubled() -> Opaque {
     })
 }
 
-fn call(double: Opaque, x: Expr) -> [Expr; 2] {
+fn call(double: &Opaque, x: Expr) -> [Expr; 2] {
     let y = custom_jvp(x, |x| double.call(&[x], &[x.shape(), Shape::SCALAR]), |_, _, t| vec![t + t, t.sum(..)]);
     [y[0], y[1]]
 }
@@ -238,7 +238,7 @@ fn call(double: Opaque, x: Expr) -> [Expr; 2] {
 fn opaque_functions_are_called_from_everywhere() -> Result {
     let double = doubled();
     let f = Function::trace(["x[n]"], |[x]| {
-        let [y, sum] = call(double, x.sin());
+        let [y, sum] = call(&double, x.sin());
         (y * y).sum(..) * sum
     })?;
     let plain = Function::trace(["x[n]"], |[x]| {
@@ -258,11 +258,11 @@ fn opaque_functions_are_called_from_everywhere() -> Result {
     assert!(check::rules(&f, &point)?.telling() > 50);
     // in a loop, and in single precision
     let looped =
-        Function::trace(["x[4]"], |[x]| scan(lit(1.0), x, |c: Expr, x| (call(double, (c * x).reshape([1.into()]))[1], ())).0)?;
+        Function::trace(["x[4]"], |[x]| scan(lit(1.0), x, |c: Expr, x| (call(&double, (c * x).reshape([1.into()]))[1], ())).0)?;
     let wanted: f64 = numbers(4, 1.0).iter().product();
     close(&run(&looped, &[array(&[4], 1.0)])[0], &[wanted]);
     run(&looped.grad()?, &[array(&[4], 1.0)]);
-    let narrow = Function::trace_in(Width::F32, ["x[3]"], |[x]| call(double, x)[0])?;
+    let narrow = Function::trace_in(Width::F32, ["x[3]"], |[x]| call(&double, x)[0])?;
     let x = [Array::vector(vec![0.1f32, 2.0, 3.0])];
     assert_eq!(narrow.eval_arrays(&x)?[0].data(), [0.2, 4.0, 6.0]);
     assert_eq!(narrow.compile_arrays()?.call_vec(&x)?[0].data(), [0.2, 4.0, 6.0]);

@@ -18,7 +18,9 @@ function f64 (a: %0, inactive x[2]: %1 %2, none[0]:) -> (y: %9, aux count: %3, b
 /// Same signature, same nodes with the same bits, same operands.
 fn assert_same(f: &Function, g: &Function) {
     assert_eq!((f.width(), f.inputs(), f.outputs()), (g.width(), g.inputs(), g.outputs()));
-    let kinds = |f: &Function| f.graph().ids().map(|id| f.graph().node(id).kind()).collect::<Vec<Kind>>();
+    fn kinds(f: &Function) -> Vec<Kind<'_>> {
+        f.graph().ids().map(|id| f.graph().node(id).kind()).collect()
+    }
     assert_eq!(kinds(f), kinds(g));
     let operands = |f: &Function| f.graph().ids().map(|id| f.graph().operands(id).collect()).collect::<Vec<Vec<_>>>();
     assert_eq!(operands(f), operands(g));

@@ -28,7 +28,8 @@ pub struct Module {
     pub file: usize,
     scope: usize,
     parent: usize,
-    children: BTreeMap<String, usize>,
+    /// Modules of one name, of which a configuration chooses one, are all meant by it.
+    children: BTreeMap<String, Vec<usize>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,11 @@ pub struct Import {
     pub reexport: bool,
 }
 
+/// Up to the last slash of a path.
+fn folder_of(path: &str) -> &str {
+    &path[..path.rfind('/').map_or(0, |slash| slash + 1)]
+}
+
 impl Crate {
     /// Of the texts of all files in `src`, by their paths.
     pub fn new(texts: impl IntoIterator<Item = (String, String)>) -> Crate {
@@ -83,17 +89,25 @@ impl Crate {
         let new = self.modules.len();
         self.modules.push(Module { file, scope, parent, children: BTreeMap::new() });
         let declared = self.files[file].source.scopes[scope].children.iter();
-        let declared: Vec<_> = declared.map(|child| (child.name.clone(), child.scope, test || child.test)).collect();
-        for (name, inline, test) in declared {
-            let inner = format!("{folder}{name}/");
-            let child = match (inline, self.file(&format!("{folder}{name}.rs")).or_else(|| self.file(&format!("{inner}mod.rs"))))
-            {
+        let declared: Vec<_> =
+            declared.map(|child| (child.name.clone(), child.scope, child.path.clone(), test || child.test)).collect();
+        for (name, inline, path, test) in declared {
+            let mut inner = format!("{folder}{name}/");
+            let own = match path {
+                Some(path) => {
+                    let path = format!("{}{path}", folder_of(&self.files[file].path));
+                    inner = folder_of(&path).to_string();
+                    self.file(&path)
+                }
+                None => self.file(&format!("{folder}{name}.rs")).or_else(|| self.file(&format!("{inner}mod.rs"))),
+            };
+            let child = match (inline, own) {
                 (Some(scope), _) => self.module(file, scope, new, &inner, test),
                 (None, Some(file)) => self.module(file, 0, new, &inner, test),
                 (None, None) => continue,
             };
             if !test {
-                self.modules[new].children.insert(name, child);
+                self.modules[new].children.entry(name).or_default().push(child);
             }
         }
         new
@@ -185,7 +199,7 @@ impl Crate {
         }
         let scope = self.scope(module);
         let mut found: Vec<Target> =
-            self.modules[module].children.get(name).map(|&child| Target::Module(child)).into_iter().collect();
+            self.modules[module].children.get(name).into_iter().flatten().map(|&child| Target::Module(child)).collect();
         if scope.items.contains(name) {
             found.push(Target::Item { module, name: name.to_string(), rest: Vec::new() });
         }

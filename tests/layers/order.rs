@@ -1,6 +1,7 @@
 //! The order of layers, as it is written on the page of the architecture, and what breaks it.
 
 use crate::names::{Crate, Target};
+use crate::source::{Call, Method};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The layers, the highest first.
@@ -54,19 +55,21 @@ impl Order {
 
     /// Methods that a layer gives to a type of a lower one and that are called from below, where no import shows it.
     ///
-    /// A call `x.name(…)` does not say what x is, so it counts if no method within the caller's reach has that name.
+    /// A call `x.name(…)` does not say what x is, so it counts if it has as many arguments as the method, and no method within the caller's
+    /// reach has that name.
     pub fn borrowed(&self, names: &Crate) -> Vec<String> {
         let live = || names.files.iter().enumerate().filter(|(_, file)| !file.idle);
         let mut found = BTreeSet::new();
         // The files that have a method of a type; those of them that are above the type, by the method's name.
         let mut of_types: BTreeMap<(usize, &str, &str), Vec<usize>> = BTreeMap::new();
-        let mut raised: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+        let mut raised: BTreeMap<&str, Vec<(usize, &str, usize)>> = BTreeMap::new();
         let types: Vec<_> = live().flat_map(|(k, _)| types(names, k).map(move |part| (k, part))).collect();
         for (k, ((home, of), methods)) in &types {
-            for (method, takes_self) in methods.iter() {
+            for Method { name: method, takes } in methods.iter() {
                 of_types.entry((*home, of, method)).or_default().push(*k);
-                if *takes_self && self.height(&names.files[*home].path) < self.height(&names.files[*k].path) {
-                    raised.entry(method).or_default().push((*k, of));
+                let is_above = self.height(&names.files[*home].path) < self.height(&names.files[*k].path);
+                if let Some(takes) = takes.filter(|_| is_above) {
+                    raised.entry(method).or_default().push((*k, of, takes));
                 }
             }
         }
@@ -81,14 +84,16 @@ impl Order {
         };
         let height = |file: usize| self.height(&names.files[file].path);
         for (k, file) in live() {
-            for (method, line) in file.source.calls.iter().filter(|(method, _)| raised.contains_key(method.as_str())) {
-                let owners = &raised[method.as_str()];
-                let ours = |other: usize| owners.iter().any(|(owner, _)| *owner == other);
-                let known = live()
-                    .any(|(other, file)| height(other) <= height(k) && file.source.methods.contains(method) && !ours(other));
-                let (owner, of) = owners[0];
-                if !known && height(k).is_some() && owners.iter().all(|(owner, _)| height(*owner) > height(k)) {
-                    note(k, *line, &format!(".{method}()"), owner, of);
+            for Call { name, line, arguments } in &file.source.calls {
+                let owners = raised.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+                let ours = |other: usize| owners.iter().any(|(owner, ..)| *owner == other);
+                let known = || {
+                    live().any(|(other, file)| height(other) <= height(k) && file.source.methods.contains(name) && !ours(other))
+                };
+                let above = height(k).is_some() && owners.iter().all(|(owner, ..)| height(*owner) > height(k));
+                let fits = |(.., takes): &&(usize, &str, usize)| arguments.is_none_or(|n| n == *takes);
+                if let Some((owner, of, _)) = owners.iter().find(fits).filter(|_| above && !known()) {
+                    note(k, *line, &format!(".{name}()"), *owner, of);
                 }
             }
         }
@@ -113,7 +118,7 @@ fn layer(path: &str) -> &str {
 }
 
 /// The types that a file gives methods to, each by the file that defines it and its name, with the methods.
-pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &[(String, bool)])> {
+pub fn types(names: &Crate, file: usize) -> impl Iterator<Item = ((usize, String), &[Method])> {
     names.files[file].source.impls.iter().filter_map(move |part| {
         let module = names.module_of(file, part.scope)?;
         names.resolve(module, &part.of.segments).into_iter().find_map(|target| match target {

@@ -2,13 +2,14 @@
 //!
 //! Test code (`#[cfg(test)]`) is passed over. The bodies of macros are read like the code around them.
 
-use crate::source::{Child, Impl, Path, Scope, Source, Use};
+use crate::arguments;
+use crate::source::{Call, Child, Impl, Method, Path, Scope, Source, Use};
 use crate::tokens::{Kind, Token, tokens};
 
 pub fn read(text: &str) -> Source {
     let tokens = tokens(text);
     let source = Source { scopes: vec![Scope::default()], ..Source::default() };
-    let mut reader = Reader { tokens: &tokens, at: 0, source };
+    let mut reader = Reader { tokens: &tokens, at: 0, source, path: None };
     while reader.at < tokens.len() {
         reader.group(0, Within::Module);
         reader.at += 1; // a bracket that closes nothing
@@ -35,6 +36,8 @@ struct Reader<'t> {
     tokens: &'t [Token<'t>],
     at: usize,
     source: Source,
+    /// What an attribute says of the next module's file.
+    path: Option<String>,
 }
 
 /// The item that is being read.
@@ -127,7 +130,8 @@ impl<'t> Reader<'t> {
         self.at += 1;
         if sign == "." {
             if matches!(self.text(self.at), "(" | "::") {
-                self.source.calls.push((name.to_string(), line));
+                let arguments = arguments::given(&self.tokens[self.at..]);
+                self.source.calls.push(Call { name: name.to_string(), line, arguments });
             }
             return;
         }
@@ -222,20 +226,20 @@ impl<'t> Reader<'t> {
         if name == "$" {
             self.source.scopes[scope].hidden |= within == Within::Module;
         } else if self.is_name(at) {
-            let takes_self = word == "fn" && self.takes_self(at);
-            if takes_self {
+            let takes = if word == "fn" { self.takes_beside_self(at) } else { None };
+            if takes.is_some() {
                 self.source.methods.insert(name.clone());
             }
             match within {
                 Within::Module => drop(self.source.scopes[scope].items.insert(name)),
-                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push((name, takes_self)),
+                Within::Impl(k) if word == "fn" => self.source.impls[k].methods.push(Method { name, takes }),
                 _ => {}
             }
         }
     }
 
-    /// Whether the function of a name is called with a dot.
-    fn takes_self(&self, name: usize) -> bool {
+    /// How many arguments the function of a name takes beside `self`; none if it is not called with a dot.
+    fn takes_beside_self(&self, name: usize) -> Option<usize> {
         let mut depth = 0;
         let open = (name + 1..self.tokens.len()).find(|&at| {
             match self.text(at) {
@@ -245,10 +249,7 @@ impl<'t> Reader<'t> {
             }
             depth == 0 && self.text(at) == "("
         });
-        // After `&`, a lifetime and `mut`, in this order.
-        let first = open.map_or(self.tokens.len(), |open| open + 1);
-        (first..first + 4).map(|at| self.text(at)).find(|word| *word != "&" && *word != "mut" && !word.starts_with('\''))
-            == Some("self")
+        arguments::beside_self(&self.tokens[open?..])
     }
 
     /// The type of the `impl` at hand if it implements no trait.
@@ -280,7 +281,8 @@ impl<'t> Reader<'t> {
         self.at += 2;
         let inline = self.text(self.at) == "{";
         let inner = (inline && !test).then_some(self.source.scopes.len());
-        self.source.scopes[scope].children.push(Child { name, scope: inner, test });
+        let path = self.path.take();
+        self.source.scopes[scope].children.push(Child { name, scope: inner, path, test });
         if let Some(inner) = inner {
             self.source.scopes.push(Scope::default());
             self.at += 1;
@@ -307,6 +309,9 @@ impl<'t> Reader<'t> {
         let grants = |word: &Token<'_>| matches!(word.text, "allow" | "expect" | "warn");
         if words.iter().any(grants) && words.iter().any(|word| word.text == "unsafe_code") && !test {
             self.source.allows.push((if inner { None } else { self.declared_module(end + 1) }, line));
+        }
+        if let [Token { text: "path", .. }, Token { text: "=", .. }, path] = words {
+            self.path = Some(path.text.trim_matches('"').to_string());
         }
         if words.first().is_some_and(|word| word.text == "unsafe") {
             self.source.unsafes.push(line);

@@ -12,8 +12,7 @@ pub struct Source {
     pub impls: Vec<Impl>,
     /// The names of all functions that take `self`, those of traits too.
     pub methods: BTreeSet<String>,
-    /// Names that are called as methods.
-    pub calls: Vec<(String, usize)>,
+    pub calls: Vec<Call>,
     /// The lines of `unsafe`.
     pub unsafes: Vec<usize>,
     /// Where `unsafe_code` is allowed, and for which declared module.
@@ -41,6 +40,8 @@ pub struct Scope {
 pub struct Child {
     pub name: String,
     pub scope: Option<usize>,
+    /// Where its file is, if an attribute says so: from the folder of the file that declares it.
+    pub path: Option<String>,
     pub test: bool,
 }
 
@@ -64,8 +65,24 @@ pub struct Path {
 pub struct Impl {
     pub scope: usize,
     pub of: Path,
-    /// Its functions, and whether they take `self`.
-    pub methods: Vec<(String, bool)>,
+    pub methods: Vec<Method>,
+}
+
+/// A function of a type.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Method {
+    pub name: String,
+    /// How many arguments it takes beside `self`; none for one without `self`.
+    pub takes: Option<usize>,
+}
+
+/// `x.name(…)`
+#[derive(Debug)]
+pub struct Call {
+    pub name: String,
+    pub line: usize,
+    /// How many there are, if that can be told by their commas: closures and types have commas of their own.
+    pub arguments: Option<usize>,
 }
 
 impl Scope {

@@ -2,7 +2,7 @@
 
 use crate::names::Crate;
 use crate::order::Order;
-use crate::source::{Scope, Source};
+use crate::source::{Method, Scope, Source};
 use crate::tokens::{Kind, tokens};
 use crate::{astray, circles, reader, sprawling};
 
@@ -109,15 +109,18 @@ fn macros_are_read_like_other_code() {
 fn only_items_are_declared() {
     let text = "pub const fn a<const N: usize>(x: fn(u8)) { struct B; const C: u8 = { struct D; 1 }; }
         pub(crate) unsafe extern \"C\" fn e() {} static mut F: G = G { x: { 1 } }; union H { x: u8 } type I<T> = Vec<T>;
-        trait J { fn k(&self); const L: u8; type M; } impl J for u8 { fn k(&self) {} } impl I<u8> { fn n(&mut self) {} fn o() {} } const _: () = ();";
+        trait J { fn k(&self); const L: u8; type M; } impl J for u8 { fn k(&self) {} } impl I<u8> { fn n(&mut self) {} fn o() {} fn p(self: Box<Self>, (a, b): (u8, u8), c: F<u8, dyn G<H: I>>) {} } const _: () = ();";
     let source = reader::read(text);
     assert_eq!(own(&source).items.iter().collect::<Vec<_>>(), ["F", "H", "I", "J", "_", "a", "e"]);
     assert_eq!(source.impls.len(), 1);
     assert_eq!(
         (source.impls[0].of.segments.join("::"), &source.impls[0].methods[..]),
-        ("I".into(), &[("n".to_string(), true), ("o".to_string(), false)][..])
+        (
+            "I".into(),
+            &[("n", Some(0)), ("o", None), ("p", Some(2))].map(|(name, takes)| Method { name: name.to_string(), takes })[..]
+        )
     );
-    assert_eq!(source.methods.iter().collect::<Vec<_>>(), ["k", "n"]);
+    assert_eq!(source.methods.iter().collect::<Vec<_>>(), ["k", "n", "p"]);
     let heads = "impl<'a, T: Fn(&'a u8) -> u8> crate::a::B<'a, T> where for<'b> T: Copy {} impl<F: for<'a> Fn(&'a u8)> C<F> {} impl<T> D<T> for E {}";
     let impls = reader::read(heads).impls;
     assert_eq!(impls.iter().map(|part| part.of.segments.join("::")).collect::<Vec<_>>(), ["crate::a::B", "C"]);
@@ -196,6 +199,27 @@ fn a_module_and_a_function_may_share_a_name() {
 }
 
 #[test]
+fn modules_of_one_name_are_all_meant() {
+    let lib = ("lib.rs", "mod b; #[cfg(x)] mod a; #[cfg(not(x))] #[path = \"a/none.rs\"] mod a;");
+    let own = ("a/mod.rs", "mod both; pub use both::B; pub struct A;");
+    let none = ("a/none.rs", "mod both; pub use both::B; pub struct A; use crate::b::C;");
+    let both = ("a/both.rs", "pub struct B; use crate::b::D;");
+    let found = imports(&[lib, own, none, both, ("b.rs", "pub struct C; pub struct D;\nuse crate::a::A;\nuse crate::a::B;")]);
+    for import in [
+        "b.rs:2 crate::a::A → a/mod.rs A",
+        "b.rs:2 crate::a::A → a/none.rs A",
+        "b.rs:3 crate::a::B → a/both.rs B",
+        "a/none.rs:1 crate::b::C → b.rs C",
+        "a/both.rs:1 crate::b::D → b.rs D",
+    ] {
+        assert!(found.iter().any(|other| other == import), "{import} is not among {found:?}");
+    }
+    // What one of them has not.
+    let names = of(&[lib, own, ("a/none.rs", ""), ("a/both.rs", "pub struct B;"), ("b.rs", "use crate::a::A;")]);
+    assert_eq!(names.imports().1, ["src/b.rs:1: `crate::a::A` leads nowhere: `A` is not found"]);
+}
+
+#[test]
 fn a_name_that_is_nowhere_is_a_fault() {
     let files = |a| [("lib.rs", "mod a; mod b;"), ("a.rs", a), ("b.rs", "\nuse crate::a::Gone;")];
     let faults = of(&files("pub struct Here;")).imports().1;
@@ -256,6 +280,9 @@ fn methods_from_above_are_named() {
     assert_eq!(borrowed, expected);
     // Another type within reach has a method of this name.
     assert!(order().borrowed(&names("pub struct Base; trait T { fn raised(&self); } fn f(x: Base) { x.raised() }")).is_empty());
+    // A method that takes as many arguments, if they can be counted.
+    assert!(order().borrowed(&names("pub struct Base; fn f(x: Outside) { x.raised(1, (2, 3),) }")).is_empty());
+    assert_eq!(order().borrowed(&names("pub struct Base; fn f(x: Base) { x.raised(|a, b| a) }")).len(), 1);
     // What takes no `self` is not called with a dot.
     assert!(order().borrowed(&names("pub struct Base; fn f(x: &str) { x.made() }")).is_empty());
 }

@@ -491,7 +491,6 @@ fn how_good_answers_are() {
     assert_eq!((seen.precision(0), seen.recall(0)), (Some(2.0 / 3.0), Some(2.0 / 3.0)));
     assert_eq!((seen.precision(1), seen.recall(1), seen.f1(1)), (Some(0.5), Some(0.5), Some(0.5)));
     assert_eq!((seen.precision(2), seen.recall(2), seen.f1(2)), (None, None, None));
-
     assert!(accuracy::<f64>(&[], &[]).unwrap_err().is_value());
     assert!(accuracy(&[1.0], &[1.0, 2.0]).unwrap_err().is_length());
     assert!(r_squared(&[1.0], &[1.0, 2.0]).unwrap_err().is_length());

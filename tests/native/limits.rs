@@ -65,7 +65,8 @@ fn threads_share_a_function() {
     // Large enough for several native functions and scratch memory.
     let f = Function::trace(("x", 8), |x| (0..900).fold(x[0], |y, k| (y + x[k % 8] * Expr::lit(1.0 + k as f64 * 1e-3)).sin()));
     let native = f.unwrap().value_and_grad().unwrap().compile().unwrap();
-    assert!(native.report().functions > 1 && native.report().scratch_bytes > 0);
+    assert!(!cfg!(feature = "jit") || native.report().functions > 1);
+    assert!(native.report().scratch_bytes > 0);
     let point = |k: usize| -> [f64; 8] { std::array::from_fn(|j| (k * 8 + j) as f64 * 0.01 - 3.0) };
     let bits = |k: usize| -> Vec<u64> { native.call_vec(&point(k)).unwrap().into_iter().map(f64::to_bits).collect() };
     let alone: Vec<_> = (0..300).map(bits).collect();

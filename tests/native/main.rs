@@ -3,9 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(feature = "jit")]
 mod compiling;
 mod limits;
+#[cfg(not(feature = "jit"))]
+mod none;
 mod random_rows;
+#[cfg(feature = "jit")]
 mod saved_code;
 mod threads;
+#[cfg(feature = "jit")]
 mod tiered;

@@ -140,7 +140,7 @@ fn long_bodies_are_cut_into_functions_and_shared_out() {
         lowered.call_into(&[&[1.1], &x], &mut [&mut expected.0, &mut expected.1]).unwrap();
         for threads in THREADS {
             let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
-            assert!(compiled.report().functions > 1);
+            assert!(!cfg!(feature = "jit") || compiled.report().functions > 1);
             let mut found = (vec![0.0; n], [0.0]);
             compiled.call_into(&[&[1.1], &x], &mut [&mut found.0, &mut found.1]).unwrap();
             assert_eq!((bits(&found.0), bits(&found.1)), (bits(&expected.0), bits(&expected.1)), "{n} rows, {threads} threads");

@@ -100,6 +100,7 @@ fn arrays_side_by_side_f32() {
 
 /// Of what depends on each other, or is alone, nothing is put together.
 #[test]
+#[cfg(feature = "jit")]
 fn only_what_is_independent() {
     let vectors = |f: &Function| f.lower().clif().unwrap().contains("f64x2");
     assert!(vectors(&Function::trace(["a", "b"], |[a, b]| a.tanh() * b.tanh()).unwrap()));

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod colours;
 #[cfg(all(feature = "clarabel", feature = "faer", feature = "nalgebra", feature = "ndarray"))]
 mod convert;
 mod fit;

@@ -1,21 +1,23 @@
-//! From a program's steps to Cranelift IR: the steps. Where their numbers are in memory is in `places`, the loop over rows in `rows`.
+//! From a program's steps to Cranelift IR: the steps. Where their values are in memory is in `places`, the loop over
+//! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
+mod packed;
 mod packs;
 mod places;
 mod rows;
 
 use super::emit::{Emit, EmitMask, Emitter};
-
-use crate::graph::Kind;
 use crate::op::{DType, Op, Value as Any};
-use crate::schedule::{Layout, NONE, Program, RowCall, Segment, Segments, places};
+use crate::schedule::{Layout, NONE, Program, RowCall, Segments, StepKind, elements};
 use cranelift_codegen::ir::{InstBuilder, Value};
+use packed::Packs;
+pub(super) use packs::straight;
 use places::flags;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 /// As many instructions, about, a copy is ahead of the next: few enough that the processor sees both and runs one where the other waits, and
 /// enough that what a copy computes is used while it is in registers.
-const STRIP: usize = 48;
+const STRETCH: usize = 48;
 /// A value that is in memory anyway, in one piece (an input, or one that crosses segments), is read from there again when its register was
 /// filled this many steps ago, or before the last call: kept for longer, it would be spilled, which is a store more.
 const REACH: usize = 16;
@@ -31,7 +33,7 @@ enum Frame<'p> {
     Rows { inputs: Value, outputs: Value, row: Value, call: &'p RowCall },
 }
 
-/// Per input slot and per output number: its group, and its place in the group.
+/// Per input slot and per output number: its group, and its index there.
 pub(super) struct Apart {
     slots: Vec<(u32, u32)>,
     places: Vec<(u32, u32)>,
@@ -39,13 +41,13 @@ pub(super) struct Apart {
 
 impl Apart {
     pub(super) fn new(layout: &Layout) -> Apart {
-        Apart { slots: places(&layout.inputs), places: places(&layout.outputs) }
+        Apart { slots: elements(&layout.inputs), places: elements(&layout.outputs) }
     }
 }
 
 /// Emits one native function.
 ///
-/// A step's value is a number, or a vector with a number for each of some rows. A loop may have its body in several copies, each
+/// A step's value is an element, or a vector with an element for each of some rows. A loop may have its body in several copies, each
 /// for rows of its own, that go side by side from step to step.
 pub(super) struct Lowering<'e, 'f, 'p> {
     emitter: &'e Emitter<'f>,
@@ -74,7 +76,7 @@ pub(super) struct Lowering<'e, 'f, 'p> {
     /// Output numbers by the step that gives them.
     results: &'p FxHashMap<u32, Vec<u32>>,
     sums: rows::Sums,
-    packs: packs::Packs,
+    packs: Packs,
     /// Of a loop over rows: the steps of the inputs.
     input_steps: FxHashMap<u32, u32>,
     /// Of a loop over rows: the outputs that are stored together with their neighbours. The last one has the first one's number.
@@ -135,55 +137,35 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             bases: FxHashMap::default(),
             results,
             sums: rows::Sums::default(),
-            packs: packs::Packs::default(),
+            packs: Packs::default(),
             input_steps: FxHashMap::default(),
             squares: FxHashMap::default(),
         }
-    }
-
-    /// `fn(x, y, scratch)`: one segment of a program that is called once. Where inputs and outputs are apart, `x` and `y` are tables of
-    /// their addresses.
-    pub(super) fn flat(
-        emitter: &'e Emitter<'f>,
-        program: &'p Program,
-        segments: &'p Segments,
-        segment: &Segment,
-        results: &'p FxHashMap<u32, Vec<u32>>,
-        apart: Option<&'p Apart>,
-        params: &[Value],
-    ) {
-        let (x, y) = (params[0], params[1]);
-        let frame = match apart {
-            Some(places) => Frame::Apart { inputs: x, outputs: y, places },
-            None => Frame::Flat { x, y },
-        };
-        let mut lowering = Lowering::new(emitter, program, segments, segment.steps.clone(), results, params[2], frame);
-        lowering.steps(segment.steps.clone());
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut cranelift_frontend::FunctionBuilder<'f>) -> R) -> R {
         f(&mut self.emitter.builder.borrow_mut())
     }
 
-    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies take turns, strip by strip.
+    /// Computes steps and stores the outputs among them at once, so that they need not be kept. Copies take turns, stretch by stretch.
     fn steps(&mut self, range: Range<usize>) {
         let mut left = range;
         while !left.is_empty() {
-            let mut strip = left.clone();
+            let mut stretch = left.clone();
             for copy in 0..self.copies.len() {
                 self.copy = copy;
                 let start = self.instructions();
-                for k in strip.clone() {
+                for k in stretch.clone() {
                     self.compute(k);
                     self.store_step(k as u32);
                     // Where the first copy stops, all do.
-                    if copy == 0 && self.instructions() - start >= STRIP {
-                        strip.end = k + 1;
+                    if copy == 0 && self.instructions() - start >= STRETCH {
+                        stretch.end = k + 1;
                         break;
                     }
                 }
             }
-            left.start = strip.end;
+            left.start = stretch.end;
         }
     }
 
@@ -193,12 +175,8 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     fn compute(&mut self, k: usize) {
-        let step = self.program.steps[k];
-        let Kind::Apply(op) = step.kind else { return };
-        if self.lanes == 1 && step.pack > 1 {
-            self.compute_pack(k, op);
-        }
-        if !self.is_packed(k) && self.copies[self.copy].local[k - self.range.start].is_none() {
+        let StepKind::Apply(op) = self.program.steps[k].kind else { return };
+        if !self.packs.has(k, self.vector_lanes()) && self.copies[self.copy].local[k - self.range.start].is_none() {
             self.compute_alone(k, op);
         }
     }
@@ -207,7 +185,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let step = self.program.steps[k];
         self.now = k;
         let mut operands = step.args;
-        let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, Kind::Const(_));
+        let is_constant = |step: u32| matches!(self.program.steps[step as usize].kind, StepKind::Const(_));
         if op.is_commutative() && is_constant(operands[0]) {
             // As a second operand a constant is read from memory by the instruction itself.
             operands.swap(0, 1);
@@ -271,16 +249,15 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let k = step as usize;
         let v = match self.program.steps[k].kind {
             // One value per function: where an instruction cannot read it from memory, it is made in a register once.
-            Kind::Const(bits) if self.lanes == 1 => {
+            StepKind::Const(bits) if self.lanes == 1 => {
                 let make = || self.emitter.constant(f64::from_bits(bits));
                 *self.kept.entry(step).or_insert_with(make)
             }
-            Kind::Const(bits) => self.kept_or_loaded(step, |this| this.emitter.constants(f64::from_bits(bits))),
-            Kind::Flag(b) => self.emitter.flag(b),
-            Kind::Input(slot) => self.kept_or_loaded(step, |this| this.load_input(step, slot)),
-            Kind::Array(_) | Kind::Control(_) => unreachable!("an array in a program of single numbers"),
-            Kind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
-            Kind::Apply(_) => {
+            StepKind::Const(bits) => self.kept_or_loaded(step, |this| this.emitter.constants(f64::from_bits(bits))),
+            StepKind::Flag(b) => self.emitter.flag(b),
+            StepKind::Input(slot) => self.kept_or_loaded(step, |this| this.load_input(step, slot)),
+            StepKind::Apply(_) if self.lanes > 1 && k < self.program.invariant => self.spread(step),
+            StepKind::Apply(_) => {
                 let local = if self.range.contains(&k) { self.local(k) } else { None };
                 let near = local.filter(|_| self.is_near(k) || self.slot(step).is_none());
                 match near.or_else(|| self.recently_loaded(step)) {
@@ -297,6 +274,30 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             DType::Float | DType::Index => Any::Num(self.emitter.number(v)),
             DType::Mask => Any::Mask(self.emitter.mask(v)),
         }
+    }
+
+    /// The value of a step in range, if a register may have it.
+    fn local(&mut self, k: usize) -> Option<Value> {
+        let at = k - self.range.start;
+        let copy = self.copy;
+        if self.copies[copy].local[at].is_none()
+            && let Some((v, lane)) = self.packs.lane(k, self.vector_lanes())
+        {
+            self.copies[copy].local[at] = Some(self.with(|b| b.ins().extractlane(v, lane)));
+        }
+        self.copies[copy].local[at]
+    }
+
+    /// The value of a step that is in no register.
+    pub(super) fn load_computed(&mut self, step: u32) -> Value {
+        match self.packs.slices.get(&step) {
+            Some(&(base, offset)) => self.load(self.emitter.float(), base, offset),
+            None => self.load_scratch(step),
+        }
+    }
+
+    fn vector_lanes(&self) -> usize {
+        self.emitter.lanes().lane_count() as usize
     }
 
     fn kept_or_loaded(&mut self, step: u32, load: impl FnOnce(&mut Self) -> Value) -> Value {

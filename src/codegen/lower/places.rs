@@ -1,22 +1,22 @@
-//! Where the numbers of a program are in memory: inputs, outputs, and values that cross from one native function to another.
+//! Where the values of a program are in memory: inputs, outputs, and values that cross from one native function to another.
 
 use super::{Frame, Lowering, bare};
-use crate::graph::Kind;
 use crate::op::DType;
+use crate::schedule::StepKind;
 use cranelift_codegen::ir::{ConstantData, InstBuilder, MemFlagsData, Type, Value, types};
 
-/// For numbers, which are aligned.
+/// For elements, which are aligned.
 pub(super) fn flags() -> MemFlagsData {
     MemFlagsData::trusted()
 }
 
-/// For vectors, which are as aligned as a number is.
+/// For vectors, which are as aligned as an element is.
 pub(super) fn vector_flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
 }
 
 impl Lowering<'_, '_, '_> {
-    /// Bytes of a number.
+    /// Bytes of an element.
     pub(super) fn size(&self) -> i32 {
         self.program.width.bytes() as i32
     }
@@ -68,9 +68,9 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    /// Whether a step is an input whose numbers, a vector of them, do not lie one after the other.
+    /// Whether a step is an input whose elements, a vector of them, do not lie one after the other.
     pub(super) fn is_gathered(&self, step: u32) -> bool {
-        let Kind::Input(slot) = self.program.steps[step as usize].kind else { return false };
+        let StepKind::Input(slot) = self.program.steps[step as usize].kind else { return false };
         let Frame::Rows { call, .. } = self.frame else { return false };
         self.lanes > 1 && call.input_stride(call.slots[slot as usize].0 as usize).is_some_and(|len| len > 1)
     }
@@ -101,7 +101,7 @@ impl Lowering<'_, '_, '_> {
         let rows = (0..lanes).map(|lane| self.load(self.emitter.lanes(), base, offset + row(lane))).collect();
         let columns = self.transpose(rows);
         // The inputs of a group are numbered one after the other, as their columns are.
-        let Kind::Input(slot) = self.program.steps[step as usize].kind else { unreachable!("columns are inputs") };
+        let StepKind::Input(slot) = self.program.steps[step as usize].kind else { unreachable!("columns are inputs") };
         for (k, &v) in columns.iter().enumerate() {
             if let Some(&neighbour) = self.input_steps.get(&(slot - at as u32 + k as u32)) {
                 self.copies[self.copy].loaded.insert(neighbour, (v, self.now));
@@ -111,7 +111,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// The columns of as many rows as a vector has lanes. Merging every row with the one that is half of all rows further
-    /// shuffles the bits of a number's place by one; as often as there are bits in a lane's number, rows become columns.
+    /// shuffles the bits of an element's index by one; as often as there are bits in a lane's index, rows become columns.
     fn transpose(&self, mut rows: Vec<Value>) -> Vec<Value> {
         let half = rows.len() / 2;
         for _ in 0..rows.len().ilog2() {
@@ -169,7 +169,7 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    /// The address of an input or output group, at the row if it has rows of some numbers.
+    /// The address of an input or output group, at the row if it has rows of some elements.
     fn base(&mut self, output: bool, group: u32, table: Value, row: Option<(Value, usize)>) -> Value {
         if let Some(&base) = self.bases.get(&(output, group)) {
             return base;

@@ -4,9 +4,8 @@
 use super::super::emit::Emitter;
 use super::{Copy, Frame, Lowering, bare};
 use crate::base::sums::{halve, partials};
-use crate::graph::Kind;
 use crate::op::DType;
-use crate::schedule::{Program, RowCall, Segment, Segments};
+use crate::schedule::{Program, RowCall, Segment, Segments, StepKind};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types};
 use cranelift_frontend::FunctionBuilder;
 use rustc_hash::FxHashMap;
@@ -331,7 +330,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             }
         }
         for (k, step) in self.program.steps.iter().enumerate() {
-            if let Kind::Input(slot) = step.kind {
+            if let StepKind::Input(slot) = step.kind {
                 self.input_steps.insert(slot, k as u32);
             }
         }
@@ -366,14 +365,14 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let mut used: Vec<u32> = self.program.steps[body.clone()].iter().flat_map(|step| step.operands()).copied().collect();
         used.sort_unstable();
         used.dedup();
-        let of = |kind: fn(Kind, &RowCall) -> bool| -> Vec<u32> {
+        let of = |kind: fn(StepKind, &RowCall) -> bool| -> Vec<u32> {
             used.iter().copied().filter(|&step| kind(self.program.steps[step as usize].kind, call)).collect()
         };
-        let computed: Vec<u32> = of(|kind, _| matches!(kind, Kind::Apply(_)));
+        let computed: Vec<u32> = of(|kind, _| matches!(kind, StepKind::Apply(_)));
         let shared = of(
-            |kind, call| matches!(kind, Kind::Input(slot) if call.input_stride(call.slots[slot as usize].0 as usize).is_none()),
+            |kind, call| matches!(kind, StepKind::Input(slot) if call.input_stride(call.slots[slot as usize].0 as usize).is_none()),
         );
-        let constants = of(|kind, _| matches!(kind, Kind::Const(_)));
+        let constants = of(|kind, _| matches!(kind, StepKind::Const(_)));
         let few = [shared, constants].into_iter().filter(|steps| steps.len() <= HOISTED).flatten();
         for step in computed.into_iter().filter(|&step| (step as usize) < body.start).chain(few) {
             let v = bare(self.value(step));

@@ -3,8 +3,15 @@
 //! The result is dense, in row-major order; factors have any strides. Nothing is allocated: what is packed is packed on the stack.
 
 use super::lanes::Lanes;
-use super::{Block, MatMul};
+use crate::schedule::ir::MatMul;
 use std::ops::Range;
+
+/// A part of the result: some rows, some columns.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
+}
 
 /// Terms that a panel of the second factor has at once, when it is packed; with two vectors of columns it stays in the first-level
 /// cache.
@@ -22,10 +29,10 @@ const LONG: usize = 24;
 #[repr(align(64))]
 struct Panel(std::mem::MaybeUninit<[u8; PANEL]>);
 
-/// A block of C = A·B. How a number of the result is computed depends on the whole product's size alone.
+/// A block of C = A·B. How an element of the result is computed depends on the whole product's size alone.
 ///
 /// # Safety
-/// The processor has the instructions of `V`; the strides stay within `a` and `b`, `c` has m·n numbers, and the block is within them.
+/// The processor has the instructions of `V`; the strides stay within `a` and `b`, `c` has m·n elements, and the block is within them.
 #[inline(always)]
 pub(super) unsafe fn product<V: Lanes>(size: MatMul, block: Block, a: *const V::T, b: *const V::T, c: *mut V::T) {
     let MatMul { m, k, n, a: (ra, ca), b: (rb, cb), .. } = size;
@@ -62,7 +69,7 @@ pub(super) unsafe fn product<V: Lanes>(size: MatMul, block: Block, a: *const V::
 /// Rows of a panel, each with room for two vectors.
 #[inline(always)]
 unsafe fn pack<V: Lanes>((terms, width): (usize, usize), b: *const V::T, (rb, cb): (isize, isize), to: *mut V::T) {
-    // SAFETY: the caller vouches for `terms` rows of `width` numbers; the panel has room for more.
+    // SAFETY: the caller vouches for `terms` rows of `width` elements; the panel has room for more.
     unsafe {
         if cb == 1 {
             let (whole, part) = (width > V::N, V::first(if width > V::N { width - V::N } else { width }));
@@ -243,11 +250,11 @@ unsafe fn inner_tile<V: Lanes, const R: usize, const C: usize>(
     }
 }
 
-/// The sum of the rows of B, each times a number: a row of the result, in the order of memory.
+/// The sum of the rows of B, each times an element: a row of the result, in the order of memory.
 #[inline(always)]
 unsafe fn combination<V: Lanes>((k, n): (usize, usize), a: *const V::T, ca: isize, b: *const V::T, rb: isize, c: *mut V::T) {
     const TERMS: usize = 4;
-    // SAFETY: the caller vouches for k rows of n numbers, and k numbers.
+    // SAFETY: the caller vouches for k rows of n elements, and k elements.
     unsafe {
         let row = |p: usize| b.offset(p as isize * rb);
         let factor = |p: usize| *a.offset(p as isize * ca);

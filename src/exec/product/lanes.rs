@@ -2,16 +2,16 @@
 
 use crate::op::Real;
 
-/// Several numbers that are computed with at once.
+/// Several elements that are computed with at once.
 ///
 /// # Safety
-/// Methods may be called where the processor has the instructions of the type; pointers are valid for as many numbers as are
+/// Methods may be called where the processor has the instructions of the type; pointers are valid for as many elements as are
 /// read or written.
 pub(super) unsafe trait Lanes: Copy {
     type T: Real;
     /// Which lanes of a vector are meant.
     type Part: Copy;
-    /// How many numbers.
+    /// How many elements.
     const N: usize;
     /// Rows of a tile of two vectors that the registers hold.
     const ROWS: usize;
@@ -30,7 +30,7 @@ pub(super) unsafe trait Lanes: Copy {
     unsafe fn sum(self) -> Self::T;
 }
 
-/// Without vector instructions of its own: what the compiler makes of four numbers.
+/// Without vector instructions of its own: what the compiler makes of four elements.
 #[derive(Copy, Clone)]
 pub(super) struct Plain<T>([T; 4]);
 
@@ -54,24 +54,24 @@ unsafe impl<T: Real + Copy> Lanes for Plain<T> {
     }
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
-        // SAFETY: the caller vouches for four numbers.
+        // SAFETY: the caller vouches for four elements.
         Plain(unsafe { from.cast::<[T; 4]>().read() })
     }
     #[inline(always)]
     unsafe fn load_part(from: *const T, part: usize) -> Self {
         let mut v = [T::lit(0.0); 4];
-        // SAFETY: the caller vouches for `part` numbers, which are no more than four.
+        // SAFETY: the caller vouches for `part` elements, which are no more than four.
         unsafe { std::ptr::copy_nonoverlapping(from, v.as_mut_ptr(), part) };
         Plain(v)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
-        // SAFETY: the caller vouches for room for four numbers.
+        // SAFETY: the caller vouches for room for four elements.
         unsafe { to.cast::<[T; 4]>().write(self.0) }
     }
     #[inline(always)]
     unsafe fn store_part(self, to: *mut T, part: usize) {
-        // SAFETY: the caller vouches for room for `part` numbers, which are no more than four.
+        // SAFETY: the caller vouches for room for `part` elements, which are no more than four.
         unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), to, part) }
     }
     #[inline(always)]

@@ -10,15 +10,8 @@ use crate::base::Width;
 use crate::exec::threads::{self, Shared};
 use crate::op::Scalar;
 use crate::schedule::ir::MatMul;
+use kernels::Block;
 use lanes::{Lanes, Plain};
-use std::ops::Range;
-
-/// A part of the result: some rows, some columns.
-#[derive(Clone, Debug)]
-struct Block {
-    rows: Range<usize>,
-    columns: Range<usize>,
-}
 
 /// Rows and columns that one thread takes at least: whole tiles.
 const ROWS: usize = 32;
@@ -27,7 +20,7 @@ const COLUMNS: usize = 64;
 const WORTH: usize = 400_000;
 
 impl MatMul {
-    /// C = A·B for several products, one after the other in memory, on up to some threads. Every number of a result is computed in the
+    /// C = A·B for several products, one after the other in memory, on up to some threads. Every element of a result is computed in the
     /// same way whoever does it.
     pub(super) fn run<T: Scalar>(&self, threads: usize, count: usize, a: &[T], b: &[T], c: &mut [T]) {
         self.run_with(Vectors::here(), (threads, WORTH), count, a, b, c);
@@ -43,7 +36,7 @@ impl MatMul {
         b: &[T],
         c: &mut [T],
     ) {
-        // A column is the row of the transposed product: the same numbers in the same places.
+        // A column is the row of the transposed product: the same elements at the same addresses.
         let MatMul { rows, m, k, n, a: (ra, ca), b: (rb, cb) } = *self;
         debug_assert!(rows == m || (count == 1 && n > 1), "a part of one product of matrices");
         let (size, a, b) = match n == 1 && m > 1 {
@@ -64,7 +57,7 @@ impl MatMul {
         let shared = Shared::new(c.as_mut_ptr());
         let run = |product: usize, block: Block| {
             let (a, b) = (a[product * of_a..].as_ptr(), b[product * of_b..].as_ptr());
-            // SAFETY: the slices reach to the last number of every matrix, and blocks that are computed at a time have no number of the
+            // SAFETY: the slices reach to the last element of every matrix, and blocks that are computed at a time have no element of the
             // result in common.
             unsafe { size.block(block, a, b, shared.get().add(product * of_c), vectors) }
         };
@@ -98,7 +91,7 @@ impl MatMul {
     /// # Safety
     /// The addresses are those of matrices with these strides; the vectors are those of this processor.
     unsafe fn block<T: Scalar>(self, block: Block, a: *const T, b: *const T, c: *mut T, vectors: Vectors) {
-        // SAFETY: as promised; the width is that of the numbers.
+        // SAFETY: as promised; the width is that of the elements.
         unsafe {
             match (T::WIDTH, vectors) {
                 (Width::F32, Vectors::None) => kernels::product::<Plain<f32>>(self, block, a.cast(), b.cast(), c.cast()),

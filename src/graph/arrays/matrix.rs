@@ -1,12 +1,12 @@
 //! Matrices and vectors: products, diagonals, linear equations.
 
-use super::{Expr, run, shape_error};
+use super::run::{run, shape_error};
 use crate::base::{Axis, Shape};
-use crate::graph::expr::Cond;
+use crate::error::Caller;
+use crate::graph::handle::{Cond, Expr};
+use crate::graph::session::by;
 use crate::op::{ArrayOp, Cut, lit, select};
 use std::panic::Location;
-
-type Place = &'static Location<'static>;
 
 /// Matrices. What is said of a matrix holds for stacks of them, over the leading axes.
 impl Expr {
@@ -29,7 +29,7 @@ impl Expr {
         self.triangle("triu", Location::caller(), |row, column| column.ge(row + k as f64))
     }
 
-    fn triangle(self, what: &str, at: Place, keep: impl Fn(Expr, Expr) -> Cond) -> Expr {
+    fn triangle(self, what: &str, at: Caller, keep: impl Fn(Expr, Expr) -> Cond) -> Expr {
         let (shape, rank) = (self.shape(), self.rank());
         if rank < 2 {
             return shape_error(at, format!("{what}: the shape {shape} is not that of a matrix"));
@@ -108,7 +108,7 @@ impl Expr {
         (self * other).total_of_last(Location::caller())
     }
 
-    fn total_of_last(self, at: Place) -> Expr {
+    fn total_of_last(self, at: Caller) -> Expr {
         match self.rank() {
             0 => self,
             rank => self.total(&[rank - 1], at),
@@ -171,7 +171,7 @@ impl Expr {
         self.solved(ArrayOp::SolveTriangular { lower: false }, b, Location::caller())
     }
 
-    fn solved(self, op: ArrayOp, b: Expr, at: Place) -> Expr {
+    fn solved(self, op: ArrayOp, b: Expr, at: Caller) -> Expr {
         let (a, right) = (self.shape(), b.shape());
         let vector = right.rank() == 1;
         let y = if vector { run(ArrayOp::Reshape(Shape::new(&[right.axes()[0], Axis::Fixed(1)])), &[b], at) } else { b };
@@ -185,6 +185,45 @@ impl Expr {
         let solution = run(op, &[x, y], at);
         let axes = solution.shape().axes();
         if vector { run(ArrayOp::Reshape(Shape::new(&axes[..axes.len() - 1])), &[solution], at) } else { solution }
+    }
+
+    /// The x with the least ‖A·x − b‖, for a matrix A `[m,n]` of independent columns and a vector b `[m]` or the columns of a matrix `[m,k]`. The
+    /// normal equations of columns of length 1 are solved by Cholesky's decomposition, and once more for what is left (Å. Björck, 1987),
+    /// which makes up for squaring the condition number as long as that square is below 1/ε. Differentiable in both.
+    ///
+    /// ```
+    /// use wengert::{Array, Function};
+    /// // a line through four points
+    /// let f = Function::trace(["a[n,2]", "b[n]"], |[a, b]| a.lstsq(b))?;
+    /// let a = Array::new([4, 2], vec![1.0, 0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 3.0])?;
+    /// let x = f.eval_arrays(&[a, Array::vector(vec![1.0, 3.0, 5.0, 7.0])])?;
+    /// assert!((x[0].data()[0] - 1.0f64).abs() < 1e-14 && (x[0].data()[1] - 2.0f64).abs() < 1e-14);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Of the trace: shapes that do not fit. Of the call: columns that are dependent to working precision.
+    #[track_caller]
+    pub fn lstsq(self, b: Expr) -> Expr {
+        let at = Location::caller();
+        let (shape, right) = (self.shape(), b.shape());
+        let (&[m, n], true) = (shape.axes(), (1..=2).contains(&right.rank()) && right.axes().first() == shape.axes().first())
+        else {
+            let message = format!("lstsq: the shapes {shape} and {right} do not fit");
+            return shape_error(at, message);
+        };
+        by(at, || {
+            let columns = if right.rank() == 1 { b.reshape([m, Axis::Fixed(1)]) } else { b };
+            // The solution does not depend on the lengths that columns are given, so they are constants to derivatives.
+            let length = (self * self).sum(0).sqrt().detach();
+            let scale = select(length.gt(lit(0.0)), length.recip(), lit(1.0));
+            let a = self * scale;
+            let l = a.t().matmul(a).cholesky();
+            let solved = |r: Expr| l.t().solve_upper(l.solve_lower(a.t().matmul(r)));
+            let x = solved(columns);
+            let x = (x + solved(columns - a.matmul(x))) * scale.reshape([n, Axis::Fixed(1)]);
+            if right.rank() == 1 { x.reshape([n]) } else { x }
+        })
     }
 
     /// The inverse of a square matrix. A matrix that is singular to working precision is an error of the call. To solve equations,
@@ -217,13 +256,13 @@ impl Expr {
 }
 
 /// Where the last two axes of a shape have the same index.
-fn diagonal(shape: Shape, at: Place) -> Cond {
+fn diagonal(shape: Shape, at: Caller) -> Cond {
     let index = |axis| run(ArrayOp::Iota(shape, axis), &[], at);
     index(shape.rank() - 2).eq(index(shape.rank() - 1))
 }
 
 /// Two stacks of matrices, their leading axes broadcast to be the same.
-fn stacked(x: Expr, y: Expr, at: Place) -> Option<(Expr, Expr)> {
+fn stacked(x: Expr, y: Expr, at: Caller) -> Option<(Expr, Expr)> {
     let split = |shape: Shape| Some(shape.axes().split_at(shape.rank().checked_sub(2)?));
     let ((p, m), (q, n)) = (split(x.shape())?, split(y.shape())?);
     let batch = Shape::new(p).broadcast(Shape::new(q))?;

@@ -1,12 +1,12 @@
 //! Reading what only arrays have: shapes, and the attributes of array operations.
 
-use super::{Place, Scan};
+use super::{Parser, Position};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::op::{ArrayOp, Cut};
 use std::str::FromStr;
 
-impl Scan<'_> {
+impl Parser<'_> {
     /// An array operation with its attributes, if the name is one's.
     pub(super) fn array_op(&mut self, name: &str) -> Result<Option<ArrayOp>> {
         Ok(Some(match name {
@@ -19,7 +19,7 @@ impl Scan<'_> {
             "prod" => ArrayOp::Prod(self.axis()?),
             "argmax" => ArrayOp::ArgMax(self.axis()?),
             "slice" => ArrayOp::Slice(self.cuts()?),
-            "place" => ArrayOp::Place(self.shape()?, self.cuts()?),
+            "pad" => ArrayOp::Pad(self.shape()?, self.cuts()?),
             "concat" => ArrayOp::Concat(self.axis()?),
             "matmul" => ArrayOp::MatMul,
             "gather" => {
@@ -65,7 +65,7 @@ impl Scan<'_> {
     }
 
     /// `[n,64]`, if it is there, with the place of its first axis.
-    pub(super) fn maybe_shape(&mut self) -> Result<Option<(Shape, Place)>> {
+    pub(super) fn maybe_shape(&mut self) -> Result<Option<(Shape, Position)>> {
         if !self.eat("[") {
             return Ok(None);
         }
@@ -118,7 +118,7 @@ impl Scan<'_> {
 
     fn numbers(&mut self) -> Result<Vec<usize>> {
         self.symbol("[")?;
-        self.list(|scan| scan.integer("an axis"))
+        self.list(|parser| parser.integer("an axis"))
     }
 
     fn axis(&mut self) -> Result<usize> {
@@ -161,15 +161,15 @@ impl Scan<'_> {
     /// `[:,1+2*3]`: all, or a first one, a step, and how many.
     fn cuts(&mut self) -> Result<Vec<Cut>> {
         self.symbol("[")?;
-        self.list(|scan| {
-            if scan.eat(":") {
+        self.list(|parser| {
+            if parser.eat(":") {
                 return Ok(Cut::All);
             }
-            let start = scan.integer("the first index of a cut, or `:`")?;
-            scan.symbol("+")?;
-            let step = scan.integer("a step")?;
-            scan.symbol("*")?;
-            Ok(Cut::Range { start, step, len: scan.integer("how many")? })
+            let start = parser.integer("the first index of a cut, or `:`")?;
+            parser.symbol("+")?;
+            let step = parser.integer("a step")?;
+            parser.symbol("*")?;
+            Ok(Cut::Range { start, step, len: parser.integer("how many")? })
         })
     }
 }

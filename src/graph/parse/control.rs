@@ -1,37 +1,37 @@
 //! Reading operations with bodies: `final[0] of scan[1,2,t] { function … } %1, %2`, and further results of the same as `each[0] of %7`.
 
-use super::{Nodes, Place, Scan};
+use super::{Nodes, Parser, Position};
 use crate::error::Result;
-use crate::graph::control::{Control, Derivative, Nested, Port};
-use crate::graph::storage::Args;
-use crate::graph::{Function, Kind};
+use crate::graph::model::{Control, Derivative, Function, SharedControl};
+use crate::graph::node::{Args, NodeId, Port};
+use crate::graph::view::{Kind, Nested};
 
 impl Nodes {
-    pub(super) fn nested(&self, scan: &mut Scan, port: &str, at: Place) -> Result<(Kind, Args)> {
-        let k = scan.one("the number of a result")?;
+    pub(super) fn nested(&mut self, parser: &mut Parser, port: &str, at: Position) -> Result<NodeId> {
+        let k = parser.one("the number of a result")?;
         let port = match port {
             "final" => Port::Final(k),
             "each" => Port::Each(k),
             _ => Port::Carried(k),
         };
-        scan.keyword("of")?;
-        let (control, args) = if scan.peek() == Some('%') {
-            let (id, at) = scan.id()?;
+        parser.keyword("of")?;
+        let (control, args): (SharedControl, Args) = if parser.peek() == Some('%') {
+            let (id, at) = parser.id()?;
             let node = self.node(id, at, || "of".into())?;
             match self.builder.graph().node(node).kind() {
-                Kind::Control(other) => (other.control, self.builder.graph().operands(node).collect()),
+                Kind::Control(other) => (other.control.clone(), self.builder.graph().operands(node).collect()),
                 _ => return Err(at.error(format!("%{id} is no result of an operation with bodies"))),
             }
         } else {
-            let control = scan.control()?;
+            let control = parser.control()?;
             if let Some(other) = control.bodies().iter().map(|body| body.width()).find(|&width| width != self.width) {
                 return Err(at.error(format!("a body in {other} of a function in {}", self.width)));
             }
             control.check().map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
             // What follows an operation without operands is the next node.
-            let ids = if control.operands().is_empty() { vec![] } else { scan.ids()? }.into_iter();
+            let ids = if control.operands().is_empty() { vec![] } else { parser.ids()? }.into_iter();
             let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
-            (control.intern(), args)
+            (control.into(), args)
         };
         if !control.has(port) {
             return Err(at.error(format!("{} has no such result", control.name())));
@@ -40,11 +40,11 @@ impl Nodes {
         sizes.try_for_each(|(shape, _)| shape.check_size()).map_err(|reason| at.error(reason))?;
         let fits = control.infer(port, &self.builder.graph().types(&args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
-        Ok((Kind::Control(Nested { control, port }), args))
+        Ok(self.builder.intern(Kind::Control(Nested { control: &control, port }), &args, None))
     }
 }
 
-impl Scan<'_> {
+impl Parser<'_> {
     fn control(&mut self) -> Result<Control> {
         Ok(match self.name("`scan`, `while`, `cond`, `rule` or `remat`")? {
             ("scan", _) => {

@@ -5,21 +5,22 @@
 mod arrays;
 mod control;
 
-use super::function::{Function, InputGroup, OutputGroup};
-use super::node::{Kind, NodeId};
-use super::storage::{Args, Builder};
-use crate::base::Width;
-use crate::base::{Axis, Shape};
+use super::builder::Builder;
+use super::model::{Function, InputGroup, OutputGroup};
+use super::node::{Args, NodeId};
+use super::view::Kind;
+use crate::base::{Axis, Shape, Width, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::{ArrayOp, DType, Op};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a whole text.
 pub(super) fn function(text: &str) -> Result<Function> {
-    let mut scan = Scan { rest: text, at: Place { line: 1, column: 1 }, depth: 0 };
-    let f = scan.function()?;
-    let end = scan.here();
-    if !scan.rest.is_empty() {
+    check_room()?;
+    let mut parser = Parser { rest: text, at: Position { line: 1, column: 1 }, depth: 0 };
+    let f = parser.function()?;
+    let end = parser.here();
+    if !parser.rest.is_empty() {
         return Err(end.error("more text after the function's closing `}`"));
     }
     Ok(f)
@@ -28,16 +29,16 @@ pub(super) fn function(text: &str) -> Result<Function> {
 /// How deep bodies may stand in bodies.
 const DEPTH: usize = 64;
 
-fn read(scan: &mut Scan) -> Result<Function> {
-    scan.keyword("function")?;
-    let width = match scan.name("a width, `f64` or `f32`")? {
+fn read(parser: &mut Parser) -> Result<Function> {
+    parser.keyword("function")?;
+    let width = match parser.name("a width, `f64` or `f32`")? {
         ("f64", _) => Width::F64,
         ("f32", _) => Width::F32,
         (other, at) => return Err(at.error(format!("`{other}` is no width; it is `f64` or `f32`"))),
     };
     let mut nodes = Nodes { width, builder: Builder::default(), known: HashMap::new() };
     let mut inputs = Vec::new();
-    for group in scan.groups("inactive", "input")? {
+    for group in parser.groups("inactive", "input")? {
         for &(id, at) in &group.ids {
             let node = nodes.builder.input(group.shape, group.dtype);
             nodes.define(id, at, node)?;
@@ -48,12 +49,12 @@ fn read(scan: &mut Scan) -> Result<Function> {
         };
         inputs.push(input.with_active(!group.marked));
     }
-    scan.symbol("->")?;
-    let result_at = scan.here();
-    let results = scan.groups("aux", "output")?;
-    scan.symbol("{")?;
-    while !scan.eat("}") {
-        nodes.line(scan)?;
+    parser.symbol("->")?;
+    let result_at = parser.here();
+    let results = parser.groups("aux", "output")?;
+    parser.symbol("{")?;
+    while !parser.eat("}") {
+        nodes.line(parser)?;
     }
     let mut outputs = Vec::new();
     for group in results {
@@ -72,20 +73,20 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn define(&mut self, id: u32, at: Place, node: NodeId) -> Result<()> {
+    fn define(&mut self, id: u32, at: Position, node: NodeId) -> Result<()> {
         match self.known.insert(id, node) {
             None => Ok(()),
             Some(_) => Err(at.error(format!("%{id} is defined twice"))),
         }
     }
 
-    fn node(&self, id: u32, at: Place, user: impl Fn() -> String) -> Result<NodeId> {
+    fn node(&self, id: u32, at: Position, user: impl Fn() -> String) -> Result<NodeId> {
         let undefined = || at.error(format!("{}: %{id} is not defined so far", user()));
         self.known.get(&id).copied().ok_or_else(undefined)
     }
 
     /// What an output has: a number or an index.
-    fn result(&self, id: u32, at: Place, name: &str) -> Result<NodeId> {
+    fn result(&self, id: u32, at: Position, name: &str) -> Result<NodeId> {
         let user = || format!("output `{name}`");
         let node = self.node(id, at, user)?;
         match self.builder.graph().node(node).dtype() {
@@ -94,7 +95,7 @@ impl Nodes {
         }
     }
 
-    fn operand(&self, id: u32, at: Place, wanted: DType, user: impl Fn() -> String) -> Result<NodeId> {
+    fn operand(&self, id: u32, at: Position, wanted: DType, user: impl Fn() -> String) -> Result<NodeId> {
         let node = self.node(id, at, &user)?;
         let what = |dtype| match dtype {
             DType::Float => "a number",
@@ -109,35 +110,35 @@ impl Nodes {
     }
 
     /// `%5 = …`
-    fn line(&mut self, scan: &mut Scan) -> Result<()> {
-        let (id, at) = scan.id()?;
-        scan.symbol("=")?;
-        let (word, at_word) = scan.name("an operation")?;
-        let (kind, args) = match (word, at_word) {
-            ("const", _) => (scan.number(self.width)?, Args::new()),
-            ("flag", _) => match scan.name("`true` or `false`")? {
-                ("true", _) => (Kind::Flag(true), Args::new()),
-                ("false", _) => (Kind::Flag(false), Args::new()),
+    fn line(&mut self, parser: &mut Parser) -> Result<()> {
+        let (id, at) = parser.id()?;
+        parser.symbol("=")?;
+        let (word, at_word) = parser.name("an operation")?;
+        let node = match (word, at_word) {
+            ("const", _) => self.builder.intern(Kind::constant(parser.number(self.width)?), &[], None),
+            ("flag", _) => match parser.name("`true` or `false`")? {
+                ("true", _) => self.builder.intern(Kind::Flag(true), &[], None),
+                ("false", _) => self.builder.intern(Kind::Flag(false), &[], None),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
-            ("final" | "each" | "carried", _) if scan.peek() == Some('[') => self.nested(scan, word, at_word)?,
-            (name, at) => match scan.array_op(name)? {
+            ("final" | "each" | "carried", _) if parser.peek() == Some('[') => self.nested(parser, word, at_word)?,
+            (name, at) => match parser.array_op(name)? {
                 Some(op) => {
-                    let args = self.array_operands(scan, &op, at)?;
-                    (Kind::Array(op.intern()), args)
+                    let args = self.array_operands(parser, &op, at)?;
+                    self.builder.intern(Kind::Array(&op), &args, None)
                 }
                 None => {
-                    let op = scan.op(name, at)?;
-                    (Kind::Apply(op), self.operands(scan, op, at)?)
+                    let op = parser.op(name, at)?;
+                    let args = self.operands(parser, op, at)?;
+                    self.builder.intern(Kind::Apply(op), &args, None)
                 }
             },
         };
-        let node = self.builder.intern(kind, &args, None);
         self.define(id, at, node)
     }
 
-    fn operands(&self, scan: &mut Scan, op: Op, at: Place) -> Result<Args> {
-        let ids = scan.ids()?;
+    fn operands(&self, parser: &mut Parser, op: Op, at: Position) -> Result<Args> {
+        let ids = parser.ids()?;
         if ids.len() != op.arity() {
             let s = if op.arity() == 1 { "" } else { "s" };
             return Err(at.error(format!("{op} takes {} operand{s}, not {}", op.arity(), ids.len())));
@@ -158,9 +159,9 @@ impl Nodes {
         Ok(args)
     }
 
-    fn array_operands(&self, scan: &mut Scan, op: &ArrayOp, at: Place) -> Result<Args> {
+    fn array_operands(&self, parser: &mut Parser, op: &ArrayOp, at: Position) -> Result<Args> {
         // What follows an operation without operands is the next node.
-        let ids = if let ArrayOp::Iota(..) = op { vec![] } else { scan.ids()? };
+        let ids = if let ArrayOp::Iota(..) = op { vec![] } else { parser.ids()? };
         let args = ids.into_iter().map(|(id, at)| self.node(id, at, || op.name().into())).collect::<Result<Args>>()?;
         let fits = op.infer(&self.builder.graph().types(&args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", op.name())))?;
@@ -170,12 +171,12 @@ impl Nodes {
 
 /// A line and a column, both from 1.
 #[derive(Copy, Clone)]
-struct Place {
+struct Position {
     line: usize,
     column: usize,
 }
 
-impl Place {
+impl Position {
     fn error(self, message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Parse, message).in_text(self.line, self.column)
     }
@@ -188,18 +189,18 @@ struct Group<'t> {
     /// Of each of its values, as is the kind.
     shape: Shape,
     dtype: DType,
-    ids: Vec<(u32, Place)>,
+    ids: Vec<(u32, Position)>,
 }
 
 /// What is left of the text.
-struct Scan<'t> {
+struct Parser<'t> {
     rest: &'t str,
-    at: Place,
+    at: Position,
     /// How many functions what comes next is in.
     depth: usize,
 }
 
-impl<'t> Scan<'t> {
+impl<'t> Parser<'t> {
     /// A function, alone or as a body.
     fn function(&mut self) -> Result<Function> {
         let at = self.here();
@@ -217,7 +218,7 @@ impl<'t> Scan<'t> {
         let (taken, rest) = self.rest.split_at(len);
         for c in taken.chars() {
             match c {
-                '\n' => self.at = Place { line: self.at.line + 1, column: 1 },
+                '\n' => self.at = Position { line: self.at.line + 1, column: 1 },
                 _ => self.at.column += 1,
             }
         }
@@ -230,7 +231,7 @@ impl<'t> Scan<'t> {
     }
 
     /// The place of what comes next, after white space and comments.
-    fn here(&mut self) -> Place {
+    fn here(&mut self) -> Position {
         self.take(char::is_whitespace);
         while self.rest.starts_with(';') {
             self.take(|c| c != '\n');
@@ -274,7 +275,7 @@ impl<'t> Scan<'t> {
     }
 
     /// A name, by the rule for names of inputs and outputs.
-    fn name(&mut self, what: &str) -> Result<(&'t str, Place)> {
+    fn name(&mut self, what: &str) -> Result<(&'t str, Position)> {
         match self.peek() {
             Some(c) if c.is_alphabetic() || c == '_' => {
                 let at = self.at;
@@ -285,7 +286,7 @@ impl<'t> Scan<'t> {
     }
 
     /// `%5`
-    fn id(&mut self) -> Result<(u32, Place)> {
+    fn id(&mut self) -> Result<(u32, Position)> {
         let at = self.here();
         if !self.eat("%") {
             return Err(self.expected("a node as `%5`"));
@@ -296,7 +297,7 @@ impl<'t> Scan<'t> {
     }
 
     /// `%1, %2`, or none.
-    fn ids(&mut self) -> Result<Vec<(u32, Place)>> {
+    fn ids(&mut self) -> Result<Vec<(u32, Position)>> {
         let mut ids = Vec::new();
         if self.peek() == Some('%') {
             ids.push(self.id()?);
@@ -308,7 +309,7 @@ impl<'t> Scan<'t> {
     }
 
     /// `[-3]`, where it is there.
-    fn bracketed<N: std::str::FromStr>(&mut self, what: &str) -> Result<Option<(N, Place)>> {
+    fn bracketed<N: std::str::FromStr>(&mut self, what: &str) -> Result<Option<(N, Position)>> {
         if !self.eat("[") {
             return Ok(None);
         }
@@ -322,7 +323,7 @@ impl<'t> Scan<'t> {
         Ok(Some((n, at)))
     }
 
-    fn op(&mut self, name: &str, at: Place) -> Result<Op> {
+    fn op(&mut self, name: &str, at: Position) -> Result<Op> {
         let parameter = self.bracketed("an integer parameter")?.map(|(n, _)| n);
         Op::parse(name, parameter).ok_or_else(|| match Op::ALL.iter().find(|op| op.name() == name) {
             None => at.error(format!("there is no operation `{name}`")),
@@ -331,7 +332,7 @@ impl<'t> Scan<'t> {
         })
     }
 
-    fn number(&mut self, width: Width) -> Result<Kind> {
+    fn number(&mut self, width: Width) -> Result<f64> {
         let at = self.here();
         let word = self.take(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
         let v = match word {
@@ -343,7 +344,7 @@ impl<'t> Scan<'t> {
                 let fail = || at.error(format!("`{word}` is not a number"));
                 if let Some(bits) = word.strip_prefix("nan:") {
                     let v = u64::from_str_radix(bits, 16).map(f64::from_bits).map_err(|_| fail())?;
-                    return if v.is_nan() { Ok(Kind::constant(v)) } else { Err(fail()) };
+                    return if v.is_nan() { Ok(v) } else { Err(fail()) };
                 }
                 if !word.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.') {
                     return Err(fail());
@@ -359,7 +360,7 @@ impl<'t> Scan<'t> {
                 v
             }
         };
-        Ok(Kind::constant(v))
+        Ok(v)
     }
 
     /// `(a: %0, marker x[2]: %1 %2, i[n]: index %3)`

@@ -1,6 +1,6 @@
 //! What array operations do to shapes. In: the operands' shapes and kinds. Out: the result's, or what is wrong.
 
-use super::{ArrayOp, Cut, Cuts};
+use super::operation::{ArrayOp, Cut, Cuts};
 use crate::base::{Axis, Shape};
 use crate::op::DType;
 
@@ -80,7 +80,7 @@ impl ArrayOp {
                 let axes: Vec<Axis> = cuts.iter().zip(x.axes()).map(|(cut, &axis)| cut.len(axis)).collect();
                 Ok((Shape::new(&axes), dtype))
             }
-            ArrayOp::Place(to, cuts) => {
+            ArrayOp::Pad(to, cuts) => {
                 float()?;
                 check_cuts(cuts, *to)?;
                 let axes: Vec<Axis> = cuts.iter().zip(to.axes()).map(|(cut, &axis)| cut.len(axis)).collect();

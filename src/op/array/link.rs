@@ -1,6 +1,6 @@
 //! The linear maps of edges to operands of array operations: chains of links, each with its transpose.
 
-use super::{ArrayOp, Cut};
+use super::operation::{ArrayOp, Cut};
 use crate::base::{Axis, Shape};
 use crate::op::{EdgeMap, Real, Value, lit};
 
@@ -8,13 +8,13 @@ use crate::op::{EdgeMap, Real, Value, lit};
 #[derive(Clone)]
 pub(crate) enum Link<S: Real> {
     /// A linear operation of one operand, from one shape to another.
-    Op { op: &'static ArrayOp, from: Shape, to: Shape },
+    Op { op: ArrayOp, from: Shape, to: Shape },
     /// t ↦ A·t or Aᵀ·t
     Left { a: S, transposed: bool },
     /// t ↦ t·B or t·Bᵀ
     Right { b: S, transposed: bool },
     /// t ↦ A⁻¹·t or A⁻ᵀ·t, by [`ArrayOp::Solve`] or [`ArrayOp::SolveTriangular`]
-    Solve { op: &'static ArrayOp, a: S, transposed: bool },
+    Solve { op: ArrayOp, a: S, transposed: bool },
     /// t ↦ (t + tᵀ)/2
     Symmetric,
     /// t ↦ y of the recurrence with factors a and terms t, or its transpose
@@ -36,18 +36,20 @@ impl<S: Real> Link<S> {
     pub(crate) fn apply(&self, t: S) -> Option<S> {
         let flip = |x: S, transposed: bool| if transposed { S::array_transpose(x) } else { x };
         Some(match *self {
-            Link::Op { op, .. } => run(op, &[t]),
+            Link::Op { ref op, .. } => run(op, &[t]),
             Link::Left { a, transposed } => run(&ArrayOp::MatMul, &[flip(a, transposed), t]),
             Link::Right { b, transposed } => run(&ArrayOp::MatMul, &[t, flip(b, transposed)]),
-            Link::Solve { op, a, transposed } => run(if transposed { flipped(op) } else { op }, &[flip(a, transposed), t]),
+            Link::Solve { ref op, a, transposed } => {
+                run(&if transposed { flipped(op) } else { op.clone() }, &[flip(a, transposed), t])
+            }
             Link::Symmetric => (t + S::array_transpose(t)) * lit(0.5),
             // The transpose runs the other way, over the factors of the next places.
             Link::Recur { a, axis, reverse, transposed } => {
-                let a = if transposed { run(ArrayOp::Shift { axis, reverse: !reverse }.intern(), &[a]) } else { a };
-                run(ArrayOp::Recur { axis, reverse: reverse != transposed }.intern(), &[a, t])
+                let a = if transposed { run(&ArrayOp::Shift { axis, reverse: !reverse }, &[a]) } else { a };
+                run(&ArrayOp::Recur { axis, reverse: reverse != transposed }, &[a, t])
             }
-            Link::Gather { index, axis, batch, .. } => run(ArrayOp::Gather { axis, batch }.intern(), &[t, index]),
-            Link::Scatter { index, axis, batch, to } => run(ArrayOp::ScatterAdd { to, axis, batch }.intern(), &[t, index]),
+            Link::Gather { index, axis, batch, .. } => run(&ArrayOp::Gather { axis, batch }, &[t, index]),
+            Link::Scatter { index, axis, batch, to } => run(&ArrayOp::ScatterAdd { to, axis, batch }, &[t, index]),
             Link::Each(edge) => return edge.apply(t),
         })
     }
@@ -55,10 +57,10 @@ impl<S: Real> Link<S> {
     /// The transposed map, as a chain.
     fn transpose(&self) -> Chain<S> {
         match *self {
-            Link::Op { op, from, to } => transpose(op, from, to),
+            Link::Op { ref op, from, to } => transpose(op, from, to),
             Link::Left { a, transposed } => vec![Link::Left { a, transposed: !transposed }],
             Link::Right { b, transposed } => vec![Link::Right { b, transposed: !transposed }],
-            Link::Solve { op, a, transposed } => vec![Link::Solve { op, a, transposed: !transposed }],
+            Link::Solve { ref op, a, transposed } => vec![Link::Solve { op: op.clone(), a, transposed: !transposed }],
             Link::Symmetric => vec![Link::Symmetric],
             Link::Recur { a, axis, reverse, transposed } => vec![Link::Recur { a, axis, reverse, transposed: !transposed }],
             Link::Gather { index, axis, batch, from } => vec![Link::Scatter { index, axis, batch, to: from }],
@@ -69,16 +71,16 @@ impl<S: Real> Link<S> {
 }
 
 #[track_caller]
-fn run<S: Real>(op: &'static ArrayOp, args: &[S]) -> S {
+fn run<S: Real>(op: &ArrayOp, args: &[S]) -> S {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
     S::array(op, &args).num()
 }
 
 /// The operation that solves with the transposed matrix.
-fn flipped(op: &'static ArrayOp) -> &'static ArrayOp {
+fn flipped(op: &ArrayOp) -> ArrayOp {
     match op {
-        ArrayOp::SolveTriangular { lower } => ArrayOp::SolveTriangular { lower: !lower }.intern(),
-        _ => op,
+        ArrayOp::SolveTriangular { lower } => ArrayOp::SolveTriangular { lower: !lower },
+        _ => op.clone(),
     }
 }
 
@@ -89,16 +91,16 @@ pub(crate) fn transposed<S: Real>(chain: &[Link<S>]) -> Chain<S> {
 
 /// The transpose of a linear operation of one operand.
 fn transpose<S: Real>(op: &ArrayOp, from: Shape, to: Shape) -> Chain<S> {
-    let single = |op: ArrayOp| vec![Link::Op { op: op.intern(), from: to, to: from }];
+    let single = |op: ArrayOp| vec![Link::Op { op, from: to, to: from }];
     match op {
         ArrayOp::Broadcast(_) => {
             let new = to.rank() - from.rank();
             let stretched = |k: &usize| *k < new || from.axes()[k - new] != to.axes()[*k];
             let axes: Vec<usize> = (0..to.rank()).filter(stretched).collect();
             let summed = to.without(&axes);
-            let mut chain = vec![Link::Op { op: ArrayOp::Sum(axes).intern(), from: to, to: summed }];
+            let mut chain = vec![Link::Op { op: ArrayOp::Sum(axes), from: to, to: summed }];
             if summed != from {
-                chain.push(Link::Op { op: ArrayOp::Reshape(from).intern(), from: summed, to: from });
+                chain.push(Link::Op { op: ArrayOp::Reshape(from), from: summed, to: from });
             }
             chain
         }
@@ -109,10 +111,10 @@ fn transpose<S: Real>(op: &ArrayOp, from: Shape, to: Shape) -> Chain<S> {
             }
             let mut chain = Vec::new();
             if kept != to {
-                chain.push(Link::Op { op: ArrayOp::Reshape(kept).intern(), from: to, to: kept });
+                chain.push(Link::Op { op: ArrayOp::Reshape(kept), from: to, to: kept });
             }
             if kept != from {
-                chain.push(Link::Op { op: ArrayOp::Broadcast(from).intern(), from: kept, to: from });
+                chain.push(Link::Op { op: ArrayOp::Broadcast(from), from: kept, to: from });
             }
             chain
         }
@@ -124,8 +126,8 @@ fn transpose<S: Real>(op: &ArrayOp, from: Shape, to: Shape) -> Chain<S> {
             }
             single(ArrayOp::Permute(inverse))
         }
-        ArrayOp::Slice(cuts) => single(ArrayOp::Place(from, cuts.clone())),
-        ArrayOp::Place(_, cuts) => single(ArrayOp::Slice(cuts.clone())),
+        ArrayOp::Slice(cuts) => single(ArrayOp::Pad(from, cuts.clone())),
+        ArrayOp::Pad(_, cuts) => single(ArrayOp::Slice(cuts.clone())),
         ArrayOp::CumSum { axis, reverse } => single(ArrayOp::CumSum { axis: *axis, reverse: !reverse }),
         ArrayOp::Shift { axis, reverse } => single(ArrayOp::Shift { axis: *axis, reverse: !reverse }),
         _ => unreachable!("{op} is not a linear operation of one operand"),
@@ -136,7 +138,7 @@ impl ArrayOp {
     /// Where the last two axes of a shape are in the lower or upper triangle, the diagonal included.
     #[track_caller]
     pub(crate) fn triangle<S: Real>(shape: Shape, lower: bool) -> S::Mask {
-        let index = |axis: usize| run::<S>(ArrayOp::Iota(shape, axis).intern(), &[]);
+        let index = |axis: usize| run::<S>(&ArrayOp::Iota(shape, axis), &[]);
         let (row, column) = (index(shape.rank() - 2), index(shape.rank() - 1));
         if lower { column.le(row) } else { column.ge(row) }
     }
@@ -144,7 +146,7 @@ impl ArrayOp {
     /// The chain of the edge to each operand, `None` where nothing flows; `shapes` are the operands', `z` is the result.
     #[track_caller]
     pub(crate) fn edges<S: Real>(
-        &'static self,
+        &self,
         args: &[Value<S, S::Mask>],
         shapes: &[Shape],
         z: Value<S, S::Mask>,
@@ -157,11 +159,11 @@ impl ArrayOp {
             | ArrayOp::Permute(_)
             | ArrayOp::Sum(_)
             | ArrayOp::Slice(_)
-            | ArrayOp::Place(..)
+            | ArrayOp::Pad(..)
             | ArrayOp::CumSum { .. }
-            | ArrayOp::Shift { .. } => vec![Some(vec![Link::Op { op: self, from, to }])],
+            | ArrayOp::Shift { .. } => vec![Some(vec![Link::Op { op: self.clone(), from, to }])],
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
-                let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes.clone()).intern(), from, to };
+                let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes.clone()), from, to };
                 let mut spread = z.num();
                 for link in sum.transpose() {
                     spread = link.apply(spread).expect("shapes are always mapped");
@@ -183,7 +185,7 @@ impl ArrayOp {
                         cuts[*axis] = Cut::Range { start, step: 1, len };
                         start += len;
                     }
-                    Some(vec![Link::Op { op: ArrayOp::Place(to, cuts).intern(), from: shape, to }])
+                    Some(vec![Link::Op { op: ArrayOp::Pad(to, cuts), from: shape, to }])
                 });
                 each.collect()
             }
@@ -195,18 +197,18 @@ impl ArrayOp {
             }
             ArrayOp::Prod(axis) => {
                 let others = products_of_others(args[0].num(), *axis, from);
-                let sum = Link::Op { op: ArrayOp::Sum(vec![*axis]).intern(), from, to };
+                let sum = Link::Op { op: ArrayOp::Sum(vec![*axis]), from, to };
                 vec![Some(vec![Link::Each(EdgeMap::Scale(others)), sum])]
             }
             ArrayOp::Recur { axis, reverse } => {
                 let a = args[0].num();
                 let recur = Link::Recur { a, axis: *axis, reverse: *reverse, transposed: false };
-                let before = run(ArrayOp::Shift { axis: *axis, reverse: *reverse }.intern(), &[z.num()]);
+                let before = run(&ArrayOp::Shift { axis: *axis, reverse: *reverse }, &[z.num()]);
                 vec![Some(vec![Link::Each(EdgeMap::Scale(before)), recur.clone()]), Some(vec![recur])]
             }
             // A·X = B, hence dX = A⁻¹·(dB − dA·X).
             ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => {
-                let solve = Link::Solve { op: self, a: args[0].num(), transposed: false };
+                let solve = Link::Solve { op: self.clone(), a: args[0].num(), transposed: false };
                 let mut of_a = vec![Link::Right { b: z.num(), transposed: false }, Link::Each(EdgeMap::Flip), solve.clone()];
                 if let ArrayOp::SolveTriangular { lower } = self {
                     of_a.insert(0, Link::Each(EdgeMap::Where(ArrayOp::triangle::<S>(from, *lower))));
@@ -223,7 +225,7 @@ impl ArrayOp {
             ArrayOp::Det | ArrayOp::LogDet => {
                 let mut partial = S::array_transpose(run(&ArrayOp::Inverse, &[args[0].num()]));
                 let axes = vec![to.rank(), to.rank() + 1];
-                let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes).intern(), from, to };
+                let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes), from, to };
                 if let ArrayOp::Det = self {
                     let spread = sum.transpose().into_iter();
                     partial *= spread.fold(z.num(), |z, link| link.apply(z).expect("shapes are always mapped"));
@@ -233,10 +235,10 @@ impl ArrayOp {
             // dL = L·Φ(L⁻¹·dA·L⁻ᵀ), where Φ takes the lower triangle and half of the diagonal (I. Murray, 2016).
             ArrayOp::Cholesky => {
                 let l = z.num();
-                let solve = Link::Solve { op: ArrayOp::SolveTriangular { lower: true }.intern(), a: l, transposed: false };
+                let solve = Link::Solve { op: ArrayOp::SolveTriangular { lower: true }, a: l, transposed: false };
                 let mut order: Vec<usize> = (0..to.rank()).collect();
                 order.swap(to.rank() - 1, to.rank() - 2);
-                let turn = Link::Op { op: ArrayOp::Permute(order).intern(), from, to };
+                let turn = Link::Op { op: ArrayOp::Permute(order), from, to };
                 let (lower, upper) = (ArrayOp::triangle::<S>(to, true), ArrayOp::triangle::<S>(to, false));
                 let half = S::select(lower, S::select(upper, lit(0.5), lit(1.0)), lit(0.0));
                 vec![Some(vec![
@@ -259,11 +261,11 @@ impl ArrayOp {
 /// recurrence of factors that stand one place off and a 1 to start with.
 #[track_caller]
 fn products_of_others<S: Real>(x: S, axis: usize, shape: Shape) -> S {
-    let ones: S = run(ArrayOp::Broadcast(shape).intern(), &[lit(1.0)]);
+    let ones: S = run(&ArrayOp::Broadcast(shape), &[lit(1.0)]);
     let on_one_side = |reverse: bool| {
-        let shift = ArrayOp::Shift { axis, reverse }.intern();
-        let start = ones - run(shift, &[ones]);
-        run(ArrayOp::Recur { axis, reverse }.intern(), &[run(shift, &[x]), start])
+        let shift = ArrayOp::Shift { axis, reverse };
+        let start = ones - run(&shift, &[ones]);
+        run(&ArrayOp::Recur { axis, reverse }, &[run(&shift, &[x]), start])
     };
     on_one_side(false) * on_one_side(true)
 }

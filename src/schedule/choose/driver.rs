@@ -5,11 +5,11 @@ use super::pieces::{self, Depths, pieces};
 use super::unroll::{MOST_OF_STEP, unrolled};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Control, Function, Kind, NodeId, Port};
+use crate::graph::{Args, Control, Function, Kind, NodeId, Port, SharedControl};
 use crate::schedule::ir::{ControlStage, Schedule, Stage};
 use crate::schedule::lengths::MAX_RANK;
 use crate::schedule::unit::Units;
-use crate::schedule::{Options, Program, prepared};
+use crate::schedule::{Options, lowered_arrays, prepared};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
@@ -23,7 +23,7 @@ pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straigh
     if options.unroll
         && let Some(numbers) = unrolled(&f, straight)?
     {
-        let program = Program::of_arrays(&numbers, options);
+        let program = lowered_arrays(&numbers, options);
         let whole = Some(units.add(program, None));
         return Ok(Schedule { f, options, stages: vec![], once: 0, whole });
     }
@@ -104,8 +104,8 @@ struct Nested(FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>>);
 
 impl Nested {
     /// Enters a result; whether it is the first of its operation, which stands for all.
-    fn enter(&mut self, f: &Function, control: &'static Control, port: Port, id: NodeId) -> bool {
-        let members = self.0.entry((control, f.graph().operands(id).collect())).or_default();
+    fn enter(&mut self, f: &Function, control: &Control, port: Port, id: NodeId) -> bool {
+        let members = self.0.entry((std::ptr::from_ref(control), f.graph().operands(id).collect())).or_default();
         members.push((port, id));
         members.len() == 1
     }
@@ -113,7 +113,7 @@ impl Nested {
     /// The stage of a node that is not part of a loop.
     fn stage(&mut self, f: &Function, id: NodeId, options: Options, units: &mut Units) -> Result<Stage> {
         let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
-        let members = self.0.remove(&(std::ptr::from_ref(op.control), f.graph().operands(id).collect()));
+        let members = self.0.remove(&(std::ptr::from_ref(&**op.control), f.graph().operands(id).collect()));
         let members = members.expect("the first of the results stands for all");
         Ok(Stage::Control(control(f, op.control, members, options, units)?))
     }
@@ -122,13 +122,13 @@ impl Nested {
 /// The stage of an operation with bodies. A body is called many times, so more of it is worth straight-line code.
 fn control(
     f: &Function,
-    control: &'static Control,
+    control: &SharedControl,
     members: Vec<(Port, NodeId)>,
     options: Options,
     units: &mut Units,
 ) -> Result<ControlStage> {
     let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);
-    let bodies = match control {
+    let bodies = match &**control {
         Control::Opaque { .. } => vec![],
         Control::Scan { body: step, carries, .. } => {
             // Nobody asks for the others.
@@ -138,5 +138,5 @@ fn control(
         _ => control.bodies().into_iter().map(body).collect::<Result<_>>()?,
     };
     let at = f.graph().node(members[0].1).location();
-    Ok(ControlStage { control, members, bodies, at })
+    Ok(ControlStage { control: control.clone(), members, bodies, at })
 }

@@ -7,10 +7,10 @@ use crate::kernels;
 use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::axes::{self, Pattern};
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
-use crate::schedule::queries::{is_transpose, owner};
+use crate::schedule::queries::is_transpose;
 use crate::schedule::unit::Units;
-use crate::schedule::views;
-use crate::schedule::{Options, Program, Reduce, RowCall, RowShape};
+use crate::schedule::views::{self, owner};
+use crate::schedule::{Options, Reduce, RowCall, RowShape, lowered};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
@@ -42,12 +42,12 @@ pub(super) struct Levels<'f> {
     pub(super) once: Vec<bool>,
 }
 
-pub(super) enum Site {
+pub(super) enum Site<'f> {
     /// It is read where its operand is, or known.
     Nowhere,
     Library,
     Loop(Shape),
-    Control(&'static Control, Port),
+    Control(&'f Control, Port),
 }
 
 impl<'f> Levels<'f> {
@@ -108,9 +108,7 @@ impl<'f> Levels<'f> {
                     _ if self.in_loop(*operand) && self.graph.node(*operand).shape() == node.shape() => {
                         self.level[operand.index()]
                     }
-                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Place(..)) => {
-                        ready(&self.read(*operand).node)
-                    }
+                    Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Slice(_) | ArrayOp::Pad(..)) => ready(&self.read(*operand).node),
                     _ => ready(operand),
                 };
                 let level = operands.iter().map(fused).max().unwrap_or(0);
@@ -193,7 +191,7 @@ impl<'f> Levels<'f> {
         self.is_output[id.index()] || self.users[id.index()].iter().any(reads_whole)
     }
 
-    pub(super) fn site(&self, id: NodeId) -> Site {
+    pub(super) fn site(&self, id: NodeId) -> Site<'f> {
         let node = self.graph.node(id);
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Site::Nowhere,
@@ -205,7 +203,7 @@ impl<'f> Levels<'f> {
             }
             Kind::Array(ArrayOp::Broadcast(_)) if self.copied[id.index()] => Site::Loop(node.shape()),
             Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => Site::Nowhere,
-            Kind::Array(ArrayOp::Place(..)) if self.between[id.index()] => Site::Nowhere,
+            Kind::Array(ArrayOp::Pad(..)) if self.between[id.index()] => Site::Nowhere,
             _ if views::is_window(self.f, id) && !self.copied[id.index()] => Site::Nowhere,
             Kind::Array(ArrayOp::Permute(order)) if is_transpose(order) => {
                 let only_matmul = |user: &NodeId| self.graph.node(*user).kind() == Kind::Array(&ArrayOp::MatMul);
@@ -232,7 +230,7 @@ impl<'f> Levels<'f> {
                     whole.get_or_insert(View { node: id, shape, cut: Some(id) });
                     id = operand;
                 }
-                (Kind::Array(ArrayOp::Place(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
+                (Kind::Array(ArrayOp::Pad(..)), Some(operand)) if whole.is_none() && self.between[id.index()] => {
                     return View { node: owner(self.f, operand), shape, cut: Some(id) };
                 }
                 _ => {
@@ -418,27 +416,11 @@ impl<'f> Levels<'f> {
         let results = values.iter().enumerate();
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
-        let program = Program::new(&f, options.fuse(false), &varying).with_kernels();
+        let program = lowered(&f, options.fuse(false), &varying).with_kernels();
         let mut call = RowCall::new(&program, &call, options.fuse);
         call.in_turns = !partials.is_empty();
-        let mut last_read = vec![0; inputs.len()];
-        for (k, step) in program.steps.iter().enumerate() {
-            for &operand in step.operands() {
-                if let Kind::Input(slot) = program.steps[operand as usize].kind {
-                    last_read[slot as usize] = k as u32;
-                }
-            }
-        }
-        // What is stored or summed as it was read is read then, whenever that is.
-        for &output in &*program.outputs {
-            if let Kind::Input(slot) = program.steps[output as usize].kind {
-                last_read[slot as usize] = u32::MAX;
-            }
-        }
-        let made = program.outputs.to_vec();
         let unit = units.add(program, Some(call));
-        let is_cut = units.get(unit).needs.cut;
-        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, last_read, made, unit, is_cut })
+        Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, unit })
     }
 }
 

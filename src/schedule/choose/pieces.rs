@@ -9,9 +9,9 @@ use crate::error::Result;
 use crate::graph::{Args, Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
 use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::ir::{Piece, Straight};
-use crate::schedule::queries::owner;
 use crate::schedule::unit::Units;
-use crate::schedule::{Options, Program};
+use crate::schedule::views::owner;
+use crate::schedule::{Options, lowered_arrays};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -138,6 +138,6 @@ pub(super) fn straight(f: &Function, piece: Piece, options: Options, units: &mut
     let results = outputs.into_iter().enumerate();
     let results = results.map(|(k, id)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false }).collect();
     let whole = Function::assemble(builder.finish(), f.width(), groups, results)?;
-    let program = Program::of_arrays(&numbers(&whole)?, options);
+    let program = lowered_arrays(&numbers(&whole)?, options);
     Ok(Straight { piece, unit: units.add(program, None) })
 }

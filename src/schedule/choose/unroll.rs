@@ -77,7 +77,7 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             | ArrayOp::Reshape(_)
             | ArrayOp::Permute(_)
             | ArrayOp::Slice(_)
-            | ArrayOp::Place(..)
+            | ArrayOp::Pad(..)
             | ArrayOp::Concat(_)
             | ArrayOp::Iota(..) => 0,
             ArrayOp::Sum(axes) => {

@@ -1,12 +1,13 @@
 //! What a plan is made of: buffers, and what is done with them. Data only.
 
 use super::strided::Strided;
+use crate::base::Width;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
-use crate::graph::OpaqueFn;
+use crate::graph::Opaque;
 use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
-use crate::schedule::unit::UnitId;
+use crate::schedule::unit::UnitRef;
 use std::panic::Location;
 
 /// A stretch of memory, in elements.
@@ -17,11 +18,24 @@ pub(crate) struct Buffer {
     pub(crate) len: usize,
     /// How far it moves from one tile to the next.
     pub(crate) step: usize,
+    /// What is in there, or will be.
+    pub(crate) value: ValueId,
 }
 
 impl Buffer {
-    pub(crate) fn new(space: Space, offset: usize, len: usize) -> Buffer {
-        Buffer { space, offset, len, step: 0 }
+    pub(crate) fn new(space: Space, offset: usize, len: usize, value: ValueId) -> Buffer {
+        Buffer { space, offset, len, step: 0, value }
+    }
+
+    /// The elements from some element on.
+    pub(crate) fn after(self, elements: usize) -> Buffer {
+        // Of a buffer without elements nothing is read.
+        Buffer { offset: self.offset + elements, len: self.len.saturating_sub(elements), ..self }
+    }
+
+    /// Whether it is the same memory, whatever is in there.
+    pub(crate) fn is_at(self, other: Buffer) -> bool {
+        (self.space, self.offset, self.len, self.step) == (other.space, other.offset, other.len, other.step)
     }
 
     /// The k-th of `n` equal parts.
@@ -30,11 +44,16 @@ impl Buffer {
         Buffer { offset: self.offset + k * len, len, ..self }
     }
 
-    /// The same place with no element.
+    /// The same buffer with no element.
     pub(crate) fn empty(self) -> Buffer {
         Buffer { len: 0, ..self }
     }
 }
+
+/// Which of a plan's values some memory holds: the number of a state, behind these that of an input, behind these that of whatever is written.
+/// A value that takes over the memory of another one has a number of its own, so that `verify` can tell them apart.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ValueId(pub(crate) u32);
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Space {
@@ -77,7 +96,7 @@ pub(crate) enum Action {
     },
     /// Straight-line code: where its inputs are, and where its outputs go.
     Straight {
-        unit: UnitId,
+        unit: UnitRef,
         inputs: Vec<Buffer>,
         outputs: Vec<Buffer>,
     },
@@ -157,7 +176,7 @@ pub(crate) enum Action {
 /// A loop over rows with the axes around it.
 #[derive(Clone, Debug)]
 pub(crate) struct RunLoop {
-    pub(crate) unit: UnitId,
+    pub(crate) unit: UnitRef,
     pub(crate) places: Vec<Buffer>,
     /// How many of the places are inputs.
     pub(crate) inputs: usize,
@@ -170,6 +189,8 @@ pub(crate) struct RunLoop {
     pub(crate) strides: Vec<i64>,
     /// The axes around that, from the outside: lengths, and every place's stride.
     pub(crate) outer: Vec<(usize, Vec<usize>)>,
+    /// Inputs that an output is written over, element by element, as numbers of the input and of the output.
+    pub(crate) overwrites: Vec<(usize, usize)>,
     /// What rounding has lost of each sum over the rows, where that goes on from one tile to the next.
     pub(crate) rest: Option<Buffer>,
     /// Sums over axes around the rows. Then there is no other axis that code goes along by itself.
@@ -229,7 +250,7 @@ pub(crate) enum Flow {
     Choice,
     /// The body, once.
     Once,
-    Opaque(&'static OpaqueFn),
+    Opaque(Opaque),
     /// The second body as long as the first gives a number that is not 0.
     While {
         carries: usize,
@@ -241,7 +262,7 @@ pub(crate) enum Flow {
         reverse: bool,
         steps: usize,
         /// The step, where it is nothing but straight-line code.
-        whole: Option<UnitId>,
+        whole: Option<UnitRef>,
     },
 }
 
@@ -271,10 +292,13 @@ pub(crate) type Updates = [(usize, usize)];
 /// The actions for some lengths of the open axes.
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
+    pub(crate) width: Width,
     /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
     pub(crate) state: Vec<usize>,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
+    /// Where the values of the outputs are in the end.
+    pub(crate) results: Vec<Buffer>,
     /// What computes the values that depend on no input, once.
     pub(crate) once: Vec<Action>,
     pub(crate) actions: Vec<Action>,

@@ -2,9 +2,9 @@
 
 use super::view::View;
 use crate::base::Shape;
-use crate::graph::{Control, Function, NodeId, Port};
+use crate::graph::{Function, NodeId, Port, SharedControl};
 use crate::schedule::Options;
-use crate::schedule::unit::UnitId;
+use crate::schedule::unit::UnitRef;
 use std::panic::Location;
 
 /// The stages of a function, in order.
@@ -15,7 +15,7 @@ pub(crate) struct Schedule {
     /// How many of them, the first ones, depend on no input: they run once.
     pub(crate) once: usize,
     /// All of a small function as straight-line code; then there are no stages.
-    pub(crate) whole: Option<UnitId>,
+    pub(crate) whole: Option<UnitRef>,
 }
 
 /// Something that runs at once.
@@ -39,13 +39,8 @@ pub(crate) struct Loop {
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) inputs: Vec<LoopInput>,
     pub(crate) outputs: Vec<LoopOutput>,
-    /// The last step that reads an input, and the step that makes an output.
-    pub(crate) last_read: Vec<u32>,
-    pub(crate) made: Vec<u32>,
     /// The program of a row.
-    pub(crate) unit: UnitId,
-    /// Whether the program is cut into several functions, which have no loop around the rows.
-    pub(crate) is_cut: bool,
+    pub(crate) unit: UnitRef,
 }
 
 pub(crate) enum LoopInput {
@@ -71,12 +66,12 @@ pub(crate) struct Piece {
 /// A piece with its program.
 pub(crate) struct Straight {
     pub(crate) piece: Piece,
-    pub(crate) unit: UnitId,
+    pub(crate) unit: UnitRef,
 }
 
 /// An operation with bodies: the nodes of its results, and the bodies.
 pub(crate) struct ControlStage {
-    pub(crate) control: &'static Control,
+    pub(crate) control: SharedControl,
     pub(crate) members: Vec<(Port, NodeId)>,
     pub(crate) bodies: Vec<Schedule>,
     pub(crate) at: Option<&'static Location<'static>>,

@@ -2,7 +2,7 @@
 
 use crate::schedule::lengths::MAX_RANK;
 
-/// A box of places in memory: lengths, and the distance between neighbours along each axis.
+/// A box of elements in memory: lengths, and the distance between neighbours along each axis.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Strided {
     pub(crate) lengths: Vec<usize>,
@@ -11,12 +11,12 @@ pub(crate) struct Strided {
 }
 
 impl Strided {
-    /// Places in order.
+    /// Offsets of the elements in order.
     pub(crate) fn contiguous(lengths: &[usize]) -> Self {
         Strided { lengths: lengths.to_vec(), strides: strides(lengths).into_iter().map(|s| s as isize).collect(), offset: 0 }
     }
 
-    /// How many places there are.
+    /// How many elements there are.
     pub(crate) fn len(&self) -> usize {
         self.lengths.iter().product()
     }
@@ -54,7 +54,7 @@ impl Strided {
     }
 }
 
-/// The distance between neighbours along each axis, for numbers in order.
+/// The distance between neighbours along each axis, for elements in order.
 pub(crate) fn strides(lengths: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; lengths.len()];
     for k in (1..lengths.len()).rev() {

@@ -8,6 +8,6 @@ use crate::graph::NodeId;
 pub(crate) struct View {
     pub(crate) node: NodeId,
     pub(crate) shape: Shape,
-    /// The slice of the node's numbers that is read, or what puts them between zeros.
+    /// The slice of the node's elements that is read, or what puts them among zeros.
     pub(crate) cut: Option<NodeId>,
 }

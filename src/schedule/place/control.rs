@@ -29,15 +29,21 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
     };
     let body = stage.control.body();
     let results = types_out(body);
-    let flow = match stage.control {
+    let flow = match &*stage.control {
         Control::Scan { length, carries, xs, reverse, .. } => {
             let (carries, xs, reverse) = (*carries, *xs, *reverse);
-            Flow::Scan { carries, xs, reverse, steps: size(stacked(*length, Shape::SCALAR)), whole: stage.bodies[0].whole }
+            Flow::Scan {
+                carries,
+                xs,
+                reverse,
+                steps: size(stacked(*length, Shape::SCALAR)),
+                whole: stage.bodies[0].whole.clone(),
+            }
         }
         Control::While { carries, .. } => Flow::While { carries: *carries },
         Control::Choice { .. } => Flow::Choice,
         Control::Remat { .. } => Flow::Once,
-        Control::Opaque { call, .. } => Flow::Opaque(call),
+        Control::Opaque { call, .. } => Flow::Opaque(call.clone()),
         Control::Rule { .. } => unreachable!("rules are inlined"),
     };
     let carries = match flow {

@@ -45,7 +45,7 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
             Action::Read { from: sources[0], places: Strided { lengths: own, strides, offset: 0 }, to }
         }
         ArrayOp::Slice(cuts) => Action::Read { from: sources[0], places: cut(&x_shape, cuts, &own), to },
-        ArrayOp::Place(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
+        ArrayOp::Pad(_, cuts) => Action::Write { from: sources[0], to, places: cut(&own, cuts, &x_shape), clear: true },
         ArrayOp::Concat(axis) => {
             let mut start = 0;
             for (&operand, from) in operands.iter().zip(sources) {
@@ -130,9 +130,7 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
 fn factor_of(planner: &mut Planner, operand: NodeId) -> Buffer {
     let Factor { source, .. } = matrix(planner.f, operand);
     let (first, _) = layout(planner.f, source, planner.extent.open);
-    let whole = planner.memory(source.node);
-    // Of no rows nothing is read.
-    Buffer { offset: whole.offset + first, len: whole.len.saturating_sub(first), ..whole }
+    planner.memory(source.node).after(first)
 }
 
 /// The places that cuts leave of a shape.

@@ -3,15 +3,26 @@
 use super::planner::Planner;
 use crate::graph::{InputGroup, Kind, NodeId};
 use crate::schedule::ir::{Action, Buffer, LoopInput, Space, Stage, Updates, View};
-use crate::schedule::queries::{self, makes, owner};
+use crate::schedule::queries::{self, makes};
 use crate::schedule::tile::Order;
-use crate::schedule::unit::UnitId;
+use crate::schedule::unit::UnitRef;
+use crate::schedule::views::owner;
 
-/// Gives outputs their slices; what has its memory elsewhere is returned, to be copied at the end.
-pub(super) fn outputs(planner: &mut Planner, order: &Order, once: usize, updates: &Updates) -> Vec<(NodeId, Buffer)> {
+/// What is known of the outputs before anything is planned.
+pub(super) struct Outputs {
+    /// Where each is in the end.
+    pub(super) results: Vec<Buffer>,
+    /// What has its memory elsewhere, to be copied at the end.
+    pub(super) pending: Vec<(NodeId, Buffer)>,
+}
+
+/// Gives outputs their slices.
+pub(super) fn outputs(planner: &mut Planner, order: &Order, once: usize, updates: &Updates) -> Outputs {
     let mut pending = Vec::new();
     let mut own = Vec::new();
-    for (id, place, overwritten) in output_places(planner, updates) {
+    let places = output_places(planner, updates);
+    let results = places.iter().map(|&(_, place, _)| place).collect();
+    for (id, place, overwritten) in places {
         let made = owner(planner.f, id);
         let known = planner.f.graph().node(made).kind().is_known();
         // An output that is computed once may not lie in a slice of one call.
@@ -27,10 +38,11 @@ pub(super) fn outputs(planner: &mut Planner, order: &Order, once: usize, updates
     // A value between may be where an output will be that is computed over it.
     for (id, place) in own.into_iter().filter(|(_, place)| matches!(place.space, Space::Output(_))) {
         if let Some(input) = computed_over(planner, order, once, id) {
+            let place = planner.taken_over(place);
             planner.places.insert(input, place);
         }
     }
-    pending
+    Outputs { results, pending }
 }
 
 /// What a loop reads last and overwrites with an output.
@@ -49,10 +61,11 @@ fn computed_over(planner: &Planner, order: &Order, once: usize, output: NodeId) 
 }
 
 /// The outputs' values, their places in the slices of a call, and the inputs that they overwrite.
-fn output_places(planner: &Planner, updates: &Updates) -> Vec<(NodeId, Buffer, Option<NodeId>)> {
+fn output_places(planner: &mut Planner, updates: &Updates) -> Vec<(NodeId, Buffer, Option<NodeId>)> {
     let mut places = Vec::new();
     let mut others = 0;
-    for (g, group) in planner.f.outputs().iter().enumerate() {
+    let f = planner.f;
+    for (g, group) in f.outputs().iter().enumerate() {
         let update = updates.iter().position(|&(output, _)| output == g);
         let space = match update {
             Some(k) => Space::State(k),
@@ -64,22 +77,22 @@ fn output_places(planner: &Planner, updates: &Updates) -> Vec<(NodeId, Buffer, O
         let mut offset = 0;
         for (k, &id) in group.nodes().iter().enumerate() {
             let len = planner.size(id);
-            let place = Buffer::new(space, offset, len);
+            let place = planner.buffer(space, offset, len);
             offset += len;
-            let overwritten = update.map(|u| NodeId::new(planner.f.inputs()[updates[u].1].range().start + k));
+            let overwritten = update.map(|u| NodeId::new(f.inputs()[updates[u].1].range().start + k));
             places.push((id, place, overwritten));
         }
     }
     places
 }
 
-/// A small function, which is straight-line code for all its numbers.
-pub(super) fn whole(planner: &mut Planner, unit: UnitId, updates: &Updates) {
+/// A small function, which is straight-line code for all its numbers. `results` says where each output is to be; the code sees groups of them.
+pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer]) -> Vec<Buffer> {
     let all = |places: &mut dyn Iterator<Item = Buffer>| places.reduce(|all, place| Buffer { len: all.len + place.len, ..all });
-    let nowhere = Buffer::new(Space::Scratch, 0, 0);
+    let nowhere = planner.borrow(0);
     let input = |group: &InputGroup| all(&mut group.range().map(|slot| planner.places[&NodeId::new(slot)]));
     let inputs = planner.f.inputs().iter().map(|group| input(group).unwrap_or(nowhere)).collect();
-    let mut places = output_places(planner, updates).into_iter().map(|(_, place, _)| place);
+    let mut places = results.iter().copied();
     let groups = planner.f.outputs().iter().map(|group| all(&mut places.by_ref().take(group.nodes().len())).unwrap_or(nowhere));
     let own: Vec<Buffer> = groups.collect();
     // The code reads inputs after it has written outputs.
@@ -88,10 +101,11 @@ pub(super) fn whole(planner: &mut Planner, unit: UnitId, updates: &Updates) {
         _ => place,
     };
     let outputs: Vec<Buffer> = own.iter().map(|&place| aside(place, planner)).collect();
-    let copies = own.iter().zip(&outputs).filter(|(to, from)| to != from).map(|(&to, &from)| Action::Copy { from, to });
+    let copies = own.iter().zip(&outputs).filter(|(to, from)| !to.is_at(**from)).map(|(&to, &from)| Action::Copy { from, to });
     let copies: Vec<Action> = copies.collect();
     planner.actions.push(Action::Straight { unit, inputs, outputs });
     planner.actions.extend(copies);
+    own
 }
 
 /// Whether an output may be computed into the memory of an input: nobody needs the input any more.
@@ -113,7 +127,7 @@ fn is_copied(planner: &Planner, id: NodeId) -> bool {
 }
 
 /// Copies outputs that have their memory elsewhere to their slices.
-pub(super) fn copy_out(planner: &mut Planner, pending: Vec<(NodeId, Buffer)>) {
+pub(super) fn copy_out(planner: &mut Planner, Outputs { mut results, pending }: Outputs) -> Vec<Buffer> {
     let is_state = |place: Buffer| matches!(place.space, Space::State(_));
     // First what is read of slices that are overwritten then.
     let mut copies = Vec::new();
@@ -122,11 +136,13 @@ pub(super) fn copy_out(planner: &mut Planner, pending: Vec<(NodeId, Buffer)>) {
             continue;
         }
         let mut from = planner.memory(node);
-        if from == to {
+        if from.is_at(to) {
+            // What is given stays.
+            results.iter_mut().filter(|result| **result == to).for_each(|result| *result = from);
             continue;
         }
         if is_state(from) && is_state(to) {
-            let aside = Buffer::new(Space::Scratch, planner.scratch.take(from.len), from.len);
+            let aside = planner.borrow(from.len);
             planner.actions.push(Action::Copy { from, to: aside });
             from = aside;
         }
@@ -140,4 +156,5 @@ pub(super) fn copy_out(planner: &mut Planner, pending: Vec<(NodeId, Buffer)>) {
             planner.actions.push(Action::Fill(to, f64::from_bits(bits)));
         }
     }
+    results
 }

@@ -6,13 +6,24 @@ use crate::eval::Lengths;
 use crate::graph::NodeId;
 use crate::schedule::ir::{Action, Buffer, Plan, Schedule, Stage, Straight, Updates, addresses};
 use crate::schedule::lengths::Extent;
-use crate::schedule::queries::{owner, reads};
+use crate::schedule::queries::reads;
 use crate::schedule::tile::arrange;
 use crate::schedule::verify;
+use crate::schedule::views::owner;
 
 /// The plan of a schedule. `once` is how many of the first stages run once only. A plan for several threads gives the bits of one for one
 /// thread.
 pub(crate) fn plan(stages: &Schedule, once: usize, updates: &Updates, open: &Lengths, parallel: bool) -> Plan {
+    let plan = unverified(stages, once, updates, open, parallel);
+    if cfg!(debug_assertions)
+        && let Err(fault) = verify(&plan)
+    {
+        panic!("a plan is unsound: {fault}");
+    }
+    plan
+}
+
+fn unverified(stages: &Schedule, once: usize, updates: &Updates, open: &Lengths, parallel: bool) -> Plan {
     let f = &stages.f;
     let extent = Extent { f, open };
     let mut planner = Planner::new(extent);
@@ -23,12 +34,12 @@ pub(crate) fn plan(stages: &Schedule, once: usize, updates: &Updates, open: &Len
             planner.last.insert(node, at);
         }
     }
-    let pending = outputs::outputs(&mut planner, &order, once, updates);
+    let known = outputs::outputs(&mut planner, &order, once, updates);
     // What a later stage reads of the values that are computed once is kept, as is what is copied to an output.
-    for &(node, _) in &pending {
+    for &(node, _) in &known.pending {
         planner.last.insert(owner(f, node), stages.stages.len());
     }
-    let of_body = |body: &Schedule| plan(body, 0, &[], open, parallel);
+    let of_body = |body: &Schedule| unverified(body, 0, &[], open, parallel);
     let mut first = Vec::new();
     let mut tiles = 0;
     let mut bands = std::mem::take(&mut order.bands).into_iter().peekable();
@@ -58,10 +69,10 @@ pub(crate) fn plan(stages: &Schedule, once: usize, updates: &Updates, open: &Len
         first = std::mem::take(&mut planner.actions);
     }
     planner.once = false;
-    match stages.whole {
-        Some(unit) => outputs::whole(&mut planner, unit, updates),
-        None => outputs::copy_out(&mut planner, pending),
-    }
+    let results = match stages.whole.clone() {
+        Some(unit) => outputs::whole(&mut planner, unit, &known.results),
+        None => outputs::copy_out(&mut planner, known),
+    };
     let size = |id: NodeId| extent.size(id);
     let of_inputs: Vec<usize> = f.inputs().iter().map(|group| group.range().map(|slot| size(NodeId::new(slot))).sum()).collect();
     let of_outputs: Vec<usize> = f.outputs().iter().map(|group| group.nodes().iter().map(|&id| size(id)).sum()).collect();
@@ -69,10 +80,12 @@ pub(crate) fn plan(stages: &Schedule, once: usize, updates: &Updates, open: &Len
         all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
     };
     let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
-    let plan = Plan {
+    Plan {
+        width: f.width(),
         state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
         inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
         outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),
+        results,
         once: first,
         actions: planner.actions,
         scratch: planner.scratch.size(),
@@ -80,9 +93,7 @@ pub(crate) fn plan(stages: &Schedule, once: usize, updates: &Updates, open: &Len
         table: table.next_multiple_of(8),
         tiles,
         parallel,
-    };
-    debug_assert_eq!(verify(&plan), Ok(()));
-    plan
+    }
 }
 
 /// Elements of the memory that a call takes for itself, on one thread.
@@ -93,5 +104,5 @@ pub(crate) fn workspace(plan: &Plan) -> usize {
 fn straight(planner: &mut Planner, Straight { piece, unit }: &Straight) {
     let inputs: Vec<Buffer> = piece.inputs.iter().map(|&id| planner.memory(id)).collect();
     let outputs = piece.outputs.iter().map(|&id| planner.claim(id)).collect();
-    planner.actions.push(Action::Straight { unit: *unit, inputs, outputs });
+    planner.actions.push(Action::Straight { unit: unit.clone(), inputs, outputs });
 }

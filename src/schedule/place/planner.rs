@@ -2,10 +2,11 @@
 
 use super::arena::Arena;
 use crate::graph::{Function, Kind, NodeId};
-use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Updates, View};
+use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Updates, ValueId, View};
 use crate::schedule::lengths::Extent;
-use crate::schedule::queries::{made, may_overwrite, owner, reads};
+use crate::schedule::queries::{made, may_overwrite, reads};
 use crate::schedule::tile::{Band, tiles};
+use crate::schedule::views::owner;
 use rustc_hash::FxHashMap;
 
 pub(super) struct Planner<'a> {
@@ -26,6 +27,8 @@ pub(super) struct Planner<'a> {
     pub(super) before: Vec<Action>,
     /// What is borrowed until the last one.
     lasting: Vec<Buffer>,
+    /// How many values there are.
+    values: u32,
 }
 
 impl<'a> Planner<'a> {
@@ -43,7 +46,19 @@ impl<'a> Planner<'a> {
             tile: Arena::default(),
             before: Vec::new(),
             lasting: Vec::new(),
+            values: 0,
         }
+    }
+
+    /// Memory of a value that is new.
+    pub(super) fn buffer(&mut self, space: Space, offset: usize, len: usize) -> Buffer {
+        self.values += 1;
+        Buffer::new(space, offset, len, ValueId(self.values - 1))
+    }
+
+    /// The same memory, of a value that is new.
+    pub(super) fn taken_over(&mut self, Buffer { space, offset, len, .. }: Buffer) -> Buffer {
+        self.buffer(space, offset, len)
     }
 
     pub(super) fn size(&self, id: NodeId) -> usize {
@@ -53,19 +68,20 @@ impl<'a> Planner<'a> {
     pub(super) fn inputs(&mut self, updates: &Updates) {
         let mut others = 0;
         for (g, group) in self.f.inputs().iter().enumerate() {
-            let space = match updates.iter().position(|&(_, input)| input == g) {
-                Some(k) => Space::State(k),
+            let (space, value) = match updates.iter().position(|&(_, input)| input == g) {
+                Some(k) => (Space::State(k), k),
                 None => {
                     others += 1;
-                    Space::Input(others - 1)
+                    (Space::Input(others - 1), updates.len() + others - 1)
                 }
             };
             for (k, slot) in group.range().enumerate() {
                 let id = NodeId::new(slot);
                 let len = self.size(id);
-                self.places.insert(id, Buffer::new(space, k * len, len));
+                self.places.insert(id, Buffer::new(space, k * len, len, ValueId(value as u32)));
             }
         }
+        self.values = self.f.inputs().len() as u32;
     }
 
     /// The node's memory, which is taken from the workspace if it is no output.
@@ -76,7 +92,8 @@ impl<'a> Planner<'a> {
         let place = match self.band.as_ref().filter(|band| band.inner.contains(&id)) {
             Some(band) => {
                 let len = self.size(id) / band.units * band.tile;
-                Buffer::new(Space::Tile, self.tile.take(len), len)
+                let offset = self.tile.take(len);
+                self.buffer(Space::Tile, offset, len)
             }
             None => self.borrow(self.size(id)),
         };
@@ -104,6 +121,7 @@ impl<'a> Planner<'a> {
             });
             if let Some((node, place)) = given_up {
                 overwritten.push(node);
+                let place = self.taken_over(place);
                 self.places.insert(output, place);
             }
         }
@@ -132,12 +150,14 @@ impl<'a> Planner<'a> {
             true => (Space::Kept, &mut self.kept),
             false => (Space::Scratch, &mut self.scratch),
         };
-        Buffer::new(space, arena.take(len), len)
+        let offset = arena.take(len);
+        self.buffer(space, offset, len)
     }
 
-    /// Some of the workspace that lasts from tile to tile.
-    pub(super) fn borrow_for_band(&mut self, len: usize) -> Buffer {
+    /// Some of the workspace that lasts from tile to tile, with a number in every element before the first one.
+    pub(super) fn lasting(&mut self, len: usize, v: f64) -> Buffer {
         let place = self.borrow(len);
+        self.before.push(Action::Fill(place, v));
         self.lasting.push(place);
         place
     }

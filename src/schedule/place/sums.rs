@@ -36,7 +36,7 @@ pub(super) fn run(planner: &mut Planner, looped: &Loop, mut run: RunLoop, around
     if goes_on {
         // Tiles go along the sum.
         let len = n * (each + 1) * within.iter().map(|(len, _)| len).product::<usize>() * run.inner;
-        let parts = Some(planner.borrow_for_band(len));
+        let parts = Some(planner.lasting(len, -0.0));
         run.outer = outer;
         run.sums = Some(Box::new(RunSums { places, along, within, all, tile: 0, parts }));
         return vec![run];
@@ -76,7 +76,7 @@ pub(super) fn run(planner: &mut Planner, looped: &Loop, mut run: RunLoop, around
     run.outer.push((len / piece, strides.iter().map(|stride| stride * piece).collect()));
     let done = len / piece * piece;
     *cut_axis(&mut rest).0 = len - done;
-    let on = |(place, stride): (&mut Buffer, &usize)| place.offset += done * stride;
+    let on = |(place, stride): (&mut Buffer, &usize)| *place = place.after(done * stride);
     rest.places.iter_mut().zip(&strides).for_each(on);
     if len == done { vec![run] } else { vec![run, rest] }
 }

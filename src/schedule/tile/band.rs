@@ -9,7 +9,8 @@ use crate::base::sums::BLOCK;
 use crate::graph::NodeId;
 use crate::schedule::ir::{Schedule, Stage};
 use crate::schedule::lengths::Extent;
-use crate::schedule::queries::{made, owner, reads};
+use crate::schedule::queries::{made, reads};
+use crate::schedule::views::owner;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 

@@ -28,15 +28,15 @@ pub(crate) fn tiles(band: &Band, width: Width, scratch: usize, all: &[Action]) -
 impl Part {
     /// A place that moves by so many numbers from unit to unit.
     fn place(&self, place: Buffer, unit: usize) -> Buffer {
-        match place.space {
-            Space::Tile => Buffer { len: place.len / self.tile * self.len, ..place },
-            _ => Buffer { len: unit * self.len, step: unit * self.tile, ..place },
-        }
+        let parts = if place.space == Space::Tile { self.tile } else { self.units };
+        let step = if place.space == Space::Tile { 0 } else { unit * self.tile };
+        Buffer { len: place.len - unit * (parts - self.len), step, ..place }
     }
 
     /// That of a value which goes along with the units.
     fn own(&self, place: Buffer) -> Buffer {
-        self.place(place, place.len / self.units)
+        let parts = if place.space == Space::Tile { self.tile } else { self.units };
+        self.place(place, place.len / parts)
     }
 
     fn length(&self, all: usize) -> usize {

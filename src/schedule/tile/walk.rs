@@ -3,10 +3,11 @@
 use crate::graph::{Kind, NodeId};
 use crate::base::sums::partials;
 use crate::op::ArrayOp;
+use crate::schedule::axes;
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, Stage};
 use crate::schedule::lengths::{Extent, lengths};
-use crate::schedule::queries::{matrix, owner};
-use crate::schedule::{axes, views};
+use crate::schedule::queries::matrix;
+use crate::schedule::views::{self, owner};
 
 /// Rows that a product of matrices has at least: those of a tile share what is packed of the second factor.
 const ROWS: usize = 32;

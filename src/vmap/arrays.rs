@@ -1,125 +1,8 @@
-//! Mapping over a new leading axis: a function of one sample becomes a function of a batch.
-//!
-//! In: a [`Function`]. Out: a `Function` whose chosen inputs, and whose outputs, have one axis more. Elementwise operations stay as
-//! they are, by broadcasting; every array operation says here what an axis in front makes of it.
+//! What an axis in front makes of array operations.
 
-mod control;
-
+use super::mapped::{Handle, Mapped, run, spread, with_axis};
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
-use crate::op::{ArrayOp, Cut, Real, Value};
-use rustc_hash::FxHashMap;
-use std::panic::Location;
-
-type Handle = Value<Expr, Cond>;
-
-/// A value, and whether it has the new axis.
-#[derive(Copy, Clone)]
-struct Mapped {
-    value: Handle,
-    batched: bool,
-    /// Without the new axis.
-    shape: Shape,
-}
-
-/// The function over a new leading axis of the named inputs; see [`Function::vmap`].
-#[track_caller]
-pub(crate) fn vmap<S: AsRef<str>>(f: &Function, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
-    let (axis, at) = (axis.into(), Location::caller());
-    let mut mapped = vec![false; f.inputs().len()];
-    for name in names {
-        f.input(name.as_ref())?;
-        f.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
-    }
-    let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
-    if !mapped.contains(&true) {
-        return fail(ErrorKind::Name, "vmap needs an input to map over".into());
-    }
-    let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
-    if f.graph().ids().any(|id| taken(f.graph().node(id).shape())) {
-        return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
-    }
-    let with_axis = |shape: Shape| with_axis(axis, shape);
-    let inputs = f.inputs().iter().zip(&mapped);
-    let inputs = inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
-    let is_mapped: Vec<bool> =
-        f.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
-    Function::build(f.width(), inputs.collect(), at, |args| {
-        let values = walk(f, args, &is_mapped, axis);
-        let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
-        let outputs = f.outputs().iter();
-        outputs
-            .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
-            .collect()
-    })
-}
-
-/// A shape with the axis in front.
-fn with_axis(axis: Axis, shape: Shape) -> Shape {
-    Shape::new(&[&[axis], shape.axes()].concat())
-}
-
-fn run(op: ArrayOp, args: &[Handle]) -> Handle {
-    Expr::array(op.intern(), args)
-}
-
-/// The value with the new axis, repeated along it if it had none.
-fn spread(x: Mapped, axis: Axis) -> Handle {
-    if x.batched {
-        return x.value;
-    }
-    run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
-}
-
-fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped> {
-    let graph = f.graph();
-    let located = Located::new();
-    let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
-    let mut batches: FxHashMap<(*const Control, Args), Option<control::Batch>> = FxHashMap::default();
-    for id in graph.ids() {
-        let node = graph.node(id);
-        let operands: Args = graph.operands(id).collect();
-        let operands: smallvec::SmallVec<[Mapped; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
-        let handles: smallvec::SmallVec<[Handle; 4]> = operands.iter().map(|x| x.value).collect();
-        let mut batched = operands.iter().any(|x| x.batched);
-        located.at(node.location());
-        let value = match node.kind() {
-            Kind::Input(slot) => {
-                values.push(Mapped {
-                    value: Value::Num(args[slot as usize]),
-                    batched: mapped[slot as usize],
-                    shape: node.shape(),
-                });
-                continue;
-            }
-            Kind::Const(bits) => Value::Num(Expr::Const(f64::from_bits(bits))),
-            Kind::Flag(b) => Value::Mask(Cond::Const(b)),
-            Kind::Apply(op) => {
-                // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
-                op.apply(&handles)
-            }
-            Kind::Control(nested) => {
-                let key = (std::ptr::from_ref(nested.control), graph.operands(id).collect::<Args>());
-                let batch = batches.entry(key).or_insert_with(|| {
-                    control::control(nested.control, &operands, axis).map_err(|error| refuse(error.at(node.location()))).ok()
-                });
-                match batch {
-                    Some(batch) => {
-                        let (value, has_axis) = batch.result(nested);
-                        batched = has_axis;
-                        Value::Num(value)
-                    }
-                    None => Value::Num(control::nothing(node.shape(), axis)),
-                }
-            }
-            Kind::Array(op) if !batched => Expr::array(op, &handles),
-            Kind::Array(op) => array(op, &operands, axis, node.shape()),
-        };
-        values.push(Mapped { value, batched, shape: node.shape() });
-    }
-    values
-}
+use crate::op::{ArrayOp, Cut};
 
 /// A product of matrices of which one is the same for all samples, as one product: the samples' rows below each other, or their
 /// columns side by side. None where a length that this takes is not known.
@@ -142,7 +25,7 @@ fn shared_factor(x: Mapped, y: Mapped, axis: Axis, to: Shape) -> Option<Handle> 
 }
 
 /// An array operation with the axis in front.
-fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
+pub(super) fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
     let with_axis = |shape: Shape| with_axis(axis, shape);
     let shift = |axes: &[usize]| axes.iter().map(|k| k + 1).collect::<Vec<_>>();
     let cuts = |cuts: &[Cut]| [&[Cut::All], cuts].concat();
@@ -164,7 +47,7 @@ fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) -> Handle {
         ArrayOp::MinOf(axes) => run(ArrayOp::MinOf(shift(axes)), &[x.value]),
         ArrayOp::ArgMax(k) => run(ArrayOp::ArgMax(k + 1), &[x.value]),
         ArrayOp::Slice(c) => run(ArrayOp::Slice(cuts(c)), &[x.value]),
-        ArrayOp::Place(shape, c) => run(ArrayOp::Place(with_axis(*shape), cuts(c)), &[x.value]),
+        ArrayOp::Pad(shape, c) => run(ArrayOp::Pad(with_axis(*shape), cuts(c)), &[x.value]),
         ArrayOp::CumSum { axis: k, reverse } => run(ArrayOp::CumSum { axis: k + 1, reverse: *reverse }, &[x.value]),
         ArrayOp::Prod(k) => run(ArrayOp::Prod(k + 1), &[x.value]),
         ArrayOp::Shift { axis: k, reverse } => run(ArrayOp::Shift { axis: k + 1, reverse: *reverse }, &[x.value]),

@@ -1,0 +1,33 @@
+//! Where the values of steps that go together are: vectors, slices on the stack, outputs that have been stored.
+
+use cranelift_codegen::ir::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What is computed of steps that go together, of straight-line code.
+#[derive(Default)]
+pub(super) struct Packs {
+    /// Vectors, by their first step.
+    pub(super) vectors: FxHashMap<u32, Value>,
+    /// Results of routines over slices, which stay where they are on the stack: an address and an offset.
+    pub(super) slices: FxHashMap<u32, (Value, i32)>,
+    /// Vectors that were loaded, and elements in every lane, with the step before which they were made.
+    pub(super) loaded: FxHashMap<u32, (Value, usize)>,
+    pub(super) spread: FxHashMap<u32, (Value, usize)>,
+    /// Output numbers that have been stored.
+    pub(super) stored: FxHashSet<u32>,
+}
+
+impl Packs {
+    /// The vector that a step is a lane of; vectors have so many.
+    pub(super) fn lane(&self, k: usize, lanes: usize) -> Option<(Value, u8)> {
+        if self.vectors.is_empty() {
+            return None;
+        }
+        (0..lanes.min(k + 1)).find_map(|lane| Some((*self.vectors.get(&((k - lane) as u32))?, lane as u8)))
+    }
+
+    /// Whether a step has been computed with others.
+    pub(super) fn has(&self, k: usize, lanes: usize) -> bool {
+        self.slices.contains_key(&(k as u32)) || self.lane(k, lanes).is_some()
+    }
+}

@@ -1,0 +1,43 @@
+//! Routines that are put together of the libraries' others, where these have none.
+
+use super::elementary::relu;
+use super::library::{ERFC, EXP, LN_1P, library};
+use super::parts::{quotient, two_sum};
+use crate::base::{Library1, Machine};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+library! {
+    NORM_CDF: Library1(x) = norm_cdf, norm_cdf;
+    SIGMOID: Library1(x) = sigmoid, sigmoid;
+    SOFTPLUS: Library1(x) = softplus, softplus;
+}
+
+/// The normal distribution function by the library: ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding
+/// left: with −x/√2 = a + b it is erfc(a)·(1 − b·h), where h = −erfc′(a)/erfc(a) lies between a + √(a² + 4/π) and a + √(a² + 2) for a ≥ 0
+/// (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 1964, 7.1.13).
+#[inline(always)]
+fn norm_cdf<M: Machine>(x: M) -> M {
+    /// 1/√2 in the precision of an f32, and the rest of it.
+    const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
+    const LOW: f64 = 1.210161710447897e-8;
+    let a = x * x.k(-FRAC_1_SQRT_2);
+    let e = a.call1(&ERFC);
+    let b = x.fma(x.k(-LOW), x.fma(x.k(-HIGH), -a));
+    let h = a + a.fma(a, x.k(FRAC_2_SQRT_PI * FRAC_2_SQRT_PI)).sqrt();
+    // Where erfc is 0, b and h may be infinite.
+    let left = x.lt(x.k(0.0)) & x.k(0.0).lt(e);
+    x.k(0.5) * M::select(left, e.fma(-(b * h), e), e)
+}
+
+/// Of the library's exponential, rounded.
+#[inline(always)]
+fn sigmoid<M: Machine>(x: M) -> M {
+    let (one, e) = (x.k(1.0), (-x.abs()).call1(&EXP));
+    quotient((M::select(x.lt(x.k(0.0)), e, one), x.k(0.0)), two_sum(one, e))
+}
+
+/// The same.
+#[inline(always)]
+fn softplus<M: Machine>(x: M) -> M {
+    relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+}

@@ -1,0 +1,144 @@
+//! The kernels as types, each with the routine of the library that stands for it, and values that take them.
+
+use super::composed::{NORM_CDF, SIGMOID, SOFTPLUS};
+use super::library::{
+    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, CBRT, COS, COS_FAR, COSH, ERF, ERFC, EXP, EXP_M1, EXP2, LN, LN_1P, LOG2, LOG10,
+    POWF, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
+};
+use super::slices::SliceRoutine;
+use super::{arc, erf, exp, fused, ln, logistic, pow, slices, trig};
+use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
+
+macro_rules! kernels {
+    ($($Name:ident(x) = $value:path, $STD:ident $(, far $FAR:ident)?;)*) => {
+        $(
+            pub(crate) struct $Name;
+            impl Kernel1 for $Name {
+                const NAME: &'static str = stringify!($Name);
+                const STD: &'static Library1 = &$STD;
+                const FAR: Option<&'static Library1> = [$(Some(&$FAR),)? None][0];
+                #[inline(always)]
+                fn near<L: Lanes>(x: L) -> L {
+                    $value(x)
+                }
+                #[inline(always)]
+                fn run<L: Lanes>(x: L) -> L {
+                    match Self::FAR {
+                        Some(routine) => Self::near(x).rare(trig::is_far(x), x, routine),
+                        None => Self::near(x),
+                    }
+                }
+            }
+        )*
+        /// Over slices an operation that is nothing but a kernel of one number.
+        pub(crate) fn over_slices(library: &str, width: Width) -> Option<SliceRoutine> {
+            match library {
+                $(name if $Name::STD.name == name => slices::routine::<$Name>(width),)*
+                _ => None,
+            }
+        }
+        /// What native code calls the routine over slices of such an operation.
+        pub(crate) fn slices_of(library: &str) -> Option<&'static str> {
+            match library {
+                $(name if $Name::STD.name == name => Some(concat!(stringify!($Name), "Slices")),)*
+                _ => None,
+            }
+        }
+        /// The names and addresses of these.
+        pub(super) fn slice_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            let of = |name: &'static str, of: fn(Width) -> *const u8| (name, [Width::F64, Width::F32].map(of));
+            [$(of(concat!(stringify!($Name), "Slices"), slices::address::<$Name>)),*].into_iter()
+        }
+        /// The names and addresses of the routines of all of these, and of the kernels of two numbers.
+        pub(super) fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            let one = [$(($Name::NAME, [fused::routine1::<$Name, f64>(), fused::routine1::<$Name, f32>()])),*];
+            let two = [
+                (Powf::NAME, [fused::routine2::<Powf, f64>(), fused::routine2::<Powf, f32>()]),
+                (Atan2::NAME, [fused::routine2::<Atan2, f64>(), fused::routine2::<Atan2, f32>()]),
+            ];
+            one.into_iter().chain(two)
+        }
+    };
+}
+kernels! {
+    Exp(x) = exp::exp, EXP;
+    Exp2(x) = exp::exp2, EXP2;
+    ExpM1(x) = exp::exp_m1, EXP_M1;
+    Tanh(x) = exp::tanh, TANH;
+    Sinh(x) = exp::sinh, SINH;
+    Cosh(x) = exp::cosh, COSH;
+    Ln(x) = ln::ln, LN;
+    Ln1p(x) = ln::ln_1p, LN_1P;
+    Log2(x) = ln::log2, LOG2;
+    Log10(x) = ln::log10, LOG10;
+    Sin(x) = trig::sin, SIN, far SIN_FAR;
+    Cos(x) = trig::cos, COS, far COS_FAR;
+    Tan(x) = trig::tan, TAN, far TAN_FAR;
+    Asin(x) = arc::asin, ASIN;
+    Acos(x) = arc::acos, ACOS;
+    Atan(x) = arc::atan, ATAN;
+    Asinh(x) = ln::asinh, ASINH;
+    Acosh(x) = ln::acosh, ACOSH;
+    Atanh(x) = ln::atanh, ATANH;
+    Cbrt(x) = pow::cbrt, CBRT;
+    Erf(x) = erf::erf, ERF;
+    Erfc(x) = erf::erfc, ERFC;
+    NormCdf(x) = erf::norm_cdf, NORM_CDF;
+    Sigmoid(x) = logistic::sigmoid, SIGMOID;
+    Softplus(x) = logistic::softplus, SOFTPLUS;
+}
+
+pub(crate) struct Powf;
+impl Kernel2 for Powf {
+    const NAME: &'static str = "Powf";
+    const STD: &'static Library2 = &POWF;
+    #[inline(always)]
+    fn run<L: Lanes>(x: L, y: L) -> L {
+        pow::powf(x, y)
+    }
+}
+
+pub(crate) struct Atan2;
+impl Kernel2 for Atan2 {
+    const NAME: &'static str = "Atan2";
+    const STD: &'static Library2 = &ATAN2;
+    #[inline(always)]
+    fn run<L: Lanes>(y: L, x: L) -> L {
+        arc::atan2(y, x)
+    }
+}
+
+/// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect
+/// a rounding error per product.
+pub(crate) const POWI_CHAIN: u32 = 16;
+
+/// xⁿ: by squaring from the most significant bit for |n| ≤ [`POWI_CHAIN`], 1/x^|n| for a negative n.
+#[inline(always)]
+pub(crate) fn powi<M: Machine>(x: M, n: i32) -> M {
+    let m = n.unsigned_abs();
+    if m > POWI_CHAIN {
+        return x.kernel2(x.k(n as f64), Powf);
+    }
+    if m == 0 {
+        return x.k(1.0);
+    }
+    let mut p = x;
+    for bit in (0..m.ilog2()).rev() {
+        p = p * p;
+        if m >> bit & 1 == 1 {
+            p = p * x;
+        }
+    }
+    if n < 0 { x.k(1.0) / p } else { p }
+}
+
+#[inline(always)]
+pub(crate) fn log_add_exp<M: Machine>(x: M, y: M) -> M {
+    let gap = M::select(x.eq(y), x.k(0.0), (x - y).abs());
+    M::select(x.lt(y), y, x) + (-gap).kernel1(Exp).kernel1(Ln1p)
+}
+
+#[inline(always)]
+pub(crate) fn xlogy<M: Machine>(x: M, y: M) -> M {
+    M::select(x.eq(x.k(0.0)) & y.eq(y), x.k(0.0), x * y.kernel1(Ln))
+}

@@ -1,0 +1,116 @@
+//! From a function to a program: rewritten as it is going to be computed, then put in order step by step.
+
+use super::Options;
+use super::contract::{contract, undetached};
+use super::inline::inlined;
+use super::lanes::side_by_side;
+use super::open::opened;
+use super::pack::pack;
+use super::sums::grouped;
+use super::program::{Layout, Program, Step, StepKind, elements};
+use crate::graph::{Function, Kind};
+use crate::simplify::{Simplify, simplify};
+use std::sync::Arc;
+
+/// The function as it is going to be computed.
+pub(crate) fn prepared(f: &Function, options: Options) -> Function {
+    let mut f = undetached(&inlined(f));
+    if options.simplify {
+        f = simplify(&f, Simplify::EXACT);
+    }
+    if options.fuse {
+        f = contract(&f);
+    }
+    // Last, so that nothing inside a kernel is fused: opened or not, it gives the same bits.
+    if options.simplify {
+        f = opened(&f);
+    }
+    f = grouped(&f, options.fuse);
+    debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
+    f
+}
+
+/// A function of numbers; `varying` says which inputs differ from row to row.
+#[track_caller]
+pub(crate) fn lowered(f: &Function, options: Options, varying: &[bool]) -> Program {
+    let program = apiece(f, options, varying);
+    if varying.is_empty() && options.fuse { packed(program) } else { program }
+}
+
+/// Of arrays, whose elements the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
+/// the arrays are, and equal operations side by side.
+pub(crate) fn lowered_arrays(f: &Function, options: Options) -> Program {
+    let program = packed(apiece(f, options, &[])).with_kernels();
+    let mut steps = program.steps.to_vec();
+    side_by_side(&mut steps, program.width, &elements(&program.layout.inputs));
+    Program { steps: steps.into(), apart: true, ..program }
+}
+
+/// Every step by itself.
+#[track_caller]
+fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
+    let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
+    let f = prepared(f, options);
+    let graph = f.graph();
+    let mut varies = vec![false; graph.len()];
+    for id in graph.ids() {
+        varies[id.index()] = match graph.node(id).kind() {
+            Kind::Input(slot) => varying.get(slot as usize).copied().unwrap_or(false),
+            _ => graph.operands(id).any(|operand| varies[operand.index()]),
+        };
+    }
+    // What does not depend on a row first; each part stays in topological order.
+    let mut place = vec![0u32; graph.len()];
+    let mut steps = Vec::with_capacity(graph.len());
+    let mut invariant = 0;
+    for part in [false, true] {
+        for id in graph.ids().filter(|id| varies[id.index()] == part) {
+            place[id.index()] = steps.len() as u32;
+            let mut args = [0; 3];
+            for (arg, operand) in args.iter_mut().zip(graph.operands(id)) {
+                *arg = place[operand.index()];
+            }
+            let kind = match graph.node(id).kind() {
+                Kind::Input(slot) => StepKind::Input(slot),
+                Kind::Const(bits) => StepKind::Const(bits),
+                Kind::Flag(b) => StepKind::Flag(b),
+                Kind::Apply(op) => StepKind::Apply(op),
+                // Then the program is refused.
+                Kind::Array(_) | Kind::Control(_) => StepKind::Const(f64::NAN.to_bits()),
+            };
+            steps.push(Step { kind, dtype: graph.node(id).dtype(), args, plain: varying.is_empty(), pack: 0 });
+        }
+        if !part {
+            invariant = steps.len();
+        }
+    }
+    let layout = Layout {
+        inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
+        outputs: f.outputs().iter().map(|group| (group.name().to_owned(), group.nodes().len())).collect(),
+        input_len: f.input_len(),
+        output_len: f.output_len(),
+        structural_zeros,
+    };
+    Program {
+        width: f.width(),
+        steps: steps.into(),
+        invariant,
+        outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
+        layout: Arc::new(layout),
+        options,
+        apart: false,
+        refused: f.check_scalar("the lowered form", Some("compile_arrays")).err(),
+    }
+}
+
+/// The same with equal kernels next to each other, to be computed together.
+fn packed(program: Program) -> Program {
+    let mut steps = program.steps.to_vec();
+    match pack(&mut steps, program.width) {
+        Some(place) => {
+            let outputs = program.outputs.iter().map(|&step| place[step as usize]).collect();
+            Program { steps: steps.into(), outputs, ..program }
+        }
+        None => program,
+    }
+}

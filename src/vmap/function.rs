@@ -1,0 +1,95 @@
+//! The function over an axis, by a walk over its graph.
+
+use super::arrays::array;
+use super::control;
+use super::mapped::{Handle, Mapped, spread, with_axis};
+use crate::base::{Axis, Shape, check_room};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
+use crate::op::{Real, Value};
+use rustc_hash::FxHashMap;
+use std::panic::Location;
+
+/// The function over a new leading axis of the named inputs; see [`Function::vmap`].
+#[track_caller]
+pub(crate) fn vmap<S: AsRef<str>>(f: &Function, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
+    let (axis, at) = (axis.into(), Location::caller());
+    check_room().map_err(|error| error.at(Some(at)))?;
+    let mut mapped = vec![false; f.inputs().len()];
+    for name in names {
+        f.input(name.as_ref())?;
+        f.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
+    }
+    let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
+    if !mapped.contains(&true) {
+        return fail(ErrorKind::Name, "vmap needs an input to map over".into());
+    }
+    let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
+    if f.graph().ids().any(|id| taken(f.graph().node(id).shape())) {
+        return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
+    }
+    let with_axis = |shape: Shape| with_axis(axis, shape);
+    let inputs = f.inputs().iter().zip(&mapped);
+    let inputs = inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
+    let is_mapped: Vec<bool> =
+        f.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
+    Function::build(f.width(), inputs.collect(), at, |args| {
+        let values = walk(f, args, &is_mapped, axis);
+        let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
+        let outputs = f.outputs().iter();
+        outputs
+            .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
+            .collect()
+    })
+}
+
+fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped> {
+    let graph = f.graph();
+    let located = Located::new();
+    let mut values: Vec<Mapped> = Vec::with_capacity(graph.len());
+    let mut batches: FxHashMap<(*const Control, Args), Option<control::Batch>> = FxHashMap::default();
+    for id in graph.ids() {
+        let node = graph.node(id);
+        let operands: Args = graph.operands(id).collect();
+        let operands: smallvec::SmallVec<[Mapped; 4]> = operands.iter().map(|operand| values[operand.index()]).collect();
+        let handles: smallvec::SmallVec<[Handle; 4]> = operands.iter().map(|x| x.value).collect();
+        let mut batched = operands.iter().any(|x| x.batched);
+        located.at(node.location());
+        let value = match node.kind() {
+            Kind::Input(slot) => {
+                values.push(Mapped {
+                    value: Value::Num(args[slot as usize]),
+                    batched: mapped[slot as usize],
+                    shape: node.shape(),
+                });
+                continue;
+            }
+            Kind::Const(bits) => Value::Num(Expr::Const(f64::from_bits(bits))),
+            Kind::Flag(b) => Value::Mask(Cond::Const(b)),
+            Kind::Apply(op) => {
+                // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
+                op.apply(&handles)
+            }
+            Kind::Control(nested) => {
+                let key = (std::ptr::from_ref(&**nested.control), graph.operands(id).collect::<Args>());
+                let batch = batches.entry(key).or_insert_with(|| {
+                    control::control(nested.control, &operands, axis, walk)
+                        .map_err(|error| refuse(error.at(node.location())))
+                        .ok()
+                });
+                match batch {
+                    Some(batch) => {
+                        let (value, has_axis) = batch.result(nested);
+                        batched = has_axis;
+                        Value::Num(value)
+                    }
+                    None => Value::Num(control::nothing(node.shape(), axis)),
+                }
+            }
+            Kind::Array(op) if !batched => Expr::array(op, &handles),
+            Kind::Array(op) => array(op, &operands, axis, node.shape()),
+        };
+        values.push(Mapped { value, batched, shape: node.shape() });
+    }
+    values
+}
