@@ -100,8 +100,8 @@ pub(crate) fn for_an_old_processor(unit: &Unit) -> Native {
 /// Whether every element can be addressed.
 fn check_lengths(unit: &Unit) -> Result<()> {
     let program = &unit.program;
-    // What a loop reads or writes at once are the rows of all partial sums.
-    let many = if unit.rows.is_some() { 2 * partials(program.width) } else { 1 };
+    // What a loop reads or writes at once are the rows of half of the partial sums.
+    let many = if unit.rows.is_some() { partials(program.width) } else { 1 };
     let (width, layout) = (program.width.bytes(), &program.layout);
     for (what, groups, all) in [("input", &layout.inputs, layout.input_len), ("output", &layout.outputs, layout.output_len)] {
         match unit.rows {

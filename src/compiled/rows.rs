@@ -138,7 +138,7 @@ impl RowProgram {
     /// that are not reduced). Gives the number of rows.
     ///
     /// # Errors
-    /// If a length or the width does not fit, or a mean is asked for over no rows.
+    /// If a length or the width does not fit.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
         self.program.check_sound(T::WIDTH)?;
         Rows::interpreted(&self.program, &self.call).call_into(inputs, outputs)
@@ -195,7 +195,7 @@ impl CompiledRows {
     /// not reduced). Gives the number of rows.
     ///
     /// # Errors
-    /// If a length or the width does not fit, or a mean is asked for over no rows.
+    /// If a length or the width does not fit.
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
         if self.width != T::WIDTH {
             return Err(wrong_width(self.width, T::WIDTH));

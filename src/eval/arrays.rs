@@ -3,7 +3,7 @@
 use super::along::{self, Along, Indices};
 use super::array::Array;
 use super::linalg::{self, Sizes};
-use super::moves::{moved, reduce, sum};
+use super::moves::{moved, reduce, sum, total};
 use super::run::{Computed, Either, Lengths, Run, num};
 use crate::base::{Axis, sums, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -141,8 +141,9 @@ impl<T: Scalar> Run<'_, T> {
         Ok(match op {
             ArrayOp::Sum(axes) => {
                 let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
-                let run = sums::run(self.f.graph().node(operand).shape(), axes);
-                sum(first.expect("an operand"), axes, run, lengths)
+                let x = first.expect("an operand");
+                let summed = sum(x, &sums::groups(self.f.graph().node(operand).shape(), axes), total);
+                Array { shape: lengths, data: summed.data }
             }
             ArrayOp::MaxOf(axes) => {
                 let larger = |a: T, b: T| if b > a || crate::op::Real::ne(b, b) { b } else { a };

@@ -2,23 +2,34 @@
 
 use super::along::Along;
 use super::array::Array;
-use crate::base::sums::{BLOCK, Sum};
+use crate::base::sums::Sum;
 use crate::op::ArrayOp;
 use crate::op::Scalar;
+use std::ops::Range;
 
-/// Sums over axes, of which the last ones are the run.
-pub(super) fn sum<T: Scalar>(x: &Array<T>, axes: &[usize], run: usize, shape: Vec<usize>) -> Array<T> {
-    let (outer, inner) = x.shape.split_at(x.shape.len() - run);
-    let run: usize = inner.iter().product();
-    let sums = x.data.chunks(run.max(1)).flat_map(|run| run.chunks(BLOCK)).map(|block| {
-        let mut sum = Sum::new();
-        block.iter().enumerate().for_each(|(k, &v)| sum.add(k, v));
-        sum.total()
-    });
-    // Their last axis is that of a run's blocks.
-    let sums = Array { shape: [outer, &[run.div_ceil(BLOCK)]].concat(), data: sums.collect() };
-    let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).chain([outer.len()]).collect();
-    reduce(&sums, &axes, shape, |a, b| a + b, T::default())
+/// Sums over groups of axes, the last group first; `total` adds up summands in order.
+pub(crate) fn sum<T: Copy>(x: &Array<T>, groups: &[Range<usize>], total: impl Fn(&mut dyn Iterator<Item = T>) -> T) -> Array<T> {
+    let mut sums = x.clone();
+    for group in groups.iter().rev() {
+        let (before, rest) = sums.shape.split_at(group.start);
+        let (along, after) = rest.split_at(group.len());
+        let [outer, n, inner]: [usize; 3] = [before, along, after].map(|lengths| lengths.iter().product());
+        let of = |o: usize, i: usize| total(&mut (0..n).map(|k| sums.data[(o * n + k) * inner + i]));
+        let data = (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))).map(|(o, i)| of(o, i)).collect();
+        sums = Array { shape: [before, after].concat(), data };
+    }
+    sums
+}
+
+/// The sum of summands in the order that is laid down.
+pub(super) fn total<T: Scalar>(summands: &mut dyn Iterator<Item = T>) -> T {
+    let mut summands = summands.enumerate().peekable();
+    if summands.peek().is_none() {
+        return T::default();
+    }
+    let mut sum = Sum::new();
+    summands.for_each(|(k, v)| sum.add(k, v));
+    sum.total()
 }
 
 /// Combines over axes, from the first element on in the order of the elements.

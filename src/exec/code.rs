@@ -103,8 +103,9 @@ impl Code {
     ///
     /// # Safety
     /// The unit is for rows of elements `T`. The tables have an address for every input and output, good for as many rows.
-    /// If `count` is not 1 they are written to, and the addresses are good as often, moved on by the strides in bytes. There
-    /// are as many words of scratch memory as the unit needs.
+    /// If `count` is not 1 they are written to, and the addresses are good as often, moved on by the strides in bytes, which for a unit
+    /// in turns are followed by a mask, the number of the first time, and the strides of a turn. There are as many words of scratch memory
+    /// as the unit needs.
     pub(super) unsafe fn run_rows<T: Scalar>(
         &self,
         (inputs, outputs): (*mut *const u8, *mut *mut u8),
@@ -219,17 +220,20 @@ unsafe fn interpreted_rows<T: Scalar>(
 ) {
     let call = unit.rows.as_ref().expect("a unit for rows has the call");
     let (groups_in, groups_out) = (call.shape.varying.len(), call.shape.reduce.len());
+    let on = |strides: &[i64]| {
+        let (of_inputs, of_outputs) = strides.split_at(groups_in);
+        // SAFETY: there is an address for every group.
+        unsafe {
+            (0..groups_in).for_each(|k| *inputs.add(k) = (*inputs.add(k)).wrapping_byte_offset(of_inputs[k] as isize));
+            (0..groups_out).for_each(|k| *outputs.add(k) = (*outputs.add(k)).wrapping_byte_offset(of_outputs[k] as isize));
+        }
+    };
     for time in 0..count.max(1) {
         if time > 0 {
-            let (of_inputs, of_outputs) = strides.split_at(groups_in);
-            // SAFETY: there is an address and a stride for every group.
-            unsafe {
-                (0..groups_in).for_each(|k| {
-                    *inputs.add(k) = (*inputs.add(k)).wrapping_byte_offset(of_inputs[k] as isize);
-                });
-                (0..groups_out).for_each(|k| {
-                    *outputs.add(k) = (*outputs.add(k)).wrapping_byte_offset(of_outputs[k] as isize);
-                });
+            let (each, turns) = strides.split_at(groups_in + groups_out);
+            on(each);
+            if call.in_turns && (turns[1] + time as i64) & turns[0] == 0 {
+                on(&turns[2..]);
             }
         }
         // SAFETY: every place of every row is good to read; an input that is overwritten is read before, row by row.

@@ -16,6 +16,7 @@ mod product;
 mod rows;
 mod run;
 mod scratch;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -5,8 +5,9 @@
 
 use super::code::Code;
 use super::scratch::{with_scratch, with_sums};
+use super::sums::{Adding, Sums, product};
 use super::threads::{self, Shared};
-use crate::base::sums::BLOCK;
+use crate::base::sums::{BLOCK, add_block};
 use crate::op::Scalar;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -33,6 +34,10 @@ pub(super) struct Nest<'a, T> {
     pub(super) strides: &'a [i64],
     /// Axes around, from the outside: their lengths, and every address' stride.
     pub(super) outer: &'a [(usize, Vec<usize>)],
+    /// What rounding has lost of each sum over the rows, where that goes on after the run; it goes on from what is in the outputs.
+    pub(super) rest: Option<*mut T>,
+    /// Sums over axes within these and around the rows, if there are any.
+    pub(super) sums: Option<Sums<'a, T>>,
 }
 
 // SAFETY: threads that share a nest run ranges of an axis along which every output moves, see `Nest::split`, and `schedule::verify` (of a call
@@ -56,7 +61,11 @@ impl<T: Scalar> Nest<'_, T> {
     pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
         let Some(split) = (if threads > 1 { self.split() } else { None }) else {
-            if !self.outer.is_empty() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
+            if !self.outer.is_empty()
+                || self.sums.is_some()
+                || self.rest.is_some()
+                || (self.rows > BLOCK && !self.code.needs.sums.is_empty())
+            {
                 // SAFETY: as promised.
                 return unsafe { self.part(rows, 0..self.rows, None) };
             }
@@ -97,11 +106,11 @@ impl<T: Scalar> Nest<'_, T> {
                 // SAFETY: as promised; the totals have room for every block's sums.
                 unsafe { self.part(axis, range, Some(totals)) }
             });
-            for block in totals.chunks_exact(sums.len()) {
-                for (&(group, k), &total) in sums.iter().zip(block) {
-                    // SAFETY: the output has room for as many sums, and nobody else is at it any more.
-                    unsafe { *self.addresses[self.inputs + group as usize].add(k as usize) += total }
-                }
+            for (at, &(group, k)) in sums.iter().enumerate() {
+                // SAFETY: the output has room for as many sums, and nobody else is at it any more.
+                let sum = unsafe { &mut *self.addresses[self.inputs + group as usize].add(k as usize) };
+                let mut rest = T::default();
+                totals.iter().skip(at).step_by(sums.len()).for_each(|&block| add_block(sum, &mut rest, block));
             }
         });
     }
@@ -127,21 +136,24 @@ impl<T: Scalar> Nest<'_, T> {
     /// if that is all there is.
     fn split(&self) -> Option<Split> {
         let rows = self.outer.len() + 1;
-        let places: usize = (0..=rows).map(|axis| self.length(axis)).product();
+        let within = self.sums.as_ref().map_or(1, |sums| sums.run.all * product(&sums.run.within));
+        let places = (0..=rows).map(|axis| self.length(axis)).product::<usize>().saturating_mul(within);
         if places.saturating_mul(self.code.operations.max(1)) < WORTH {
             return None;
         }
-        let (sums, alone) = (!self.code.needs.sums.is_empty(), self.outer.is_empty() && self.count == 1);
+        let sums = !self.code.needs.sums.is_empty();
+        let alone = self.outer.is_empty() && self.count == 1 && self.sums.is_none();
+        let lasts = self.sums.as_ref().is_some_and(|sums| sums.parts.is_some());
+        let inner = self.sums.as_ref().is_some_and(|sums| !sums.run.within.is_empty());
         let split = |axis: usize| {
             let moves = |place: usize| self.stride(axis, place) != 0;
             let (apart, piece) = match axis == rows {
-                // Sums of blocks are added up by this thread, which does not take subnormal numbers for zeros.
-                true if sums => (alone && !self.code.needs.flush, BLOCK),
-                true => (true, ROWS),
+                true if sums => (alone && self.rest.is_none(), BLOCK),
+                true => (!inner, ROWS),
                 false => ((self.inputs..self.addresses.len()).all(moves), 1),
             };
             let pieces = self.length(axis).div_ceil(piece);
-            (apart && pieces > 1).then_some(Split { axis, piece, pieces })
+            (apart && pieces > 1 && !lasts).then_some(Split { axis, piece, pieces })
         };
         (0..=rows).filter_map(split).max_by_key(|split| split.pieces)
     }
@@ -153,17 +165,27 @@ impl<T: Scalar> Nest<'_, T> {
     unsafe fn part(&self, axis: usize, range: Range<usize>, totals: Option<*mut T>) {
         let (n, depth) = (self.addresses.len(), self.outer.len());
         let length = |k: usize| if k == axis { range.len() } else { self.length(k) };
-        with_scratch(self.code.needs.scratch + 2 * n, |scratch| {
+        let addresses = self.code.needs.scratch;
+        let work = addresses + 2 * n;
+        let blocks = 2 * self.code.needs.sums.len();
+        let words = work + self.sums.as_ref().map_or(blocks, |sums| sums.words(n, length(depth + 1)));
+        with_scratch(words, |scratch| {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
-            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(self.code.needs.scratch).cast::<*mut T>(), 2 * n) };
+            let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(addresses).cast::<*mut T>(), 2 * n) };
             let (pointers, moved) = table.split_at_mut(n);
             for (place, (pointer, address)) in pointers.iter_mut().zip(&*self.addresses).enumerate() {
                 *pointer = address.wrapping_add(if range.start == 0 { 0 } else { range.start * self.stride(axis, place) });
             }
             let mut index: SmallVec<[usize; 16]> = SmallVec::from_elem(0, depth);
             loop {
-                // SAFETY: as promised.
-                unsafe { self.inner((pointers, moved), scratch, (length(depth), length(depth + 1)), totals) };
+                let (count, rows) = (length(depth), length(depth + 1));
+                // SAFETY: as promised; behind the addresses are the words for sums.
+                unsafe {
+                    match self.sums {
+                        None => self.inner((pointers, moved), (scratch, scratch.add(work)), (count, rows), totals),
+                        Some(sums) => self.adding(sums, (pointers, moved), scratch, rows).run(scratch.add(work)),
+                    }
+                }
                 let mut k = depth;
                 loop {
                     if k == 0 {
@@ -185,14 +207,25 @@ impl<T: Scalar> Nest<'_, T> {
         });
     }
 
-    /// `count` times `rows` at some addresses, with room for as many to be moved on.
+    fn adding<'n>(
+        &'n self,
+        sums: Sums<'n, T>,
+        (pointers, moved): (&'n [*mut T], &'n mut [*mut T]),
+        scratch: *mut u64,
+        rows: usize,
+    ) -> Adding<'n, T> {
+        let (code, row_strides, inputs) = (self.code, self.row_strides, self.inputs);
+        Adding { code, sums, rows, row_strides, inputs, pointers, moved, scratch }
+    }
+
+    /// `count` times `rows` at some addresses, with room for as many to be moved on, and for two elements for every sum.
     ///
     /// # Safety
     /// As [`Nest::run`].
     unsafe fn inner(
         &self,
         (pointers, moved): (&[*mut T], &mut [*mut T]),
-        scratch: *mut u64,
+        (scratch, work): (*mut u64, *mut u64),
         (count, rows): (usize, usize),
         totals: Option<*mut T>,
     ) {
@@ -202,24 +235,42 @@ impl<T: Scalar> Nest<'_, T> {
             // SAFETY: the outputs' addresses are behind the inputs'; the rest is promised.
             unsafe { code.run_rows::<T>((inputs.cast(), inputs.add(self.inputs).cast()), scratch, rows, times) }
         };
-        if code.needs.sums.is_empty() || (rows <= BLOCK && totals.is_none()) {
+        let sums = &code.needs.sums;
+        if sums.is_empty() || (rows <= BLOCK && totals.is_none() && self.rest.is_none()) {
             moved.copy_from_slice(pointers);
             return run(moved, rows, (count, self.strides));
         }
+        // SAFETY: as promised; what goes on has an element for every sum.
+        let (own, rest) = unsafe {
+            let own = std::slice::from_raw_parts_mut(work.cast::<T>(), 2 * sums.len());
+            let (own, rest) = own.split_at_mut(sums.len());
+            (own, self.rest.map_or(rest, |rest| std::slice::from_raw_parts_mut(rest, sums.len())))
+        };
         for time in 0..count {
+            if self.rest.is_none() {
+                rest.fill(T::default());
+            }
             for start in (0..rows).step_by(BLOCK) {
                 for (place, (moved, pointer)) in moved.iter_mut().zip(pointers).enumerate() {
                     let on = time * self.stride(self.outer.len(), place) + start * self.row_strides[place];
                     *moved = pointer.wrapping_add(on);
                 }
-                if let Some(totals) = totals {
-                    let block = totals.wrapping_add(start / BLOCK * code.needs.sums.len());
-                    // The sums of an output are neighbours, as its numbers are.
-                    for (at, &(group, _)) in code.needs.sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
-                        moved[self.inputs + group as usize] = block.wrapping_add(at);
-                    }
+                own.fill(T::lit(-0.0));
+                let block = totals.map_or(own.as_mut_ptr(), |totals| totals.wrapping_add(start / BLOCK * sums.len()));
+                // The sums of an output are neighbours, as its numbers are.
+                for (at, &(group, _)) in sums.iter().enumerate().filter(|(_, (_, k))| *k == 0) {
+                    moved[self.inputs + group as usize] = block.wrapping_add(at);
                 }
                 run(moved, BLOCK.min(rows - start), (1, &[]));
+                if totals.is_some() {
+                    continue;
+                }
+                for (at, &(group, k)) in sums.iter().enumerate() {
+                    let place = self.inputs + group as usize;
+                    let to = pointers[place].wrapping_add(time * self.stride(self.outer.len(), place) + k as usize);
+                    // SAFETY: as promised: the output has room for the sum, which is in no other place.
+                    unsafe { add_block(&mut *to, &mut rest[at], *block.add(at)) }
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ impl Rows {
     /// Runs the code on slices of the code's width; the number of rows.
     ///
     /// # Errors
-    /// If a length does not fit, or a mean is asked for over no rows.
+    /// If a length does not fit.
     pub(crate) fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<usize> {
         let call: &RowCall = &self.call;
         let rows = call.check(inputs, outputs)?;
@@ -45,6 +45,8 @@ impl Rows {
             row_strides: &call.strides,
             strides: &[],
             outer: &[],
+            rest: None,
+            sums: None,
         };
         // SAFETY: `RowCall::check` found every slice as long as the code reads and writes over these rows; slices that are written are apart
         // from all others, as `&mut` says.

@@ -3,6 +3,7 @@
 use super::call::Call;
 use super::code::Code;
 use super::nest::Nest;
+use super::sums::Sums;
 use super::{control, moves, tiles};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
@@ -77,6 +78,11 @@ fn failure(origin: &Origin, message: impl Into<String>) -> Error {
 fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
     // SAFETY: as many addresses have been written there, and nobody else uses them: a loop has no actions within.
     let addresses = unsafe { std::slice::from_raw_parts_mut(call.addresses(run.places.iter()), run.places.len()) };
+    let rest = run.rest.map(|rest| call.address(rest));
+    let sums = run.sums.as_ref().map(|sums| {
+        let parts = sums.parts.map(|parts| call.address(parts));
+        Sums { run: sums, first: call.tile * sums.tile, parts }
+    });
     let nest = Nest {
         code: &codes[run.unit.index()],
         addresses,
@@ -86,6 +92,8 @@ fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
         count: run.count,
         strides: &run.strides,
         outer: &run.outer,
+        rest,
+        sums,
     };
     // SAFETY: `schedule::verify` found as many addresses and strides as the unit has inputs and outputs, of its width; no axis of length 0; that
     // all of them stay within their buffers along all axes; that rows are as far apart as the code takes them to be; that no output is

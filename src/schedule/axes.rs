@@ -1,7 +1,6 @@
 //! The axes of a loop: along which of them a place goes on, and how many of the last ones run as one.
 
 use super::ir::Loop;
-use crate::base::sums;
 use crate::base::{Axis, Shape};
 
 /// The axes of a shape that have a length other than 1 by declaration. The others are no loops.
@@ -48,10 +47,9 @@ pub(crate) fn is_sum_of_rows(summed: &[usize], shape: Shape) -> bool {
     long(shape).next_back().is_some_and(|last| summed.contains(&last))
 }
 
-/// How many of a shape's last axes with a length are the run of a sum.
+/// How many of a shape's last axes with a length a sum is over, without one that is kept between them.
 pub(crate) fn run(summed: &[usize], shape: Shape) -> usize {
-    let first = shape.rank() - sums::run(shape, summed);
-    long(shape).filter(|&k| k >= first).count()
+    long(shape).rev().take_while(|k| summed.contains(k)).count()
 }
 
 /// Whether axes are next to each other, so that a value goes through them as through one.

@@ -7,6 +7,7 @@ use super::lanes::side_by_side;
 use super::open::opened;
 use super::pack::pack;
 use super::program::{Layout, Program, Step, StepKind, elements};
+use super::sums::grouped;
 use crate::graph::{Function, Kind};
 use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
     if options.simplify {
         f = opened(&f);
     }
+    f = grouped(&f, options.fuse);
     debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f
 }

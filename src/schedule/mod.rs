@@ -4,7 +4,7 @@
 //! Nothing here makes code or runs it. The schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is
 //! the caller's choice.
 
-mod axes;
+pub(crate) mod axes;
 mod choose;
 mod contract;
 mod inline;
@@ -22,6 +22,7 @@ mod remat;
 mod rows;
 mod segment;
 mod show;
+mod sums;
 mod tile;
 pub(crate) mod unit;
 mod verify;

@@ -12,7 +12,7 @@ pub enum Reduce {
     Each,
     /// The sum over the rows, added up in an order that depends on nothing but the rows (see `docs/numerics.md`); 0 for no rows.
     Sum,
-    /// That sum divided by the number of rows; no rows are an error.
+    /// That sum divided by the number of rows; NaN for no rows.
     Mean,
 }
 
@@ -35,6 +35,8 @@ pub(crate) struct RowCall {
     pub(crate) products: Vec<Option<[u32; 2]>>,
     /// How far apart the rows of every input and then of every output are; 0 for what is shared or reduced.
     pub(crate) strides: Vec<usize>,
+    /// Whether addresses move on by more once in a turn of times, back to the first partial sum, say.
+    pub(crate) in_turns: bool,
     inputs: Vec<(String, usize)>,
     outputs: Vec<(String, usize)>,
 }
@@ -60,7 +62,7 @@ impl RowCall {
         let kept = shape.varying.iter().copied().chain(shape.reduce.iter().map(|&reduce| reduce == Reduce::Each));
         let lens = inputs.iter().chain(&outputs).map(|(_, len)| *len);
         let strides = lens.zip(kept).map(|(len, kept)| if kept { len } else { 0 }).collect();
-        RowCall { shape, slots, products: vec![None; places.len()], places, strides, inputs, outputs }
+        RowCall { shape, slots, products: vec![None; places.len()], places, strides, in_turns: false, inputs, outputs }
     }
 
     /// Whether an output group is a sum or a mean.
@@ -137,9 +139,6 @@ impl RowCall {
             if slice.len() != wanted {
                 return fail(format!("the output `{name}` needs room for {}, not {}", count(wanted, "number"), slice.len()));
             }
-            if rows == 0 && reduce == Reduce::Mean {
-                return Err(Error::new(ErrorKind::Value, format!("the mean of the output `{name}` over no rows")));
-            }
         }
         Ok(rows)
     }
@@ -157,6 +156,7 @@ impl RowCall {
     pub(crate) fn finish<T: Scalar>(&self, outputs: &mut [&mut [T]], rows: usize) {
         for (slice, &reduce) in outputs.iter_mut().zip(&self.shape.reduce) {
             match reduce {
+                Reduce::Mean if rows == 0 => slice.fill(<T as crate::op::Real>::lit(f64::NAN)),
                 Reduce::Mean => slice.iter_mut().for_each(|y| *y /= <T as crate::op::Real>::lit(rows as f64)),
                 Reduce::Sum if rows == 0 => slice.fill(T::default()),
                 _ => {}

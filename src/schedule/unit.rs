@@ -57,6 +57,8 @@ pub(crate) struct Interface {
     /// Of code for rows: the stride from row to row of every input and then of every output, and whether an output is a sum, which is
     /// added to what is there.
     pub(crate) rows: Option<(Vec<usize>, Vec<bool>)>,
+    /// Whether addresses go on by more once in a turn of times.
+    pub(crate) in_turns: bool,
     /// Whether the code is cut into several functions, which have no loop around the rows.
     pub(crate) is_cut: bool,
     /// The last step that reads an input, and the first one that makes an element of an output.
@@ -91,6 +93,7 @@ impl Interface {
             inputs: lengths(&layout.inputs),
             outputs: lengths(&layout.outputs),
             rows: rows.as_ref().map(|call| (call.strides.clone(), sums(call))),
+            in_turns: rows.as_ref().is_some_and(|call| call.in_turns),
             is_cut: needs.cut,
             last_read,
             made,

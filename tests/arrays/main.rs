@@ -8,6 +8,7 @@ mod jacobians;
 mod linalg;
 mod scan;
 mod strips;
+mod sums;
 mod updates;
 mod views;
 mod vmap;

@@ -94,9 +94,9 @@ fn loops_over_any_shape_f32() {
     proptest!(cases(300), |(seed: u64)| property::<f32>(seed)?);
 }
 
-/// Partial sums of every fourth number (every eighth in f32), then those in halves.
+/// Partial sums of every eighth number (every 16th in f32), then those in halves.
 fn in_order<T: Scalar>(x: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 4 } else { 8 };
+    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
     let mut parts: Vec<T> = (0..every).map(|from| x.iter().skip(from).step_by(every).fold(T::lit(-0.0), |a, &b| a + b)).collect();
     while parts.len() > 1 {
         let upper = parts.split_off(parts.len() / 2);
@@ -115,11 +115,12 @@ fn sums_of_runs<T: Scalar>() {
             });
             let y = f.as_ref().unwrap().eval_arrays(&x).unwrap();
             let e: Vec<T> = x[0].data().iter().enumerate().map(|(k, &v)| v + x[1].data()[k % m]).collect();
-            let add = |sums: Vec<T>| sums.into_iter().reduce(|a, b| a + b).unwrap();
-            // The last two axes are one run; the runs of the last axis are added; every number is a run of its own.
+            // The last two axes are one group; the last axis is a group, and then the first one is; the middle axis is one.
             let both = e.chunks(n * m).map(in_order).collect::<Vec<T>>();
-            let last: Vec<T> = (0..n).map(|j| add((0..3).map(|i| in_order(&e[(i * n + j) * m..][..m])).collect())).collect();
-            let middle: Vec<T> = (0..3 * m).map(|k| add((0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect())).collect();
+            let last: Vec<T> =
+                (0..n).map(|j| in_order(&(0..3).map(|i| in_order(&e[(i * n + j) * m..][..m])).collect::<Vec<T>>())).collect();
+            let middle: Vec<T> =
+                (0..3 * m).map(|k| in_order(&(0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect::<Vec<T>>())).collect();
             let want = [both, last, middle].concat();
             let interpreted: Vec<T> = y.iter().flat_map(|y| y.data()).copied().collect();
             for (results, how) in [(interpreted, "interpreted"), (native(f.as_ref().unwrap(), &x, &y), "native")] {
@@ -183,8 +184,9 @@ fn sums_of_products_are_fused() {
     let f = Function::trace(["x", "y"], |[x, y]| x * y).unwrap();
     let map = f.map_rows(["x", "y"]).unwrap().sum_all();
     let t = 2f64.powi(-30);
-    // The first and the fifth row share a partial sum.
-    let (x, y) = ([-1.0, 0.0, 0.0, 0.0, 1.0 + t], [1.0 + 2.0 * t, 0.0, 0.0, 0.0, 1.0 + t]);
+    // The first and the ninth row share a partial sum.
+    let at = |first: f64, ninth: f64| [first, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ninth];
+    let (x, y) = (at(-1.0, 1.0 + t), at(1.0 + 2.0 * t, 1.0 + t));
     for (fuse, want) in [(true, t * t), (false, 0.0)] {
         let program = map.lower_with(Options::new().fuse(fuse));
         let (mut a, mut b) = ([0.0], [0.0]);

@@ -7,6 +7,7 @@ use crate::base::sums::{halve, partials};
 use crate::op::DType;
 use crate::schedule::{Program, RowCall, Segment, Segments, StepKind};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, condcodes::IntCC, types};
+use cranelift_frontend::FunctionBuilder;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 
@@ -27,7 +28,7 @@ pub(super) struct Sums {
     index: FxHashMap<u32, usize>,
     /// The offset of the partial sums in the scratch memory, in bytes; those of a sum lie one after the other.
     offset: i32,
-    /// The address there that belongs to the row, but for bodies that have all partial sums at hand.
+    /// The address there that belongs to the row.
     at_row: Option<Value>,
     /// By output number, for every copy: partial sums that are carried in registers.
     carried: FxHashMap<u32, Vec<Value>>,
@@ -68,7 +69,9 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
     }
 
     /// `fn(inputs, outputs, scratch, rows, count, strides)`: the loop over rows around a program that fits in one function, `count`
-    /// times. From one time to the next the addresses of the inputs, then those of the outputs, move on by their strides in bytes.
+    /// times. From one time to the next the addresses of the inputs, then those of the outputs, move on by their strides in bytes; of a call
+    /// in turns, further ones once in a turn, which come behind a mask and the number of the first time: a time ends a turn if the number of
+    /// the next one has no bit in common with the mask.
     pub(in crate::codegen) fn row_loop(
         emitter: &'e Emitter<'f>,
         program: &'p Program,
@@ -97,13 +100,27 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             let more = b.ins().icmp(IntCC::SignedLessThan, index, count);
             b.ins().brif(more, again, &[], done, &[]);
             b.switch_to_block(again);
-            let groups = [(inputs, call.shape.varying.len()), (outputs, call.shape.reduce.len())];
-            let places = groups.into_iter().flat_map(|(table, n)| (0..n as i32).map(move |k| (table, k * 8)));
-            for ((table, offset), k) in places.zip(0..) {
-                let address = b.ins().load(types::I64, super::flags(), table, offset);
-                let stride = b.ins().load(types::I64, super::flags(), strides, k * 8);
-                let next = b.ins().iadd(address, stride);
-                b.ins().store(super::flags(), next, table, offset);
+            let [groups_in, groups_out] = [call.shape.varying.len(), call.shape.reduce.len()];
+            let on = |b: &mut FunctionBuilder, first: i32| {
+                let groups = [(inputs, groups_in), (outputs, groups_out)];
+                let places = groups.into_iter().flat_map(|(table, n)| (0..n as i32).map(move |k| (table, k * 8)));
+                for ((table, offset), k) in places.zip(first..) {
+                    let address = b.ins().load(types::I64, super::flags(), table, offset);
+                    let stride = b.ins().load(types::I64, super::flags(), strides, k * 8);
+                    let next = b.ins().iadd(address, stride);
+                    b.ins().store(super::flags(), next, table, offset);
+                }
+            };
+            on(b, 0);
+            if call.in_turns {
+                let n = (groups_in + groups_out) as i32;
+                let [mask, first] = [n, n + 1].map(|k| b.ins().load(types::I64, super::flags(), strides, k * 8));
+                let number = b.ins().iadd(index, first);
+                let bits = b.ins().band(number, mask);
+                let turn = b.create_block();
+                b.ins().brif(bits, time, &[BlockArg::from(index)], turn, &[]);
+                b.switch_to_block(turn);
+                on(b, n + 2);
             }
             b.ins().jump(time, &[BlockArg::from(index)]);
             b.switch_to_block(done);
@@ -115,7 +132,7 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let invariant = self.program.invariant;
         let body = invariant..self.program.steps.len();
         let lanes = self.emitter.lanes().lane_count() as usize;
-        let copies = partials(self.program.width) / lanes;
+        let (copies, parts) = (2, partials(self.program.width));
         let sums = call.reduced();
         let carried = if sums.len() <= CARRIED { &sums[..] } else { &[] };
 
@@ -123,8 +140,14 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.load_starts(call);
         (0..invariant).for_each(|k| self.compute(k));
         let minus_zero = self.emitter.constants(-0.0);
-        if carried.is_empty() {
-            (0..sums.len() * copies).for_each(|at| self.store_partial(at, minus_zero));
+        // Of each sum, the vectors of the first half of the partial sums come before the others, which few rows do without.
+        let vectors = |half: usize| (0..sums.len()).flat_map(move |s| (0..copies).map(move |k| (2 * s + half) * copies + k));
+        vectors(0).for_each(|at| self.store_at(minus_zero, self.scratch, self.partial(at)));
+        let turn = lanes * copies;
+        let are_many = |this: &Self| this.with(|b| b.ins().icmp_imm_s(IntCC::SignedGreaterThan, rows, turn as i64));
+        if !sums.is_empty() {
+            let many = are_many(self);
+            self.when(many, |this| vectors(1).for_each(|at| this.store_at(minus_zero, this.scratch, this.partial(at))));
         }
 
         // Vectors of rows. What is kept for numbers is put aside.
@@ -135,33 +158,44 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.hoist(body.clone(), call);
         self.squares = self.squares(call);
         let (none, whole) = self.with(|b| {
-            let whole = b.ins().band_imm_s(rows, -((lanes * copies) as i64));
+            let whole = b.ins().band_imm_s(rows, -(turn as i64));
             (b.ins().iconst(types::I64, 0), whole)
         });
-        let initial = vec![minus_zero; carried.len() * copies];
-        let totals = self.repeat(none..whole, lanes * copies, &initial, |this, row, totals| {
-            this.at_row(row);
-            this.sums.at_row = None;
-            this.sums.carried = carried.iter().copied().zip(totals.chunks(copies).map(<[Value]>::to_vec)).collect();
-            for copy in 0..copies {
-                this.copy = copy;
-                this.store(0..invariant);
-            }
-            this.steps(body.clone());
-            let mut totals = std::mem::take(&mut this.sums.carried);
-            carried.iter().flat_map(|k| totals.remove(k).expect("every carried sum is there")).collect()
-        });
+        let turns = |this: &mut Self, first: Value, step: usize| {
+            let initial = vec![minus_zero; carried.len() * copies];
+            this.repeat(first..whole, step, &initial, |this, row, totals| {
+                this.at_row(row);
+                this.sums.carried = carried.iter().copied().zip(totals.chunks(copies).map(<[Value]>::to_vec)).collect();
+                for copy in 0..copies {
+                    this.copy = copy;
+                    this.store(0..invariant);
+                }
+                this.steps(body.clone());
+                let mut totals = std::mem::take(&mut this.sums.carried);
+                carried.iter().flat_map(|k| totals.remove(k).expect("every carried sum is there")).collect()
+            })
+        };
+        if sums.is_empty() {
+            turns(self, none, turn);
+        } else {
+            // A turn has some of the partial sums: first come all rows of the first ones, then those of the next, so that few are carried.
+            let most = self.with(|b| {
+                let parts = b.ins().iconst(types::I64, parts as i64);
+                b.ins().smin(whole, parts)
+            });
+            self.repeat(none..most, turn, &[], |this, first, _| {
+                let totals = turns(this, first, parts);
+                this.bases.clear();
+                let at = this.displaced(this.scratch, first, this.program.width.bytes());
+                for (k, &total) in totals.iter().enumerate() {
+                    let (sum, copy) = (k / copies, k % copies);
+                    this.store_at(total, at, this.partial(sum * parts / lanes + copy));
+                }
+                vec![]
+            });
+        }
 
         // The rows that are left, one by one.
-        let (left, finish) = self.with(|b| (b.create_block(), b.create_block()));
-        let vector = self.emitter.lanes();
-        let found: Vec<Value> = totals.iter().map(|_| self.with(|b| b.append_block_param(finish, vector))).collect();
-        self.with(|b| {
-            let more = b.ins().icmp(IntCC::SignedLessThan, whole, rows);
-            b.ins().brif(more, left, &[], finish, &arguments(&totals));
-            b.switch_to_block(left);
-        });
-        totals.iter().enumerate().for_each(|(at, &v)| self.store_partial(at, v));
         self.kept = kept;
         self.lanes = 1;
         self.copy = 0;
@@ -172,25 +206,43 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             this.steps(body);
             vec![]
         });
-        let totals: Vec<Value> = (0..totals.len()).map(|at| self.load_partial(at)).collect();
-        self.with(|b| {
-            b.ins().jump(finish, &arguments(&totals));
-            b.switch_to_block(finish);
-        });
 
+        let vector = |this: &Self, at: usize| this.load(this.emitter.lanes(), this.scratch, this.partial(at));
+        if !sums.is_empty() {
+            let many = are_many(self);
+            self.when(many, |this| {
+                for (low, high) in vectors(0).zip(vectors(1)) {
+                    let (a, b) = (vector(this, low), vector(this, high));
+                    let both = this.with(|builder| builder.ins().fadd(a, b));
+                    this.store_at(both, this.scratch, this.partial(low));
+                }
+            });
+        }
         self.bases.clear();
         for (s, &k) in sums.iter().enumerate() {
-            let at = s * copies..(s + 1) * copies;
-            let mut parts: Vec<Value> =
-                if carried.is_empty() { at.map(|at| self.load_partial(at)).collect() } else { found[at].to_vec() };
+            let mut parts: Vec<Value> = (0..copies).map(|k| vector(self, 2 * s * copies + k)).collect();
             let (base, offset, _) = self.output_place(k);
             let add = |a: Value, b: Value| self.with(|builder| builder.ins().fadd(a, b));
-            // Halves of all partial sums are vectors, and then lanes.
+            // Halves of these are vectors, and then lanes.
             let mut parts: Vec<Value> = self.emitter.split(halve(&mut parts, add)).collect();
             let total = halve(&mut parts, add);
             let sum = add(self.load(self.emitter.float(), base, offset), total);
             self.store_at(sum, base, offset);
         }
+    }
+
+    /// Does something where a condition holds.
+    fn when(&mut self, condition: Value, body: impl FnOnce(&mut Self)) {
+        let (then, after) = self.with(|b| (b.create_block(), b.create_block()));
+        self.with(|b| {
+            b.ins().brif(condition, then, &[], after, &[]);
+            b.switch_to_block(then);
+        });
+        body(self);
+        self.with(|b| {
+            b.ins().jump(after, &[]);
+            b.switch_to_block(after);
+        });
     }
 
     /// A loop over rows, some at a time, from the first on as long as they are before the last; what it carries along.
@@ -256,21 +308,16 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             return;
         }
         let offset = self.sums.offset + (self.sums.index[&output] * partials(self.program.width)) as i32 * self.size();
-        let (base, offset) = match self.sums.at_row {
-            Some(base) => (base, offset),
-            None => (self.scratch, offset + self.first() as i32 * self.size()),
-        };
+        let base = self.sums.at_row.expect("sums are added to at a row");
+        let offset = offset + self.first() as i32 * self.size();
         let ty = if self.lanes > 1 { self.emitter.lanes() } else { self.emitter.float() };
         let part = add(self, self.load(ty, base, offset));
         self.store_at(part, base, offset);
     }
 
-    fn load_partial(&self, vector: usize) -> Value {
-        self.load(self.emitter.lanes(), self.scratch, self.sums.offset + vector as i32 * VECTOR)
-    }
-
-    fn store_partial(&self, vector: usize, v: Value) {
-        self.store_at(v, self.scratch, self.sums.offset + vector as i32 * VECTOR);
+    /// Where a vector of partial sums is in the scratch memory.
+    fn partial(&self, vector: usize) -> i32 {
+        self.sums.offset + vector as i32 * VECTOR
     }
 
     /// Loads the addresses of all groups.

@@ -1,6 +1,6 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, sums::BLOCK};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
 use crate::kernels;
@@ -298,8 +298,15 @@ impl<'f> Levels<'f> {
         axes::rows(places.iter(), shape)
     }
 
+    /// Whether a loop needs what a sum adds up for nothing else.
+    fn is_only_summed(&self, sum: NodeId, outputs: &[LoopOutput]) -> bool {
+        let operand = self.graph.operands(sum).next().expect("a sum has an operand");
+        self.users[operand.index()].len() == 1 && !outputs.iter().any(|output| output.node == operand)
+    }
+
     /// The loops that compute the nodes of one shape and level. A sum whose run is longer than the rows that all of them could have
-    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut.
+    /// in common goes through what it adds up in a loop of its own, as does one beside values between zeros, where a loop is cut, and
+    /// one around the rows beside others, over other axes or over rows of several blocks.
     pub(super) fn split(&self, shape: Shape, nodes: &[NodeId]) -> Vec<Members> {
         let all = Members { nodes: nodes.to_vec(), stored: vec![] };
         let sources = self.sources(&all);
@@ -307,10 +314,21 @@ impl<'f> Levels<'f> {
         let is_cut = sources.iter().any(|source| source.cut.is_some_and(|id| self.between[id.index()]));
         let mut split = vec![Members::default()];
         let mut late: Vec<(&[usize], Members)> = Vec::new();
+        let mut around: Option<&[usize]> = None;
+        let has_long_rows = |&id: &NodeId| {
+            let Kind::Array(ArrayOp::Sum(summed)) = self.graph.node(id).kind() else { return false };
+            let row = Shape::new(&shape.axes()[summed[0]..]);
+            axes::is_sum_of_rows(summed, shape) && row.len().is_none_or(|len| len > BLOCK)
+        };
+        let long_rows = nodes.iter().any(has_long_rows);
         for &id in nodes {
             match self.graph.node(id).kind() {
                 Kind::Array(ArrayOp::Sum(summed))
-                    if is_cut || axes::is_sum_of_rows(summed, shape) && axes::run(summed, shape) > rows =>
+                    if is_cut
+                        || match axes::is_sum_of_rows(summed, shape) {
+                            true => axes::run(summed, shape) > rows,
+                            false => long_rows || **around.get_or_insert(summed) != summed[..],
+                        } =>
                 {
                     split[0].stored.extend(self.graph.operands(id).filter(|&operand| self.is_computed(operand, &all)));
                     match late.iter_mut().find(|(axes, _)| axes == summed) {
@@ -384,7 +402,7 @@ impl<'f> Levels<'f> {
                 value = builder.intern(Kind::Apply(Op::Select), &[value, one, zero], None);
             }
             if let Some(&slot) = partials.get(&output.node) {
-                value = builder.intern(Kind::Apply(Op::Add), &[slot_ids[slot], value], None);
+                value = added(&mut builder, slot_ids[slot], value, options.fuse && self.is_only_summed(output.node, &outputs));
             }
             values.push(value);
         }
@@ -399,8 +417,20 @@ impl<'f> Levels<'f> {
         let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
         let program = lowered(&f, options.fuse(false), &varying).with_kernels();
-        let call = RowCall::new(&program, &call, options.fuse);
+        let mut call = RowCall::new(&program, &call, options.fuse);
+        call.in_turns = !partials.is_empty();
         let unit = units.add(program, Some(call));
         Ok(Loop { shape, rows, nodes: members.nodes.clone(), inputs, outputs, unit })
     }
+}
+
+/// A value that is added to a partial sum; a product with one rounding, if it may be.
+fn added(builder: &mut Builder, part: NodeId, value: NodeId, fuse: bool) -> NodeId {
+    let mut args = Args::from_slice(&[part, value]);
+    let mut op = Op::Add;
+    if fuse && builder.graph().node(value).kind() == Kind::Apply(Op::Mul) {
+        (args, op) = (builder.graph().operands(value).collect(), Op::MulAdd);
+        args.push(part);
+    }
+    builder.intern(Kind::Apply(op), &args, None)
 }

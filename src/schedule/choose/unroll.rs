@@ -3,11 +3,10 @@
 //! In: a function of arrays. Out: one of single numbers that gives the same bits, if it is small and does nothing that depends on
 //! numbers at hand.
 
-use crate::base::sums;
-use crate::base::sums::{BLOCK, halve, partials};
+use crate::base::sums::{self, BLOCK, halve, partials};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::eval::moves::{moved, reduce};
+use crate::eval::moves::{moved, reduce, sum};
 use crate::eval::{Array, along::Along};
 use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
 use crate::op::{ArrayOp, DType, Op};
@@ -81,7 +80,15 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             | ArrayOp::Pad(..)
             | ArrayOp::Concat(_)
             | ArrayOp::Iota(..) => 0,
-            ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
+            ArrayOp::Sum(axes) => {
+                let shape = operands.next()?;
+                let blocks = |group| Shape::new(&shape.axes()[group]).len().is_none_or(|summands| summands > BLOCK);
+                if sums::groups(shape, axes).into_iter().any(blocks) {
+                    return None;
+                }
+                shape.len()?
+            }
+            ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
             ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
             _ => return None,
         },
@@ -141,27 +148,19 @@ impl Unrolling<'_> {
             ArrayOp::Sum(axes) => {
                 // In the order that is laid down for all engines.
                 let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
-                let run = sums::run(self.f.graph().node(operand).shape(), axes);
-                let (outer, inner) = operands[0].shape().split_at(operands[0].shape().len() - run);
-                let run: usize = inner.iter().product();
-                debug_assert!(run <= BLOCK, "a small function has no run of several blocks");
-                let sum = |run: &[NodeId]| {
+                let groups = sums::groups(self.f.graph().node(operand).shape(), axes);
+                let join = |a: Option<NodeId>, b: Option<NodeId>| a.zip(b).map(|(a, b)| add(a, b)).or(a).or(b);
+                let total = |summands: &mut dyn Iterator<Item = NodeId>| {
                     let mut parts: Vec<Option<NodeId>> = vec![None; partials(self.f.width())];
-                    let join = |a: Option<NodeId>, b: Option<NodeId>| a.zip(b).map(|(a, b)| add(a, b)).or(a).or(b);
-                    for (k, &v) in run.iter().enumerate() {
+                    for (k, v) in summands.enumerate() {
+                        debug_assert!(k < BLOCK, "a sum of several blocks is not unrolled");
                         let part = k % parts.len();
                         parts[part] = join(parts[part], Some(v));
                     }
                     halve(&mut parts, join).unwrap_or_else(|| self.constant(0.0))
                 };
-                let sums: Vec<NodeId> = operands[0].data().chunks(run.max(1)).map(sum).collect();
-                if sums.is_empty() {
-                    let places = shape.iter().product();
-                    return Array::new(shape, vec![self.constant(0.0); places]).expect("as many numbers as places");
-                }
-                let sums = Array::new(outer, sums).expect("a sum for every run");
-                let axes: Vec<usize> = axes.iter().copied().filter(|&axis| axis < outer.len()).collect();
-                reduce(&sums, &axes, shape, add, self.constant(0.0))
+                let summed = sum(operands[0], &groups, total);
+                Array::new(shape, summed.data().to_vec()).expect("as many numbers as places")
             }
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
                 let largest = matches!(op, ArrayOp::MaxOf(_));

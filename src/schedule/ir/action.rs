@@ -191,6 +191,26 @@ pub(crate) struct RunLoop {
     pub(crate) outer: Vec<(usize, Vec<usize>)>,
     /// Inputs that an output is written over, element by element, as numbers of the input and of the output.
     pub(crate) overwrites: Vec<(usize, usize)>,
+    /// What rounding has lost of each sum over the rows, where that goes on from one tile to the next.
+    pub(crate) rest: Option<Buffer>,
+    /// Sums over axes around the rows. Then there is no other axis that code goes along by itself.
+    pub(crate) sums: Option<Box<RunSums>>,
+}
+
+/// Sums over outer axes of a loop. Elements are added to partial sums in memory, which have places of the sums themselves.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSums {
+    /// The places of each sum: as an input and as an output.
+    pub(crate) places: Vec<(usize, usize)>,
+    /// The axes that are summed over, within those of the loop, from the outside: lengths, and every place's stride, which is 0 for sums.
+    pub(crate) along: Vec<(usize, Vec<usize>)>,
+    /// The axes within those and around the rows.
+    pub(crate) within: Vec<(usize, Vec<usize>)>,
+    /// How many summands there are in all, and how many of them come from one tile to the next, where they are cut.
+    pub(crate) all: usize,
+    pub(crate) tile: usize,
+    /// The partial sums, where they last from one tile to the next; otherwise each thread has its own for a while.
+    pub(crate) parts: Option<Buffer>,
 }
 
 /// A product of matrices: rows, terms, columns; the distances between rows and columns of both factors.

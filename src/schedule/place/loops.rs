@@ -1,6 +1,7 @@
 //! Loops, planned for the lengths of a call.
 
 use super::planner::Planner;
+use super::sums;
 use crate::schedule::axes;
 use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, RunLoop};
 use crate::schedule::queries;
@@ -12,16 +13,25 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let total: usize = all.iter().product();
     let mut outputs = Vec::new();
     let mut overwritten = Vec::new();
-    for (k, output) in looped.outputs.iter().enumerate() {
+    let mut over_rows = 0;
+    for output in &looped.outputs {
         let place = planner.claim_over(at, looped, output.node, &mut overwritten);
-        if is_added_up(looped, k) || (total == 0 && !output.summed.is_empty()) {
+        let goes_on = planner.goes_on(output.node);
+        if total == 0 && !output.summed.is_empty() {
+            planner.actions.push(Action::Fill(place, 0.0));
+        } else if goes_on || axes::is_sum_of_rows(&output.summed, looped.shape) {
             // −0 leaves the first summand as it is.
-            let fill = Action::Fill(place, if total == 0 { 0.0 } else { -0.0 });
-            let goes_on = planner.band.as_ref().is_some_and(|band| band.sums.contains(&output.node));
-            if goes_on { planner.before.push(fill) } else { planner.actions.push(fill) }
+            let fill = Action::Fill(place, -0.0);
+            if goes_on {
+                planner.before.push(fill)
+            } else {
+                planner.actions.push(fill)
+            }
+            over_rows += usize::from(goes_on && axes::is_sum_of_rows(&output.summed, looped.shape));
         }
         outputs.push(place);
     }
+    let rest = (over_rows > 0).then(|| planner.lasting(over_rows, 0.0));
     let mut cuts: Vec<(usize, Between)> = Vec::new();
     let mut starts: Vec<Buffer> = Vec::new();
     for (k, input) in looped.inputs.iter().enumerate() {
@@ -46,7 +56,7 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
     let at = |(place, (first, own)): (Buffer, (usize, Vec<usize>)), skipped: usize| (place.after(first + skipped), own);
     if cuts.is_empty() {
         let places = places.into_iter().map(|place| at(place, 0)).collect();
-        return run_part(planner, looped, &all, places, overwrites);
+        return run_part(planner, looped, &all, places, overwrites, rest);
     }
     // From where numbers begin or end to where others do, they are all there or zeros in their stead.
     let axis = cuts[0].1.axis;
@@ -73,15 +83,9 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
         let places = places.iter().cloned().enumerate().map(place).collect();
         let mut lengths = all.clone();
         lengths[axis] = end - start;
-        run_part(planner, looped, &lengths, places, overwrites.clone());
+        run_part(planner, looped, &lengths, places, overwrites.clone(), rest);
         planner.give_back(zeros);
     }
-}
-
-/// Whether an output is added up: over rows, or over axes around them. (A sum over axes of the fixed length 1 is stored.)
-fn is_added_up(looped: &Loop, output: usize) -> bool {
-    let over_rows = looped.unit.interface().rows.as_ref().is_some_and(|(_, sums)| sums[output]);
-    over_rows || looped.inputs.iter().any(|input| matches!(input, LoopInput::Partial(k) if *k == output))
 }
 
 /// The inputs that outputs are written over.
@@ -104,9 +108,18 @@ fn run_part(
     lengths: &[usize],
     places: Vec<(Buffer, Vec<usize>)>,
     overwrites: Vec<(usize, usize)>,
+    rest: Option<Buffer>,
 ) {
     let (places, along): (Vec<Buffer>, Vec<Vec<usize>>) = places.into_iter().unzip();
     let ((inner, row_strides), mut axes) = axes::nest(looped, lengths, &along);
+    let (unit, inputs) = (looped.unit.clone(), looped.inputs.len());
+    let (count, strides, outer, sums) = (1, vec![], vec![], None);
+    let run = RunLoop { unit, places, inputs, inner, row_strides, count, strides, outer, overwrites, rest, sums };
+    if let Some((_, output)) = sums::places(looped).first() {
+        let goes_on = planner.goes_on(looped.outputs[output - inputs].node);
+        let runs = sums::run(planner, looped, run, axes, goes_on);
+        return planner.actions.extend(runs.into_iter().map(Action::Loop));
+    }
     let (count, strides) = match axes.pop() {
         Some(axis) if looped.unit.interface().is_cut => {
             axes.push(axis);
@@ -116,15 +129,5 @@ fn run_part(
     };
     let bytes = planner.f.width().bytes();
     let strides = strides.into_iter().map(|stride| (stride * bytes) as i64).collect();
-    planner.actions.push(Action::Loop(RunLoop {
-        unit: looped.unit.clone(),
-        places,
-        inputs: looped.inputs.len(),
-        inner,
-        row_strides,
-        count,
-        strides,
-        outer: axes,
-        overwrites,
-    }));
+    planner.actions.push(Action::Loop(RunLoop { count, strides, outer: axes, ..run }));
 }

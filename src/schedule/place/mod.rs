@@ -7,5 +7,6 @@ mod loops;
 mod outputs;
 mod plan;
 mod planner;
+mod sums;
 
 pub(crate) use plan::{plan, workspace};

@@ -25,6 +25,8 @@ pub(super) struct Planner<'a> {
     /// The memory of its tiles, and what happens before the first one.
     tile: Arena,
     pub(super) before: Vec<Action>,
+    /// What is borrowed until the last one.
+    lasting: Vec<Buffer>,
     /// How many values there are.
     values: u32,
 }
@@ -43,6 +45,7 @@ impl<'a> Planner<'a> {
             band: None,
             tile: Arena::default(),
             before: Vec::new(),
+            lasting: Vec::new(),
             values: 0,
         }
     }
@@ -151,6 +154,19 @@ impl<'a> Planner<'a> {
         self.buffer(space, offset, len)
     }
 
+    /// Some of the workspace that lasts from tile to tile, with a number in every element before the first one.
+    pub(super) fn lasting(&mut self, len: usize, v: f64) -> Buffer {
+        let place = self.borrow(len);
+        self.before.push(Action::Fill(place, v));
+        self.lasting.push(place);
+        place
+    }
+
+    /// Whether a value is added up from tile to tile.
+    pub(super) fn goes_on(&self, id: NodeId) -> bool {
+        self.band.as_ref().is_some_and(|band| band.sums.contains(&id))
+    }
+
     /// Takes back what was borrowed.
     pub(super) fn give_back(&mut self, Buffer { space, offset, len, .. }: Buffer) {
         match space {
@@ -168,6 +184,7 @@ impl<'a> Planner<'a> {
         let tiles = tiles(band, self.f.width(), scratch, &all);
         self.actions.append(&mut self.before);
         self.actions.push(Action::Tiles(Box::new(tiles)));
+        std::mem::take(&mut self.lasting).into_iter().for_each(|place| self.give_back(place));
         scratch
     }
 

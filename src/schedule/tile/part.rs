@@ -68,10 +68,17 @@ impl Part {
     fn of_loop(&self, run: &RunLoop) -> RunLoop {
         let mut part = run.clone();
         let bytes = self.width.bytes();
-        let (len, moves) = match part.outer.first_mut() {
-            Some((len, moves)) => (len, moves.clone()),
-            None if part.count > 1 => (&mut part.count, run.strides.iter().map(|&stride| stride as usize / bytes).collect()),
-            None => (&mut part.inner, run.row_strides.clone()),
+        let (len, moves) = match (part.outer.first_mut(), &mut part.sums) {
+            (Some((len, moves)), _) => (len, moves.clone()),
+            (None, Some(sums)) => {
+                sums.tile = sums.all / self.units * self.tile;
+                let (len, moves) = &mut sums.along[0];
+                (len, moves.clone())
+            }
+            (None, None) if part.count > 1 => {
+                (&mut part.count, run.strides.iter().map(|&stride| stride as usize / bytes).collect())
+            }
+            (None, None) => (&mut part.inner, run.row_strides.clone()),
         };
         let each = *len / self.units;
         *len = each * self.len;

@@ -1,15 +1,18 @@
 //! How a stage goes along the outermost of its axes.
 
+use crate::base::sums::partials;
 use crate::graph::{Kind, NodeId};
 use crate::op::ArrayOp;
 use crate::schedule::axes;
-use crate::schedule::ir::{Loop, LoopInput, Stage};
+use crate::schedule::ir::{Loop, LoopInput, LoopOutput, Stage};
 use crate::schedule::lengths::{Extent, lengths};
 use crate::schedule::queries::matrix;
 use crate::schedule::views::{self, owner};
 
 /// Rows that a product of matrices has at least: those of a tile share what is packed of the second factor.
 const ROWS: usize = 32;
+/// Elements of partial sums that last from tile to tile, at most: a quarter of a second-level cache.
+const MOST: usize = 32 * 1024;
 
 /// The outermost axis of what a stage goes through, as a whole with those that lie in memory as one with it.
 pub(super) struct Walk {
@@ -53,6 +56,7 @@ fn loop_walk(extent: Extent, looped: &Loop) -> Option<Walk> {
     let (_, strides): (Vec<usize>, Vec<Vec<usize>>) = views::of_loop(extent, looped, &all).into_iter().unzip();
     let (rows, around) = axes::nest(looped, &all, &strides);
     let sums_rows = around.is_empty() && axes::is_sum(looped);
+    let inner: usize = around.iter().skip(1).map(|(len, _)| len).product::<usize>() * rows.0;
     let (len, moves) = around.into_iter().next().unwrap_or(rows);
     let mut reads = Vec::new();
     for (input, &stride) in looped.inputs.iter().zip(&moves) {
@@ -65,7 +69,13 @@ fn loop_walk(extent: Extent, looped: &Loop) -> Option<Walk> {
         }
     }
     let made = looped.outputs.iter().zip(&moves[looped.inputs.len()..]);
-    let makes = made.map(|(output, &stride)| track(extent, output.node, stride)).collect();
+    let makes: Vec<Track> = made.map(|(output, &stride)| track(extent, output.node, stride)).collect();
+    // Partial sums last from tile to tile.
+    let lasts = |(made, output): (&Track, &LoopOutput)| made.stride == 0 && !axes::is_sum_of_rows(&output.summed, looped.shape);
+    let lasting = makes.iter().zip(&looped.outputs).filter(|&(made, output)| lasts((made, output))).count();
+    if lasting > 0 && lasting * partials(extent.f.width()) * inner > MOST {
+        return None;
+    }
     Some(Walk { len, reads, makes, sums_rows, least: 1 })
 }
 

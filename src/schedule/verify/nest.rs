@@ -3,7 +3,8 @@
 use super::access::{Footprint, Role, count, reaches};
 use super::fault::Kind;
 use super::places::Places;
-use crate::schedule::ir::{Buffer, RunLoop};
+use crate::base::sums::{BLOCK, partials};
+use crate::schedule::ir::{Buffer, RunLoop, RunSums};
 
 pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
     let interface = run.unit.interface();
@@ -19,10 +20,17 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
             return Err(Kind::Unit("code that is cut has no loop around the rows"));
         }
     }
-    run.outer.iter().try_for_each(|(_, strides)| count("strides", strides.len(), n))?;
-    if run.inner * run.count == 0 || run.outer.iter().any(|&(len, _)| len == 0) {
+    let around = || run.outer.iter().chain(run.sums.iter().flat_map(|sums| sums.along.iter().chain(&sums.within)));
+    around().try_for_each(|(_, strides)| count("strides", strides.len(), n))?;
+    if run.inner * run.count == 0 || around().any(|&(len, _)| len == 0) {
         return Err(Kind::EmptyAxis);
     }
+    // The sums around the rows, as outputs.
+    let added = match &run.sums {
+        Some(sums) => sums_around(run, sums)?,
+        None if interface.in_turns => return Err(Kind::Unit("its code is for sums around the rows")),
+        None => vec![],
+    };
     let mut axes: Vec<Vec<(usize, usize)>> = Vec::with_capacity(n);
     for (place, &buffer) in run.places.iter().enumerate() {
         axes.push(along(run, place, (buffer, row_strides[place]), interface.width.bytes())?);
@@ -35,7 +43,7 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
         reaches(*buffer, places.as_ref().map_or(0, |places| places.span().end - buffer.offset))?;
         placed.push(places);
     }
-    // Sums so far, which are read where they are written.
+    // Sums around the rows are read where they are written: what the code reads and writes are their partial sums.
     let is_partial = |input: usize, output: usize| run.places[input].value == run.places[inputs + output].value;
     let same_places = |input: usize, output: usize| {
         let [from, to] = [input, inputs + output];
@@ -48,12 +56,14 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
         }
     };
     let mut footprint = Footprint::default();
-    let mut partial = vec![false; sums.len()];
+    let lasts = run.sums.as_ref().is_some_and(|sums| sums.parts.is_some());
     let mut at = vec![usize::MAX; n];
     for (input, places) in placed[..inputs].iter().enumerate() {
         if let Some(output) = (0..sums.len()).find(|&output| is_partial(input, output)) {
             same_places(input, output)?;
-            partial[output] = true;
+            if !added.contains(&(input, inputs + output)) {
+                return Err(Kind::Unit("it reads a sum so far, and is not said to"));
+            }
         } else if let Some(places) = places {
             at[input] = footprint.all.len();
             footprint.place(run.places[input], places.clone(), Role::Read);
@@ -62,15 +72,24 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
     for (output, places) in placed[inputs..].iter().enumerate() {
         at[inputs + output] = footprint.all.len();
         let (Some(places), buffer) = (places, run.places[inputs + output]) else { continue };
-        let adds = sums[output] || partial[output];
-        if places.stays && !adds {
+        let around = added.iter().any(|&(_, place)| place == inputs + output);
+        if places.stays && !sums[output] {
             return Err(Kind::Stays { buffer });
         }
+        // A sum that goes on from tile to tile is there before.
+        let adds = sums[output] || (around && lasts);
         // Threads share a loop out along any axis that all outputs move along.
         if !places.is_injective() {
             return Err(Kind::SharesMeet { buffer });
         }
         footprint.place(buffer, places.clone(), if adds { Role::Add } else { Role::Write });
+    }
+    if let Some(rest) = run.rest {
+        reaches(rest, sums.iter().filter(|&&sum| sum).count())?;
+        footprint.whole(rest, Role::Add);
+    }
+    if let Some(parts) = run.sums.as_ref().and_then(|sums| sums.parts) {
+        footprint.whole(parts, Role::Add);
     }
     for &(input, output) in &run.overwrites {
         if input >= inputs || output >= sums.len() {
@@ -82,9 +101,51 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
     Ok(footprint)
 }
 
+/// The places of the sums around the rows, as inputs and as outputs.
+fn sums_around(run: &RunLoop, sums: &RunSums) -> Result<Vec<(usize, usize)>, Kind> {
+    let interface = run.unit.interface();
+    if !interface.in_turns || run.count != 1 || sums.along.is_empty() || sums.places.is_empty() {
+        return Err(Kind::Unit("its code is not for sums around the rows"));
+    }
+    let is_place = |&(input, output): &(usize, usize)| input < run.inputs && (run.inputs..run.places.len()).contains(&output);
+    if !sums.places.iter().all(is_place) {
+        return Err(Kind::Unit("it adds up what it does not have"));
+    }
+    let row_sums = interface.rows.as_ref().is_some_and(|(_, sums)| sums.contains(&true));
+    if row_sums && run.inner > BLOCK {
+        return Err(Kind::Unit("its rows are added up in several blocks"));
+    }
+    let within = || sums.within.iter().map(|(len, strides)| (*len, strides)).chain([(run.inner, &run.row_strides)]);
+    let inner: usize = within().map(|(len, _)| len).product();
+    for &(input, output) in &sums.places {
+        let buffer = run.places[output];
+        if sums.along.iter().any(|(_, strides)| strides[input] + strides[output] > 0) {
+            return Err(Kind::Unit("a sum moves along its own axis"));
+        }
+        let axes: Vec<(usize, usize)> = within().map(|(len, strides)| (len, strides[output])).collect();
+        if inner > 1 && Places::new(0, &axes).rows() != Some((inner, 1, inner)) {
+            return Err(Kind::Stays { buffer });
+        }
+    }
+    let along: usize = sums.along.iter().map(|(len, _)| len).product();
+    match sums.parts {
+        Some(parts) => reaches(parts, sums.places.len() * (partials(interface.width) + 1) * inner)?,
+        None => count("summands", sums.all, along)?,
+    }
+    if along > sums.all || (sums.parts.is_none() && sums.tile > 0) {
+        return Err(Kind::Unit("it has other summands than it says"));
+    }
+    Ok(sums.places.clone())
+}
+
 /// The axes along which a place moves, those of length 1 apart: their lengths and its strides.
 fn along(run: &RunLoop, place: usize, (buffer, of_code): (Buffer, usize), bytes: usize) -> Result<Vec<(usize, usize)>, Kind> {
     let mut axes: Vec<(usize, usize)> = run.outer.iter().map(|(len, strides)| (*len, strides[place])).collect();
+    if let Some(sums) = &run.sums {
+        let is_sum = sums.places.iter().any(|&(input, output)| [input, output].contains(&place));
+        let along = sums.along.iter().filter(|_| !is_sum);
+        axes.extend(along.chain(&sums.within).map(|(len, strides)| (*len, strides[place])));
+    }
     if run.count > 1 {
         let stride = usize::try_from(run.strides[place]).ok().filter(|stride| stride.is_multiple_of(bytes));
         axes.push((run.count, stride.ok_or(Kind::Unit("a stride is no number of whole elements"))? / bytes));
