@@ -46,6 +46,10 @@ impl Flushing {
     }
 }
 
+impl Drop for Flushing {
+    fn drop(&mut self) {}
+}
+
 /// Checks units as if they were compiled.
 ///
 /// # Errors

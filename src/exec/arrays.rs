@@ -11,6 +11,7 @@ use crate::op::{DType, Scalar};
 use crate::schedule::ir::{Plan, Schedule};
 use crate::schedule::lengths::open_lengths;
 use crate::schedule::{plan, workspace};
+use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -156,10 +157,11 @@ impl Arrays {
         let open = open_lengths(f, given, &lengths)?;
         let plan = plan(&self.schedule, self.schedule.once, &self.updates, &open, threads > 1);
         let mut kept = vec![0u64; words::<T>(plan.kept)];
+        // What runs once has no workspace. What it names of it has no length, and an address nonetheless.
         let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
-        let mut call = Call::new(Access::Slices(&mut none), (std::ptr::null_mut(), kept_at, table), 1);
+        let mut call = Call::new(Access::Slices(&mut none), (NonNull::dangling().as_ptr(), kept_at, table), 1);
         act_all(&self.codes, &plan.once, &mut call)?;
         let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {

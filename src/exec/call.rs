@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::op::Scalar;
 use crate::schedule::ir::{Action, Buffer, Space};
 use smallvec::SmallVec;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// What runs actions in order: for those whose actions have actions within.
@@ -81,7 +82,8 @@ impl<'a, 'b, 'c, T> Access<'_, 'a, 'b, 'c, T> {
     #[inline(always)]
     pub(super) fn output(&mut self, k: usize) -> *mut T {
         match self {
-            Access::Slices(slices) => slices.outputs[k].as_mut_ptr(),
+            // Not `as_mut_ptr`, which borrows the whole slice anew and so ends what other addresses into it are good for.
+            Access::Slices(slices) => (&raw mut *slices.outputs[k]).cast(),
             Access::Shared(shared) => shared.outputs[k].get(),
         }
     }
@@ -89,7 +91,7 @@ impl<'a, 'b, 'c, T> Access<'_, 'a, 'b, 'c, T> {
     #[inline(always)]
     pub(super) fn state(&mut self, k: usize) -> *mut T {
         match self {
-            Access::Slices(slices) => slices.state[k].as_mut_ptr(),
+            Access::Slices(slices) => (&raw mut *slices.state[k]).cast(),
             Access::Shared(shared) => shared.state[k].get(),
         }
     }
@@ -109,7 +111,7 @@ impl<'a, T> SharedCall<'a, T> {
 
     /// Makes it a call of this thread alone.
     pub(super) fn lend<R>(&self, f: impl FnOnce(&mut Call<T>) -> R) -> R {
-        f(&mut Call::new(Access::Shared(self), (self.scratch.get(), self.kept.get(), std::ptr::null_mut()), 1))
+        f(&mut Call::new(Access::Shared(self), (self.scratch.get(), self.kept.get(), NonNull::dangling().as_ptr()), 1))
     }
 }
 
@@ -119,7 +121,7 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
         (scratch, kept, table): (*mut T, *mut T, *mut *mut T),
         threads: usize,
     ) -> Self {
-        Call { slices, scratch, kept, table, tiles: std::ptr::null_mut(), tile: 0, threads }
+        Call { slices, scratch, kept, table, tiles: NonNull::dangling().as_ptr(), tile: 0, threads }
     }
 
     /// The same call for what runs tile by tile, with room for addresses and for a tile.

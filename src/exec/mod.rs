@@ -17,6 +17,8 @@ mod rows;
 mod run;
 mod scratch;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod tiles;
 

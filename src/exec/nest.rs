@@ -61,7 +61,11 @@ impl<T: Scalar> Nest<'_, T> {
     pub(super) unsafe fn run(self, threads: usize) {
         let rows = self.outer.len() + 1;
         let Some(split) = (if threads > 1 { self.split() } else { None }) else {
-            if !self.outer.is_empty() || self.sums.is_some() || self.rest.is_some() || (self.rows > BLOCK && !self.code.needs.sums.is_empty()) {
+            if !self.outer.is_empty()
+                || self.sums.is_some()
+                || self.rest.is_some()
+                || (self.rows > BLOCK && !self.code.needs.sums.is_empty())
+            {
                 // SAFETY: as promised.
                 return unsafe { self.part(rows, 0..self.rows, None) };
             }

@@ -97,7 +97,8 @@ impl<'s> Short<'s> {
         }
         *operands += usize::from(!node.kind().is_known());
         let is_repeated = matches!(node.kind(), Kind::Array(ArrayOp::Broadcast(_)));
-        (node.kind().is_known() && id != self.x) || node.dtype() == DType::Float && node.shape() == self.shape && (!is_repeated || id != self.x)
+        (node.kind().is_known() && id != self.x)
+            || node.dtype() == DType::Float && node.shape() == self.shape && (!is_repeated || id != self.x)
     }
 
     /// The sum, in the order that is laid down.

@@ -53,7 +53,9 @@ fn group<T: Scalar>(x: &[T], lengths: &[usize], axes: &[usize]) -> Vec<T> {
 fn summed<T: Scalar>(x: &[T], declared: &[Axis], lengths: &[usize], axes: &[usize]) -> Vec<T> {
     let Some((&last, _)) = axes.split_last() else { return x.to_vec() };
     let mut from = last;
-    while let Some(&before) = axes.iter().rfind(|&&axis| axis < from && declared[axis + 1..from].iter().all(|a| *a == Axis::Fixed(1))) {
+    while let Some(&before) =
+        axes.iter().rfind(|&&axis| axis < from && declared[axis + 1..from].iter().all(|a| *a == Axis::Fixed(1)))
+    {
         from = before;
     }
     let (rest, own): (Vec<usize>, Vec<usize>) = axes.iter().partition(|&&axis| axis < from);
@@ -240,7 +242,9 @@ fn signs_of_zeros_and_sums_of_nothing() {
             assert!(y.data().iter().all(|v| v.is_nan()), "{y:?}");
         }
         let x = [Array::<f64>::new([0, 3], vec![]).unwrap()];
-        for y in nothing.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&nothing.eval_arrays(&x).unwrap()) {
+        for y in
+            nothing.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&nothing.eval_arrays(&x).unwrap())
+        {
             assert!(y.data().iter().all(|v| v.is_nan()), "{y:?}");
         }
     }

@@ -117,8 +117,10 @@ fn sums_of_runs<T: Scalar>() {
             let e: Vec<T> = x[0].data().iter().enumerate().map(|(k, &v)| v + x[1].data()[k % m]).collect();
             // The last two axes are one group; the last axis is a group, and then the first one is; the middle axis is one.
             let both = e.chunks(n * m).map(in_order).collect::<Vec<T>>();
-            let last: Vec<T> = (0..n).map(|j| in_order(&(0..3).map(|i| in_order(&e[(i * n + j) * m..][..m])).collect::<Vec<T>>())).collect();
-            let middle: Vec<T> = (0..3 * m).map(|k| in_order(&(0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect::<Vec<T>>())).collect();
+            let last: Vec<T> =
+                (0..n).map(|j| in_order(&(0..3).map(|i| in_order(&e[(i * n + j) * m..][..m])).collect::<Vec<T>>())).collect();
+            let middle: Vec<T> =
+                (0..3 * m).map(|k| in_order(&(0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect::<Vec<T>>())).collect();
             let want = [both, last, middle].concat();
             let interpreted: Vec<T> = y.iter().flat_map(|y| y.data()).copied().collect();
             for (results, how) in [(interpreted, "interpreted"), (native(f.as_ref().unwrap(), &x, &y), "native")] {

@@ -164,7 +164,16 @@ mod tests {
         (0..n).map(|i| ((i * 7 + seed * 13) % 19) as f64 - 9.0).collect()
     }
 
+    /// Miri takes a thousand times as long, and has no files.
+    fn config() -> ProptestConfig {
+        if cfg!(miri) {
+            return ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3) };
+        }
+        ProptestConfig::default()
+    }
+
     proptest! {
+        #![proptest_config(config())]
         /// Every size, both orders of either factor, every kind of vectors: the product by definition, and nothing beside it written.
         #[test]
         fn products_are_right(

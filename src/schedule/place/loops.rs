@@ -22,7 +22,11 @@ pub(super) fn run(planner: &mut Planner, at: usize, looped: &Loop) {
         } else if goes_on || axes::is_sum_of_rows(&output.summed, looped.shape) {
             // −0 leaves the first summand as it is.
             let fill = Action::Fill(place, -0.0);
-            if goes_on { planner.before.push(fill) } else { planner.actions.push(fill) }
+            if goes_on {
+                planner.before.push(fill)
+            } else {
+                planner.actions.push(fill)
+            }
             over_rows += usize::from(goes_on && axes::is_sum_of_rows(&output.summed, looped.shape));
         }
         outputs.push(place);

@@ -14,14 +14,16 @@ use crate::schedule::views::owner;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
+/// Miri follows every pointer, a thousand times as slowly: for it, short arrays are as long as others are elsewhere.
+const SHORT: usize = if cfg!(miri) { 128 } else { 1 };
 /// Bytes of a tile, of all values together, where nothing asks for more: what the first-level cache has.
-const TILE: usize = 32 * 1024;
+const TILE: usize = 32 * 1024 / SHORT;
 /// Numbers that a stage goes through in a tile at least, on average: to start it takes as long as some dozen.
-const NUMBERS: usize = 1024;
+const NUMBERS: usize = 1024 / SHORT;
 /// The most bytes, with those that every tile reads: half of a second-level cache.
 const MOST: usize = 1024 * 1024;
 /// Bytes of a value that passes from stage to stage, at least. Shorter ones stay in the second-level cache anyway.
-const WORTH: usize = 512 * 1024;
+const WORTH: usize = 512 * 1024 / SHORT;
 /// Parts that an axis has at least if longer ones are cut like it.
 const UNITS: usize = 64;
 

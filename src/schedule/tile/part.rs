@@ -75,7 +75,9 @@ impl Part {
                 let (len, moves) = &mut sums.along[0];
                 (len, moves.clone())
             }
-            (None, None) if part.count > 1 => (&mut part.count, run.strides.iter().map(|&stride| stride as usize / bytes).collect()),
+            (None, None) if part.count > 1 => {
+                (&mut part.count, run.strides.iter().map(|&stride| stride as usize / bytes).collect())
+            }
             (None, None) => (&mut part.inner, run.row_strides.clone()),
         };
         let each = *len / self.units;

@@ -1,7 +1,7 @@
 //! How a stage goes along the outermost of its axes.
 
-use crate::graph::{Kind, NodeId};
 use crate::base::sums::partials;
+use crate::graph::{Kind, NodeId};
 use crate::op::ArrayOp;
 use crate::schedule::axes;
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, Stage};

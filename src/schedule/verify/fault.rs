@@ -9,7 +9,7 @@ use std::fmt;
 pub(crate) struct Fault {
     /// The action, or those around it and then itself.
     at: Vec<String>,
-    kind: Kind,
+    kind: Box<Kind>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +153,7 @@ pub(super) enum Kind {
 
 impl Fault {
     pub(super) fn new(at: String, kind: Kind) -> Fault {
-        Fault { at: vec![at], kind }
+        Fault { at: vec![at], kind: Box::new(kind) }
     }
 
     /// The same as part of something else.
