@@ -5,7 +5,7 @@
 
 use super::code::Code;
 use super::scratch::{with_scratch, with_sums};
-use super::sums::{Adding, Sums, product};
+use super::sums::{Adding, Sums};
 use super::threads::{self, Shared};
 use crate::base::sums::{BLOCK, add_block};
 use crate::op::Scalar;
@@ -90,7 +90,7 @@ impl<T: Scalar> Nest<'_, T> {
         let tasks = pieces.min(threads * TASKS);
         let range = |task: usize| threads::share(self.length(axis), piece, tasks, task);
         let sums = &self.code.needs.sums;
-        if axis != self.outer.len() + 1 || sums.is_empty() {
+        if axis != self.outer.len() + 1 || sums.is_empty() || self.sums.is_some() {
             // SAFETY: as promised; ranges of this axis write to different places.
             return threads::each(threads, tasks, |task| unsafe { self.part(axis, range(task), None) });
         }
@@ -115,11 +115,12 @@ impl<T: Scalar> Nest<'_, T> {
         });
     }
 
+    /// The axes are those of `outer`, that of `count`, and that of the rows, or the outermost one within sums around them.
     fn length(&self, axis: usize) -> usize {
         match self.outer.get(axis) {
             Some((length, _)) => *length,
             None if axis == self.outer.len() => self.count,
-            None => self.rows,
+            None => self.sums.map_or(self.rows, |sums| sums.len(self.rows)),
         }
     }
 
@@ -128,7 +129,7 @@ impl<T: Scalar> Nest<'_, T> {
         match self.outer.get(axis) {
             Some((_, strides)) => strides[place],
             None if axis == self.outer.len() => self.strides.get(place).map_or(0, |&bytes| bytes as usize / size_of::<T>()),
-            None => self.row_strides[place],
+            None => self.sums.map_or(self.row_strides[place], |sums| sums.stride(place, self.row_strides[place])),
         }
     }
 
@@ -136,20 +137,21 @@ impl<T: Scalar> Nest<'_, T> {
     /// if that is all there is.
     fn split(&self) -> Option<Split> {
         let rows = self.outer.len() + 1;
-        let within = self.sums.as_ref().map_or(1, |sums| sums.run.all * product(&sums.run.within));
+        let within = self.sums.map_or(1, |sums| sums.run.all * sums.each(self.rows));
         let places = (0..=rows).map(|axis| self.length(axis)).product::<usize>().saturating_mul(within);
         if places.saturating_mul(self.code.operations.max(1)) < WORTH {
             return None;
         }
         let sums = !self.code.needs.sums.is_empty();
         let alone = self.outer.is_empty() && self.count == 1 && self.sums.is_none();
-        let lasts = self.sums.as_ref().is_some_and(|sums| sums.parts.is_some());
-        let inner = self.sums.as_ref().is_some_and(|sums| !sums.run.within.is_empty());
+        let lasts = self.sums.is_some_and(|sums| sums.parts.is_some());
+        let each = self.sums.map_or(1, |sums| sums.each(self.rows));
+        let within = self.sums.is_some_and(|sums| !sums.run.within.is_empty());
         let split = |axis: usize| {
             let moves = |place: usize| self.stride(axis, place) != 0;
             let (apart, piece) = match axis == rows {
-                true if sums => (alone && self.rest.is_none(), BLOCK),
-                true => (!inner, ROWS),
+                true if sums && !within => (alone && self.rest.is_none(), BLOCK),
+                true => (true, ROWS.div_ceil(each)),
                 false => ((self.inputs..self.addresses.len()).all(moves), 1),
             };
             let pieces = self.length(axis).div_ceil(piece);
@@ -168,7 +170,7 @@ impl<T: Scalar> Nest<'_, T> {
         let addresses = self.code.needs.scratch;
         let work = addresses + 2 * n;
         let blocks = 2 * self.code.needs.sums.len();
-        let words = work + self.sums.as_ref().map_or(blocks, |sums| sums.words(n, length(depth + 1)));
+        let words = work + self.sums.map_or(blocks, |sums| sums.words(n, length(depth + 1), self.rows));
         with_scratch(words, |scratch| {
             // SAFETY: behind the code's scratch memory are so many words, for addresses.
             let table = unsafe { std::slice::from_raw_parts_mut(scratch.add(addresses).cast::<*mut T>(), 2 * n) };
@@ -183,7 +185,7 @@ impl<T: Scalar> Nest<'_, T> {
                 unsafe {
                     match self.sums {
                         None => self.inner((pointers, moved), (scratch, scratch.add(work)), (count, rows), totals),
-                        Some(sums) => self.adding(sums, (pointers, moved), scratch, rows).run(scratch.add(work)),
+                        Some(sums) => self.adding(sums, (pointers, moved), scratch).run(rows, scratch.add(work)),
                     }
                 }
                 let mut k = depth;
@@ -212,9 +214,8 @@ impl<T: Scalar> Nest<'_, T> {
         sums: Sums<'n, T>,
         (pointers, moved): (&'n [*mut T], &'n mut [*mut T]),
         scratch: *mut u64,
-        rows: usize,
     ) -> Adding<'n, T> {
-        let (code, row_strides, inputs) = (self.code, self.row_strides, self.inputs);
+        let (code, rows, row_strides, inputs) = (self.code, self.rows, self.row_strides, self.inputs);
         Adding { code, sums, rows, row_strides, inputs, pointers, moved, scratch }
     }
 

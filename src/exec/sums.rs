@@ -4,10 +4,10 @@
 use super::code::Code;
 use crate::base::sums::{BLOCK, add_block, partials};
 use crate::op::Scalar;
-use crate::schedule::axes::Around;
+use crate::schedule::Around;
 use crate::schedule::ir::RunSums;
 
-/// The sums of a nest.
+/// The sums of a nest. The outermost axis within them, which is that of the rows if there is no other, is gone through piece by piece.
 #[derive(Copy, Clone)]
 pub(super) struct Sums<'a, T> {
     pub(super) run: &'a RunSums,
@@ -28,7 +28,7 @@ enum Way {
     Within,
 }
 
-/// Sums at some addresses, with a part of the rows.
+/// Sums at some addresses, for a part of the outermost axis within.
 pub(super) struct Adding<'a, T> {
     pub(super) code: &'a Code,
     pub(super) sums: Sums<'a, T>,
@@ -43,14 +43,18 @@ pub(super) struct Adding<'a, T> {
     pub(super) scratch: *mut u64,
 }
 
-/// A thread's memory for sums.
-struct Memory<'m, T> {
+/// A piece of the outermost axis within, with a thread's memory for it.
+struct Piece<'m, T> {
+    start: usize,
+    len: usize,
+    /// How many rows run at once, and how many elements there are within.
+    rows: usize,
+    inner: usize,
+    way: Way,
     /// The strides of native code's times.
     strides: &'m mut [i64],
     /// The partial sums: of a sum one after the other, each for all elements within; and then what rounding has lost of its blocks.
     parts: *mut T,
-    inner: usize,
-    way: Way,
 }
 
 /// How many strides native code in turns reads.
@@ -68,33 +72,94 @@ fn offset(axes: &[Around], mut index: usize, place: usize) -> usize {
     axes.iter().rev().map(along).sum()
 }
 
-pub(super) fn product(axes: &[Around]) -> usize {
+fn product(axes: &[Around]) -> usize {
     axes.iter().map(|(len, _)| len).product()
 }
 
 impl<T: Scalar> Sums<'_, T> {
-    /// Words of memory that a thread needs for so many rows.
-    pub(super) fn words(&self, places: usize, rows: usize) -> usize {
-        let inner = product(&self.run.within) * rows;
+    /// The length of the outermost axis within, given that of the rows.
+    pub(super) fn len(&self, rows: usize) -> usize {
+        self.run.within.first().map_or(rows, |(len, _)| *len)
+    }
+
+    /// How far a place moves along it, given how far from row to row.
+    pub(super) fn stride(&self, place: usize, row_stride: usize) -> usize {
+        self.run.within.first().map_or(row_stride, |(_, strides)| strides[place])
+    }
+
+    /// How many elements are within at one of its indices.
+    pub(super) fn each(&self, rows: usize) -> usize {
+        self.run.within.split_first().map_or(1, |(_, within)| product(within) * rows)
+    }
+
+    /// Words of memory that a thread needs for some of it.
+    pub(super) fn words(&self, places: usize, len: usize, rows: usize) -> usize {
+        let inner = self.run.piece.min(len) * self.each(rows);
         let parts = if self.parts.is_some() { 0 } else { self.run.places.len() * (partials(T::WIDTH) + 1) * inner };
         strides(places) + (parts * size_of::<T>()).div_ceil(8)
     }
 }
 
 impl<T: Scalar> Adding<'_, T> {
-    /// Adds up all summands.
+    /// Adds up all summands of so much of the outermost axis within.
     ///
     /// # Safety
     /// The addresses are good for all places of the axes, as a [`Nest`](super::nest::Nest) wants them. `work` has as many words as the sums need,
     /// and nobody else uses them.
-    pub(super) unsafe fn run(&mut self, work: *mut u64) {
-        let Sums { run, first, parts } = self.sums;
+    pub(super) unsafe fn run(&mut self, all: usize, work: *mut u64) {
         let n = self.pointers.len();
-        // SAFETY: as promised.
-        let table = unsafe { std::slice::from_raw_parts_mut(work.cast::<i64>(), strides(n)) };
-        let parts = parts.unwrap_or(work.wrapping_add(strides(n)).cast());
-        let mut memory = Memory { strides: table, parts, inner: product(&run.within) * self.rows, way: self.way() };
-        self.prepare(&mut memory);
+        let parts = self.sums.parts.unwrap_or(work.wrapping_add(strides(n)).cast());
+        for start in (0..all).step_by(self.sums.run.piece) {
+            let len = self.sums.run.piece.min(all - start);
+            let rows = if self.sums.run.within.is_empty() { len } else { self.rows };
+            let (inner, way) = (len * self.sums.each(rows), self.way(rows));
+            // SAFETY: as promised.
+            unsafe {
+                let strides = std::slice::from_raw_parts_mut(work.cast::<i64>(), strides(n));
+                let mut piece = Piece { start, len, rows, inner, way, strides, parts };
+                self.prepare(&mut piece);
+                self.add(&mut piece);
+            }
+        }
+    }
+
+    fn way(&self, rows: usize) -> Way {
+        let run = self.sums.run;
+        if !run.within.is_empty() || self.code.needs.cut {
+            return Way::Within;
+        }
+        let (_, last) = run.along.last().expect("a sum is along an axis");
+        let is_sum = |place: usize| run.places.iter().any(|&(input, output)| [input, output].contains(&place));
+        let joined = |place: usize| is_sum(place) || last[place] == rows * self.row_strides[place];
+        let whole = self.code.needs.sums.is_empty() && (0..last.len()).all(joined);
+        if whole { Way::Turns } else { Way::Summands }
+    }
+
+    /// Writes the strides.
+    fn prepare(&self, piece: &mut Piece<T>) {
+        let (run, n, parts) = (self.sums.run, self.pointers.len(), partials(T::WIDTH));
+        let bytes = |elements: usize| (elements * size_of::<T>()) as i64;
+        let axis = run.within.last().or(run.along.last()).expect("a sum is along an axis");
+        let (each, turns) = piece.strides.split_at_mut(n);
+        let times = if piece.way == Way::Turns { parts } else { 1 };
+        each.iter_mut().zip(&axis.1).for_each(|(to, stride)| *to = bytes(stride * times));
+        turns.fill(0);
+        turns[0] = -1;
+        if piece.way == Way::Summands {
+            turns[0] = parts as i64 - 1;
+            for place in run.places.iter().flat_map(|&(input, output)| [input, output]) {
+                each[place] = bytes(piece.inner);
+                turns[2 + place] = -bytes(parts * piece.inner);
+            }
+        }
+    }
+
+    /// Adds up the summands of a piece, block by block.
+    ///
+    /// # Safety
+    /// As [`Adding::run`].
+    unsafe fn add(&mut self, piece: &mut Piece<T>) {
+        let Sums { run, first, .. } = self.sums;
         let (last, others) = run.along.split_last().expect("a sum is along an axis");
         let mut number = first;
         for outer in 0..product(others) {
@@ -106,45 +171,14 @@ impl<T: Scalar> Adding<'_, T> {
                 // SAFETY: as promised; partial sums are there for all elements within.
                 unsafe {
                     if number == start {
-                        self.start(&memory, used);
+                        self.start(piece, used);
                     }
-                    self.summands(&mut memory, number, outer * last.0 + index, count);
+                    self.summands(piece, number, outer * last.0 + index, count);
                     (number, index) = (number + count, index + count);
                     if number == start + BLOCK || number == run.all {
-                        self.finish(&memory, used, start == 0);
+                        self.finish(piece, used, start == 0);
                     }
                 }
-            }
-        }
-    }
-
-    fn way(&self) -> Way {
-        let run = self.sums.run;
-        if !run.within.is_empty() || self.code.needs.cut {
-            return Way::Within;
-        }
-        let (_, last) = run.along.last().expect("a sum is along an axis");
-        let is_sum = |place: usize| run.places.iter().any(|&(input, output)| [input, output].contains(&place));
-        let joined = |place: usize| is_sum(place) || last[place] == self.rows * self.row_strides[place];
-        let whole = self.code.needs.sums.is_empty() && (0..last.len()).all(joined);
-        if whole { Way::Turns } else { Way::Summands }
-    }
-
-    /// Writes the strides.
-    fn prepare(&self, memory: &mut Memory<T>) {
-        let (run, n, parts) = (self.sums.run, self.pointers.len(), partials(T::WIDTH));
-        let bytes = |elements: usize| (elements * size_of::<T>()) as i64;
-        let axis = run.within.last().or(run.along.last()).expect("a sum is along an axis");
-        let (each, turns) = memory.strides.split_at_mut(n);
-        let times = if memory.way == Way::Turns { parts } else { 1 };
-        each.iter_mut().zip(&axis.1).for_each(|(to, stride)| *to = bytes(stride * times));
-        turns.fill(0);
-        turns[0] = -1;
-        if memory.way == Way::Summands {
-            turns[0] = parts as i64 - 1;
-            for place in run.places.iter().flat_map(|&(input, output)| [input, output]) {
-                each[place] = bytes(memory.inner);
-                turns[2 + place] = -bytes(parts * memory.inner);
             }
         }
     }
@@ -153,39 +187,34 @@ impl<T: Scalar> Adding<'_, T> {
     ///
     /// # Safety
     /// As [`Adding::run`]; they are of one block, and neighbours along the last axis.
-    unsafe fn summands(&mut self, memory: &mut Memory<T>, number: usize, index: usize, count: usize) {
-        let (run, parts) = (self.sums.run, partials(T::WIDTH));
+    unsafe fn summands(&mut self, piece: &mut Piece<T>, number: usize, index: usize, count: usize) {
+        let parts = partials(T::WIDTH);
         let done = |k: usize| (number + k, index + k);
         // SAFETY: as promised, for all of these.
         unsafe {
-            match memory.way {
+            match piece.way {
                 Way::Summands => {
-                    memory.strides[self.pointers.len() + 1] = (number % parts) as i64;
-                    self.at(memory, (number, index), 0);
-                    self.call(self.rows, count, memory.strides);
+                    piece.strides[self.pointers.len() + 1] = (number % parts) as i64;
+                    self.at(piece, (number, index), 0);
+                    self.call(piece.rows, count, piece.strides);
                 }
                 Way::Turns => {
                     // Those up to the first partial sum, whole turns, and those that are left.
                     let head = count.min((parts - number % parts) % parts);
-                    let turns = (count - head) / parts;
-                    for (k, summands, times) in
-                        [(0, head, 1), (head, parts, turns), (head + turns * parts, (count - head) % parts, 1)]
-                    {
+                    let (turns, left) = ((count - head) / parts, (count - head) % parts);
+                    for (k, summands, times) in [(0, head, 1), (head, parts, turns), (count - left, left, 1)] {
                         if summands * times > 0 {
-                            self.at(memory, done(k), 0);
-                            self.call(summands * self.rows, times, memory.strides);
+                            self.at(piece, done(k), 0);
+                            self.call(summands * piece.rows, times, piece.strides);
                         }
                     }
                 }
                 Way::Within => {
-                    let (times, around) = match run.within.split_last() {
-                        Some(((len, _), around)) if !self.code.needs.cut => (*len, around),
-                        _ => (1, &run.within[..]),
-                    };
+                    let (around, times) = self.around(piece);
                     for k in 0..count {
-                        for within in 0..product(around) {
-                            self.at(memory, done(k), within);
-                            self.call(self.rows, times, memory.strides);
+                        for within in 0..around {
+                            self.at(piece, done(k), within);
+                            self.call(piece.rows, times, piece.strides);
                         }
                     }
                 }
@@ -193,19 +222,30 @@ impl<T: Scalar> Adding<'_, T> {
         }
     }
 
+    /// How many indices there are along the axes within, without the last one if native code goes along it, and how many along that.
+    fn around(&self, piece: &Piece<T>) -> (usize, usize) {
+        match &self.sums.run.within[..] {
+            [] => (1, 1),
+            [_, inner @ ..] if self.code.needs.cut => (piece.len * product(inner), 1),
+            [_] => (1, piece.len),
+            [_, inner @ .., last] => (piece.len * product(inner), last.0),
+        }
+    }
+
     /// Moves every place to a summand, and to an index along the axes within, without the one that native code goes along. Sums go to its
     /// partial sum.
-    fn at(&mut self, memory: &Memory<T>, (number, index): (usize, usize), within: usize) {
+    fn at(&mut self, piece: &Piece<T>, (number, index): (usize, usize), within: usize) {
         let (run, parts) = (self.sums.run, partials(T::WIDTH));
         let around = match run.within.split_last() {
             Some((_, around)) if !self.code.needs.cut => around,
             _ => &run.within[..],
         };
         for (place, (moved, pointer)) in self.moved.iter_mut().zip(self.pointers).enumerate() {
-            *moved = pointer.wrapping_add(offset(&run.along, index, place) + offset(around, within, place));
+            let start = piece.start * self.sums.stride(place, self.row_strides[place]);
+            *moved = pointer.wrapping_add(start + offset(&run.along, index, place) + offset(around, within, place));
         }
         for (sum, &(input, output)) in run.places.iter().enumerate() {
-            let part = memory.parts.wrapping_add((sum * (parts + 1) + number % parts) * memory.inner);
+            let part = piece.parts.wrapping_add((sum * (parts + 1) + number % parts) * piece.inner);
             let place = part.wrapping_add(offset(around, within, output));
             (self.moved[input], self.moved[output]) = (place, place);
         }
@@ -229,11 +269,11 @@ impl<T: Scalar> Adding<'_, T> {
     ///
     /// # Safety
     /// The partial sums are there.
-    unsafe fn start(&self, memory: &Memory<T>, used: usize) {
+    unsafe fn start(&self, piece: &Piece<T>, used: usize) {
         for sum in 0..self.sums.run.places.len() {
-            let parts = memory.parts.wrapping_add(sum * (partials(T::WIDTH) + 1) * memory.inner);
+            let parts = piece.parts.wrapping_add(sum * (partials(T::WIDTH) + 1) * piece.inner);
             // SAFETY: as promised; nobody else is at them.
-            unsafe { std::slice::from_raw_parts_mut(parts, used * memory.inner).fill(T::lit(-0.0)) }
+            unsafe { std::slice::from_raw_parts_mut(parts, used * piece.inner).fill(T::lit(-0.0)) }
         }
     }
 
@@ -241,16 +281,15 @@ impl<T: Scalar> Adding<'_, T> {
     ///
     /// # Safety
     /// The partial sums are there, and the sums' places are good for all elements within, which lie one after the other.
-    unsafe fn finish(&self, memory: &Memory<T>, used: usize, first: bool) {
-        let (inner, all) = (memory.inner, partials(T::WIDTH));
+    unsafe fn finish(&self, piece: &Piece<T>, used: usize, first: bool) {
+        let (inner, all) = (piece.inner, partials(T::WIDTH));
         for (sum, &(_, output)) in self.sums.run.places.iter().enumerate() {
+            let start = piece.start * self.sums.stride(output, self.row_strides[output]);
             // SAFETY: as promised; nobody else is at the partial sums, and a sum is none of them.
             let (parts, to) = unsafe {
-                let parts = memory.parts.wrapping_add(sum * (all + 1) * inner);
-                (
-                    std::slice::from_raw_parts_mut(parts, (all + 1) * inner),
-                    std::slice::from_raw_parts_mut(self.pointers[output], inner),
-                )
+                let parts = piece.parts.wrapping_add(sum * (all + 1) * inner);
+                let to = self.pointers[output].wrapping_add(start);
+                (std::slice::from_raw_parts_mut(parts, (all + 1) * inner), std::slice::from_raw_parts_mut(to, inner))
             };
             let (parts, rest) = parts.split_at_mut(all * inner);
             let (mut half, mut used) = (all, used);

@@ -4,7 +4,7 @@
 //! Nothing here makes code or runs it. The schedule never changes a value; fusing x·y + z into one rounding is the one exception, and is
 //! the caller's choice.
 
-pub(crate) mod axes;
+mod axes;
 mod choose;
 mod contract;
 mod inline;
@@ -34,6 +34,7 @@ pub use remat::RematCost;
 pub(crate) use remat::remat_cost;
 pub use rows::Reduce;
 
+pub(crate) use axes::Around;
 pub(crate) use choose::{MOST, schedule};
 pub(crate) use inline::{inlined, kept};
 pub(crate) use lower::{lowered, lowered_arrays, prepared};

@@ -206,6 +206,8 @@ pub(crate) struct RunSums {
     pub(crate) along: Vec<(usize, Vec<usize>)>,
     /// The axes within those and around the rows.
     pub(crate) within: Vec<(usize, Vec<usize>)>,
+    /// So much of the first of these, or of the rows, has its partial sums in memory at once.
+    pub(crate) piece: usize,
     /// How many summands there are in all, and how many of them come from one tile to the next, where they are cut.
     pub(crate) all: usize,
     pub(crate) tile: usize,

@@ -117,8 +117,8 @@ fn run_part(
     let run = RunLoop { unit, places, inputs, inner, row_strides, count, strides, outer, overwrites, rest, sums };
     if let Some((_, output)) = sums::places(looped).first() {
         let goes_on = planner.goes_on(looped.outputs[output - inputs].node);
-        let runs = sums::run(planner, looped, run, axes, goes_on);
-        return planner.actions.extend(runs.into_iter().map(Action::Loop));
+        let run = sums::run(planner, looped, run, axes, goes_on);
+        return planner.actions.push(Action::Loop(run));
     }
     let (count, strides) = match axes.pop() {
         Some(axis) if looped.unit.interface().is_cut => {

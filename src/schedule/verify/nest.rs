@@ -132,6 +132,13 @@ fn sums_around(run: &RunLoop, sums: &RunSums) -> Result<Vec<(usize, usize)>, Kin
         Some(parts) => reaches(parts, sums.places.len() * (partials(interface.width) + 1) * inner)?,
         None => count("summands", sums.all, along)?,
     }
+    let outermost = sums.within.first().map_or(run.inner, |(len, _)| *len);
+    if sums.piece == 0 || (sums.parts.is_some() && sums.piece < outermost) {
+        return Err(Kind::Unit("partial sums that last are there at once"));
+    }
+    if row_sums && sums.within.is_empty() && sums.piece < run.inner {
+        return Err(Kind::Unit("its rows are added up in several pieces"));
+    }
     if along > sums.all || (sums.parts.is_none() && sums.tile > 0) {
         return Err(Kind::Unit("it has other summands than it says"));
     }

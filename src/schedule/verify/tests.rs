@@ -7,7 +7,7 @@ use crate::eval::Lengths;
 use crate::graph::{Expr, Function, cond, keep, scan, while_loop};
 use crate::op::lit;
 use crate::schedule::ir::{
-    Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, Space, Strided, Tiles, Updates, ValueId,
+    Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, RunSums, Space, Strided, Tiles, Updates, ValueId,
 };
 use crate::schedule::unit::Units;
 use crate::schedule::{MOST, Options, plan, prepared, schedule};
@@ -169,13 +169,9 @@ fn loops_that_threads_share_out() {
 fn sums() {
     let f = Function::trace(["x[6,8]"], |[x]| (("rows", (x * x).sum(1)), ("columns", (x * x).sum(0))));
     let plan = planned(f, How::default());
-    assert_eq!(kinds(&plan.actions, |action| matches!(action, Action::Fill(..))).len(), 2);
-    for sum in 0..2 {
-        refused(&plan, "before that is written", |plan| {
-            let at = kinds(&plan.actions, |action| matches!(action, Action::Fill(..)))[sum];
-            plan.actions.remove(at);
-        });
-    }
+    let fills = kinds(&plan.actions, |action| matches!(action, Action::Fill(..)));
+    assert_eq!(fills.len(), 1);
+    refused(&plan, "before that is written", |plan| _ = plan.actions.remove(fills[0]));
     refused(&plan, "only a part is written", |plan| a_fill(&mut plan.actions, 0).len -= 1);
     refused(&plan, "a second time", |plan| plan.actions.insert(0, plan.actions[0].clone()));
 }
@@ -365,4 +361,62 @@ fn tiles_of_a_band() {
         a_band(&mut plan.actions, 0).each.push(inner);
     });
     refused(&plan, "addresses, and there is room for 0", |plan| a_band(&mut plan.actions, 0).table = 0);
+}
+
+#[test]
+fn sums_around_rows() {
+    let lengths = &[("n", 100), ("m", 7)];
+    let f = Function::trace(["x[n,m]", "r[n,1]"], |[x, r]| (x * r).exp().sum(0));
+    let plan = planned(f, How { lengths, ..How::default() });
+    let at = kinds(&plan.actions, |action| matches!(action, Action::Loop(run) if run.sums.is_some()))[0];
+    fn sums(plan: &mut Plan, at: usize) -> &mut RunSums {
+        let Action::Loop(run) = &mut plan.actions[at] else { unreachable!("it is a loop") };
+        run.sums.as_mut().expect("it has sums")
+    }
+    refused(&plan, "its code is for sums around the rows", |plan| {
+        let Action::Loop(run) = &mut plan.actions[at] else { unreachable!("it is a loop") };
+        run.sums = None;
+    });
+    refused(&plan, "it adds up what it does not have", |plan| sums(plan, at).places[0].0 = 9);
+    refused(&plan, "it reads a sum so far", |plan| {
+        let other = sums(plan, at).places[0].1;
+        let Action::Loop(run) = &mut plan.actions[at] else { unreachable!("it is a loop") };
+        run.places[0] = run.places[other];
+    });
+    refused(&plan, "at once", |plan| sums(plan, at).piece = 0);
+    refused(&plan, "summands", |plan| sums(plan, at).all += 1);
+    refused(&plan, "a sum moves along its own axis", |plan| {
+        let (_, output) = sums(plan, at).places[0];
+        sums(plan, at).along[0].1[output] = 1;
+    });
+    refused(&plan, "elements into", |plan| {
+        sums(plan, at).along[0].0 += 1;
+        sums(plan, at).all += 1;
+    });
+}
+
+#[test]
+fn sums_from_tile_to_tile() {
+    let lengths = &[("n", 100_000), ("m", 4)];
+    let f = Function::trace(["x[n,m]", "b[m]"], |[x, b]| {
+        let z = (x * b).exp();
+        (("columns", (z.sin() - b).sum(0)), ("all", z.sin().sum(..)))
+    });
+    let plan = planned(f, How { lengths, ..How::default() });
+    fn band_loop(plan: &mut Plan, is: fn(&RunLoop) -> bool) -> &mut RunLoop {
+        let each = &mut a_band(&mut plan.actions, 0).each;
+        let found = each.iter_mut().filter_map(|action| if let Action::Loop(run) = action { Some(run) } else { None });
+        found.into_iter().find(|run| is(run)).expect("there is one")
+    }
+    let parts = |plan: &mut Plan| band_loop(plan, |run| run.sums.is_some()).sums.as_mut().unwrap().parts.unwrap();
+    let of_parts = parts(&mut plan.clone());
+    refused(&plan, "elements into", |plan| {
+        let run = band_loop(plan, |run| run.sums.is_some());
+        run.sums.as_mut().unwrap().parts = Some(Buffer { len: of_parts.len - 1, ..of_parts });
+    });
+    refused(&plan, "before that is written", |plan| {
+        let filled = kinds(&plan.actions, |action| matches!(action, Action::Fill(to, _) if to.is_at(of_parts)))[0];
+        plan.actions.remove(filled);
+    });
+    refused(&plan, "tiles on several threads add to", |plan| plan.parallel = true);
 }
