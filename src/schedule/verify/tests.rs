@@ -349,7 +349,7 @@ fn tiles_of_a_band() {
     }
     refused(&plan, "where another one has", |plan| written(plan, |buffer| buffer.step -= 4));
     refused(&plan, "elements into", |plan| written(plan, |buffer| buffer.len -= 4));
-    refused(&plan, "in part only", |plan| {
+    refused(&plan, "only a part is written", |plan| {
         let band = a_band(&mut plan.actions, 0);
         (band.rest, band.count) = (None, band.count - 1);
     });
@@ -378,7 +378,7 @@ fn sums_around_rows() {
         run.sums = None;
     });
     refused(&plan, "it adds up what it does not have", |plan| sums(plan, at).places[0].0 = 9);
-    refused(&plan, "it reads a sum so far", |plan| {
+    refused(&plan, "elements into", |plan| {
         let other = sums(plan, at).places[0].1;
         let Action::Loop(run) = &mut plan.actions[at] else { unreachable!("it is a loop") };
         run.places[0] = run.places[other];
