@@ -296,7 +296,7 @@ impl<T: Scalar> Adding<'_, T> {
             while half > 1 {
                 half /= 2;
                 let (low, high) = parts[..used * inner].split_at_mut(half.min(used) * inner);
-                low.iter_mut().zip(high).for_each(|(low, &mut high)| *low = *low + high);
+                low.iter_mut().zip(high).for_each(|(low, &mut high)| *low += high);
                 used = used.min(half);
             }
             if first {

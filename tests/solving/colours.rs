@@ -3,7 +3,7 @@
 use super::sparse::ORDERS;
 use crate::common::arrays::traced;
 use wengert::sparse::{Compress, Method, Order, Symmetric};
-use wengert::{Expr, Function, Real};
+use wengert::{Expr, Function};
 
 fn of_pattern(f: impl Fn(&[Expr]) -> Expr, n: usize) -> Function {
     traced(("x", n), |x| f(&x))

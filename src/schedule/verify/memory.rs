@@ -88,6 +88,10 @@ impl Memory {
     pub(super) fn write(&mut self, buffer: Buffer, places: &Places, by: usize) -> bool {
         let contents = self.0.get_mut(&buffer.space).expect("the buffer was found within its space");
         let value = buffer.value;
+        // All of them, also behind one that was there.
+        let put_all = |contents: &mut Contents, runs: Vec<Range<usize>>| {
+            runs.into_iter().filter(|run| !contents.put_once(run.clone(), value, by)).count() == 0
+        };
         match places.rows() {
             Some((run, count, period)) if count > 1 && buffer.len == count * period => {
                 let column = (places.start - buffer.offset) % period;
@@ -96,10 +100,10 @@ impl Memory {
                 if column + run <= period {
                     return contents.put_columns(whole, period, column..column + run, value, by);
                 }
-                places.runs().into_iter().fold(true, |first, run| contents.put_once(run, value, by) && first)
+                put_all(contents, places.runs())
             }
             Some((run, 1, _)) => contents.put_once(places.start..places.start + run, value, by),
-            _ => places.runs().into_iter().fold(true, |first, run| contents.put_once(run, value, by) && first),
+            _ => put_all(contents, places.runs()),
         }
     }
 
