@@ -67,7 +67,7 @@ impl<T: Scalar> Nest<'_, T> {
                 || (self.rows > BLOCK && !self.code.needs.sums.is_empty())
             {
                 // SAFETY: as promised.
-                return unsafe { self.part(rows, 0..self.rows, None) };
+                return unsafe { self.part(rows, 0..self.length(rows), None) };
             }
             let inputs = self.addresses.as_mut_ptr();
             return with_scratch(self.code.needs.scratch, |scratch| {

@@ -60,10 +60,10 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
     let mut at = vec![usize::MAX; n];
     for (input, places) in placed[..inputs].iter().enumerate() {
         if let Some(output) = (0..sums.len()).find(|&output| is_partial(input, output)) {
-            same_places(input, output)?;
             if !added.contains(&(input, inputs + output)) {
                 return Err(Kind::Unit("it reads a sum so far, and is not said to"));
             }
+            same_places(input, output)?;
         } else if let Some(places) = places {
             at[input] = footprint.all.len();
             footprint.place(run.places[input], places.clone(), Role::Read);
