@@ -349,7 +349,7 @@ fn tiles_of_a_band() {
     }
     refused(&plan, "where another one has", |plan| written(plan, |buffer| buffer.step -= 4));
     refused(&plan, "elements into", |plan| written(plan, |buffer| buffer.len -= 4));
-    refused(&plan, "in part only", |plan| {
+    refused(&plan, "only a part is written", |plan| {
         let band = a_band(&mut plan.actions, 0);
         (band.rest, band.count) = (None, band.count - 1);
     });
