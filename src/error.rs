@@ -60,6 +60,11 @@ impl Error {
         self
     }
 
+    /// The same, of a line where it has none yet.
+    pub(crate) fn or_at(self, at: Option<Caller>) -> Self {
+        if self.0.at.is_none() { self.at(at) } else { self }
+    }
+
     pub(crate) fn in_text(mut self, line: usize, column: usize) -> Self {
         self.0.at = Some(Written::Text { line, column });
         self

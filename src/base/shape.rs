@@ -35,6 +35,14 @@ impl Axis {
     /// In the place of an axis, or of a shape's axes, for which there is no room: as no memory has room for it either, it is an error wherever
     /// it is used.
     const ENDLESS: Axis = Axis::Fixed(usize::MAX);
+
+    /// The name of an open axis.
+    pub(crate) fn open(&self) -> Option<&'static str> {
+        match self {
+            Axis::Fixed(_) => None,
+            Axis::Open(name) => Some(name),
+        }
+    }
 }
 
 impl fmt::Display for Axis {

@@ -98,6 +98,7 @@ fn run_loop<T: Scalar>(codes: &[Arc<Code>], run: &RunLoop, call: &mut Call<T>) {
     // SAFETY: `schedule::verify` found as many addresses and strides as the unit has inputs and outputs, of its width; no axis of length 0; that
     // all of them stay within their buffers along all axes; that rows are as far apart as the code takes them to be; that no output is
     // at one element at two indices of axes along which it moves; and outputs apart from inputs and from each other, but for those that
-    // are written over an input in the same places, which the program reads before.
+    // are written over an input in the same places, which the program reads before. Of sums around the rows it found that their elements lie
+    // one after the other, and that partial sums which last, and what rounding has lost, have room and are there before.
     unsafe { nest.run(call.threads) };
 }

@@ -3,7 +3,8 @@
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Lengths;
-use crate::graph::{Function, NodeId};
+use crate::graph::{Function, Kind, NodeId};
+use std::panic::Location;
 
 /// Walks over elements keep an index per axis on the stack.
 pub(crate) const MAX_RANK: usize = 16;
@@ -41,8 +42,7 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
     let mut open = Lengths::default();
     for &(name, len) in given {
         let axes = f.inputs().iter().flat_map(|group| group.shape().axes());
-        let names = axes.filter_map(|axis| if let Axis::Open(name) = axis { Some(*name) } else { None });
-        let names: Vec<&'static str> = names.collect();
+        let names: Vec<&'static str> = axes.filter_map(Axis::open).collect();
         let Some(known) = names.iter().find(|known| **known == name) else {
             return Err(crate::error::unknown_name("open axis", name, &names));
         };
@@ -59,16 +59,18 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
         let mut stuck = Vec::new();
         for &g in &waiting {
             let (group, len) = (&f.inputs()[g], slices[g]);
-            let (mut known, mut unknown) = (group.len(), Vec::new());
+            let (mut known, mut unknown) = (Some(group.len()), Vec::new());
             for axis in group.shape().axes() {
-                match axis {
-                    Axis::Fixed(n) => known *= n,
-                    Axis::Open(name) => match open.get(name) {
-                        Some(n) => known *= n,
-                        None => unknown.push(*name),
-                    },
+                let len = match axis {
+                    Axis::Fixed(n) => Some(n),
+                    Axis::Open(name) => open.get(name),
+                };
+                match (len, axis) {
+                    (Some(&len), _) => known = known.and_then(|known| known.checked_mul(len)),
+                    (None, axis) => unknown.extend(axis.open()),
                 }
             }
+            let Some(known) = known else { return Err(too_large(group.shape(), &open, None)) };
             match unknown[..] {
                 [] if known == len => {}
                 [] => return fail(group.name(), group.shape(), len, format!(", not {known}")),
@@ -87,5 +89,43 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
         }
         waiting = stuck;
     }
+    check_sizes(f, &open)?;
     Ok(open)
+}
+
+/// Bytes of all values of a function together, up to which a plan's offsets, and what is added to them, stay within a machine word.
+const MOST_BYTES: usize = isize::MAX as usize / 64;
+
+/// That the sizes of all values, those of bodies included, can be computed: everything that a plan says rests on them.
+fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
+    let mut waiting = vec![f];
+    let mut total = 0usize;
+    while let Some(f) = waiting.pop() {
+        let graph = f.graph();
+        for id in graph.ids() {
+            let shape = graph.node(id).shape();
+            let axes = shape.axes().iter().map(|axis| match axis {
+                Axis::Fixed(n) => *n,
+                Axis::Open(name) => open.get(name).copied().unwrap_or(1),
+            });
+            // An axis of length 0 counts as 1: lengths of slices are multiplied one by one, in any order.
+            let bytes = axes.map(|len| len.max(1)).try_fold(8usize, usize::checked_mul);
+            total = match bytes.and_then(|bytes| total.checked_add(bytes)) {
+                Some(total) if total <= MOST_BYTES => total,
+                _ => return Err(too_large(shape, open, graph.node(id).location())),
+            };
+            if let Kind::Control(nested) = graph.node(id).kind() {
+                waiting.extend(nested.control.bodies());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn too_large(shape: Shape, open: &Lengths, at: Option<&'static Location<'static>>) -> Error {
+    let names = shape.axes().iter().filter_map(|axis| axis.open().map(|name| (name, open.get(name))));
+    let with: Vec<String> = names.filter_map(|(name, len)| len.map(|len| format!("{name} = {len}"))).collect();
+    let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+    Error::new(ErrorKind::Limit, format!("the shape {shape}{with} is larger than any memory")).at(at)
 }

@@ -8,10 +8,11 @@ use crate::base::{Axis, Shape};
 use crate::diff::value_and_grad;
 use crate::error::Result;
 use crate::eval::Lengths;
-use crate::graph::{Control, Function, Kind};
+use crate::graph::{Control, Function, InputGroup, Kind};
 use crate::op::ArrayOp;
 use crate::schedule::{Options, kept, prepared};
 use std::fmt;
+use std::panic::Location;
 
 /// The gradient of a function with [`remat`](crate::remat), and without; see [`Function::remat_cost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,23 +56,28 @@ impl fmt::Display for RematCost {
 /// What computing values again costs and saves; see [`Function::remat_cost`].
 #[track_caller]
 pub(crate) fn remat_cost(f: &Function, open: &[(&str, usize)]) -> Result<RematCost> {
-    let spent = |f: &Function| {
-        let f = prepared(&value_and_grad(f)?, Options::default());
-        let given = |axis: &Axis| match axis {
-            Axis::Fixed(n) => *n,
-            Axis::Open(name) => open.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n),
-        };
-        let slices: Vec<usize> =
-            f.inputs().iter().map(|group| group.len() * group.shape().axes().iter().map(given).product::<usize>()).collect();
-        let open = open_lengths(&f, open, &slices)?;
-        let (operations, number) = (operations(&f, &open), f.width().bytes());
-        // Straight-line code would hide what arrays take.
-        let stages = schedule(f, Options::new().unroll(false), &mut Units::default(), MOST)?;
-        Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
-    };
-    let (operations, bytes) = spent(f)?;
-    let (operations_without, bytes_without) = spent(&kept(f))?;
+    let at = Some(Location::caller());
+    let (operations, bytes) = spent(f, open).map_err(|error| error.or_at(at))?;
+    let (operations_without, bytes_without) = spent(&kept(f), open).map_err(|error| error.or_at(at))?;
     Ok(RematCost { operations, operations_without, bytes, bytes_without })
+}
+
+/// Operations, and bytes of workspace.
+#[track_caller]
+fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
+    let f = prepared(&value_and_grad(f)?, Options::default());
+    let given = |axis: &Axis| match axis {
+        Axis::Fixed(n) => *n,
+        Axis::Open(name) => open.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n),
+    };
+    // What is too large for a word is refused with the lengths.
+    let len = |group: &InputGroup| group.shape().axes().iter().map(given).fold(group.len(), usize::wrapping_mul);
+    let slices: Vec<usize> = f.inputs().iter().map(len).collect();
+    let open = open_lengths(&f, open, &slices)?;
+    let (operations, number) = (operations(&f, &open), f.width().bytes());
+    // Straight-line code would hide what arrays take.
+    let stages = schedule(f, Options::new().unroll(false), &mut Units::default(), MOST)?;
+    Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
 }
 
 /// Operations on numbers.

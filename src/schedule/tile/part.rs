@@ -70,6 +70,11 @@ impl Part {
         let bytes = self.width.bytes();
         let (len, moves) = match (part.outer.first_mut(), &mut part.sums) {
             (Some((len, moves)), _) => (len, moves.clone()),
+            (None, Some(sums)) if sums.parts.is_none() => match sums.within.first_mut() {
+                // Tiles go along an axis that the sums keep, which is the outermost one where what is summed over has the length 1.
+                Some((len, moves)) => (len, moves.clone()),
+                None => (&mut part.inner, run.row_strides.clone()),
+            },
             (None, Some(sums)) => {
                 sums.tile = sums.all / self.units * self.tile;
                 let (len, moves) = &mut sums.along[0];

@@ -248,6 +248,9 @@ impl Checker<'_> {
                     return Err(fail(Kind::InTile));
                 }
                 self.code(action, tiles.table).map_err(fail)?;
+                if let Action::Loop(run) = action {
+                    nest::goes_on(run, &numbers, tiles.count).map_err(fail)?;
+                }
                 let Footprint { all, over } = footprint::footprint(action).map_err(fail)?;
                 self.indices(action).map_err(fail)?;
                 let all: Vec<InTiles> = all.into_iter().map(|access| InTiles { tiles: numbers.clone(), access }).collect();

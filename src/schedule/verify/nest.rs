@@ -5,6 +5,7 @@ use super::fault::Kind;
 use super::places::Places;
 use crate::base::sums::{BLOCK, partials};
 use crate::schedule::ir::{Buffer, RunLoop, RunSums};
+use std::ops::Range;
 
 pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
     let interface = run.unit.interface();
@@ -85,7 +86,11 @@ pub(super) fn footprint(run: &RunLoop) -> Result<Footprint, Kind> {
         footprint.place(buffer, places.clone(), if adds { Role::Add } else { Role::Write });
     }
     if let Some(rest) = run.rest {
-        reaches(rest, sums.iter().filter(|&&sum| sum).count())?;
+        if run.count > 1 || !run.outer.is_empty() || run.sums.is_some() {
+            return Err(Kind::Unit("what its sums lose is that of one run of rows"));
+        }
+        let elements = sums.iter().zip(&interface.outputs).filter(|(sum, _)| **sum);
+        reaches(rest, elements.map(|(_, len)| len).sum())?;
         footprint.whole(rest, Role::Add);
     }
     if let Some(parts) = run.sums.as_ref().and_then(|sums| sums.parts) {
@@ -129,6 +134,7 @@ fn sums_around(run: &RunLoop, sums: &RunSums) -> Result<Vec<(usize, usize)>, Kin
     }
     let along: usize = sums.along.iter().map(|(len, _)| len).product();
     match sums.parts {
+        Some(_) if !run.outer.is_empty() => return Err(Kind::Unit("partial sums that last are those of one sum")),
         Some(parts) => reaches(parts, sums.places.len() * (partials(interface.width) + 1) * inner)?,
         None => count("summands", sums.all, along)?,
     }
@@ -143,6 +149,19 @@ fn sums_around(run: &RunLoop, sums: &RunSums) -> Result<Vec<(usize, usize)>, Kin
         return Err(Kind::Unit("it has other summands than it says"));
     }
     Ok(sums.places.clone())
+}
+
+/// That sums which go on from tile to tile get each summand once, in these tiles of so many.
+pub(super) fn goes_on(run: &RunLoop, tiles: &Range<usize>, count: usize) -> Result<(), Kind> {
+    let Some(sums) = run.sums.as_ref().filter(|sums| sums.parts.is_some()) else { return Ok(()) };
+    let along: usize = sums.along.iter().map(|(len, _)| len).product();
+    // The last tile alone may be shorter than the others.
+    let is_even = along == sums.tile || (tiles.len() == 1 && tiles.end == count);
+    let ends = tiles.end < count || sums.tile * (tiles.end - 1) + along == sums.all;
+    match is_even && ends {
+        true => Ok(()),
+        false => Err(Kind::Unit("its tiles have other summands than it says")),
+    }
 }
 
 /// The axes along which a place moves, those of length 1 apart: their lengths and its strides.

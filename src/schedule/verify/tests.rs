@@ -418,4 +418,27 @@ fn sums_from_tile_to_tile() {
         plan.actions.remove(filled);
     });
     refused(&plan, "tiles on several threads add to", |plan| plan.parallel = true);
+    refused(&plan, "other summands than it says", |plan| {
+        band_loop(plan, |run| run.sums.is_some()).sums.as_mut().unwrap().tile -= 1;
+    });
+    refused(&plan, "those of one sum", |plan| {
+        let run = band_loop(plan, |run| run.sums.is_some());
+        run.outer.push((2, vec![0; run.places.len()]));
+    });
+    refused(&plan, "that of one run of rows", |plan| {
+        let run = band_loop(plan, |run| run.rest.is_some());
+        run.outer.push((1, vec![0; run.places.len()]));
+    });
+}
+
+/// An open axis of length 1 that is summed over is no axis of the loop any more; the next one, which is long, is cut in tiles.
+#[test]
+fn a_sum_over_an_axis_that_is_not_there() {
+    for parallel in [false, true] {
+        let f = Function::trace(["x[m,n]"], |[x]| {
+            let y = (x * 0.5).tanh();
+            ((y * y).sum(0).sqrt().exp(), y)
+        });
+        planned(f, How { lengths: &[("m", 1), ("n", 200_000)], parallel, ..How::default() });
+    }
 }
