@@ -5,7 +5,7 @@
 use common::{Outcome, chart, chart::Chart, chart::Mark};
 use plotters::prelude::SeriesLabelPosition;
 use wengert::nn::Rng;
-use wengert::{Expr, Function, lit, optim::Optimizer, optim::Sgd, select};
+use wengert::{Expr, Function, optim::Optimizer, optim::Sgd, select};
 
 /// Points per curve, from −4 to 4; 0 is one of them.
 const POINTS: usize = 801;
@@ -39,12 +39,12 @@ fn main() -> Outcome {
     let x: Vec<f64> = (0..POINTS as i32).map(|k| f64::from(k - POINTS as i32 / 2) / 100.0).collect();
     let curves = [
         curve("ReLU", &x, |x| x.relu())?,
-        curve("leaky ReLU, α = 0.1", &x, |x| x.leaky_relu(lit(LEAK)))?,
+        curve("leaky ReLU, α = 0.1", &x, |x| x.leaky_relu(LEAK))?,
         curve("sigmoid", &x, |x| x.sigmoid())?,
         curve("tanh", &x, |x| x.tanh())?,
         curve("softplus", &x, |x| x.softplus())?,
         // Activations that are no operation of their own are compositions, and no worse for it.
-        curve("ELU", &x, |x| select(x.gt(lit(0.0)), x, x.exp_m1()))?,
+        curve("ELU", &x, |x| select(x.gt(0.0), x, x.exp_m1()))?,
         curve("GELU: x·Φ(x)", &x, |x| x * x.norm_cdf())?,
         curve("SiLU: x·sigmoid(x)", &x, |x| x * x.sigmoid())?,
     ];
@@ -93,7 +93,7 @@ fn main() -> Outcome {
 
 /// Values and slopes at all points, by one native loop.
 fn curve(name: &'static str, x: &[f64], f: impl FnOnce(Expr) -> Expr) -> Outcome<Curve> {
-    let native = Function::trace("x", f)?.value_and_grad()?.map_rows(["x"])?.compile()?;
+    let native = Function::trace("x", f)?.value_and_grad()?.vmap("n", ["x"])?.compile()?;
     let (mut y, mut slope) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     native.call_into(&[x], &mut [&mut y, &mut slope])?;
     Ok(Curve { name, y, slope })
@@ -110,11 +110,11 @@ fn dead_and_alive() -> Outcome {
     for (name, alive) in [("ReLU", false), ("leaky ReLU", true)] {
         let loss = Function::trace((["w", "b"], ["x", "y"]), |([w, b], [x, y])| {
             let z = w * x + b;
-            let out = if alive { z.leaky_relu(lit(LEAK)) } else { z.relu() };
+            let out = if alive { z.leaky_relu(LEAK) } else { z.relu() };
             ("loss", (out - y).powi(2))
         })?;
-        let rows = loss.wrt(["w", "b"])?.value_and_grad()?.map_rows(["x", "y"])?;
-        let (each, mean) = (rows.compile()?, rows.mean_all().compile()?);
+        let rows = loss.wrt(["w", "b"])?.value_and_grad()?.vmap("n", ["x", "y"])?;
+        let (each, mean) = (rows.compile()?, rows.mean("n")?.compile()?);
 
         let mut p = [1.0, -3.0];
         let (mut loss, mut dw, mut db) = (vec![0.0; SAMPLES], vec![0.0; SAMPLES], vec![0.0; SAMPLES]);

@@ -95,7 +95,7 @@ impl Task {
     /// The numbers that stand for each image, and what comes back of it.
     fn code_and_decode(self, params: &Params<f32>, images: &Images) -> Outcome<[Vec<f32>; 2]> {
         let inputs = (params, self.images());
-        let both = Function::trace_in(Width::F32, inputs, |(p, x)| Task::apply(&p, x))?.compile_arrays()?;
+        let both = Function::trace_in(Width::F32, inputs, |(p, x)| Task::apply(&p, x))?.compile()?;
         let (mut code, mut decoded) = (vec![0.0; images.len() * self.latent], vec![0.0; images.x.len()]);
         both.call_into(&params.inputs(&[&images.x]), &mut [&mut code, &mut decoded])?;
         Ok([code, decoded])

@@ -81,10 +81,10 @@ fn list_of_parameters() -> Outcome {
     // A model is a list of parameters to the optimiser; which functions they enter is no concern of its.
     let f = Function::trace(("parameters", 2), |p| p.iter().map(|&p| p * p).sum::<Expr>())?;
     let grad = f.grad()?.compile()?;
-    let mut p = vec![-1.8, -3.5];
+    let mut p = [-1.8, -3.5];
     let mut descent = Optimizer::new(Sgd { rate: 0.001 }, p.len());
     for _ in 0..3450 {
-        let g = grad.call_vec(&p)?;
+        let g: [f64; 2] = grad.call(p)?;
         descent.step(&mut p, &g)?;
     }
     println!("x² + y² over a list, from (−1.8, −3.5): ({:.4}, {:.4}) after {} steps\n", p[0], p[1], descent.steps());

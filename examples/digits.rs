@@ -34,7 +34,7 @@ fn main() -> Outcome {
     let loss = loss(&params, train.pixels())?;
     let mut training = Training::new(&loss, params, Momentum { rate: 0.05, momentum: 0.9 })?;
     let batches = rows(&train)?.batches(BATCH)?.shuffled(1);
-    let loss = loss.compile_arrays()?;
+    let loss = loss.compile()?;
     tell(&training.report());
 
     let mut curve: Vec<[f64; 3]> = Vec::new();

@@ -57,7 +57,7 @@ fn main() -> Outcome {
 
     // The curve, and what its parameters' errors make of it, at 101 places in one call.
     let curve = Function::trace((("b", 2), "x"), |(b, x)| ("y", model(&b, x)))?.wrt(["b"])?;
-    let curve = curve.value_and_grad()?.map_rows(["x"])?.compile()?;
+    let curve = curve.value_and_grad()?.vmap("n", ["x"])?.compile()?;
     let x: Vec<f64> = (0..=100).map(|k| 15.0 * k as f64).collect();
     let (mut y, mut slopes) = (vec![0.0; x.len()], vec![0.0; 2 * x.len()]);
     curve.call_into(&[b.as_slice(), &x], &mut [&mut y, &mut slopes])?;

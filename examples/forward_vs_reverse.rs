@@ -9,7 +9,7 @@
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable, seconds};
 use indicatif::ProgressBar;
 use plotters::prelude::{BLACK, SeriesLabelPosition};
-use wengert::{Dual, Function, Mode, Real, dual, lit};
+use wengert::{Dual, Function, Mode, Options, Real, dual, lit};
 
 /// Rounds of the core.
 const ROUNDS: usize = 16;
@@ -109,10 +109,10 @@ fn measure(inputs: usize, outputs: usize) -> Outcome<Case> {
     let traced = Function::trace(("x", inputs), |x| f(&x, outputs))?;
     let engine = |mode| -> Outcome<Engine> {
         let jacobian = traced.jacobian_in(mode)?.simplify();
-        let (program, mut entries) = (jacobian.lower(), vec![0.0; inputs * outputs]);
-        let native = program.compile()?;
-        let interpreted = seconds(|| program.call_into(&x, &mut entries));
-        let compiled = seconds(|| native.call_into(&x, &mut entries));
+        let (native, mut entries) = (jacobian.compile()?, vec![0.0; inputs * outputs]);
+        let interpreter = jacobian.compile_with(Options::new().interpreted(true))?;
+        let interpreted = seconds(|| interpreter.call_into(&[&x], &mut [&mut entries]));
+        let compiled = seconds(|| native.call_into(&[&x], &mut [&mut entries]));
         Ok(Engine { operations: jacobian.cost().total(), compiled, interpreted, jacobian: entries })
     };
     let (forward, reverse) = (engine(Mode::Forward)?, engine(Mode::Reverse)?);

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use std::time::Instant;
 use wengert::nn::{Data, Rng};
 use wengert::optim::{Optimizer, Sgd};
-use wengert::{Function, Real, Structure, dual, like};
+use wengert::{Function, Options, Real, Structure, dual, like};
 
 const EPOCHS: usize = 60;
 const BATCH: usize = 32;
@@ -19,18 +19,10 @@ const RATE: f64 = 0.1;
 const SEED: u64 = 1;
 
 /// The parameters: a weight per feature, and a bias.
-#[derive(Clone)]
+#[derive(Structure)]
 struct Model<T> {
     weights: Vec<T>,
     bias: T,
-}
-
-/// How to visit the parameters in order; tracing, flattening and refilling follow from it.
-impl<T> Structure<T> for Model<T> {
-    type With<U> = Model<U>;
-    fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Model<U> {
-        Model { weights: self.weights.into_iter().map(&mut *f).collect(), bias: f(self.bias) }
-    }
 }
 
 impl<T: Real> Model<T> {
@@ -84,20 +76,19 @@ fn main() -> Outcome {
     let start = Model { weights: vec![0.0; features], bias: 0.0 };
     let inputs = (("model", like(&start)), ("x", features), "y");
     let loss = Function::trace(inputs, |(model, x, y)| ("loss", model.loss(&x, y)))?;
-    let step = loss.wrt(["model"])?.value_and_grad()?.map_rows(["x", "y"])?.mean_all();
-    let interpreted = step.lower();
-    let native = interpreted.compile()?;
+    let step = loss.wrt(["model"])?.value_and_grad()?.vmap("n", ["x", "y"])?.mean("n")?;
+    let (native, interpreted) = (step.compile()?, step.compile_with(Options::new().interpreted(true))?);
     println!("the loss of a row:          {}", loss.cost());
     println!("with its gradient, native:  {}\n", native.report());
 
     // 2. Train. What computes the gradient is a closure; all else is the same for every engine.
-    let mean_loss_of = loss.map_rows(["x", "y"])?.mean_all().compile()?;
+    let mean_loss_of = loss.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
     let mean_loss = |p: &[f64], rows: &Rows| -> Outcome<f64> {
         let mut loss = [0.0];
         mean_loss_of.call_into(&[p, &rows.x, &rows.y], &mut [&mut loss])?;
         Ok(loss[0])
     };
-    let zeros = start.clone().flatten();
+    let zeros = start.flatten();
     let (mut on_train, mut on_test) = (vec![mean_loss(&zeros, &train)?], vec![mean_loss(&zeros, &test)?]);
     let bar = ProgressBar::new(EPOCHS as u64);
     let mut by_native = |p: &[f64], rows: &Rows, g: &mut [f64]| -> Outcome {

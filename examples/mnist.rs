@@ -28,7 +28,7 @@ fn main() -> Outcome {
     let loss = loss(&params, train.pixels())?;
     let mut training = Training::new(&loss, params, Adam::new(1e-3))?;
     let batches = rows(&train)?.batches(BATCH)?.shuffled(1);
-    let native_loss = loss.compile_arrays()?;
+    let native_loss = loss.compile()?;
     println!("{} parameters; a training step is {} operations", training.params().count(), training.report().operations);
 
     let style = ProgressStyle::with_template("epoch {msg} {wide_bar} {pos}/{len} images, {eta} left")?;

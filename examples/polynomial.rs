@@ -31,7 +31,7 @@ fn main() -> Outcome {
     let x: Vec<f64> = (0..POINTS).map(|k| PI * (2.0 * k as f64 / (POINTS - 1) as f64 - 1.0)).collect();
     let y: Vec<f64> = x.iter().map(|&x| truth(x)).collect();
     let error = Function::trace((("w", 4), "x", "y"), |(w, x, y)| (predict([w[0], w[1], w[2], w[3]], x) - y).powi(2))?;
-    let step = error.wrt(["w"])?.value_and_grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
+    let step = error.wrt(["w"])?.value_and_grad()?.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
 
     let mut rng = Rng::new(SEED);
     let mut w = [0; 4].map(|_| rng.between(-0.5, 0.5));

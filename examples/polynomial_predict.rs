@@ -21,7 +21,7 @@ fn main() -> Outcome {
     }
 
     // One native loop over all points; the slope at each comes with the prediction.
-    let native = function.wrt(["x"])?.value_and_grad()?.map_rows(["x"])?.compile()?;
+    let native = function.wrt(["x"])?.value_and_grad()?.vmap("n", ["x"])?.compile()?;
     let (mut y, mut slope) = (vec![0.0; points.len()], vec![0.0; points.len()]);
     let mut inputs: Vec<&[f64]> = w.data().chunks(1).collect();
     inputs.push(&points);

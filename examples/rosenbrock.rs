@@ -32,8 +32,8 @@ fn main() -> Outcome {
     let hessian = f.sparse_hessian()?;
     println!("Rosenbrock's function of {N} numbers; its Hessian has {} entries of {}", hessian.sparsity().len(), N * N);
     let (gradient, start) = (f.value_and_grad()?.compile()?, start());
-    let mut out = vec![0.0; N + 1];
-    println!("value and gradient take {}\n", readable(seconds(|| gradient.call_into(&start, &mut out))));
+    let (mut value, mut slope) = ([0.0], [0.0; N]);
+    println!("value and gradient take {}\n", readable(seconds(|| gradient.call_into(&[&start], &mut [&mut value, &mut slope]))));
 
     let objective = Objective::new(&f)?;
     let runs = [

@@ -14,7 +14,7 @@ use std::time::Instant;
 use wengert::nn::{Clip, Data, Init, Params, Rng, Schedule, Settings, Training, Weights};
 use wengert::nn::{cross_entropy, dense, embedding, lstm};
 use wengert::optim::Adam;
-use wengert::{CompiledArrays, Expr, Function, Shape, Width, scan};
+use wengert::{Compiled, Expr, Function, Width, scan};
 
 const STEPS: usize = 40;
 const BATCH: usize = 32;
@@ -48,7 +48,7 @@ fn main() -> Outcome {
     let data = Data::new().rows("x", &x, STEPS)?.rows("y", &y, STEPS)?;
     let batches = data.batches(BATCH)?.shuffled(1);
     let (test_x, test_y) = pieces(unseen);
-    let test_loss = loss.compile_arrays()?;
+    let test_loss = loss.compile()?;
     let writer = step(training.params())?;
 
     let mut curve: Vec<[f64; 2]> = Vec::new();
@@ -114,7 +114,7 @@ fn next(p: &Weights, state: [Expr; 2], characters: Expr) -> ([Expr; 2], Expr) {
 fn loss(params: &Params<f32>) -> Outcome<Function> {
     let inputs = (params, [format!("x[n,{STEPS}]: index"), format!("y[n,{STEPS}]: index")]);
     Ok(Function::trace_in(Width::F32, inputs, |(p, [x, y])| {
-        let empty = Expr::full(0.0, Shape::new(&["n".into(), UNITS.into()]));
+        let empty = Expr::zeros(("n", UNITS));
         let (_, losses) = scan([empty, empty], (x.t(), y.t()), |state, (x, y)| {
             let (state, scores) = next(&p, state, x);
             (state, cross_entropy(scores, y))
@@ -124,25 +124,25 @@ fn loss(params: &Params<f32>) -> Outcome<Function> {
 }
 
 /// One step, to write with: the state and a character to the next state and the chances of what follows.
-fn step(params: &Params<f32>) -> Outcome<CompiledArrays> {
+fn step(params: &Params<f32>) -> Outcome<Compiled> {
     let inputs = (params, [format!("h[1,{UNITS}]"), format!("c[1,{UNITS}]"), "x[1]: index".into()]);
     let f = Function::trace_in(Width::F32, inputs, |(p, [h, c, x])| {
         let ([h, c], scores) = next(&p, [h, c], x);
         (("h", h), ("c", c), ("chances", scores.softmax(-1)))
     })?;
-    Ok(f.compile_arrays()?)
+    Ok(f.compile()?)
 }
 
 /// What the network remembers, fed character by character.
 struct Memory<'a> {
-    writer: &'a CompiledArrays,
+    writer: &'a Compiled,
     params: &'a Params<f32>,
     state: [Vec<f32>; 2],
     chances: Vec<f32>,
 }
 
 impl<'a> Memory<'a> {
-    fn new(writer: &'a CompiledArrays, params: &'a Params<f32>, kinds: usize) -> Self {
+    fn new(writer: &'a Compiled, params: &'a Params<f32>, kinds: usize) -> Self {
         Memory { writer, params, state: [vec![0.0; UNITS], vec![0.0; UNITS]], chances: vec![1.0 / kinds as f32; kinds] }
     }
 
@@ -156,7 +156,7 @@ impl<'a> Memory<'a> {
 }
 
 /// Goes on from a beginning, drawing each character by its chance; chances are sharpened a little.
-fn write(writer: &CompiledArrays, params: &Params<f32>, text: &Text, beginning: &str, len: usize) -> Outcome<String> {
+fn write(writer: &Compiled, params: &Params<f32>, text: &Text, beginning: &str, len: usize) -> Outcome<String> {
     let mut memory = Memory::new(writer, params, text.kinds());
     for c in beginning.chars() {
         memory.read(text.characters.binary_search(&c).map_err(|_| format!("the text has no `{c}`"))?)?;
@@ -191,7 +191,7 @@ fn entropy(codes: &[usize], kinds: usize) -> f64 {
 }
 
 /// Unseen text, each character the darker the less it was expected.
-fn surprise(writer: &CompiledArrays, params: &Params<f32>, text: &Text, codes: &[usize]) -> Outcome {
+fn surprise(writer: &Compiled, params: &Params<f32>, text: &Text, codes: &[usize]) -> Outcome {
     let mut memory = Memory::new(writer, params, text.kinds());
     let mut expected = Vec::new();
     for &code in codes {

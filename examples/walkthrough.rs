@@ -74,9 +74,8 @@ fn main() -> Outcome {
 
     heading("6. Native code of value and gradient");
     // Fusing a product and a sum into one instruction is on by default; off, the code shows the graph node by node.
-    let program = reverse.lower_with(Options::new().fuse(false));
-    println!("Cranelift IR:\n\n{}\nmachine code:\n\n{}", program.clif()?, program.assembly()?);
-    let native = program.compile()?;
+    let native = reverse.compile_with(Options::new().fuse(false))?;
+    println!("Cranelift IR:\n\n{}\nmachine code:\n\n{}", native.clif()?, native.assembly()?);
     println!("{}", native.report());
 
     heading("7. The answer");

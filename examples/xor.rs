@@ -9,7 +9,7 @@ use common::{Outcome, chart};
 use indicatif::ProgressBar;
 use plotters::prelude::*;
 use wengert::nn::Rng;
-use wengert::{CompiledRows, Expr, Function, Real, Structure, like, lit, optim::Optimizer, optim::Sgd};
+use wengert::{Compiled, Expr, Function, Real, Structure, like, lit, optim::Optimizer, optim::Sgd};
 
 const HIDDEN: usize = 4;
 const RATE: f64 = 0.01;
@@ -19,19 +19,12 @@ const X: [f64; 8] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 const Y: [f64; 4] = [0.0, 1.0, 1.0, 0.0];
 
 /// The network's parameters.
-#[derive(Clone)]
+#[derive(Structure)]
 struct Net<T> {
     w1: [[T; 2]; HIDDEN],
     b1: [T; HIDDEN],
     w2: [T; HIDDEN],
     b2: T,
-}
-
-impl<T> Structure<T> for Net<T> {
-    type With<U> = Net<U>;
-    fn map<U>(self, f: &mut impl FnMut(T) -> U) -> Net<U> {
-        Net { w1: self.w1.map(|row| row.map(&mut *f)), b1: self.b1.map(&mut *f), w2: self.w2.map(&mut *f), b2: f(self.b2) }
-    }
 }
 
 impl<T: Real> Net<T> {
@@ -50,7 +43,7 @@ impl Net<f64> {
     fn start(seed: u64) -> Self {
         let zero = Net { w1: [[0.0; 2]; HIDDEN], b1: [0.0; HIDDEN], w2: [0.0; HIDDEN], b2: 0.0 };
         let mut rng = Rng::new(seed);
-        zero.map(&mut |_| rng.between(-1.0, 1.0))
+        zero.map(|_| rng.between(-1.0, 1.0))
     }
 
     /// dZ2 = (A2 − Y)·A2·(1 − A2), dW2 = dZ2·A1ᵀ/m, db2 = ΣdZ2/m, dZ1 = W2ᵀdZ2 ∘ [A1 > 0], dW1 = dZ1·Xᵀ/m, db1 = ΣdZ1/m.
@@ -81,13 +74,13 @@ fn main() -> Outcome {
     let loss = Function::trace((("net", like(&net)), ("x", 2), "y"), |(net, x, y)| {
         ("loss", (net.output([x[0], x[1]]) - y).powi(2) * lit::<Expr>(0.5))
     })?;
-    let step = loss.wrt(["net"])?.value_and_grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
+    let step = loss.wrt(["net"])?.value_and_grad()?.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
     println!("one step of value and gradient: {}\n", step.report());
 
     let points = 1000;
     let mut worst = 0.0f64;
     for seed in 0..points {
-        let net = Net::start(seed).map(&mut |w| 3.0 * w);
+        let net = Net::start(seed).map(|w| 3.0 * w);
         let by_hand = net.gradient_by_hand().flatten();
         let mut automatic = vec![0.0; by_hand.len()];
         step.call_into(&[&net.flatten(), &X, &Y], &mut [&mut [0.0], &mut automatic])?;
@@ -120,13 +113,13 @@ fn main() -> Outcome {
         }
     }
     println!();
-    draw(&output.map_rows(["x"])?.compile()?, &trained, good, bad)
+    draw(&output.vmap("n", ["x"])?.compile()?, &trained, good, bad)
 }
 
 /// The network after training from a start, and its loss.
-fn train(step: &CompiledRows, seed: u64) -> Outcome<(Net<f64>, f64)> {
+fn train(step: &Compiled, seed: u64) -> Outcome<(Net<f64>, f64)> {
     let net = Net::start(seed);
-    let mut p = net.clone().flatten();
+    let mut p = net.flatten();
     let (mut loss, mut gradient) = ([0.0], vec![0.0; p.len()]);
     let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
     for _ in 0..STEPS {
@@ -137,7 +130,7 @@ fn train(step: &CompiledRows, seed: u64) -> Outcome<(Net<f64>, f64)> {
 }
 
 /// The output over the square, for the start that learned and for one that did not.
-fn draw(output: &CompiledRows, trained: &[(Net<f64>, f64)], good: usize, bad: Option<usize>) -> Outcome {
+fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option<usize>) -> Outcome {
     const CELLS: usize = 60;
     let at = |k: usize| -0.5 + 2.0 * (k as f64 + 0.5) / CELLS as f64;
     let points: Vec<f64> = (0..CELLS * CELLS).flat_map(|k| [at(k % CELLS), at(k / CELLS)]).collect();
@@ -146,7 +139,7 @@ fn draw(output: &CompiledRows, trained: &[(Net<f64>, f64)], good: usize, bad: Op
         let (left, right) = root.split_horizontally(520 * panels.len() as u32);
         for (area, (seed, what)) in left.split_evenly((1, panels.len())).iter().zip(&panels) {
             let mut values = vec![0.0; CELLS * CELLS];
-            output.call_into(&[&trained[*seed].0.clone().flatten(), &points], &mut [&mut values])?;
+            output.call_into(&[&trained[*seed].0.flatten(), &points], &mut [&mut values])?;
             let mut chart = ChartBuilder::on(area)
                 .caption(format!("seed {seed}: {what}"), ("sans-serif", 20))
                 .margin(12)

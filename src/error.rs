@@ -159,14 +159,48 @@ pub(crate) fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// A name as errors give it: of a long one the beginning.
+pub(crate) fn short(name: &str) -> String {
+    const MOST: usize = 60;
+    match name.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// `[n,3]`: a shape, of whose axes long names are cut as those of inputs are.
+pub(crate) fn bracketed(axes: &[impl fmt::Display]) -> String {
+    format!("[{}]", axes.iter().map(|axis| short(&axis.to_string())).collect::<Vec<_>>().join(","))
+}
+
+/// `x, w[3]`: names with how many elements each has; of many the first ones.
+pub(crate) fn listed<S: AsRef<str>>(groups: &[(S, usize)]) -> String {
+    let group = |(name, len): &(S, usize)| match len {
+        1 => short(name.as_ref()),
+        len => format!("{}[{len}]", short(name.as_ref())),
+    };
+    names(groups.iter().map(group))
+}
+
+/// Names in a list; of many the first ones.
+pub(crate) fn names(all: impl ExactSizeIterator<Item = impl AsRef<str>>) -> String {
+    const MOST: usize = 12;
+    let more = all.len().saturating_sub(MOST);
+    let mut names: Vec<String> = all.take(MOST).map(|name| short(name.as_ref())).collect();
+    if more > 0 {
+        names.push(format!("… {more} more"));
+    }
+    names.join(", ")
+}
+
 /// That a name is none of those known, which it may be meant to be.
 #[track_caller]
 pub(crate) fn unknown_name(what: &str, name: &str, known: &[&str]) -> Error {
     let close = known.iter().map(|other| (distance(name, other), other)).min().filter(|(d, _)| d * 2 < name.chars().count());
-    let hint = close.map_or(String::new(), |(_, other)| format!(" (did you mean `{other}`?)"));
+    let hint = close.map_or(String::new(), |(_, other)| format!(" (did you mean `{}`?)", short(other)));
     let plural = what.strip_suffix("is").map_or_else(|| format!("{what}s"), |stem| format!("{stem}es"));
-    let known = if known.is_empty() { "there is none".into() } else { format!("the {plural} are {}", known.join(", ")) };
-    Error::here(Kind::Name, format!("no {what} is named `{name}`{hint}; {known}"))
+    let known = if known.is_empty() { "there is none".into() } else { format!("the {plural} are {}", names(known.iter())) };
+    Error::here(Kind::Name, format!("no {what} is named `{}`{hint}; {known}", short(name)))
 }
 
 /// How many letters to insert, remove or replace to make one text of another (V. Levenshtein, 1965).

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | writing functions | [`Real`], [`lit`], [`select`] |
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
-//! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`], [`Expr`] (with the methods of arrays) |
+//! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`](trait@Structure), [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
 //! | solvers | with the feature `argmin` the module `solvers` |
@@ -14,9 +14,10 @@
 //! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
-//! | running | [`Function::eval`], [`Function::eval_arrays`], [`Function::compile`] and [`Compiled`], [`Function::map_rows`] and [`RowMap`]; on several threads: [`Options::call_threads`] |
+//! | running | [`Function::compile`] and [`Compiled`]: [`call`](Compiled::call), [`call_into`](Compiled::call_into), [`run`](Compiled::run); by the interpreter: [`Function::eval`], [`Function::run`] (with [`Arguments`] and [`Results`]) |
+//! | a batch | [`Function::vmap`], [`Function::mean`], [`Function::sum`]; on several threads: [`Options::threads`] |
 //! | building without Cranelift, for duals, graphs and `wasm32-unknown-unknown` | `default-features = false`: all that compiles is interpreted |
-//! | compiling less, or later | [`Options::cached`], [`Function::compile_tiered`], [`Compiled::save`], [`Compiled::load`] |
+//! | compiling less, or later | [`Options::cached`], [`Options::background`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
@@ -61,23 +62,26 @@ pub mod solvers;
 pub mod sparse;
 mod vmap;
 
-pub use base::{Axis, Machine, Mask, Shape, Width};
-pub use compiled::{
-    Compiled, CompiledArrays, CompiledRows, CompiledSparse, CompiledTerms, CompiledUpdate, Report, RowMap, RowProgram, Tiered,
-};
+pub use base::{Axis, IntoShape, Machine, Mask, Shape, Width};
+pub use compiled::{Compiled, CompiledSparse, CompiledTerms, Form, Options, Report};
 pub use diagnose::{Cost, GradientCost, NonFinite};
 pub use diff::{Linearization, Mode};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
-pub use eval::Array;
-pub use graph::{Aux, Binder, Collector, Cond, Expr, Function, Inputs, Like, Outputs, Structure, aux, like};
+pub use eval::{Argument, Arguments, Array, Element, Given, Results};
+pub use graph::{
+    Aux, Binder, BodyResult, Collector, Cond, Expr, Function, Handles, Inputs, IntoValues, Like, Outputs, aux, like,
+};
 pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, NodeWeight, OutputGroup, Scan, Values, keep};
+pub use graph::{Leaf, Step, Structure, Visit};
 pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
 pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use op::{ArrayOp, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};
+pub use op::{ArrayOp, Choose, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};
 pub use op::{custom_rule, lit, select, straight_through};
-pub use schedule::{Options, Program, Reduce, RematCost, Tier};
+pub use schedule::{RematCost, Tier};
 pub use simplify::{Licence, Rewrite, Simplify};
+#[cfg(feature = "derive")]
+pub use wengert_derive::Structure;
 
 /// The documentation's examples, compiled and run as tests.
 #[cfg(doctest)]
@@ -90,6 +94,8 @@ mod documentation {
     mod custom_rules {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
+    #[doc = include_str!("../docs/front-door.md")]
+    mod front_door {}
     #[doc = include_str!("../docs/higher-order.md")]
     mod higher_order {}
     #[doc = include_str!("../docs/implicit.md")]

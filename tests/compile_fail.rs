@@ -1,10 +1,12 @@
 //! What must not compile, with the message that a user reads, and its twin that does: `ui/*.rs`, by rustc against the library that cargo built
 //! for this test.
+//!
+//! `BLESS=1` writes the messages that the compiler gives; they are for reading then.
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wengert::{Expr, Function, lit, select};
+use wengert::{Expr, Function, select};
 
 /// The toolchain's rustc, beside its cargo.
 fn rustc() -> PathBuf {
@@ -15,7 +17,8 @@ fn rustc() -> PathBuf {
 
 /// Checks a program; what the compiler says about one that does not compile.
 fn check(program: &str, library: &Path) -> Result<(), String> {
-    let out = std::env::temp_dir().join(format!("wengert-ui-{}", std::process::id()));
+    let stem = Path::new(program).file_stem().unwrap().display();
+    let out = std::env::temp_dir().join(format!("wengert-ui-{}-{stem}", std::process::id()));
     let output = Command::new(rustc())
         .args(["--edition=2024", "--emit=metadata", "--color=never", program, "--out-dir"])
         .arg(&out)
@@ -56,16 +59,42 @@ fn first_error(says: &str) -> String {
     error.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// That a program does not compile, for the reason in the file beside it.
+#[track_caller]
+fn refused(name: &str, library: &Path) {
+    let Err(says) = check(&format!("tests/ui/{name}.rs"), library) else { panic!("{name} compiles") };
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/ui/{name}.stderr"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&beside, format!("{}\n", says.split("\n\n").next().unwrap_or_default())).unwrap();
+    }
+    let expected = std::fs::read_to_string(beside).unwrap();
+    assert_eq!(first_error(&says), first_error(&expected), "{name}: the compiler says\n{says}");
+}
+
 #[test]
 fn branching_on_a_handle_does_not_compile() {
-    let says = check("tests/ui/if_on_expr.rs", &library()).expect_err("`if` on a handle");
-    let expected = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/if_on_expr.stderr")).unwrap();
-    assert_eq!(first_error(&says), first_error(&expected), "the compiler says\n{says}");
+    refused("if_on_expr", &library());
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn structures_are_derived_or_it_is_said_why_not() {
+    let library = library();
+    check("tests/ui/derive_structure.rs", &library).unwrap_or_else(|says| panic!("{says}"));
+    for name in ["attribute", "bounds", "enum", "parameter", "reference", "skipped"] {
+        refused(&format!("derive_{name}"), &library);
+    }
+    // What the compiler says itself, of fields whose types it knows.
+    let fields = [("clone", "the trait bound `Key: Clone` is not satisfied"), ("foreign", "is no structure of leaves")];
+    for (name, reason) in fields {
+        let says = check(&format!("tests/ui/derive_{name}.rs"), &library).expect_err(name);
+        assert!(says.contains(reason), "{name}: the compiler says\n{says}");
+    }
 }
 
 /// `ui/if_on_expr.rs` as it should be written.
 fn relu(x: Expr) -> Expr {
-    select(x.gt(lit(0.0)), x, 0.0 * x)
+    select(x.gt(0.0), x, 0.0 * x)
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What is called often does not touch the heap: drivers of fixed size never do, the chunked ones once, native code not after a
-//! thread's first call.
+//! What is called often does not touch the heap: drivers of fixed size never do, the chunked ones once, native code of every form of
+//! function not after a thread's first call.
 #![cfg_attr(not(feature = "jit"), allow(dead_code, unused_imports, reason = "what tests of native code use"))]
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     cell::Cell,
     hint::black_box,
 };
-use wengert::{Expr, Function, Real, Width, aux, dual, lit};
+use wengert::{Compiled, Expr, Form, Function, Options, Real, Scan, Width, aux, cond, dual, lit, while_loop};
 
 thread_local! {
     // Per thread: the test harness allocates on others.
@@ -87,16 +87,19 @@ fn native_code_does_not_allocate_after_a_threads_first_call() {
         let native = function.compile().unwrap();
         assert_eq!(native.report().operations > 500, large, "{}", native.report());
         assert_eq!(native.report().functions > 1, large);
-        let (x, mut y) = (black_box([0.3, 1.2, 0.8]), [0.0; 4]);
-        native.call_into(&x, &mut y).unwrap();
-        assert_eq!(allocations(|| (0..100).for_each(|_| native.call_into(&x, &mut y).unwrap())), 0);
-        assert_eq!(allocations(|| (0..100).for_each(|_| y = native.call(x).unwrap())), 0);
+        let (x, mut y, mut dx) = (black_box([0.3, 1.2, 0.8]), [0.0], [0.0; 3]);
+        native.call_into(&[&x], &mut [&mut y, &mut dx]).unwrap();
+        assert_eq!(allocations(|| (0..100).for_each(|_| native.call_into(&[&x], &mut [&mut y, &mut dx]).unwrap())), 0);
+        let mut all = [0.0; 4];
+        assert_eq!(allocations(|| (0..100).for_each(|_| all = native.call(x).unwrap())), 0);
+        assert_eq!(all, [y[0], dx[0], dx[1], dx[2]]);
 
-        let rows = function.map_rows(["x"]).unwrap().mean(["d_x"]).unwrap().compile().unwrap();
+        let rows = function.vmap("n", ["x"]).unwrap().mean_of("n", ["d_x"]).unwrap().compile().unwrap();
+        assert_eq!(rows.report().form, Form::Rows);
         assert_eq!(rows.report().functions > 1, large);
         let (x, mut values, mut mean) = (black_box([0.3, 1.2, 0.8, 0.4, 1.1, 0.9, 0.5, 1.0, 0.7]), [0.0; 3], [0.0; 3]);
         rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap();
-        let again = || (0..100).for_each(|_| assert_eq!(rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap(), 3));
+        let again = || (0..100).for_each(|_| rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap());
         assert_eq!(allocations(again), 0);
     }
 }
@@ -111,19 +114,20 @@ fn functions_of_arrays_do_not_allocate_after_the_first_call_of_their_lengths() {
         (scores.cross_entropy(truth).mean(..), aux(("hits", hits)))
     });
     let gradient = loss.unwrap().wrt(["w", "b"]).unwrap().value_and_grad().unwrap();
-    let native = gradient.compile_arrays().unwrap();
+    let native = gradient.compile().unwrap();
     let step = Function::trace_in(Width::F32, ["w[7,5]", "b[5]", "x[n,7]", "y[n]: index"], |v| {
         let results = gradient.eval(&v).unwrap();
         (("loss", results[0]), ("next_w", v[0] - results[2] * 0.1), ("next_b", v[1] - results[3] * 0.1))
     });
-    let step = step.unwrap().compile_arrays().unwrap().in_place([("next_w", "w"), ("next_b", "b")]).unwrap();
+    let pairs = [("next_w", "w"), ("next_b", "b")];
+    let step = step.unwrap().compile_with(Options::new().overwrite(pairs)).unwrap();
     let (mut w, mut b) = (vec![0.1f32; 35], vec![0.2f32; 5]);
     let (mut loss, mut hits, mut dw, mut db) = ([0.0], [0.0], vec![0.0; 35], vec![0.0; 5]);
     let (x, y) = (vec![0.3f32; 7 * 40], vec![3.0f32; 40]);
     let mut call = |n: usize| {
         let (x, y) = (&x[..7 * n], &y[..n]);
         native.call_into(&[&w, &b, x, y], &mut [&mut loss, &mut hits, &mut dw, &mut db]).unwrap();
-        step.call_into(&mut [&mut w, &mut b], &[x, y], &mut [&mut loss]).unwrap();
+        step.call_into(&[x, y], &mut [&mut loss, &mut w, &mut b]).unwrap();
     };
     for n in [40, 3, 17] {
         call(n);
@@ -136,9 +140,196 @@ fn functions_of_arrays_do_not_allocate_after_the_first_call_of_their_lengths() {
 #[test]
 fn loops_over_many_arrays_do_not_allocate() {
     let names: Vec<String> = (0..60).map(|k| format!("x{k}[n]")).collect();
-    let f = Function::trace(names, |x| x.iter().map(|&x| x.sin()).collect::<Vec<_>>()).unwrap().compile_arrays().unwrap();
+    let f = Function::trace(names, |x| x.iter().map(|&x| x.sin()).collect::<Vec<_>>()).unwrap().compile().unwrap();
     let (x, mut y) = (vec![[0.5, 0.25]; 60], vec![0.0; 120]);
     let x: Vec<&[f64]> = x.iter().map(|x| &x[..]).collect();
     f.call_into(&x, &mut [&mut y]).unwrap();
     assert_eq!(allocations(|| f.call_into(&x, &mut [&mut y]).unwrap()), 0);
+}
+
+/// Calls allocate nothing once one was made.
+#[track_caller]
+fn free(what: &str, mut call: impl FnMut()) {
+    call();
+    assert_eq!(allocations(|| (0..20).for_each(|_| call())), 0, "{what}");
+}
+
+/// By slices, which have so many numbers.
+#[track_caller]
+fn by_slices(what: &str, f: &Compiled, inputs: &[usize], outputs: &[usize]) {
+    let x: Vec<Vec<f64>> = inputs.iter().map(|&n| (0..n).map(|k| 0.3 + 0.1 * (k % 7) as f64).collect()).collect();
+    // Where an input is overwritten, the slice starts with what that is.
+    let mut y: Vec<Vec<f64>> = outputs.iter().map(|&n| vec![0.5; n]).collect();
+    let x: Vec<&[f64]> = x.iter().map(Vec::as_slice).collect();
+    let mut y: Vec<&mut [f64]> = y.iter_mut().map(Vec::as_mut_slice).collect();
+    free(&format!("{what}, by slices"), || f.call_into(&x, &mut y).unwrap());
+}
+
+/// By numbers alone.
+#[track_caller]
+fn by_numbers<const N: usize, const M: usize>(what: &str, f: &Compiled) {
+    let x = black_box([0.4; N]);
+    free(&format!("{what}, by numbers"), || {
+        black_box::<[f64; M]>(f.call(x).unwrap());
+    });
+}
+
+/// Native code that is made at once, and such that is made while calls are interpreted.
+fn engines(f: &Function, options: Options) -> [(&'static str, Compiled); 2] {
+    let background = f.compile_with(options.clone().background(true)).unwrap();
+    background.wait().unwrap();
+    assert!(background.is_native());
+    [("at once", f.compile_with(options).unwrap()), ("in the background", background)]
+}
+
+/// Sums of neighbours' products and their sines, an output for every input.
+fn neighbours(x: &[Expr]) -> Vec<Expr> {
+    (0..x.len()).map(|k| (x[k] * x[(k + 1) % x.len()]).sin() + x[k]).collect()
+}
+
+fn apart(values: Vec<Expr>) -> Vec<(String, Expr)> {
+    values.into_iter().enumerate().map(|(k, y)| (format!("y{k}"), y)).collect()
+}
+
+#[test]
+#[cfg(feature = "jit")]
+fn functions_of_numbers() {
+    let small = Function::trace(("x", 5), |x| neighbours(&x)).unwrap();
+    let groups = Function::trace((("x", 2), "y", ("z", 3)), |(x, y, z)| {
+        let all = neighbours(&[&x[..], &[y], &z[..]].concat());
+        (("u", all[..4].to_vec()), ("v", all[4]), ("w", all[5]))
+    });
+    let groups = groups.unwrap();
+    let long = Function::trace(("x", 100), |x| neighbours(&x)).unwrap();
+    let two = Function::trace((("x", 60), ("y", 50)), |(x, y)| (("u", neighbours(&x)), ("v", neighbours(&y)))).unwrap();
+    // More addresses than are collected on the stack.
+    let names: Vec<String> = (0..80).map(|k| format!("x{k}")).collect();
+    let many = Function::trace(names, |x| apart(neighbours(&x))).unwrap();
+    for (engine, f) in engines(&small, Options::new()) {
+        by_slices(engine, &f, &[5], &[5]);
+        by_numbers::<5, 5>(engine, &f);
+    }
+    for (engine, f) in engines(&groups, Options::new()) {
+        by_slices(engine, &f, &[2, 1, 3], &[4, 1, 1]);
+        by_numbers::<6, 6>(engine, &f);
+    }
+    for (engine, f) in engines(&long, Options::new()) {
+        by_slices(engine, &f, &[100], &[100]);
+        by_numbers::<100, 100>(engine, &f);
+    }
+    for (engine, f) in engines(&two, Options::new()) {
+        by_slices(engine, &f, &[60, 50], &[60, 50]);
+        by_numbers::<110, 110>(engine, &f);
+    }
+    for (engine, f) in engines(&many, Options::new()) {
+        assert_eq!(f.report().form, Form::StraightLine);
+        by_slices(engine, &f, &[1; 80], &[1; 80]);
+        by_numbers::<80, 80>(engine, &f);
+    }
+    let pairs = [("u", "x"), ("v", "y")];
+    let halves = Function::trace((("x", 60), ("y", 50)), |(x, y)| {
+        (("u", x.iter().map(|&x| x * y[0]).collect::<Vec<_>>()), ("v", neighbours(&y)), ("w", x[0]))
+    });
+    for (engine, f) in engines(&halves.unwrap(), Options::new().overwrite(pairs)) {
+        by_slices(engine, &f, &[], &[60, 50, 1]);
+    }
+    let few = Function::trace(["a", "b"], |[a, b]| (("next", a * 0.5 + b), ("y", a.sin()))).unwrap();
+    for (engine, f) in engines(&few, Options::new().overwrite([("next", "a")])) {
+        by_slices(engine, &f, &[1], &[1, 1]);
+    }
+}
+
+/// Loops and choices inside change nothing outside.
+#[test]
+#[cfg(feature = "jit")]
+fn functions_of_numbers_with_loops_inside() {
+    let scanned = Function::trace(["a", "b"], |[a, b]| Scan::steps(9).run(a, |c: Expr, ()| ((c * b + 0.5).sin(), ())).0);
+    let looped = Function::trace(["a", "b"], |[a, b]| {
+        while_loop((a, 0.0), |(x, k): (Expr, Expr)| k.lt(x + 5.0), |(x, k)| ((x * b).sin(), k + 1.0)).0
+    });
+    let chosen = Function::trace(["a", "b"], |[a, b]| cond(a.lt(b), || a.sin() * b, || a * b + b.exp()));
+    let scanned = scanned.unwrap().value_and_grad().unwrap();
+    for (engine, f) in engines(&scanned, Options::new()) {
+        by_slices(&format!("a scan, {engine}"), &f, &[1; 2], &[1; 3]);
+        by_numbers::<2, 3>(&format!("a scan, {engine}"), &f);
+    }
+    for (engine, f) in engines(&looped.unwrap().jvp().unwrap(), Options::new()) {
+        by_slices(&format!("a loop, {engine}"), &f, &[1; 4], &[1; 2]);
+        by_numbers::<4, 2>(&format!("a loop, {engine}"), &f);
+    }
+    for (engine, f) in engines(&chosen.unwrap().value_and_grad().unwrap(), Options::new()) {
+        by_slices(&format!("a choice, {engine}"), &f, &[1; 2], &[1; 3]);
+        by_numbers::<2, 3>(&format!("a choice, {engine}"), &f);
+    }
+}
+
+#[test]
+#[cfg(feature = "jit")]
+fn functions_of_arrays() {
+    let f = Function::trace(["w[3,2]", "x[n,3]"], |[w, x]| {
+        let h = x.matmul(w).tanh();
+        (("h", h), ("loss", (h * h).mean(..)), ("next_w", w - 0.1 * h.mean(..)))
+    });
+    let f = f.unwrap();
+    for unroll in [false, true] {
+        let options = Options::new().unroll(unroll);
+        let fixed = f.with_lengths([("n", 4)]).unwrap();
+        for (engine, f) in engines(&fixed, options.clone()) {
+            by_slices(engine, &f, &[6, 12], &[8, 1, 6]);
+            by_numbers::<18, 15>(engine, &f);
+        }
+        for (engine, f) in engines(&f, options.clone()) {
+            by_slices(engine, &f, &[6, 12], &[8, 1, 6]);
+            by_slices(engine, &f, &[6, 30], &[20, 1, 6]);
+            by_slices(engine, &f.with_lengths([("n", 7)]).unwrap(), &[6, 21], &[14, 1, 6]);
+        }
+        for (engine, f) in engines(&f, options.overwrite([("next_w", "w")])) {
+            by_slices(engine, &f, &[12], &[8, 1, 6]);
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "jit")]
+fn functions_over_rows() {
+    let loss = Function::trace((("w", 3), ("x", 2), "y"), |(w, x, y)| {
+        let e = w[0] * x[0] + w[1] * x[1].sin() + w[2] - y;
+        (("loss", e * e), aux(("errors", [e, e.exp()])))
+    });
+    let gradient = loss.unwrap().wrt(["w"]).unwrap().value_and_grad().unwrap();
+    let mapped = gradient.vmap("n", ["x", "y"]).unwrap();
+    let mapped = mapped.mean_of("n", ["loss"]).unwrap().sum_of("n", ["d_w"]).unwrap();
+    for (engine, f) in engines(&mapped, Options::new()) {
+        assert_eq!(f.report().form, Form::Rows, "{engine}");
+        for n in [5, 1, 1500, 0] {
+            by_slices(engine, &f, &[3, 2 * n, n], &[1, 2 * n, 3]);
+        }
+    }
+    let fixed = gradient.vmap(4, ["x", "y"]).unwrap();
+    for (engine, f) in engines(&fixed, Options::new()) {
+        by_slices(engine, &f, &[3, 8, 4], &[4, 8, 12]);
+        by_numbers::<15, 24>(engine, &f);
+    }
+    // More slices than there is room for on the stack.
+    let names: Vec<String> = (0..50).map(|k| format!("x{k}")).collect();
+    let many = Function::trace(names.clone(), |x| apart(neighbours(&x))).unwrap().vmap("n", names).unwrap();
+    for (engine, f) in engines(&many, Options::new()) {
+        by_slices(&format!("many columns, {engine}"), &f, &[6; 50], &[6; 50]);
+    }
+}
+
+#[test]
+#[cfg(feature = "jit")]
+fn sparse_derivatives_and_terms() {
+    let chain = Function::trace(("x", 50), |x| x.windows(2).map(|x| (x[1] - x[0] * x[0]).powi(2)).sum::<Expr>()).unwrap();
+    let h = chain.hessian_lower().unwrap();
+    let (x, mut values) = (black_box([0.5; 50]), vec![0.0; h.sparsity().len()]);
+    let h = h.compile().unwrap();
+    free("a sparse Hessian", || h.call_into(&[&x], &mut [&mut values]).unwrap());
+    let term = Function::trace((("x", 2), "w"), |(x, w)| w * (x[1] - x[0] * x[0]).powi(2)).unwrap();
+    let table = (0..49).flat_map(|k| [k, k + 1]).collect();
+    let h = term.terms(50, [("x", table)]).unwrap().hessian_lower().unwrap();
+    let mut values = vec![0.0; h.len()];
+    let (h, w) = (h.compile().unwrap(), [1.0; 49]);
+    free("a sum of terms", || h.call_into(&[&x, &w], &mut [&mut values]).unwrap());
 }

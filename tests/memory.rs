@@ -61,10 +61,10 @@ fn traced(k: usize) -> Function {
     let f = Function::trace(["x[4,64]", "s"], |[x, s]| {
         let step = |c: Expr, x: Expr| {
             let part = x.slice(0, k % 32..k % 32 + 32);
-            let rows = part.reshape([2.into(), 16.into()]).sum(0).slice(0, k % 8..k % 8 + 8);
+            let rows = part.reshape([2, 16]).sum(0).slice(0, k % 8..k % 8 + 8);
             (c * s + lit::<Expr>(k as f64) * rows.sum(..), ())
         };
-        let (c, ()) = scan(lit(1.0), x, step);
+        let (c, ()) = scan(1.0, x, step);
         c + shift.call(&[wengert::stop_gradient(c)], &[Shape::SCALAR])[0]
     });
     f.unwrap()
@@ -103,10 +103,10 @@ fn a_full_table_of_shapes_is_an_error() {
         return;
     }
     let f = Function::trace("x[n]", |x| (x * x).sum(..)).unwrap();
-    let compiled = f.compile_arrays().unwrap();
+    let compiled = f.compile().unwrap();
     let x = [Array::vector(vec![1.0, 2.0])];
     for n in 0..1 << 20 {
-        Shape::new(&[Axis::Fixed(7), Axis::Fixed(n)]);
+        Shape::new([Axis::Fixed(7), Axis::Fixed(n)]);
     }
     let line = line!() + 1;
     let error = Function::trace("x[3]", |x| x + 1.0).unwrap_err();
@@ -116,16 +116,16 @@ fn a_full_table_of_shapes_is_an_error() {
     assert!(f.with_lengths([("n", 2)]).unwrap_err().is_limit());
     assert!(f.vmap("m", ["x"]).unwrap_err().is_limit());
     // What there is goes on, and has derivatives.
-    assert_eq!(compiled.call_vec(&x).unwrap()[0].data(), [5.0]);
+    assert_eq!(compiled.run(&x).unwrap()[0].data(), [5.0]);
     let g = f.grad().unwrap();
-    assert_eq!(g.eval_arrays(&x).unwrap()[0].data(), [2.0, 4.0]);
-    assert_eq!(g.compile_arrays().unwrap().call_vec(&x).unwrap()[0].data(), [2.0, 4.0]);
+    assert_eq!(g.run(&x).unwrap()[0].data(), [2.0, 4.0]);
+    assert_eq!(g.compile().unwrap().run(&x).unwrap()[0].data(), [2.0, 4.0]);
     // Shapes that are known stay what they are, and those beyond twice the bound are none.
     for n in 0..1 << 20 {
-        Shape::new(&[Axis::Fixed(8), Axis::Fixed(n)]);
+        Shape::new([Axis::Fixed(8), Axis::Fixed(n)]);
     }
-    assert_eq!(Shape::new(&[Axis::Fixed(7), Axis::Fixed(5)]).len(), Some(35));
-    let none = Shape::new(&[Axis::Fixed(9), Axis::Fixed(9), Axis::Fixed(9)]);
-    assert_eq!(none, Shape::new(&[Axis::Fixed(10), Axis::Fixed(9), Axis::Fixed(9)]));
-    assert_eq!(compiled.call_vec(&x).unwrap()[0].data(), [5.0]);
+    assert_eq!(Shape::new([Axis::Fixed(7), Axis::Fixed(5)]).len(), Some(35));
+    let none = Shape::new([Axis::Fixed(9), Axis::Fixed(9), Axis::Fixed(9)]);
+    assert_eq!(none, Shape::new([Axis::Fixed(10), Axis::Fixed(9), Axis::Fixed(9)]));
+    assert_eq!(compiled.run(&x).unwrap()[0].data(), [5.0]);
 }

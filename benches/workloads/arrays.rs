@@ -2,7 +2,7 @@
 
 use super::{bench::*, c, hand, rows::breast_cancer};
 use std::hint::black_box;
-use wengert::{CompiledArrays, CompiledUpdate, Expr, Function, Result};
+use wengert::{Compiled, Expr, Function, Options, Result};
 
 pub fn run(bench: &mut Bench) {
     rosenbrock(bench);
@@ -13,26 +13,20 @@ pub fn run(bench: &mut Bench) {
 }
 
 /// Value and gradient in the first inputs, compiled.
-pub fn gradient(f: Result<Function>, of: &[&str]) -> CompiledArrays {
-    f.unwrap().wrt(of.iter().copied()).unwrap().value_and_grad().unwrap().compile_arrays().unwrap()
+pub fn gradient(f: Result<Function>, of: &[&str]) -> Compiled {
+    f.unwrap().wrt(of.iter().copied()).unwrap().value_and_grad().unwrap().compile().unwrap()
 }
 
 /// A step of gradient descent: the loss' inputs, of which the first ones are moved against their gradient where they are; gives the
 /// loss.
-pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> CompiledUpdate {
+pub fn descent(loss: &Function, moved: &[&str], rate: f64) -> Compiled {
     let gradient = loss.wrt(moved.iter().copied()).unwrap().value_and_grad().unwrap();
-    let declared = |input: &wengert::InputGroup| {
-        let index = if input.dtype() == wengert::DType::Index { ": index" } else { "" };
-        format!("{}{}{index}", input.name(), input.shape())
-    };
-    let inputs: Vec<String> = loss.inputs().iter().map(declared).collect();
-    let step = Function::trace_in(loss.width(), inputs, |v| {
-        let y = gradient.eval(&v)?;
-        let next = moved.iter().enumerate().map(|(k, name)| (format!("next_{name}"), v[k] - rate * y[k + 1]));
-        Ok::<_, wengert::Error>(std::iter::once(("loss".to_owned(), y[0])).chain(next).collect::<Vec<_>>())
+    let step = gradient.then(|inputs, outputs| {
+        let next = moved.iter().map(|&name| (format!("next_{name}"), inputs[name] - rate * outputs[&*format!("d_{name}")]));
+        std::iter::once(("loss".to_owned(), outputs[0])).chain(next).collect::<Vec<_>>()
     });
     let pairs = moved.iter().map(|name| (format!("next_{name}"), name.to_string()));
-    step.unwrap().compile_arrays().unwrap().in_place(pairs).unwrap()
+    step.unwrap().compile_with(Options::new().overwrite(pairs)).unwrap()
 }
 
 /// Rosenbrock's function of n numbers as one of slices of x.
@@ -166,7 +160,7 @@ fn logistic_regression(bench: &mut Bench) {
     let epoch = |w: &mut [f64]| {
         let (mut loss, (w, b)) = ([0.0], w.split_at_mut(30));
         for (x, y) in x.chunks_exact(BATCH * 30).zip(y.chunks_exact(BATCH)) {
-            step.call_into(&mut [w, b], &[x, y], &mut [&mut loss]).unwrap();
+            step.call_into(&[x, y], &mut [&mut loss, w, b]).unwrap();
         }
     };
     /// Rows, classes, weights; the gradient.
@@ -212,7 +206,7 @@ fn exclusive_or(bench: &mut Bench) {
         let (b, rest) = rest.split_at_mut(8);
         let (v, c) = rest.split_at_mut(8);
         for _ in 0..steps {
-            step.call_into(&mut [u, b, v, c], &[&x, &y], &mut [&mut loss]).unwrap();
+            step.call_into(&[&x, &y], &mut [&mut loss, u, b, v, c]).unwrap();
         }
         loss[0]
     };
@@ -254,7 +248,7 @@ fn polynomial(bench: &mut Bench) {
         let (mut loss, (ab, cd)) = ([0.0], p.split_at_mut(2));
         let ((a, b), (c, d)) = (ab.split_at_mut(1), cd.split_at_mut(1));
         for _ in 0..steps {
-            step.call_into(&mut [a, b, c, d], &[&x, &y], &mut [&mut loss]).unwrap();
+            step.call_into(&[&x, &y], &mut [&mut loss, a, b, c, d]).unwrap();
         }
     };
     let (mut p, mut q) = ([0.0; 4], [0.0; 4]);

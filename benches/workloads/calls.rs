@@ -13,17 +13,17 @@ pub fn run(bench: &mut Bench) {
     bench.section("W1: value and gradient, one call at a time");
     let pairs: Vec<[f64; 2]> = (0..ROWS).map(|i| [2.0 + (i as f64).sin(), 1.0 + (i as f64).cos()]).collect();
     let options: Vec<[f64; 5]> = (0..ROWS).map(option_row).collect();
-    call(bench, "w1.f1.call", &Function::trace(["a", "b"], product).unwrap(), (hand::product, c"small_product"), &pairs);
-    call(bench, "w1.f2.call", &Function::trace(["x", "y"], squares).unwrap(), (hand::squares, c"small_squares"), &pairs);
+    call::<2, 3>(bench, "w1.f1.call", &Function::trace(["a", "b"], product).unwrap(), (hand::product, c"small_product"), &pairs);
+    call::<2, 3>(bench, "w1.f2.call", &Function::trace(["x", "y"], squares).unwrap(), (hand::squares, c"small_squares"), &pairs);
     let names = ["s", "k", "r", "v", "t"];
-    call(
+    call::<5, 6>(
         bench,
         "w1.bs_l.call",
         &Function::trace(names, option_logistic).unwrap(),
         (hand::option_logistic, c"option_logistic_point"),
         &options,
     );
-    call(
+    call::<5, 6>(
         bench,
         "w1.bs_erf.call",
         &Function::trace(names, option_erf).unwrap(),
@@ -50,8 +50,9 @@ pub fn option_row(i: usize) -> [f64; 5] {
 #[repr(align(64))]
 struct Line([f64; 8]);
 
-/// The compiled gradient against one written by hand, behind a pointer that the optimiser does not see through.
-fn call<const N: usize>(
+/// The compiled gradient of N numbers, M = N + 1 with the value, against one written by hand, behind a pointer that the optimiser does not see
+/// through.
+fn call<const N: usize, const M: usize>(
     bench: &mut Bench,
     name: &str,
     f: &Function,
@@ -62,15 +63,14 @@ fn call<const N: usize>(
         return;
     }
     let compiled = f.value_and_grad().unwrap().compile().unwrap();
-    let (mut y, mut z) = (Line([0.0; 8]), Line([0.0; 8]));
-    let (y, z) = (&mut y.0[..=N], &mut z.0[..=N]);
+    let mut z = Line([0.0; 8]);
+    let z = &mut z.0[..M];
     for x in rows {
-        compiled.call_into(x, y).unwrap();
         reference(x, z);
-        agree(name, y, z, 1e-12);
+        agree(name, &compiled.call::<f64, M>(x).unwrap(), z, 1e-12);
     }
     let reference = black_box(reference);
-    let what = "`Compiled::call_into` / a hand-written gradient behind a function pointer";
+    let what = "`Compiled::call` / a hand-written gradient behind a function pointer";
     // In a closure for each pair: one with two callers would not be inlined into the loops that measure.
     bench.pair(
         name,
@@ -78,7 +78,7 @@ fn call<const N: usize>(
         (NS, 1.0),
         Target::Within(1.1),
         |i| {
-            compiled.call_into(black_box(&rows[i % ROWS]), black_box(&mut *y)).unwrap();
+            black_box(&compiled.call::<f64, M>(black_box(&rows[i % ROWS])).unwrap());
         },
         |i| reference(black_box(&rows[i % ROWS]), black_box(&mut *z)),
     );
@@ -89,7 +89,7 @@ fn call<const N: usize>(
             (NS, 1.0),
             Target::None,
             |i| {
-                compiled.call_into(black_box(&rows[i % ROWS]), black_box(&mut *y)).unwrap();
+                black_box(&compiled.call::<f64, M>(black_box(&rows[i % ROWS])).unwrap());
             },
             |i| {
                 let (f, g) = black_box(&mut *z).split_first_mut().unwrap();

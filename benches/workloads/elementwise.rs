@@ -37,7 +37,7 @@ pub fn run(bench: &mut Bench) {
         }
         // SAFETY: the routines are of this type.
         let reference = unsafe { library.function::<OverArray>(routine) }.expect("elementwise.c has the routine");
-        let f = Function::trace([format!("x[{N}]")], |[x]| of(x)).unwrap().compile_arrays().unwrap();
+        let f = Function::trace([format!("x[{N}]")], |[x]| of(x)).unwrap().compile().unwrap();
         let mut x: Vec<f64> =
             (0..N).map(|i| low + (high - low) * ((i as f64 * 0.618034).fract() * 0.5 + i as f64 / N as f64 * 0.5)).collect();
         let mut z = x.clone();
@@ -51,7 +51,7 @@ pub fn run(bench: &mut Bench) {
         agree(name, &y, &expected, 1e-12);
         bench.pair(
             name,
-            "`compile_arrays`, a number / in C",
+            "native code, a number / in C",
             (NS, N as f64),
             Target::Within(1.2),
             |_| {

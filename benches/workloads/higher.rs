@@ -47,16 +47,19 @@ pub fn run(bench: &mut Bench) {
         let f = Function::trace("x", |x| chain(x, SHORT)).expect("it can be traced");
         let compiled = |order: usize| f.taylor(order).and_then(|f| f.compile()).expect("it can be compiled");
         let (twenty, five) = (compiled(20), compiled(5));
-        let (mut y, mut z) = ([0.0; 21], [0.0; 6]);
-        twenty.call_into(&[0.5, 1.0], &mut y).expect("the lengths fit");
+        let y: [f64; 21] = twenty.call([0.5, 1.0]).expect("the lengths fit");
         agree("h.native.20", &y, &chain(Jet::<f64, 21>::variable(0.5), SHORT).coefficients(), 1e-9);
         bench.pair(
             "h.native.20",
             "100 operations as native code, order 20 / order 5",
             (US, 1.0),
             Target::Within(20.0),
-            |i| twenty.call_into(&[x(i), 1.0], black_box(&mut y)).expect("the lengths fit"),
-            |i| five.call_into(&[x(i), 1.0], black_box(&mut z)).expect("the lengths fit"),
+            |i| {
+                black_box(&twenty.call::<f64, 21>([x(i), 1.0]).expect("the lengths fit"));
+            },
+            |i| {
+                black_box(&five.call::<f64, 6>([x(i), 1.0]).expect("the lengths fit"));
+            },
         );
     }
 }

@@ -20,7 +20,7 @@ fn root(bench: &mut Bench) {
     let f = Function::trace(["a", "b"], |[a, b]| {
         newton([lit(1.0), lit(0.5)], |[x, y]: [Expr; 2]| [x * x / a + y * y - 1.0, y - b * x.sin()]).x[0]
     });
-    let g = f.unwrap().value_and_grad().unwrap().compile_arrays().unwrap();
+    let g = f.unwrap().value_and_grad().unwrap().compile().unwrap();
     let by_hand = |a: f64, b: f64| {
         let (mut x, mut y) = (1.0f64, 0.5f64);
         loop {
@@ -77,7 +77,7 @@ fn pendulum(bench: &mut Bench) {
         return;
     }
     let f = Function::trace(["w", "a"], |[w, a]| rk4([lit(0.0), lit(2.0)], 200, [a, lit(0.0)], slopes(w)).0[0]).unwrap();
-    let g = f.value_and_grad().unwrap().compile_arrays().unwrap();
+    let g = f.value_and_grad().unwrap().compile().unwrap();
     let (mut y, mut dw, mut da) = ([0.0], [0.0], [0.0]);
     g.call_into(&[&[2.0], &[0.8]], &mut [&mut y, &mut dw, &mut da]).unwrap();
     agree(name, &[y[0], dw[0], da[0]], &by_duals(2.0, 0.8), 1e-12);
@@ -100,7 +100,7 @@ fn adaptive(bench: &mut Bench) {
         DormandPrince::new().relative(1e-9).absolute(1e-9).solve([lit(0.0), lit(20.0)], [a, lit(0.0)], slopes(w)).y[0]
     });
     let f = f.unwrap();
-    let (value, g) = (f.compile_arrays().unwrap(), f.value_and_grad().unwrap().compile_arrays().unwrap());
+    let (value, g) = (f.compile().unwrap(), f.value_and_grad().unwrap().compile().unwrap());
     let (mut y, mut dw, mut da) = ([0.0], [0.0], [0.0]);
     let mut w = 2.0;
     let ours = |_: usize| {

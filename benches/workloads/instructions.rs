@@ -20,8 +20,9 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
     match name {
         "w1.f1.call" => {
             let g = Function::trace(["a", "b"], product).unwrap().value_and_grad().unwrap().compile().unwrap();
-            let mut y = [0.0; 3];
-            Box::new(move || g.call_into(black_box(&[2.0, 1.0]), black_box(&mut y)).unwrap())
+            Box::new(move || {
+                black_box(&g.call::<f64, 3>(black_box([2.0, 1.0])).unwrap());
+            })
         }
         "w2.array.1k" => {
             let g = arrays::gradient(arrays::rosenbrock_by_slices(1000), &["x"]);
@@ -30,7 +31,17 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w4.rows" => {
             let f = Function::trace((("w", 31), ("x", 30), "y"), |(w, x, y)| logistic(&w, &x, y)).unwrap();
-            let g = f.wrt(["w"]).unwrap().value_and_grad().unwrap().map_rows(["x", "y"]).unwrap().mean_all().compile().unwrap();
+            let g = f
+                .wrt(["w"])
+                .unwrap()
+                .value_and_grad()
+                .unwrap()
+                .vmap("n", ["x", "y"])
+                .unwrap()
+                .mean("n")
+                .unwrap()
+                .compile()
+                .unwrap();
             let ((x, y), w, mut f, mut dw) = (breast_cancer(), [0.1; 31], [0.0], [0.0; 31]);
             Box::new(move || {
                 g.call_into(&[&w, black_box(&x), &y], &mut [&mut f, &mut dw]).unwrap();
@@ -38,7 +49,17 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w5.rows" => {
             let f = Function::trace((("p", 33), ("x", 2), "y"), |(p, x, y)| exclusive_or_row(&p, [x[0], x[1]], y)).unwrap();
-            let g = f.wrt(["p"]).unwrap().value_and_grad().unwrap().map_rows(["x", "y"]).unwrap().mean_all().compile().unwrap();
+            let g = f
+                .wrt(["p"])
+                .unwrap()
+                .value_and_grad()
+                .unwrap()
+                .vmap("n", ["x", "y"])
+                .unwrap()
+                .mean("n")
+                .unwrap()
+                .compile()
+                .unwrap();
             let (x, y, p) = (XOR.map(|(x, _)| x).concat(), XOR.map(|(_, y)| y), [0.1; 33]);
             let (mut f, mut dp) = ([0.0], [0.0; 33]);
             Box::new(move || {
@@ -47,7 +68,17 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w6.rows" => {
             let f = Function::trace((("p", 4), ["x", "y"]), |(p, [x, y])| cubic([p[0], p[1], p[2], p[3]], x, y)).unwrap();
-            let g = f.wrt(["p"]).unwrap().value_and_grad().unwrap().map_rows(["x", "y"]).unwrap().sum_all().compile().unwrap();
+            let g = f
+                .wrt(["p"])
+                .unwrap()
+                .value_and_grad()
+                .unwrap()
+                .vmap("n", ["x", "y"])
+                .unwrap()
+                .sum("n")
+                .unwrap()
+                .compile()
+                .unwrap();
             let (x, mut f, mut dp) = (vec![0.5; 2000], [0.0], [0.0; 4]);
             Box::new(move || {
                 g.call_into(&[&[1.0; 4], black_box(&x), &x], &mut [&mut f, &mut dp]).unwrap();
@@ -56,7 +87,7 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         "w9.rows.1k" => {
             let names = ["s", "k", "r", "v", "t"];
             let f = Function::trace(names, option_logistic).unwrap();
-            let g = f.value_and_grad().unwrap().map_rows(names).unwrap().compile().unwrap();
+            let g = f.value_and_grad().unwrap().vmap("n", names).unwrap().compile().unwrap();
             let x: Vec<Vec<f64>> = (0..5).map(|k| (0..1000).map(|i| super::calls::option_row(i)[k]).collect()).collect();
             let mut y = [(); 6].map(|()| vec![0.0; 1000]);
             Box::new(move || {
@@ -66,13 +97,13 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "product.64" => {
             let f = Function::trace_in(Width::F32, ["a[64,64]", "b[64,64]"], |[a, b]| a.matmul(b)).unwrap();
-            let (g, x, mut y) = (f.compile_arrays().unwrap(), vec![0.5f32; 64 * 64], vec![0f32; 64 * 64]);
+            let (g, x, mut y) = (f.compile().unwrap(), vec![0.5f32; 64 * 64], vec![0f32; 64 * 64]);
             Box::new(move || g.call_into(&[black_box(&x), &x], &mut [&mut y]).unwrap())
         }
         "w2.grad.100" => {
             let g = Function::trace(("x", 100), |x| rosenbrock(&x)).unwrap().value_and_grad().unwrap().compile().unwrap();
-            let (x, mut y) = (vec![0.5; 100], vec![0.0; 101]);
-            Box::new(move || g.call_into(black_box(&x), &mut y).unwrap())
+            let (x, mut f, mut dx) = (vec![0.5; 100], [0.0], vec![0.0; 100]);
+            Box::new(move || g.call_into(&[black_box(&x)], &mut [&mut f, &mut dx]).unwrap())
         }
         _ => unreachable!("{name} is none of {NAMES:?}"),
     }

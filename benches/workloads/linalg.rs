@@ -13,7 +13,7 @@ pub fn run(bench: &mut Bench) {
         }
         let f =
             Function::trace([format!("a[{n},{n}]"), format!("b[{n}]")].to_vec(), |x| x[0].solve(x[1]).powi(2).sum(..)).unwrap();
-        let g = f.value_and_grad().unwrap().compile_arrays().unwrap();
+        let g = f.value_and_grad().unwrap().compile().unwrap();
         let mut a: Vec<f64> = (0..n * n).map(|k| (k as f64).sin() + if k % (n + 1) == 0 { n as f64 } else { 0.0 }).collect();
         let b: Vec<f64> = (0..n).map(|k| (k as f64).cos()).collect();
         let (mut y, mut da, mut db) = ([0.0], vec![0.0; n * n], vec![0.0; n]);

@@ -4,7 +4,7 @@ use super::{arrays::descent, bench::*, cc::Library};
 use std::ffi::{CStr, c_int, c_void};
 use std::hint::black_box;
 use std::io::Read as _;
-use wengert::{CompiledUpdate, Function, Width};
+use wengert::{Compiled, Function, Width};
 
 const BATCH: usize = 64;
 
@@ -114,7 +114,7 @@ fn autoencoder() -> Workload {
 
 impl Workload {
     /// Loss, gradient and update as one function.
-    fn step(&self) -> CompiledUpdate {
+    fn step(&self) -> Compiled {
         let [inputs, hidden, outputs] = self.sizes;
         let mut declared = vec![
             format!("w1[{inputs},{hidden}]"),
@@ -135,14 +135,14 @@ impl Workload {
     }
 
     /// Steps over batches in order, by our code; gives the last loss.
-    fn ours(&self, step: &CompiledUpdate, steps: usize, from: usize, [w1, b1, w2, b2]: &mut [Vec<f32>; 4]) -> f32 {
+    fn ours(&self, step: &Compiled, steps: usize, from: usize, [w1, b1, w2, b2]: &mut [Vec<f32>; 4]) -> f32 {
         let mut loss = [0.0];
         for s in from..from + steps {
             let (x, y) = self.batch(s);
-            let state: &mut [&mut [f32]] = &mut [w1, b1, w2, b2];
+            let outputs: &mut [&mut [f32]] = &mut [&mut loss, w1, b1, w2, b2];
             match y {
-                Some(y) => step.call_into(state, &[x, y], &mut [&mut loss]),
-                None => step.call_into(state, &[x], &mut [&mut loss]),
+                Some(y) => step.call_into(&[x, y], outputs),
+                None => step.call_into(&[x], outputs),
             }
             .unwrap();
         }

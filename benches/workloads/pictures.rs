@@ -91,8 +91,8 @@ fn rosenbrock(area: &Area) -> Outcome {
     let straight = lengths.iter().filter(|&&n| n <= 3000).map(|&n| {
         let g =
             Function::trace(("x", n), |x| super::formulas::rosenbrock(&x)).unwrap().value_and_grad().unwrap().compile().unwrap();
-        let (x, mut y) = (point(n), vec![0.0; n + 1]);
-        (n as f64, seconds(|_| g.call_into(black_box(&x), &mut y).unwrap()) * 1e6)
+        let (x, mut f, mut dx) = (point(n), [0.0], vec![0.0; n]);
+        (n as f64, seconds(|_| g.call_into(&[black_box(&x)], &mut [&mut f, &mut dx]).unwrap()) * 1e6)
     });
     let tape = lengths.map(|n| {
         let (x, mut buffer) = (point(n), Vec::new());
@@ -132,8 +132,10 @@ fn later_calls() -> Chart {
     let x = sizes::point();
     let native = OPERATIONS.map(|n| {
         let g = sizes::trace(n).value_and_grad().unwrap().compile().unwrap();
-        let mut y = vec![0.0; 9];
-        (n as f64, seconds(|_| g.call_into(black_box(&x), &mut y).unwrap()) * 1e6)
+        let call = |_| {
+            black_box(&g.call::<f64, 9>(black_box(&x)).unwrap());
+        };
+        (n as f64, seconds(call) * 1e6)
     });
     let tape = OPERATIONS.map(|n| {
         let (mut tape, _) = echidna::record(|v| network(v.try_into().expect("eight numbers"), n), &x);
@@ -152,7 +154,7 @@ fn first_calls() -> Chart {
     let first = OPERATIONS.map(|n| {
         let run = |_: usize| {
             let g = sizes::trace(n).value_and_grad().unwrap().compile().unwrap();
-            black_box(g.call_vec(&sizes::point()).unwrap());
+            black_box(&g.call::<f64, 9>(sizes::point()).unwrap());
         };
         (n as f64, seconds(run) * 1e3)
     });

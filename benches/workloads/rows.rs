@@ -34,15 +34,15 @@ fn logistic_regression(bench: &mut Bench) {
     let (x, y) = breast_cancer();
     let w: Vec<f64> = (0..31).map(|j| 0.1 * (j as f64).sin()).collect();
     let f = Function::trace((("w", 31), ("x", 30), "y"), |(w, x, y)| logistic(&w, &x, y)).unwrap();
-    let map = f.wrt(["w"]).unwrap().value_and_grad().unwrap().map_rows(["x", "y"]).unwrap().mean_all();
-    let compiled = map.compile().unwrap();
+    let mean = f.wrt(["w"]).unwrap().value_and_grad().unwrap().vmap("n", ["x", "y"]).unwrap().mean("n").unwrap();
+    let compiled = mean.compile().unwrap();
     bench.note(&compiled.report().to_string());
 
     let (mut f, mut g, mut expected) = ([0.0], vec![0.0; 31], vec![0.0; 31]);
     compiled.call_into(&[&w, &x, &y], &mut [&mut f, &mut g]).unwrap();
     let loss = hand::logistic(&x, &y, &w, &mut expected);
     agree("w4.full", &[&f[..], &g].concat(), &[&[loss][..], &expected].concat(), 1e-12);
-    let what = "mean loss and gradient by `map_rows` / a loop written by hand, per row";
+    let what = "mean loss and gradient by `vmap` and `mean` / a loop written by hand, per row";
     let mut ours = |_: usize| {
         compiled.call_into(black_box(&[&w[..], &x, &y]), &mut [black_box(&mut f[..]), &mut g]).unwrap();
     };
@@ -110,8 +110,8 @@ fn exclusive_or(bench: &mut Bench) {
     let start: [f64; 33] = std::array::from_fn(|k| (k as f64 + 1.0).sin());
 
     let f = Function::trace((("p", 33), ("x", 2), "y"), |(p, x, y)| exclusive_or_row(&p, [x[0], x[1]], y)).unwrap();
-    let map = f.wrt(["p"]).unwrap().value_and_grad().unwrap().map_rows(["x", "y"]).unwrap().mean_all();
-    let rows = map.compile().unwrap();
+    let mean = f.wrt(["p"]).unwrap().value_and_grad().unwrap().vmap("n", ["x", "y"]).unwrap().mean("n").unwrap();
+    let rows = mean.compile().unwrap();
     let (x, y) = (XOR.map(|(x, _)| x).concat(), XOR.map(|(_, y)| y));
     let by_rows = |steps: usize, p: &mut [f64; 33]| {
         let (mut f, mut g) = ([0.0], [0.0; 33]);
@@ -137,7 +137,7 @@ fn exclusive_or(bench: &mut Bench) {
         a[..33].copy_from_slice(p);
         let (mut from, mut to) = (&mut a, &mut b);
         for _ in 0..steps {
-            step.call_into(&from[..33], &mut to[..]).unwrap();
+            *to = step.call(&from[..33]).unwrap();
             std::mem::swap(&mut from, &mut to);
         }
         p.copy_from_slice(&from[..33]);
@@ -187,7 +187,7 @@ fn polynomial(bench: &mut Bench) {
     let f = Function::trace((("p", 4), ["x", "y"]), |(p, [x, y])| cubic([p[0], p[1], p[2], p[3]], x, y)).unwrap();
     let gradient = f.wrt(["p"]).unwrap().value_and_grad().unwrap();
 
-    let rows = gradient.map_rows(["x", "y"]).unwrap().sum_all().compile().unwrap();
+    let rows = gradient.vmap("n", ["x", "y"]).unwrap().sum("n").unwrap().compile().unwrap();
     bench.note(&rows.report().to_string());
     let full = |steps: usize, p: &mut [f64; 4]| {
         let (mut f, mut g) = ([0.0], [0.0; 4]);
@@ -203,7 +203,7 @@ fn polynomial(bench: &mut Bench) {
     agree("w6.full", &p, &q, 1e-12);
     full(9_900, &mut p);
     agree("w6.full: the fit", &p, &[0.0, 1.0, 2.0, 3.0], 1e-4);
-    let what = "all points a step, by `map_rows` / a loop written by hand";
+    let what = "all points a step, by `vmap` and `sum` / a loop written by hand";
     let mut ours = |_: usize| {
         black_box(full(black_box(10), black_box(&mut p)));
     };
@@ -232,7 +232,7 @@ fn polynomial(bench: &mut Bench) {
         let (mut from, mut to) = (&mut a, &mut b);
         for s in 0..steps {
             (from[4], from[5]) = (x[s % x.len()], y[s % x.len()]);
-            step.call_into(&from[..], &mut to[..4]).unwrap();
+            to[..4].copy_from_slice(&step.call::<f64, 4>(&*from).unwrap());
             std::mem::swap(&mut from, &mut to);
         }
         p.copy_from_slice(&from[..4]);
@@ -277,7 +277,7 @@ fn options(bench: &mut Bench) {
         if !bench.wants_within(name) {
             continue;
         }
-        let compiled = f.unwrap().value_and_grad().unwrap().map_rows(names).unwrap().compile().unwrap();
+        let compiled = f.unwrap().value_and_grad().unwrap().vmap("n", names).unwrap().compile().unwrap();
         let (mut y, mut z) = ([(); 6].map(|()| vec![0.0; ROWS]), [(); 6].map(|()| vec![0.0; ROWS]));
         let ours = |y: &mut [Vec<f64>; 6]| {
             let [a, b, c, d, e, f] = y;
@@ -286,7 +286,7 @@ fn options(bench: &mut Bench) {
         ours(&mut y);
         reference(&x, z.each_mut().map(Vec::as_mut_slice));
         y.iter().zip(&z).for_each(|(y, z)| agree(name, y, z, 1e-12));
-        let what = "a result per row by `map_rows` / a loop written by hand, per row";
+        let what = "a result per row by `vmap` / a loop written by hand, per row";
         let unit = (NS, ROWS as f64);
         bench.pair(
             name,

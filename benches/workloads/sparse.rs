@@ -34,7 +34,7 @@ pub fn run(bench: &mut Bench) {
             let hessian = rows.terms(n, gathered).unwrap().hessian_lower().unwrap().compile().unwrap();
             let made = start.elapsed();
             pair(bench, (NAMES[0][k], "a loop over gathered terms", 3.0), &x, |x, values| {
-                hessian.call_into(x, &[], values).unwrap();
+                hessian.call_into(&[x], &mut [values]).unwrap();
             });
             bench.note(&format!("made in {made:.1?}: {hessian:?}"));
         }
@@ -48,7 +48,7 @@ pub fn run(bench: &mut Bench) {
                 let (traced, hessian) = (start.elapsed(), derivative.compile().unwrap());
                 let made = start.elapsed();
                 let most = if n == 1000 && !exact { HALF_OF_CASADI } else { f64::INFINITY };
-                pair(bench, (names[k], what, most), &x, |x, values| hessian.call_into(&[x], values).unwrap());
+                pair(bench, (names[k], what, most), &x, |x, values| hessian.call_into(&[x], &mut [values]).unwrap());
                 bench.note(&format!("made in {made:.1?}, {traced:.1?} without native code: {hessian:?}"));
             }
         }
@@ -58,7 +58,7 @@ pub fn run(bench: &mut Bench) {
             let hessian = f.unwrap().hessian_lower().unwrap().compile().unwrap();
             let made = start.elapsed();
             pair(bench, (NAMES[3][k], "an array program: three products", f64::INFINITY), &x, |x, values| {
-                hessian.call_into(&[x], values).unwrap();
+                hessian.call_into(&[x], &mut [values]).unwrap();
             });
             bench.note(&format!("made in {made:.1?}: {hessian:?}"));
         }

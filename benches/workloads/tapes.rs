@@ -18,12 +18,12 @@ pub fn run(bench: &mut Bench) {
     let f = Function::trace(("x", N), |x| rosenbrock(&x)).unwrap();
     let compiled = f.value_and_grad().unwrap().compile().unwrap();
     bench.note(&compiled.report().to_string());
-    let (mut y, mut expected) = (vec![0.0; N + 1], vec![0.0; N + 1]);
+    let (mut y, mut dx, mut expected) = ([0.0], vec![0.0; N], vec![0.0; N + 1]);
     hand::rosenbrock(&x, &mut expected);
-    compiled.call_into(&x, &mut y).unwrap();
-    agree("w2", &y, &expected, 1e-12);
+    compiled.call_into(&[&x], &mut [&mut y, &mut dx]).unwrap();
+    agree("w2", &[&y[..], &dx].concat(), &expected, 1e-12);
     let mut ours = move |_: usize| {
-        compiled.call_into(black_box(&x), black_box(&mut y)).unwrap();
+        compiled.call_into(black_box(&[&x[..]]), &mut [&mut y, black_box(&mut dx)]).unwrap();
         x[0] += 1e-12;
     };
 

@@ -75,10 +75,10 @@ fn main() -> Outcome {
     println!("{OBSERVATIONS} observations, {VARIABLES} variables; the Jacobian has {} entries\n", j.len());
     println!("step   deviation in pixels      damping   |gradient|   Jacobian     solution");
     let (mut damping, mut history) = (1e-3, vec![]);
-    residuals.call_into(&x, &[&seen], &mut r)?;
+    residuals.call_into(&[&x, &seen], &mut [&mut r])?;
     for step in 0.. {
         let clock = Instant::now();
-        jacobian.call_into(&x, &[&seen], &mut j)?;
+        jacobian.call_into(&[&x, &seen], &mut [&mut j])?;
         let for_jacobian = clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         let normal = Normal::new(&pattern, &j, &r);
@@ -86,7 +86,7 @@ fn main() -> Outcome {
         let for_solution = clock.elapsed().as_secs_f64();
 
         let next: Vec<f64> = x.iter().zip(&delta).map(|(x, d)| x + d).collect();
-        residuals.call_into(&next, &[&seen], &mut trial)?;
+        residuals.call_into(&[&next, &seen], &mut [&mut trial])?;
         let (before, after) = (squares(&r), squares(&trial));
         let gradient = normal.gradient();
         print!("{step:4} {:21.9} {damping:12.1e} {gradient:12.3e}", pixels(before));

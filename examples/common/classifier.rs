@@ -2,7 +2,7 @@
 
 use super::{Outcome, images::CLASSES, images::Images};
 use wengert::nn::{Data, Init, Params, Rng, Weights, cross_entropy, dense, hits};
-use wengert::{CompiledArrays, Expr, Function, Width, aux};
+use wengert::{Compiled, Expr, Function, Width, aux};
 
 /// The parameters of a network before its training.
 pub fn start(rng: &mut Rng, pixels: usize, hidden: usize) -> Outcome<Params<f32>> {
@@ -37,14 +37,14 @@ pub fn loss(params: &Params<f32>, pixels: usize) -> Outcome<Function> {
 /// The answers to images: ten probabilities for each.
 pub fn predict(params: &Params<f32>, images: &Images) -> Outcome<Vec<[f32; CLASSES]>> {
     let inputs = (params, self::images(images.pixels()));
-    let native = Function::trace_in(Width::F32, inputs, |(p, x)| scores(&p, x).softmax(-1))?.compile_arrays()?;
+    let native = Function::trace_in(Width::F32, inputs, |(p, x)| scores(&p, x).softmax(-1))?.compile()?;
     let mut answers = vec![[0.0; CLASSES]; images.len()];
     native.call_into(&params.inputs(&[&images.x]), &mut [answers.as_flattened_mut()])?;
     Ok(answers)
 }
 
 /// The mean loss on images, and the share of right answers, by the compiled loss.
-pub fn measure(loss: &CompiledArrays, params: &Params<f32>, images: &Images) -> Outcome<[f64; 2]> {
+pub fn measure(loss: &Compiled, params: &Params<f32>, images: &Images) -> Outcome<[f64; 2]> {
     let (mut loss_there, mut hits) = ([0.0f32], [0.0]);
     loss.call_into(&params.inputs(&[&images.x, &images.y]), &mut [&mut loss_there, &mut hits])?;
     Ok([loss_there[0] as f64, hits[0] as f64 / images.len() as f64])

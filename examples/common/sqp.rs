@@ -99,6 +99,13 @@ impl Sqp {
         Ok(sqp)
     }
 
+    /// The cost, and the constraints one after the other.
+    fn values_at(&self, x: &[f64], mut y: &mut [f64]) -> Outcome {
+        let own = |len: usize| y.split_off_mut(..len).expect("there is room for all outputs");
+        let mut outputs: Vec<&mut [f64]> = self.values.outputs().iter().map(|g| g.nodes().len()).map(own).collect();
+        Ok(self.values.call_into(&[x], &mut outputs)?)
+    }
+
     /// How much a constraint is violated.
     fn violation(&self, k: usize, g: f64) -> f64 {
         if k < self.equations { g.abs() } else { g.max(0.0) }
@@ -120,7 +127,7 @@ impl Sqp {
         let mut there = recent[0].clone();
         for t in (0..).map(|k| 0.5f64.powi(k)).take_while(|&t| t >= shortest) {
             let next: Vec<f64> = x.iter().zip(&found.x).map(|(x, d)| x + t * d).collect();
-            self.values.call_into(&next, &mut there)?;
+            self.values_at(&next, &mut there)?;
             if merit(&there) <= before + 1e-12 {
                 return Ok(Some((t, next)));
             }
@@ -137,9 +144,9 @@ impl Sqp {
         println!("step            f   violation   |∇ Lagrangian|   length of step   iterations inside");
         for step in 0..100 {
             each(&x);
-            self.values.call_into(&x, &mut y)?;
-            self.gradient.call_into(&x, &mut df)?;
-            self.jacobian.call_into(&[&x], &mut j)?;
+            self.values_at(&x, &mut y)?;
+            self.gradient.call_into(&[&x], &mut [&mut df])?;
+            self.jacobian.call_into(&[&x], &mut [&mut j])?;
             let violation = largest(y[1..].iter().enumerate().map(|(k, &g)| self.violation(k, g)));
             let mut slope = df.clone();
             linear.entries().zip(&j).for_each(|((row, column), v)| slope[column] += v * multipliers[row]);
@@ -159,7 +166,7 @@ impl Sqp {
                 inputs.push(own);
                 rest = after;
             }
-            self.hessian.call_into(&inputs, &mut h)?;
+            self.hessian.call_into(&inputs, &mut [&mut h])?;
             let bounds: Vec<f64> = y[1..].iter().map(|g| -g).collect();
             let cones = [ZeroConeT(self.equations), NonnegativeConeT(linear.rows() - self.equations)];
             let a = linear.to_clarabel(&j)?;

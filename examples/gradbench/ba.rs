@@ -4,7 +4,7 @@ use super::prepared::{Prepared, Result, check_len};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ops::Range;
-use wengert::{CompiledRows, Function, Real, lit, select};
+use wengert::{Compiled, Function, Real, lit, select};
 
 #[derive(Deserialize)]
 struct Input {
@@ -98,16 +98,16 @@ const CHUNK: usize = 64;
 
 /// A kernel over all observations, and one over all weights.
 pub struct Kernels {
-    of_observations: CompiledRows,
-    of_weights: CompiledRows,
+    of_observations: Compiled,
+    of_weights: Compiled,
     cameras: [[f64; 11]; CHUNK],
     points: [[f64; 3]; CHUNK],
 }
 
 impl Kernels {
     fn new(of_observation: &Function, of_weight: &Function) -> Result<Kernels> {
-        let of_observations = of_observation.map_rows(["cam", "x", "w", "feat"])?.compile()?;
-        let of_weights = of_weight.map_rows(["w"])?.compile()?;
+        let of_observations = of_observation.vmap("n", ["cam", "x", "w", "feat"])?.compile()?;
+        let of_weights = of_weight.vmap("n", ["w"])?.compile()?;
         Ok(Kernels { of_observations, of_weights, cameras: [[0.0; 11]; CHUNK], points: [[0.0; 3]; CHUNK] })
     }
 

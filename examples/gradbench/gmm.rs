@@ -61,16 +61,16 @@ fn likelihood(d: usize, k: usize, m: f64, gamma: f64) -> wengert::Result<Functio
     Function::trace(inputs, |inputs| {
         let [alpha, mu, q, l, x, ref places @ ..] = inputs[..] else { unreachable!("six inputs at least") };
         let diagonal = q.exp();
-        let zero = Expr::full(0.0, wengert::Shape::new(&[1.into()]));
-        let numbers = Expr::concat(&[zero, diagonal.reshape([(k * d).into()]), l.reshape([(k * below).into()])], 0);
+        let zero = Expr::zeros(1);
+        let numbers = Expr::concat(&[zero, diagonal.reshape(k * d), l.reshape(k * below)], 0);
         // Qₖ·(xᵢ − μₖ) for all i and k, as one product of matrices for each block: the 1 before xᵢ meets −Qₖ·μₖ.
         let squares = blocks(d).into_iter().zip(places).map(|(rows, &places)| {
             let (j, end) = (rows.len(), rows.end);
             let all = numbers.gather(places, 0);
-            let center = mu.t().slice(0, 0..end).reshape([end.into(), 1.into(), k.into()]);
-            let shift = (all.reshape([end.into(), j.into(), k.into()]) * center).sum(0);
-            let all = Expr::concat(&[-shift.reshape([1.into(), (j * k).into()]), all], 0);
-            let y = x.slice(1, 0..end + 1).matmul(all).reshape(["n".into(), j.into(), k.into()]);
+            let center = mu.t().slice(0, 0..end).reshape([end, 1, k]);
+            let shift = (all.reshape([end, j, k]) * center).sum(0);
+            let all = Expr::concat(&[-shift.reshape([1, j * k]), all], 0);
+            let y = x.slice(1, 0..end + 1).matmul(all).reshape(("n", j, k));
             (y * y).sum(1)
         });
         let squares = squares.reduce(|a, b| a + b).expect("there is a block");

@@ -11,7 +11,10 @@ fn square_of<T: Real>(x: T) -> T {
 fn compiled(input: &Value, f: &Function) -> Result<Prepared> {
     let x = input.as_f64().ok_or("the input is no number")?;
     let code = f.compile()?;
-    Ok(Prepared::new(vec![1], number, move |y| Ok(code.call_into(&[x], &mut y[0])?)))
+    Ok(Prepared::new(vec![1], number, move |y| {
+        [y[0][0]] = code.call([x])?;
+        Ok(())
+    }))
 }
 
 pub fn square(input: &Value) -> Result<Prepared> {

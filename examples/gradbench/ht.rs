@@ -67,7 +67,7 @@ fn euler([x, y, z]: [Expr; 3]) -> Affine {
 /// The rotation about an axis by its length; none below 1e-4.
 fn angle_axis(r: [Expr; 3]) -> Affine {
     let n = (r[0] * r[0] + r[1] * r[1] + r[2] * r[2]).sqrt();
-    let still = n.lt(lit(1e-4));
+    let still = n.lt(1e-4);
     let [x, y, z] = r.map(|v| v / n);
     let (s, c) = (n.sin(), n.cos());
     let d = 1.0 - c;
@@ -77,7 +77,7 @@ fn angle_axis(r: [Expr; 3]) -> Affine {
         [x * y * d + z * s, one(y), y * z * d - x * s],
         [x * z * d - y * s, z * y * d + x * s, one(z)],
     ];
-    turn(std::array::from_fn(|i| std::array::from_fn(|j| select(still, lit(if i == j { 1.0 } else { 0.0 }), m[i][j]))))
+    turn(std::array::from_fn(|i| std::array::from_fn(|j| select(still, if i == j { 1.0 } else { 0.0 }, m[i][j]))))
 }
 
 /// Every bone's three angles: four of the pose's numbers for each of five fingers, for the first three of a finger's four bones.
@@ -200,10 +200,11 @@ fn chained(
     len: usize,
     output: impl Fn(&[Vec<f64>]) -> Value + 'static,
 ) -> Result<Prepared> {
-    let (inner, outer) = (inner.compile()?, outer.compile_arrays()?);
-    let mut between = vec![0.0; inner.output_len()];
+    let lengths = inner.outputs().iter().map(|y| inner.output_shape(y).len().expect("lengths are known"));
+    let mut between = vec![0.0; lengths.sum()];
+    let (inner, outer) = (inner.compile()?, outer.compile()?);
     Ok(Prepared::new(vec![len], output, move |y| {
-        inner.call_into(&theta, &mut between)?;
+        inner.call_into(&[&theta], &mut [&mut between])?;
         let inputs: Vec<&[f64]> = std::iter::once(&between).chain(&inputs).map(Vec::as_slice).collect();
         Ok(outer.call_into(&inputs, &mut [&mut y[0]])?)
     }))
@@ -244,7 +245,7 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
             let of_rows = derivatives[26 * 3 * rows.start..26 * 3 * rows.end].chunks(26);
             entries.extend(of_rows.flat_map(|row| &row[columns.clone()]));
         }
-        Ok::<_, wengert::Error>(entries)
+        Ok(entries)
     })?;
     let mut declared = vec![format!("bones[{}]", bones.output_len())];
     declared.extend(errors.inputs()[1..].iter().map(|x| {
@@ -255,24 +256,24 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
     let by_place = by_place.collect::<wengert::Result<Vec<Function>>>()?;
     let f = Function::trace(declared, |x| {
         let (places, rest) = x[1..].split_at(columns - 26);
-        let matrix = x[0].slice(0, 0..3 * size).reshape([size.into(), 3.into()]);
+        let matrix = x[0].slice(0, 0..3 * size).reshape([size, 3]);
         let mut parts = Vec::new();
         for (&place, f) in places.iter().zip(&by_place) {
             let mut x = x.to_vec();
             x[0] = matrix;
-            x.push(Expr::full(1.0, place.shape()));
-            parts.push(f.eval(&x)?[1].reshape(["n".into(), 3.into(), 1.into()]));
+            x.push(Expr::ones(place.shape()));
+            parts.push(f.eval(&x)?[1].reshape(("n", 3, 1)));
         }
         // The errors are linear in the matrix: what multiplies it multiplies its derivatives.
         let (weights, mut start) = (blended(rest[0], places, &rest[2..]), 3 * size);
         for Block { rows, columns } in &blocks {
             let (count, len) = (rows.len(), 3 * columns.len());
-            let block = x[0].slice(0, start..start + count * len).reshape([count.into(), len.into()]);
+            let block = x[0].slice(0, start..start + count * len).reshape([count, len]);
             let part = weights.slice(1, rows.clone()).matmul(block);
-            parts.push(part.reshape(["n".into(), 3.into(), columns.len().into()]));
+            parts.push(part.reshape(("n", 3, columns.len())));
             start += count * len;
         }
-        Ok::<_, wengert::Error>(Expr::concat(&parts, 2))
+        Ok(Expr::concat(&parts, 2))
     })?;
     chained(&bones, &f, theta, inputs, 3 * points * columns, move |y| rows(&y[0], columns))
 }

@@ -13,7 +13,7 @@ struct Input {
 }
 
 fn rhs(x: Expr, y: Expr, n: usize) -> Expr {
-    let one = Expr::full(1.0, wengert::Shape::new(&[1.into()]));
+    let one = Expr::ones(1);
     x * Expr::concat(&[one, y.slice(0, 0..n - 1)], 0)
 }
 
@@ -22,7 +22,7 @@ fn solve(n: usize, steps: usize) -> wengert::Result<Function> {
     Function::trace(vec![format!("x[{n}]")], |x| {
         let x = x[0];
         let start = Expr::full(0.0, x.shape());
-        let (y, ()) = Scan::default().length(steps).run(start, (), |y: Expr, ()| {
+        let (y, ()) = Scan::steps(steps).run(start, |y, ()| {
             let k1 = rhs(x, y, n);
             let k2 = rhs(x, y + k1 * (h / 2.0), n);
             let k3 = rhs(x, y + k2 * (h / 2.0), n);

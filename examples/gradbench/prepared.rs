@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::error::Error;
 use std::rc::Rc;
-use wengert::{CompiledArrays, Function};
+use wengert::Function;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -27,7 +27,7 @@ impl Prepared {
         lengths: Vec<usize>,
         output: impl Fn(&[Vec<f64>]) -> Value + 'static,
     ) -> Result<Prepared> {
-        let code: CompiledArrays = f.compile_arrays()?;
+        let code = f.compile()?;
         Ok(Prepared::new(lengths, output, move |outputs| {
             let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
             let mut outputs: Vec<&mut [f64]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();

@@ -7,7 +7,7 @@
 //! ```
 
 use std::cell::LazyCell;
-use wengert::{Compiled, CompiledUpdate, Function, Result, Tiered};
+use wengert::{Compiled, Function, Options, Result};
 
 /// Rosenbrock's function, with its gradient.
 fn rosenbrock() -> Result<Function> {
@@ -15,20 +15,22 @@ fn rosenbrock() -> Result<Function> {
 }
 
 /// A step downhill of a line through points, over arrays of any length, in place.
-fn line() -> Result<CompiledUpdate> {
+fn line() -> Result<Compiled> {
     let loss = Function::trace(["w[2]", "x[n]", "y[n]"], |[w, x, y]| (w.at(0, 0) * x + w.at(0, 1) - y).powi(2).mean(..))?;
-    let gradient = loss.wrt(["w"])?.value_and_grad()?;
-    let step = Function::trace(["w[2]", "x[n]", "y[n]"], |v| {
-        let [loss, dw] = gradient.eval(&v)?[..] else { unreachable!("a value and a gradient") };
-        Ok::<_, wengert::Error>((("loss", loss), ("next_w", v[0] - 0.5 * dw)))
+    let step = loss.wrt(["w"])?.value_and_grad()?.then(|inputs, outputs| {
+        let [loss, dw] = outputs.all();
+        (("loss", loss), ("next_w", inputs["w"] - 0.5 * dw))
     })?;
-    step.compile_arrays()?.in_place([("next_w", "w")])
+    step.compile_with(Options::new().overwrite([("next_w", "w")]))
 }
 
 thread_local! {
     static ROSENBROCK: LazyCell<Compiled> = LazyCell::new(|| rosenbrock().and_then(|f| f.compile()).expect("it compiles"));
-    static AT_ONCE: LazyCell<Tiered> = LazyCell::new(|| rosenbrock().and_then(|f| f.compile_tiered()).expect("it compiles"));
-    static LINE: LazyCell<CompiledUpdate> = LazyCell::new(|| line().expect("it compiles"));
+    static AT_ONCE: LazyCell<Compiled> = LazyCell::new(|| {
+        let at_once = Options::new().background(true);
+        rosenbrock().and_then(|f| f.compile_with(at_once)).expect("it compiles")
+    });
+    static LINE: LazyCell<Compiled> = LazyCell::new(|| line().expect("it compiles"));
 }
 
 /// The value of Rosenbrock's function (0), its derivative with respect to x (1), or to y (2).
@@ -47,7 +49,7 @@ pub extern "C" fn slope(steps: u32) -> f64 {
     let y: Vec<f64> = x.iter().map(|x| 2.0 * x - 1.0).collect();
     let (mut w, mut loss) = ([0.0; 2], [0.0]);
     for _ in 0..steps {
-        LINE.with(|step| step.call_into(&mut [&mut w], &[&x, &y], &mut [&mut loss])).expect("as many x as y");
+        LINE.with(|step| step.call_into(&[&x, &y], &mut [&mut loss, &mut w])).expect("as many x as y");
     }
     w[0]
 }

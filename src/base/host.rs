@@ -1,7 +1,9 @@
 //! The machine that this runs on: its clock, its processors. A browser's has neither.
 
+use crate::error::{Error, Kind as ErrorKind, Result};
 use std::num::NonZero;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Whether the standard library has a clock here: asking for one that is not there is a panic.
@@ -18,6 +20,49 @@ impl Stopwatch {
     /// The time since the start; none where there is no clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.map_or(Duration::ZERO, |start| start.elapsed())
+    }
+}
+
+/// When work is to stop: once another thread says so, or after a time. By default never.
+#[derive(Default)]
+pub(crate) struct Stop {
+    unwanted: AtomicBool,
+    limit: Option<(Stopwatch, Duration)>,
+}
+
+impl Stop {
+    /// After a time from now on, if there is one, and a clock.
+    pub(crate) fn after(limit: Option<Duration>) -> Stop {
+        Stop { limit: limit.map(|limit| (Stopwatch::start(), limit)), ..Stop::default() }
+    }
+
+    /// Now.
+    pub(crate) fn set(&self) {
+        self.unwanted.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.unwanted.load(Relaxed) || self.is_late().is_some()
+    }
+
+    /// The time after which it was to stop, if that is over.
+    pub(crate) fn is_late(&self) -> Option<Duration> {
+        self.limit.as_ref().and_then(|(since, limit)| (since.elapsed() > *limit).then_some(*limit))
+    }
+
+    /// That work goes on.
+    ///
+    /// # Errors
+    /// If it is to stop.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.is_late() {
+            _ if !self.is_set() => Ok(()),
+            Some(limit) => {
+                let message = format!("compiling takes longer than {limit:?}, the limit of `Options::time_limit`");
+                Err(Error::new(ErrorKind::Limit, message))
+            }
+            None => Err(Error::new(ErrorKind::Native, "native code: it is not wanted any more")),
+        }
     }
 }
 

@@ -9,11 +9,13 @@ mod machine;
 pub(crate) mod sets;
 mod shape;
 pub(crate) mod sums;
+mod whole;
 mod width;
 
 pub(crate) use machine::{Bits, Lanes};
 pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
 pub(crate) use shape::check_room;
-pub use shape::{Axis, Shape};
+pub use shape::{Axis, IntoShape, Shape};
+pub use whole::Whole;
 pub use width::Width;
 pub(crate) use width::wrong_width;

@@ -84,8 +84,12 @@ impl Shape {
     /// The shape of a single number.
     pub const SCALAR: Shape = Shape(&[]);
 
-    /// The shape with these axes.
-    pub fn new(axes: &[Axis]) -> Shape {
+    /// The shape with these axes: `Shape::new([3, 4])`, `Shape::new(("n", 3))`.
+    pub fn new(axes: impl IntoShape) -> Shape {
+        axes.into_shape()
+    }
+
+    pub(super) fn of(axes: &[Axis]) -> Shape {
         if axes.is_empty() {
             return Shape::SCALAR;
         }
@@ -183,3 +187,91 @@ impl fmt::Debug for Shape {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// What is taken for a shape. A number is the length of an axis, a name makes an axis open.
+///
+/// | written | shape |
+/// |---|---|
+/// | `5`, `"n"` | of one axis |
+/// | `[3, 4]`, `["n", "m"]`, also a `Vec` or a slice | of these axes |
+/// | `("n", 3)`, up to six | of these axes, numbers and names mixed |
+/// | `()` | that of a single number |
+/// | a [`Shape`] or [`Axis`] | as it is |
+///
+/// ```
+/// use wengert::{Function, Shape};
+/// let f = Function::trace("x[n,6]", |x| x.reshape(("n", 2, 3)).sum([0, 2]))?;
+/// assert_eq!(f.inputs()[0].shape(), Shape::new(("n", 6)));
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// Axes that are *meant*, by their number, are [`Axes`](crate::Axes).
+pub trait IntoShape {
+    /// The shape.
+    fn into_shape(self) -> Shape;
+}
+
+impl IntoShape for Shape {
+    fn into_shape(self) -> Shape {
+        self
+    }
+}
+
+impl IntoShape for () {
+    fn into_shape(self) -> Shape {
+        Shape::SCALAR
+    }
+}
+
+impl<A: Into<Axis>, const N: usize> IntoShape for [A; N] {
+    fn into_shape(self) -> Shape {
+        Shape::of(&self.map(Into::into))
+    }
+}
+
+impl<A: Into<Axis> + Copy> IntoShape for &[A] {
+    fn into_shape(self) -> Shape {
+        Shape::of(&self.iter().map(|&axis| axis.into()).collect::<Vec<_>>())
+    }
+}
+
+impl<A: Into<Axis> + Copy, const N: usize> IntoShape for &[A; N] {
+    fn into_shape(self) -> Shape {
+        (*self).into_shape()
+    }
+}
+
+impl<A: Into<Axis>> IntoShape for Vec<A> {
+    fn into_shape(self) -> Shape {
+        Shape::of(&self.into_iter().map(Into::into).collect::<Vec<_>>())
+    }
+}
+
+impl<A: Into<Axis> + Copy> IntoShape for &Vec<A> {
+    fn into_shape(self) -> Shape {
+        self[..].into_shape()
+    }
+}
+
+macro_rules! one_axis {
+    ($($T:ty)*) => { $(
+        impl IntoShape for $T {
+            fn into_shape(self) -> Shape {
+                [self].into_shape()
+            }
+        }
+    )* };
+}
+one_axis! { Axis usize &str }
+
+macro_rules! tuples {
+    ($(($($T:ident $x:ident),*))*) => { $(
+        impl<$($T: Into<Axis>),*> IntoShape for ($($T,)*) {
+            fn into_shape(self) -> Shape {
+                let ($($x,)*) = self;
+                [$(Into::<Axis>::into($x)),*].into_shape()
+            }
+        }
+    )* };
+}
+tuples! { (A a) (A a, B b) (A a, B b, C c) (A a, B b, C c, D d) (A a, B b, C c, D d, E e) (A a, B b, C c, D d, E e, F f) }

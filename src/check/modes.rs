@@ -4,12 +4,12 @@ use super::body::Body;
 use super::difference;
 use super::report::{Found, Report};
 use super::rounding::{Slack, of_forward, of_reverse, of_second, rounding, unit};
+use crate::compiled::Options;
 use crate::diff::Mode;
 use crate::dual::{Dual, DualVec};
 use crate::error::Result;
 use crate::graph::{Expr, Function};
 use crate::op::{Real, lit};
-use crate::schedule::Options;
 
 /// Tangents that the vector duals carry at a time.
 const LANES: usize = 3;
@@ -51,15 +51,16 @@ pub(super) fn run(body: &impl Body, x: &[f64], report: &mut Report) -> Result<()
 fn engines(f: &Function, x: &[f64], what: &'static str, columns: usize, expected: &Found, report: &mut Report) -> Result<()> {
     let found = |mode, values| Found { mode, values, slack: expected.slack.clone() };
     report.close(what, columns, &found("graph", f.eval(x)?), expected);
-    let unfused = Options::new().fuse(false);
-    let plain = found("plain program", f.lower_with(unfused.simplify(false)).call_vec(x)?);
+    let by = |options: Options| f.compile_with(options)?.call_flat(x);
+    let interpreter = Options::new().interpreted(true);
+    let unfused = interpreter.clone().fuse(false);
+    let plain = found("plain program", by(unfused.clone().simplify(false))?);
     report.close(what, columns, &plain, expected);
-    report.same_bits(what, columns, &found("simplified program", f.lower_with(unfused).call_vec(x)?), &plain);
-    let program = f.lower();
-    let interpreted = found("interpreter", program.call_vec(x)?);
+    report.same_bits(what, columns, &found("simplified program", by(unfused)?), &plain);
+    let interpreted = found("interpreter", by(interpreter)?);
     report.close(what, columns, &interpreted, expected);
     if report.check().native {
-        report.same_bits(what, columns, &found("native code", program.compile()?.call_vec(x)?), &interpreted);
+        report.same_bits(what, columns, &found("native code", by(Options::new())?), &interpreted);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::report::Report;
 use super::settings::Check;
 use crate::base::Width;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::eval::Array;
+use crate::eval::{Array, evaluated};
 use crate::graph::{Control, Derivative, Function, Kind, NodeId, OutputGroup, Transpose, types_in, types_out};
 use crate::op::DType;
 
@@ -46,9 +46,9 @@ pub fn rules(f: &Function, inputs: &[Array<f64>]) -> Result<Report> {
         }
         seen.push(key);
         let mut own = Report::new(Check::new());
-        let group = |(k, id): (usize, NodeId)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false };
+        let group = |(k, id): (usize, NodeId)| OutputGroup::new(format!("y{k}"), vec![id]);
         let outputs = operands.into_iter().enumerate().map(group).collect();
-        let point = Function::assemble(f.graph().clone(), f.width(), f.inputs().to_vec(), outputs)?.eval_arrays(inputs)?;
+        let point = evaluated(&Function::assemble(f.graph().clone(), f.width(), f.inputs().to_vec(), outputs)?, inputs)?;
         compare(body, rule, &point, &mut own)?;
         report.absorb(&own);
         own.conclude().map_err(|error| error.at(f.graph().node(id).location()))?;
@@ -81,14 +81,14 @@ fn compare(body: &Function, rule: &Derivative, point: &[Array<f64>], report: &mu
         Derivative::Vjp(_) => rule.transposed(body),
     };
     let pushed = |x: &[Array<f64>], y: &[Array<f64>], t: &[Array<f64>]| -> Result<Vec<f64>> {
-        Ok(forward.eval_arrays(&[x, y, t].concat())?.into_iter().flat_map(Array::into_data).collect())
+        Ok(evaluated(&forward, &[x, y, t].concat())?.into_iter().flat_map(Array::into_data).collect())
     };
     for near in 0..=NEAR {
         let mut x = point.to_vec();
         for k in (0..x.len()).filter(|&k| near > 0 && is_number(k)) {
             x[k] = moved(&point[k], &mut |v, noise| v + 0.1 * noise * (v.abs() + 0.1))?;
         }
-        let y = body.eval_arrays(&x)?;
+        let y = evaluated(body, &x)?;
         let mut direction = || -> Result<Vec<Array<f64>>> {
             (0..x.len()).filter(|&k| is_number(k)).map(|k| moved(&x[k], &mut |_, noise| noise)).collect()
         };
@@ -124,7 +124,7 @@ fn compare(body: &Function, rule: &Derivative, point: &[Array<f64>], report: &mu
                     false => x[k].clone(),
                 })
                 .collect();
-            let results = body.eval_arrays(&line);
+            let results = evaluated(body, &line);
             let numbers = outputs.iter().map(|(_, dtype)| *dtype == DType::Float);
             // Where the function has no value there is nothing to compare.
             results.map_or(vec![f64::NAN; found.len()], |y| {

@@ -2,7 +2,7 @@
 
 use super::native::Native;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Options, Program, Step};
+use crate::schedule::{Program, Settings, Step};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
         let rest = |key: &Key| {
             let Program { width, invariant, options, .. } = &key.unit.program;
-            let Options { tier, flush_subnormals, code_limit, strange_processor, .. } = *options;
+            let Settings { tier, flush_subnormals, code_limit, strange_processor, .. } = *options;
             (*width, *invariant, tier, flush_subnormals, code_limit, strange_processor)
         };
         let (p, q) = (&self.unit.program, &other.unit.program);
@@ -118,12 +118,12 @@ pub(super) fn keep(key: &Key, native: Arc<Native>) -> Arc<Native> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::host::Stop;
     use crate::codegen::{Compiled, compile};
     use crate::graph::Function;
     use crate::schedule::{Reduce, RowCall, RowShape, Tier, lowered};
-    use std::sync::atomic::AtomicBool;
 
-    fn program(c: f64, options: Options) -> Program {
+    fn program(c: f64, options: Settings) -> Program {
         lowered(&Function::trace(["a", "b"], |[a, b]| (a * c + b).sin()).unwrap(), options, &[])
     }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn made(unit: &Arc<Unit>) -> Arc<Native> {
-        match compile(std::slice::from_ref(unit), unit.program.options, &AtomicBool::new(false)).unwrap() {
+        match compile(std::slice::from_ref(unit), unit.program.options, &Stop::default()).unwrap() {
             Compiled::Native(natives) => natives[0].clone(),
             Compiled::Unsupported(reason) => panic!("{reason}"),
         }
@@ -144,19 +144,19 @@ mod tests {
 
     #[test]
     fn the_second_time_it_is_the_same_code() {
-        let cached = Options::new().cached(true);
-        assert!(same(&program(1.25, cached), &program(1.25, cached.threads(3))));
-        assert!(!same(&program(1.25, Options::new()), &program(1.25, cached)), "the first one was not to be kept");
+        let cached = Settings { cached: true, ..Settings::default() };
+        assert!(same(&program(1.25, cached), &program(1.25, Settings { threads: std::num::NonZero::new(3), ..cached })));
+        assert!(!same(&program(1.25, Settings::default()), &program(1.25, cached)), "the first one was not to be kept");
         // Names do not matter to the code, and stay the function's own.
         let renamed = Function::trace(["x", "y"], |[x, y]| (x * 1.25 + y).sin()).unwrap();
         assert!(same(&program(1.25, cached), &lowered(&renamed, cached, &[])));
-        assert!(crate::exec::Code::of_units(&[unit(&program(1.25, cached))], cached, &AtomicBool::new(false)).is_ok());
+        assert!(crate::exec::Code::of_units(&[unit(&program(1.25, cached))], cached, &Stop::default()).is_ok());
         // What differs in anything that code depends on.
         let narrow = Function::trace_in(crate::Width::F32, ["a", "b"], |[a, b]| (a * 1.25 + b).sin()).unwrap();
         let others = [
             program(1.5, cached),
-            program(1.25, cached.tier(Tier::Fast)),
-            program(1.25, cached.fuse(false)),
+            program(1.25, Settings { tier: Tier::Fast, ..cached }),
+            program(1.25, Settings { fuse: false, ..cached }),
             program(1.25, cached).with_kernels(),
             lowered(&narrow, cached, &[]),
         ];
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn rows_are_told_apart_by_how_they_are_called() {
-        let cached = Options::new().cached(true);
+        let cached = Settings { cached: true, ..Settings::default() };
         let f = Function::trace(["a", "b"], |[a, b]| (a * 1.25 + b).sin()).unwrap();
         let rows = |varying: [bool; 2], reduce: Reduce| {
             let program = lowered(&f, cached, &varying);
@@ -181,17 +181,17 @@ mod tests {
 
     #[test]
     fn all_units_of_a_function_are_looked_up_and_made_together() {
-        let cached = Options::new().cached(true);
+        let cached = Settings { cached: true, ..Settings::default() };
         let units = [unit(&program(11.5, cached)), unit(&program(12.5, cached)), unit(&program(11.5, cached))];
         let first = made(&units[1]);
-        let Compiled::Native(all) = compile(&units, cached, &AtomicBool::new(false)).unwrap() else { panic!("native code") };
+        let Compiled::Native(all) = compile(&units, cached, &Stop::default()).unwrap() else { panic!("native code") };
         assert!(Arc::ptr_eq(&all[1], &first), "what is there is not made again");
         assert!(Arc::ptr_eq(&all[0], &all[2]), "equal units are kept once");
     }
 
     #[test]
     fn equal_hashes_are_not_enough() {
-        let (p, q) = (unit(&program(2.0, Options::new())), unit(&program(3.0, Options::new())));
+        let (p, q) = (unit(&program(2.0, Settings::default())), unit(&program(3.0, Settings::default())));
         let (one, mut other) = (Key::new(&p), Key::new(&q));
         assert_ne!(one.hash, other.hash);
         other.hash = one.hash;
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_and_freed() {
         let (mut cache, room) = (Cache::default(), 3 * 5000);
-        let units: Vec<Arc<Unit>> = (0..10).map(|c| unit(&program(c as f64 + 0.1, Options::new()))).collect();
+        let units: Vec<Arc<Unit>> = (0..10).map(|c| unit(&program(c as f64 + 0.1, Settings::default()))).collect();
         let keep = |cache: &mut Cache, unit: &Arc<Unit>| Arc::downgrade(&cache.keep(&Key::new(unit), made(unit), room));
         let first = keep(&mut cache, &units[0]);
         let rest: Vec<_> = units[1..]
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(cache.entries.values().flatten().map(|entry| entry.bytes).sum::<usize>(), cache.bytes);
         // More than there is room for at all is not kept.
         let large = Function::trace("x", |x| (0..900).fold(x, |y, k| (y + k as f64).sin())).unwrap();
-        assert_eq!(keep(&mut cache, &unit(&lowered(&large, Options::new(), &[]))).strong_count(), 0);
+        assert_eq!(keep(&mut cache, &unit(&lowered(&large, Settings::default(), &[]))).strong_count(), 0);
         assert!(first.strong_count() > 0);
     }
 }

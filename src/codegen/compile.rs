@@ -6,13 +6,13 @@ use super::flush::Flushing;
 use super::made::{Stats, failed};
 use super::native::Native;
 use super::target::{Failure, Made, isa};
-use crate::base::host::Stopwatch;
+use crate::base::host::{Stop, Stopwatch};
 use crate::base::sums::partials;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::schedule::unit::Unit;
-use crate::schedule::{Options, Tier};
+use crate::schedule::{Settings, Tier};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Up to this many operations the better register allocator is worth its time.
@@ -26,17 +26,16 @@ pub(crate) enum Compiled {
     Unsupported(String),
 }
 
-/// Compiles units; an error soon after `stop` is set.
+/// Compiles units; an error soon after it is to stop.
 ///
 /// # Errors
 /// If the code is larger than the options allow, inputs, outputs or scratch memory are larger than native code can address, or the system gives no
 /// memory for it.
-pub(crate) fn compile(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) -> Result<Compiled> {
+pub(crate) fn compile(units: &[Arc<Unit>], options: Settings, stop: &Stop) -> Result<Compiled> {
     if options.flush_subnormals && !Flushing::SUPPORTED {
         return Err(failed("`flush_subnormals` is there on x86-64 only"));
     }
     for unit in units {
-        unit.program.check_supported()?;
         check_lengths(unit)?;
     }
     match of_this_processor(units, options, stop) {
@@ -47,7 +46,7 @@ pub(crate) fn compile(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) 
     }
 }
 
-fn of_this_processor(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) -> Made<Vec<Arc<Native>>> {
+fn of_this_processor(units: &[Arc<Unit>], options: Settings, stop: &Stop) -> Made<Vec<Arc<Native>>> {
     if options.strange_processor {
         return Err(Failure::Unsupported("the options pretend an unknown processor".into()));
     }
@@ -75,7 +74,7 @@ fn tier(unit: &Unit) -> Tier {
 }
 
 /// Code for processors.
-pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Options, stop: &AtomicBool) -> Made<Vec<Native>> {
+pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Settings, stop: &Stop) -> Made<Vec<Native>> {
     let start = Stopwatch::start();
     let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
     let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
@@ -93,7 +92,7 @@ pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Opti
 #[cfg(test)]
 pub(crate) fn for_an_old_processor(unit: &Unit) -> Native {
     let isa = super::target::plain_isa();
-    let made = compile_for(&[(unit, Tier::Best, &*isa)], Options::new(), &AtomicBool::new(false));
+    let made = compile_for(&[(unit, Tier::Best, &*isa)], Settings::default(), &Stop::default());
     made.map_err(Failure::error).unwrap().remove(0)
 }
 

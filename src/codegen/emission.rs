@@ -6,7 +6,10 @@ use super::lower::{self, Apart, Lowering};
 use super::made::failed;
 use super::memory::{Call, Object};
 use super::target::{Failure, Made};
-use crate::base::{Width, host::processors};
+use crate::base::{
+    Width,
+    host::{Stop, processors},
+};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::kernels::Routine;
 use crate::schedule::unit::Unit;
@@ -17,7 +20,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A unit that becomes native code for a processor.
 pub(super) struct Job<'u> {
@@ -43,8 +46,8 @@ pub(super) struct Emitted {
 }
 
 /// The code of all jobs, made in one pass by several threads. Emission stops with an error where there are more bytes than the limit, and soon
-/// after `stop` is set.
-pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, stop: &AtomicBool) -> Made<Emitted> {
+/// after it is to stop.
+pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, stop: &Stop) -> Made<Emitted> {
     let work: Vec<(usize, usize)> =
         jobs.iter().enumerate().flat_map(|(k, job)| (0..job.unit.segments.segments.len()).map(move |s| (k, s))).collect();
     let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -53,7 +56,7 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
         let mut pieces = Vec::new();
         loop {
             let at = next.fetch_add(1, Relaxed);
-            if at >= work.len() || stop.load(Relaxed) || total.load(Relaxed) > limit {
+            if at >= work.len() || stop.is_set() || total.load(Relaxed) > limit {
                 return Ok(pieces);
             }
             let (job, segment) = work[at];
@@ -83,9 +86,7 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
     for part in made {
         pieces.append(&mut part?);
     }
-    if stop.load(Relaxed) {
-        return Err(failed("it is not wanted any more").into());
-    }
+    stop.check()?;
     pieces.sort_unstable_by_key(|piece| (piece.job, piece.segment));
     let mut objects: Vec<Object> = jobs.iter().map(|_| Object::default()).collect();
     for piece in pieces {

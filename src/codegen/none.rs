@@ -6,12 +6,13 @@ mod made;
 
 pub(crate) use made::failed;
 
+use crate::base::host::Stop;
 use crate::error::Result;
 use crate::io::{Archive, Read};
-use crate::schedule::Options;
+use crate::schedule::Settings;
 use crate::schedule::unit::{Needs, Unit};
 use made::Stats;
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 /// Whether native code can be made.
 pub(crate) const AVAILABLE: bool = false;
@@ -54,11 +55,11 @@ impl Drop for Flushing {
 ///
 /// # Errors
 /// If the options want what the interpreter does not do.
-pub(crate) fn compile(units: &[Arc<Unit>], options: Options, _stop: &AtomicBool) -> Result<Compiled> {
+pub(crate) fn compile(_units: &[Arc<Unit>], options: Settings, stop: &Stop) -> Result<Compiled> {
     if options.flush_subnormals {
         return Err(failed(format!("`flush_subnormals` is not there in the interpreter, and {REASON}")));
     }
-    units.iter().try_for_each(|unit| unit.program.check_supported())?;
+    stop.check()?;
     Ok(Compiled::Unsupported(REASON.into()))
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn start(_what: &str) -> Read<Archive> {
     Err(format!("there is no native code to be saved: it is interpreted, since {REASON}"))
 }
 
-pub(crate) fn check(_archive: &Archive, _what: &str, _all: &[&str]) -> Read<()> {
+pub(crate) fn check(_archive: &Archive, _what: &str) -> Read<()> {
     Err(format!("native code is of no use here: {REASON}"))
 }
 

@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 
 /// The Cranelift IR that a unit becomes.
 pub(crate) fn clif(unit: &Unit) -> Result<String> {
-    unit.program.check_supported()?;
     let isa = isa(Tier::Best).map_err(Failure::error)?;
     let mut text = String::new();
     Job::new(unit, &*isa).each(|context| {
@@ -22,7 +21,6 @@ pub(crate) fn clif(unit: &Unit) -> Result<String> {
 
 /// The machine code that a unit becomes, as assembly.
 pub(crate) fn assembly(unit: &Unit) -> Result<String> {
-    unit.program.check_supported()?;
     let isa = isa(Tier::Best).map_err(Failure::error)?;
     let mut text = String::new();
     Job::new(unit, &*isa).each(|context| {

@@ -1,24 +1,49 @@
 //! What compiling took and gave.
 
 use crate::exec::Code;
-use crate::schedule::{Layout, Tier};
+use crate::schedule::Tier;
 use std::{fmt, sync::Arc, time::Duration};
+
+/// What a function is compiled to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// Straight-line code.
+    StraightLine,
+    /// One loop over rows, whose body is straight-line code.
+    Rows,
+    /// So many stages: loops, pieces of straight-line code, operations of libraries, operations with bodies.
+    Stages(usize),
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Form::StraightLine => f.write_str("straight-line code"),
+            Form::Rows => f.write_str("a loop over rows"),
+            Form::Stages(1) => f.write_str("1 stage"),
+            Form::Stages(n) => write!(f, "{n} stages"),
+        }
+    }
+}
 
 /// What compiling took and gave.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
+    /// What the function is compiled to.
+    pub form: Form,
     /// The tier that was taken.
     pub tier: Tier,
-    /// Operations in the lowered program.
+    /// Operations in the lowered programs.
     pub operations: usize,
-    /// Native functions that it was cut into.
+    /// Native functions that they were cut into.
     pub functions: usize,
     /// Bytes of machine code.
     pub code_bytes: usize,
-    /// Bytes of scratch memory that a call uses.
+    /// Bytes of scratch memory that straight-line code or a loop over rows uses.
     pub scratch_bytes: usize,
-    /// Time from the lowered program to code that can be called, when it was made; none for code that was loaded.
+    /// Time from the function to code that can be called, when it was made; none for code that was loaded.
     pub compile_time: Duration,
     /// Threads that made the code at the same time.
     pub threads: usize,
@@ -30,9 +55,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of the code of several units that make one function.
-    pub(super) fn of_units(codes: &[Arc<Code>], compile_time: Duration) -> Report {
+    /// `codes` are those of the function's units.
+    pub(super) fn new(form: Form, codes: &[Arc<Code>], compile_time: Duration, structural_zeros: Vec<String>) -> Report {
         let mut report = Report {
+            form,
             tier: Tier::Best,
             operations: 0,
             functions: 0,
@@ -41,7 +67,7 @@ impl Report {
             compile_time,
             threads: 0,
             interpreted: None,
-            structural_zeros: vec![],
+            structural_zeros,
         };
         for code in codes {
             report.operations += code.operations;
@@ -56,19 +82,14 @@ impl Report {
         }
         report
     }
-
-    /// Of a function of numbers.
-    pub(super) fn new(code: &Arc<Code>, layout: &Layout) -> Report {
-        let time = code.as_native().map_or(Duration::ZERO, |native| native.stats().time);
-        Report { structural_zeros: layout.structural_zeros.clone(), ..Report::of_units(std::slice::from_ref(code), time) }
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} operations, {} bytes of code in {} function{}, {} bytes of scratch, tier {:?}, compiled in {:.3} ms",
+            "{}: {} operations, {} bytes of code in {} function{}, {} bytes of scratch, tier {:?}, compiled in {:.3} ms",
+            self.form,
             self.operations,
             self.code_bytes,
             self.functions,

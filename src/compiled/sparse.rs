@@ -1,20 +1,21 @@
 //! Sparse derivatives as native code.
 
-use super::any::AnyCompiled;
+use super::call::Compiled;
+use super::compile::compile;
+use super::options::Options;
 use crate::base::{Width, wrong_width};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::op::Scalar;
-use crate::schedule::Options;
 use crate::sparse::{Argument, SparseDerivative, Sparsity};
 use smallvec::SmallVec;
 use std::any::Any;
-use std::{fmt, sync::Arc};
+use std::{fmt, panic::Location, sync::Arc};
 
 /// A sparse derivative as native code: one call writes all values. `Send + Sync`, cheap to clone.
 #[derive(Clone)]
 pub struct CompiledSparse {
     derivative: Arc<SparseDerivative>,
-    code: Option<AnyCompiled>,
+    code: Option<Compiled>,
     /// By input of the function, the data that it is given: a vector of its width.
     data: Arc<Vec<Option<Box<dyn Any + Send + Sync>>>>,
 }
@@ -26,7 +27,8 @@ impl SparseDerivative {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// As [`Function::compile`](crate::Function::compile).
+    #[track_caller]
     pub fn compile(&self) -> Result<CompiledSparse> {
         self.compile_with(Options::default())
     }
@@ -35,8 +37,15 @@ impl SparseDerivative {
     ///
     /// # Errors
     /// As [`SparseDerivative::compile`].
+    #[track_caller]
     pub fn compile_with(&self, options: Options) -> Result<CompiledSparse> {
         let narrow = self.f.as_ref().is_some_and(|f| f.width() == Width::F32);
+        if !options.overwrite.is_empty() {
+            return Err(Error::here(
+                ErrorKind::Unsupported,
+                "overwrite: a sparse derivative has no output that could overwrite an input",
+            ));
+        }
         let data = |argument: &Argument| match argument {
             Argument::Call(_) => None,
             Argument::Data(data) if narrow => {
@@ -45,7 +54,10 @@ impl SparseDerivative {
             Argument::Data(data) => Some(Box::new(data.clone()) as Box<dyn Any + Send + Sync>),
         };
         Ok(CompiledSparse {
-            code: self.f.as_ref().map(|f| AnyCompiled::new(f, options)).transpose()?,
+            code: match &self.f {
+                Some(f) => Some(compile(f, &options)?),
+                None => None,
+            },
             data: Arc::new(self.arguments.iter().map(data).collect()),
             derivative: Arc::new(self.clone()),
         })
@@ -53,16 +65,22 @@ impl SparseDerivative {
 }
 
 impl CompiledSparse {
-    /// Computes the values, in the order of the entries: a slice per input.
+    /// Computes the values, in the order of the entries: a slice per input, and one for the values.
     ///
     /// # Errors
     /// If a length or the width does not fit, or an index is out of range.
-    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], values: &mut [T]) -> Result<()> {
+    #[track_caller]
+    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        let at = Location::caller();
         let derivative = &*self.derivative;
-        derivative.check(inputs, values.len())?;
+        let [values] = outputs else {
+            let message = format!("{}, where there is one, for the values of all entries", count(outputs.len(), "output slice"));
+            return Err(Error::here(ErrorKind::Length, message));
+        };
+        derivative.check(inputs, values.len()).map_err(|error| error.or_at(Some(at)))?;
         let (Some(code), Some(f)) = (&self.code, &derivative.f) else { return Ok(()) };
         if T::WIDTH != f.width() {
-            return Err(wrong_width(f.width(), T::WIDTH));
+            return Err(wrong_width(f.width(), T::WIDTH).at(Some(at)));
         }
         let mut slices: SmallVec<[&[T]; SLICES]> = SmallVec::new();
         for (argument, data) in derivative.arguments.iter().zip(&*self.data) {
@@ -71,7 +89,7 @@ impl CompiledSparse {
                 (_, data) => data.as_ref().and_then(|data| data.downcast_ref::<Vec<T>>()).expect("data has the function's width"),
             });
         }
-        code.call_into(&slices, values)?;
+        code.call_joined(&slices, values)?;
         derivative.subtract(values);
         Ok(())
     }

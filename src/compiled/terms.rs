@@ -1,24 +1,45 @@
 //! Sums of gathered terms as native code.
 
-use super::rows::{CompiledRows, RowMap};
+use super::engine::Engine;
+use super::options::Options;
+use super::scheduled::Scheduled;
+use crate::base::host::Stop;
 use crate::base::wrong_width;
-use crate::error::{Error, Kind as ErrorKind, Result, count};
+use crate::error::{Error, Kind as ErrorKind, Result, count, listed, short};
+use crate::exec::{Code, Rows, check_threads};
+use crate::graph::Function;
 use crate::op::Scalar;
+use crate::schedule::{Reduce, RowForm, RowShape};
 use crate::sparse::{Assembly, Piece, Sparsity, To};
 use smallvec::SmallVec;
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
 
 impl Assembly {
     /// Compiles to native code for this processor.
     ///
     /// # Errors
-    /// If Cranelift does not support this processor.
+    /// As [`Function::compile`](crate::Function::compile).
+    #[track_caller]
     pub fn compile(&self) -> Result<CompiledTerms> {
-        let kernel = self.kernel.as_ref().filter(|_| self.plan.rows > 0);
-        let code = kernel.map(|(f, varying)| RowMap::new(f, varying)?.compile()).transpose()?;
-        Ok(CompiledTerms { assembly: self.clone(), code })
+        self.compile_with(Options::default())
+    }
+
+    /// As [`Assembly::compile`], with options.
+    ///
+    /// # Errors
+    /// As [`Assembly::compile`].
+    #[track_caller]
+    pub fn compile_with(&self, options: Options) -> Result<CompiledTerms> {
+        let at = Location::caller();
+        let code = match self.kernel.as_ref().filter(|_| self.plan.rows > 0) {
+            Some((f, varying)) => Some(Arc::new(rows(f, varying, &options).map_err(|error| error.or_at(Some(at)))?)),
+            None => None,
+        };
+        Ok(CompiledTerms { assembly: self.clone(), code, threads: options.threads })
     }
 }
 
@@ -26,24 +47,49 @@ impl Assembly {
 #[derive(Clone)]
 pub struct CompiledTerms {
     assembly: Assembly,
-    code: Option<CompiledRows>,
+    code: Option<Arc<Rows>>,
+    /// Of a call, at most.
+    threads: usize,
+}
+
+/// The code of a kernel over rows, of which the named inputs have a value for each.
+fn rows(f: &Function, varying: &[String], options: &Options) -> Result<Rows> {
+    check_threads(options.threads)?;
+    let stop = Stop::after(options.time_limit);
+    let varying = f.inputs().iter().map(|group| varying.iter().any(|name| name == group.name())).collect();
+    let shape = RowShape { varying, reduce: vec![Reduce::Each; f.outputs().len()] };
+    let scheduled = Scheduled::rows(RowForm { f: f.clone(), shape, rows: None }, options.settings, &stop)?;
+    let codes = Code::of_units(scheduled.units(), options.settings, &stop)?;
+    match scheduled.engine(codes, [].into(), options.memory_limit) {
+        Engine::Rows(rows) => Ok(rows),
+        _ => unreachable!("rows are scheduled as rows"),
+    }
 }
 
 /// Up to this many slices are collected on the stack.
 const SLICES: usize = 32;
 
 impl CompiledTerms {
-    /// Computes all numbers, from the variables and a slice for each of the other inputs.
+    /// Computes all values: the slice of the variables and one for each of the other inputs, and one for the values.
     ///
     /// # Errors
     /// If a length or the width does not fit.
-    pub fn call_into<T: Scalar>(&self, variables: &[T], others: &[&[T]], values: &mut [T]) -> Result<()> {
+    #[track_caller]
+    pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        let at = Location::caller();
         let plan = &*self.assembly.plan;
-        self.check(variables, others, values)?;
+        let results = outputs.len();
+        let ([variables, others @ ..], [values]) = (inputs, outputs) else {
+            let (x, y) = (count(inputs.len(), "input slice"), count(results, "output slice"));
+            let message =
+                format!("{x} and {y}, where there is one for the variables, one for each other input, and one for the values");
+            return Err(Error::here(ErrorKind::Length, message));
+        };
+        self.check(variables, others, values).map_err(|error| error.or_at(Some(at)))?;
         plan.zeros.iter().for_each(|&(from, to)| values[from..to].fill(T::default()));
         let Some(code) = &self.code else { return Ok(()) };
         if T::WIDTH != plan.width {
-            return Err(wrong_width(plan.width, T::WIDTH));
+            return Err(wrong_width(plan.width, T::WIDTH).at(Some(at)));
         }
         with_workspace(plan.workspace, |mut workspace: &mut [T]| {
             let mut inputs: SmallVec<[&[T]; SLICES]> = SmallVec::new();
@@ -65,7 +111,7 @@ impl CompiledTerms {
                 let mut outputs: SmallVec<[&mut [T]; SLICES]> = SmallVec::new();
                 outputs.extend(plan.direct.map(|(first, each)| &mut values[first..first + each * rows]));
                 outputs.extend(terms.chunks_exact_mut(rows));
-                code.call_into(&inputs, &mut outputs)?;
+                code.call_into(self.threads, None, &inputs, &mut outputs).map_err(|error| error.or_at(Some(at)))?;
             }
             plan.added.iter().zip(terms.chunks_exact(rows)).for_each(|(to, terms)| add(to, terms, values));
             Ok(())
@@ -80,11 +126,11 @@ impl CompiledTerms {
             return fail(format!("there are {}, not {}", count(plan.variables, "variable"), variables.len()));
         }
         if others.len() != plan.inputs.len() {
-            let names = plan.inputs.iter().map(|(name, len)| format!("{name}: {len}")).collect::<Vec<_>>().join(", ");
-            return fail(format!("{} beside the variables, for ({names})", count(others.len(), "input slice")));
+            let message = format!("{} beside the variables, for ({})", count(others.len(), "input slice"), listed(&plan.inputs));
+            return fail(message);
         }
         if let Some((x, (name, len))) = others.iter().zip(&plan.inputs).find(|(x, (_, len))| x.len() != *len) {
-            return fail(format!("the input `{name}` has {}, not {}", count(*len, "number"), x.len()));
+            return fail(format!("the input `{}` has {}, not {}", short(name), count(*len, "number"), x.len()));
         }
         if values.len() != plan.len {
             return fail(format!("there are {} to write, and room for {}", count(plan.len, "number"), values.len()));
@@ -147,6 +193,6 @@ fn with_workspace<T: Scalar, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> R 
 
 impl fmt::Debug for CompiledTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CompiledTerms({:?}, {:?})", self.assembly, self.code)
+        write!(f, "CompiledTerms({:?})", self.assembly)
     }
 }

@@ -11,9 +11,9 @@ use nalgebra::{DefaultAllocator, Dim, Matrix, OMatrix, RawStorage, Scalar};
 /// use nalgebra::{DMatrix, Vector2, dmatrix, vector};
 /// use wengert::{Array, Function};
 /// let f = Function::trace(["a[n,n]", "x[n]"], |[a, x]| (("y", a.matmul(x)), ("b", a.t())))?;
-/// let y = f.eval_arrays(&[Array::from(&dmatrix![1.0, 2.0; 3.0, 4.0]), Array::from(&vector![1.0, 10.0])])?;
-/// assert_eq!(Vector2::try_from(y[0].clone())?, vector![21.0, 43.0]);
-/// assert_eq!(DMatrix::try_from(y[1].clone())?, dmatrix![1.0, 3.0; 2.0, 4.0]);
+/// let y = f.run([Array::from(&dmatrix![1.0, 2.0; 3.0, 4.0]), Array::from(&vector![1.0, 10.0])])?;
+/// assert_eq!(Vector2::try_from(y["y"].clone())?, vector![21.0, 43.0]);
+/// assert_eq!(DMatrix::try_from(y["b"].clone())?, dmatrix![1.0, 3.0; 2.0, 4.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 impl<T: Scalar, R: Dim, C: Dim, S: RawStorage<T, R, C>> From<&Matrix<T, R, C, S>> for Array<T> {

@@ -10,8 +10,8 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 /// use wengert::{Array, Function};
 /// let f = Function::trace(["x[n,2]"], |[x]| x.sum(1))?;
 /// let x = ndarray::array![[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]];
-/// let [y] = &f.eval_arrays(&[Array::from(&x.t())])?[..] else { unreachable!("one output") };
-/// assert_eq!(ndarray::Array1::try_from(y.clone())?, ndarray::array![11.0, 22.0, 33.0]);
+/// let y = f.run([Array::from(&x.t())])?;
+/// assert_eq!(ndarray::Array1::try_from(y[0].clone())?, ndarray::array![11.0, 22.0, 33.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 impl<T: Clone, S: Data<Elem = T>, D: Dimension> From<&ArrayBase<S, D>> for Array<T> {

@@ -2,7 +2,7 @@
 //! the line of the user's source that made it.
 
 use super::names::{name_of, plain};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Args, Function, Kind, NodeId};
 use crate::op::{Op, Value};
 use std::{fmt, panic::Location};
@@ -28,7 +28,11 @@ pub struct NonFinite {
 #[track_caller]
 pub(crate) fn first_non_finite(f: &Function, x: &[f64]) -> Result<Option<NonFinite>> {
     f.check_len("inputs", f.input_len(), x.len())?;
-    f.check_scalar("first_non_finite", None)?;
+    if f.has_arrays() {
+        let message = "first_non_finite looks at single numbers, and this function has arrays, loops or opaque calls inside: evaluate it with what is \
+                       to be seen as `aux` outputs";
+        return Err(Error::here(ErrorKind::Unsupported, message));
+    }
     let graph = f.graph();
     let mut values: Vec<Value<f64, bool>> = Vec::with_capacity(graph.len());
     let operands = |values: &[Value<f64, bool>], id: NodeId| -> arrayvec::ArrayVec<Value<f64, bool>, 3> {

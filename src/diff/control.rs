@@ -2,16 +2,17 @@
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
 use super::backward::Backward;
-use super::groups::{Bodies, Group, apply, chosen, place, refused};
+use super::groups::{Bodies, Group, apply, chosen, place};
 use super::rules::Ruled;
-use super::shelf::{self, Coefficients, coefficients};
+use super::shelf::{Coefficients, Memory, coefficients, shaped};
+use super::turns;
+use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{
-    Control, Derivative, Expr, Function, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in, types_out,
 };
-use crate::jet::Series;
-use crate::op::{DType, Real, lit};
+use crate::op::{Bodied, DType, Expanded, Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
@@ -25,10 +26,9 @@ fn series_of(body: &Function, inputs: &[bool], outputs: &[bool], order: usize, g
     let all = [&types[..], &chosen(&types, inputs).repeat(order)].concat();
     make_body(body.width(), &all, group.at, |args| {
         let (values, rest) = args.split_at(types.len());
-        let count = inputs.iter().filter(|m| **m).count();
         let series = |k: usize| match inputs[k] {
             true => (0..=order)
-                .map(|j| if j == 0 { values[k] } else { rest[(j - 1) * count + place(inputs, k as u32) as usize] })
+                .map(|j| if j == 0 { values[k] } else { rest[(j - 1) * count(inputs) + place(inputs, k as u32) as usize] })
                 .collect(),
             false => vec![values[k]],
         };
@@ -60,6 +60,33 @@ impl<'f> Group<'f> {
         Error::new(ErrorKind::Unsupported, message).at(Some(self.at))
     }
 
+    /// Of a function with a rule: its operands, followed by coefficients of the marked ones power by power, to the coefficients of results
+    /// that are numbers.
+    fn ruled_series(&self, body: &Function, rule: &Derivative, marked: &[bool], order: usize) -> Result<Function> {
+        let types = types_in(body);
+        let all = [&types[..], &chosen(&types, marked).repeat(order)].concat();
+        make_body(body.width(), &all, self.at, |args| {
+            let (values, rest) = args.split_at(types.len());
+            let coefficient = |k: usize, power: usize| rest[(power - 1) * count(marked) + place(marked, k as u32) as usize];
+            if order == 1 {
+                let tangents: Vec<Option<Expr>> = (0..types.len()).map(|k| marked[k].then(|| coefficient(k, 1))).collect();
+                return self.ruled(body, rule, values).push(&tangents);
+            }
+            let shapes = types_out(body).into_iter().filter(|(_, dtype)| *dtype == DType::Float).map(|(shape, _)| shape);
+            let _memory = Memory::new(order);
+            let series = |k: usize| {
+                let rest = (1..=order).filter(|_| marked[k]).map(|power| coefficient(k, power));
+                Coefficients::from_slice(&std::iter::once(values[k]).chain(rest).collect::<Vec<_>>())
+            };
+            let operands: Vec<Coefficients> = (0..types.len()).map(series).collect();
+            let results: Vec<Expr> = (0..body.output_len() as u32).map(|k| apply(self.control, Port::Final(k), values)).collect();
+            let found = self.ruled(body, rule, &operands).series(&results);
+            let found: Vec<(Coefficients, Shape)> = found.into_iter().zip(shapes).collect();
+            let power = |power: usize| found.iter().map(move |(series, shape)| shaped(series.coefficient(power), *shape));
+            (1..=order).flat_map(power).collect()
+        })
+    }
+
     /// The tangents of the results, from those of the operands.
     pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>]) -> Result<Vec<(NodeId, S)>> {
         if let Control::Rule { body, rule } = &**self.control {
@@ -76,16 +103,29 @@ impl<'f> Group<'f> {
 
     /// The coefficients of the results' series behind their values, from those of the operands.
     fn push_series<S: Real>(&self, values: &[S], series: &[Vec<Option<S>>]) -> Result<Vec<(Port, NodeId, Vec<S>)>> {
-        let order = series.len();
         let marked: Vec<bool> = (0..values.len()).map(|k| series.iter().any(|t| t[k].is_some())).collect();
-        let flow = self.flow(&marked);
+        let Some(carrier) = self.carrier(&marked, series.len())? else { return Ok(vec![]) };
+        let operand = |&(k, power): &(usize, usize)| match power {
+            0 => values[k],
+            _ => series[power - 1][k].unwrap_or(lit(0.0)),
+        };
+        let operands: Vec<S> = carrier.operands.iter().map(operand).collect();
+        let reached = |(port, _): &&(Port, NodeId)| carrier.reaches(self.control, *port);
+        let results = |&(port, id): &(Port, NodeId)| {
+            (port, id, (1..=series.len()).map(|power| apply(&carrier.control, carrier.port(port, power), &operands)).collect())
+        };
+        Ok(self.members.iter().filter(reached).map(results).collect())
+    }
+
+    /// The operation that carries coefficients of series along, up to an order, if the marked operands are series; none where no result
+    /// depends on them.
+    fn carrier(&self, marked: &[bool], order: usize) -> Result<Option<Carrier>> {
+        let flow = self.flow(marked);
         if !flow.outputs.contains(&true) {
-            return Ok(vec![]);
+            return Ok(None);
         }
         let (types, width) = (types_in(self.control.body()), self.control.body().width());
-        let first = self.own(values);
-        let coefficient = |t: &Vec<Option<S>>| -> Vec<S> { t[first..].iter().map(|t| t.unwrap_or(lit(0.0))).collect() };
-        let tangents: Vec<Vec<S>> = series.iter().map(coefficient).collect();
+        let first = self.own(marked);
         let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
         let call = |f: &Function, args: Vec<Expr>| outputs_at(f, &args).expect("as many as the body takes");
@@ -95,10 +135,11 @@ impl<'f> Group<'f> {
             let with = |(a, b): (usize, usize)| [&types[a..b], &chosen(&types[a..b], &flow.inputs[a..b]).repeat(order)].concat();
             parts(bounds).into_iter().flat_map(with).collect()
         };
-        let operands = |bounds: &[usize]| -> Vec<S> {
+        let operands = |bounds: &[usize]| -> Vec<(usize, usize)> {
             let with = |(a, b): (usize, usize)| {
-                let each = tangents.iter().flat_map(|t| chosen(&t[a..b], &flow.inputs[a..b]));
-                values[first + a..first + b].iter().copied().chain(each).collect::<Vec<S>>()
+                let active: Vec<usize> = (a..b).filter(|&k| flow.inputs[k]).collect();
+                let each = (1..=order).flat_map(|power| active.iter().map(move |&k| (first + k, power)).collect::<Vec<_>>());
+                (a..b).map(|k| (first + k, 0)).chain(each).collect::<Vec<_>>()
             };
             parts(bounds).into_iter().flat_map(with).collect()
         };
@@ -111,14 +152,13 @@ impl<'f> Group<'f> {
                 values.extend_from_slice(own);
                 for tangents in &mut tangents {
                     let own;
-                    (own, rest) = rest.split_at(flow.inputs[a..b].iter().filter(|m| **m).count());
+                    (own, rest) = rest.split_at(count(&flow.inputs[a..b]));
                     tangents.extend_from_slice(own);
                 }
             }
             (values, tangents.concat())
         };
         let outputs = self.control.body().output_len();
-        let count = |marks: &[bool]| marks.iter().filter(|m| **m).count();
         // The results likewise: those that are carried, their tangents, the others, theirs.
         let results = |carries: usize, results: Vec<Expr>| -> Vec<Expr> {
             let (values, tangents) = results.split_at(outputs);
@@ -141,7 +181,7 @@ impl<'f> Group<'f> {
                     make(&interleave(&bounds), &|args| call(&d, args.to_vec()))
                 };
                 let bodies = [body(&bodies[0])?, body(&bodies[1])?];
-                (Control::Choice { bodies }, [&values[..1], &operands(&bounds)].concat())
+                (Control::Choice { bodies }, [&[(0, 0)], &operands(&bounds)[..]].concat())
             }
             Control::Remat { body } => {
                 let bounds = [0, types.len()];
@@ -177,23 +217,11 @@ impl<'f> Group<'f> {
             Control::Opaque { call, .. } => return Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { .. } => unreachable!("a rule is called"),
         };
-        let control = SharedControl::from(control);
-        let tangent = |&(port, id): &(Port, NodeId)| {
-            let carries = match **self.control {
-                Control::Scan { carries, .. } | Control::While { carries, .. } => carries,
-                _ => outputs,
-            };
-            let (carried, kept) = flow.outputs.split_at(carries);
-            let of = |j: usize| match port {
-                Port::Final(k) => Port::Final((carries + j * count(carried)) as u32 + place(&flow.outputs, k)),
-                Port::Carried(k) => Port::Carried((carries + j * count(carried)) as u32 + place(&flow.inputs, k)),
-                Port::Each(k) => Port::Each((outputs - carries + j * count(kept)) as u32 + place(kept, k)),
-            };
-            (port, id, (0..order).map(|j| apply(&control, of(j), &operands)).collect())
+        let carries = match **self.control {
+            Control::Scan { carries, .. } | Control::While { carries, .. } => carries,
+            _ => outputs,
         };
-        let reached =
-            |(port, _): &&(Port, NodeId)| flow.reaches(self.control, *port) && self.control.result(*port).1 == DType::Float;
-        Ok(self.members.iter().filter(reached).map(tangent).collect())
+        Ok(Some(Carrier { control: control.into(), operands, flow, carries, outputs }))
     }
 
     /// Adds to the operands' adjoints, given those of the results.
@@ -201,11 +229,7 @@ impl<'f> Group<'f> {
         let flow = self.flow(&self.active);
         let width = self.control.body().width();
         match &**self.control {
-            Control::While { .. } => Err(Error::new(
-                ErrorKind::Unsupported,
-                "reverse mode through while_loop, whose number of steps is not known: use while_loop_at_most, scan, or jvp",
-            )
-            .at(Some(self.at))),
+            Control::While { .. } => turns::pulled(self, &flow, values, adjoints),
             Control::Opaque { call, .. } => Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { body, rule } => {
                 let float: Vec<bool> = types_in(body).iter().map(|(_, dtype)| *dtype == DType::Float).collect();
@@ -252,24 +276,62 @@ impl<'f> Group<'f> {
     }
 }
 
-/// The series of a result of an operation with bodies.
-pub(super) fn series(nested: &NestedOp, operands: &[Coefficients], bodies: Bodies) -> Coefficients {
+/// An operation that carries coefficients of series along, beside the values of another.
+struct Carrier {
+    control: SharedControl,
+    /// By operand of the other and power.
+    operands: Vec<(usize, usize)>,
+    /// Which of the other's values are series.
+    flow: Flow,
+    carries: usize,
+    outputs: usize,
+}
+
+impl Carrier {
+    /// Whether a result of the other is a series.
+    fn reaches(&self, control: &Control, port: Port) -> bool {
+        self.flow.reaches(control, port) && control.result(port).1 == DType::Float
+    }
+
+    /// Which result is a coefficient of the other's.
+    fn port(&self, port: Port, power: usize) -> Port {
+        let (Carrier { flow, carries, outputs, .. }, before) = (self, power - 1);
+        let (carried, kept) = flow.outputs.split_at(*carries);
+        match port {
+            Port::Final(k) => Port::Final((carries + before * count(carried)) as u32 + place(&flow.outputs, k)),
+            Port::Carried(k) => Port::Carried((carries + before * count(carried)) as u32 + place(&flow.inputs, k)),
+            Port::Each(k) => Port::Each((outputs - carries + before * count(kept)) as u32 + place(kept, k)),
+        }
+    }
+}
+
+fn count(marks: &[bool]) -> usize {
+    marks.iter().filter(|mark| **mark).count()
+}
+
+/// What a result's series are, up to an order, if the marked operands are series; none where it depends on none of them.
+pub(super) fn expanded(nested: &NestedOp, marked: &[bool], order: usize, bodies: Bodies) -> Result<Option<Expanded>> {
     let (control, port) = (&nested.control, nested.port);
-    let values: Vec<Expr> = operands.iter().map(Series::value).collect();
-    let value = apply(control, port, &values);
-    if operands.iter().all(Series::is_constant) {
-        return Series::constant(value);
+    let group = Group { control, operands: vec![], members: vec![], active: vec![], at: Location::caller(), bodies };
+    if !marked.contains(&true) || control.result(port).1 != DType::Float {
+        return Ok(None);
     }
-    let members = vec![(port, NodeId::new(0))];
-    let group = Group { control, operands: vec![], members, active: vec![], at: Location::caller(), bodies };
+    let coefficient = |control: &SharedControl, port| Box::new(NestedOp { control: control.clone(), port }) as Box<dyn Bodied>;
     if let Control::Rule { body, rule } = &**control {
-        let all: Vec<Expr> = (0..body.output_len() as u32).map(|k| apply(control, Port::Final(k), &values)).collect();
-        let found = group.with_numbers(&group.ruled(body, rule, operands).series(&all));
-        return found.first().map_or(Series::constant(value), |&(_, _, series)| series);
+        let control = SharedControl::from(Control::Remat { body: group.ruled_series(body, rule, marked, order)? });
+        let float: Vec<bool> = types_out(body).iter().map(|(_, dtype)| *dtype == DType::Float).collect();
+        let Port::Final(k) = port else { unreachable!("only loops have other results") };
+        let port = |power: usize| Port::Final(((power - 1) * count(&float)) as u32 + place(&float, k));
+        let each = (1..=order).flat_map(|power| (0..marked.len()).filter(|&k| marked[k]).map(move |k| (k, power)));
+        let operands = (0..marked.len()).map(|k| (k, 0)).chain(each).collect();
+        return Ok(Some(Expanded {
+            coefficients: (1..=order).map(|power| coefficient(&control, port(power))).collect(),
+            operands,
+        }));
     }
-    let order = shelf::order();
-    let coefficient = |k: usize| operands.iter().map(|x| Some(x.coefficient(k)).filter(|c| !c.is_absent())).collect();
-    let pushed = group.push_series(&values, &(1..=order).map(coefficient).collect::<Vec<_>>()).unwrap_or_else(refused);
-    let rest = pushed.into_iter().next().map_or(vec![], |(_, _, rest)| rest);
-    Series::from_slice(&[vec![value], rest].concat())
+    let carrier = group.carrier(marked, order)?.filter(|carrier| carrier.reaches(control, port));
+    Ok(carrier.map(|carrier| Expanded {
+        coefficients: (1..=order).map(|power| coefficient(&carrier.control, carrier.port(port, power))).collect(),
+        operands: carrier.operands,
+    }))
 }

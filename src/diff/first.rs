@@ -27,7 +27,7 @@ pub(crate) fn jvp(f: &Function) -> Result<Function> {
     transformed(f, Extra::Tangents, |linear, x, extra| {
         let tangents = linear.forward(&seeds(f, x.len(), extra));
         let mut outputs = primal(f, linear);
-        outputs.extend(f.differentiable().map(|y| named("t_", y.name(), tangents_of(f, y, &tangents))));
+        outputs.extend(f.differentiable().map(|y| named("t_", y.name(), tangents_of(f, y, &tangents), y.batch())));
         outputs
     })
 }

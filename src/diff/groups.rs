@@ -59,10 +59,20 @@ impl<'f> Groups<'f> {
         graph.node(id).dtype() == DType::Float && group.flow(&group.active).reaches(nested.control, nested.port)
     }
 
+    /// Whether one is so.
+    pub(super) fn any(&self, is: impl Fn(&Group<'f>) -> bool) -> bool {
+        self.all.iter().any(is)
+    }
+
     /// The operation that a node is a result of.
     pub(super) fn of(&self, id: NodeId) -> Option<&Group<'f>> {
         self.of.get(&id).map(|&at| &self.all[at])
     }
+}
+
+/// Whether an operation is a part of a function of numbers that was put aside; see [`outlined`](super::outlined).
+pub(super) fn is_part(control: &Control) -> bool {
+    matches!(control, Control::Remat { .. }) && control.needs_arrays()
 }
 
 pub(super) fn apply<S: Real>(control: &SharedControl, port: Port, operands: &[S]) -> S {

@@ -2,10 +2,11 @@
 
 use super::shelf::coefficients;
 use super::traced::{Extra, distinct, extended, named, the_output};
+use super::turns::seeds;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
-use crate::graph::{Expr, Function, NewOutput};
+use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use crate::jet::interpolated;
 use crate::op::{DType, lit};
 use crate::vmap::vmap;
@@ -18,7 +19,7 @@ pub(crate) fn taylor(f: &Function, order: usize) -> Result<Function> {
         let all = along(f, order, x, directions);
         let mut outputs: Vec<NewOutput> = grouped(f, &all, 0).collect();
         for k in 1..=order {
-            let group = |y: NewOutput| named(&format!("t{k}_"), &y.name, y.values);
+            let group = |y: NewOutput| named(&format!("t{k}_"), &y.name, y.values, y.batch);
             outputs.extend(grouped(f, &all, k).filter(|y| !y.aux).map(group));
         }
         outputs
@@ -42,8 +43,11 @@ pub(crate) fn partial<'n>(f: &Function, orders: impl IntoIterator<Item = (&'n st
         }
         alpha[group.range().start] = order;
     }
-    let order: usize = alpha.iter().sum();
-    Function::build(f.width(), f.inputs().to_vec(), Location::caller(), |x| {
+    let (order, at) = (alpha.iter().sum(), Location::caller());
+    if f.has_arrays() && order > 0 {
+        return partial_at_once(f, &alpha, order, at);
+    }
+    Function::build(f.width(), f.inputs().to_vec(), at, |x| {
         let mut sums: Vec<Vec<Expr>> = vec![];
         let mut found: Vec<Vec<Vec<Expr>>> = vec![];
         // One line at a time for all outputs; then the sum for each.
@@ -56,7 +60,33 @@ pub(crate) fn partial<'n>(f: &Function, orders: impl IntoIterator<Item = (&'n st
             let mut lines = found.iter();
             sums.push(vec![interpolated(&alpha, |_| lines.next().expect("as many as before")[k][order])]);
         }
-        distinct(grouped(f, &sums, 0).filter(|y| !y.aux).map(|y| named("p_", &y.name, y.values)).collect())
+        distinct(grouped(f, &sums, 0).filter(|y| !y.aux).map(|y| named("p_", &y.name, y.values, y.batch)).collect())
+    })
+}
+
+/// The same of a function with arrays or loops inside: one sweep, mapped over all lines.
+fn partial_at_once(f: &Function, alpha: &[usize], order: usize, at: &'static Location<'static>) -> Result<Function> {
+    let mut directions: Vec<Vec<usize>> = vec![];
+    interpolated::<f64>(alpha, |direction| {
+        directions.push(direction.to_vec());
+        0.0
+    });
+    let f = f.without_aux();
+    let along = f.inputs().iter().filter(|group| alpha[group.range()].iter().any(|&order| order > 0));
+    let line = taylor(&f.wrt(along.map(|group| group.name()))?, order)?;
+    let line = line.with_outputs(order * f.outputs().len()..);
+    let names: Vec<String> = line.inputs()[f.inputs().len()..].iter().map(|group| group.name().to_owned()).collect();
+    let lines = vmap(&line, Axis::Fixed(directions.len()), names)?;
+    Function::build(f.width(), f.inputs().to_vec(), at, |x| {
+        let slots = (0..alpha.len()).filter(|&slot| alpha[slot] > 0);
+        let steps = slots.map(|slot| Expr::stack(&directions.iter().map(|v| lit(v[slot] as f64)).collect::<Vec<_>>(), 0));
+        let found = outputs_at(&lines, &x.iter().copied().chain(steps).collect::<Vec<_>>()).expect("inputs and directions");
+        let sum = |y: Expr| {
+            let mut lines = 0..directions.len();
+            vec![interpolated(alpha, |_| y.at(0, lines.next().expect("as many as before")))]
+        };
+        let sums: Vec<Vec<Expr>> = found.into_iter().map(sum).collect();
+        distinct(grouped(&f, &sums, 0).map(|y| named("p_", &y.name, y.values, y.batch)).collect())
     })
 }
 
@@ -72,29 +102,46 @@ pub(crate) fn hessian_diagonal(f: &Function) -> Result<Function> {
         return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
     }
     debug_assert_eq!(f.graph().node(y).shape(), Shape::SCALAR);
-    // For an array, a sweep that is mapped over one-hot directions of it.
-    let mapped: Vec<Option<Function>> = active
+    let directions = &second.inputs()[f.inputs().len()..];
+    let is_number = |group: &InputGroup| group.shape() == Shape::SCALAR;
+    let map = |over: usize, which: &dyn Fn(usize) -> bool| {
+        let names = directions.iter().enumerate().filter(|(k, _)| which(*k)).map(|(_, group)| group.name());
+        vmap(&second, Axis::Fixed(over), names).map(Some)
+    };
+    // A sweep mapped over one-hot directions: of all numbers, unless there is nothing but numbers; of each array.
+    let numbers: usize = active.iter().filter(|group| is_number(group)).map(|group| group.len()).sum();
+    let of_numbers = if f.has_arrays() && numbers > 1 { map(numbers, &|k| is_number(active[k]))? } else { None };
+    let of_arrays: Vec<Option<Function>> = active
         .iter()
-        .map(|group| match group.shape() {
+        .enumerate()
+        .map(|(k, group)| match group.shape() {
             Shape::SCALAR => Ok(None),
-            shape => {
-                let direction =
-                    second.inputs()[f.inputs().len() + active.iter().position(|g| g == group).expect("it is one")].name();
-                vmap(&second, Axis::Fixed(shape.len().expect("it was checked")), [direction]).map(Some)
-            }
+            shape => map(shape.len().expect("it was checked"), &|other| other == k),
         })
         .collect::<Result<_>>()?;
     Function::build(f.width(), f.inputs().to_vec(), at, |x| {
+        let sweep =
+            |f: &Function, directions: &[Expr]| outputs_at(f, &[x, directions].concat()).expect("inputs and directions")[0] * 2.0;
         let zeros: Vec<Expr> = active.iter().flat_map(|group| vec![Expr::full(0.0, group.shape()); group.len()]).collect();
+        let mut at_once = of_numbers.map(|f| {
+            let mut one_hot = seeds(numbers, std::iter::repeat_n(Shape::SCALAR, numbers)).into_iter();
+            let values = active.iter().flat_map(|group| (0..group.len()).map(|_| *group));
+            let direction = |(group, &zero): (&InputGroup, &Expr)| match is_number(group) {
+                true => one_hot.next().expect("one for each number"),
+                false => zero,
+            };
+            let all = sweep(&f, &values.zip(&zeros).map(direction).collect::<Vec<_>>());
+            (0..numbers).map(move |k| all.at(0, k))
+        });
         let mut first = 0;
         let mut outputs = vec![];
-        for (group, mapped) in active.iter().zip(&mapped) {
+        for (group, mapped) in active.iter().zip(&of_arrays) {
             let each = (0..group.len()).map(|k| {
                 let mut directions = zeros.clone();
                 let Some(mapped) = mapped else {
                     directions[first + k] = lit(1.0);
-                    let second = outputs_at(&second, &[x, &directions].concat()).expect("inputs and directions");
-                    return second[0] * 2.0;
+                    let swept = at_once.as_mut().map(|all| all.next().expect("one for each number"));
+                    return swept.unwrap_or_else(|| sweep(&second, &directions));
                 };
                 let n = group.shape().len().expect("it was checked");
                 let all = [&[Axis::Fixed(n)], group.shape().axes()].concat();
@@ -102,11 +149,10 @@ pub(crate) fn hessian_diagonal(f: &Function) -> Result<Function> {
                 for (other, direction) in directions[first..first + group.len()].iter_mut().enumerate() {
                     *direction = if other == k { Expr::eye(n).reshape(&all) } else { Expr::full(0.0, Shape::new(&all)) };
                 }
-                let second = outputs_at(mapped, &[x, &directions].concat()).expect("inputs and directions");
-                (second[0] * 2.0).reshape(group.shape().axes())
+                sweep(mapped, &directions).reshape(group.shape().axes())
             });
             let values = each.collect();
-            outputs.push(named("h_", group.name(), values));
+            outputs.push(named("h_", group.name(), values, group.batch()));
             first += group.len();
         }
         distinct(outputs)
@@ -125,8 +171,5 @@ fn along(f: &Function, order: usize, x: &[Expr], directions: &[Expr]) -> Vec<Vec
 /// The k-th of each output's values, group by group.
 fn grouped<'a>(f: &'a Function, all: &'a [Vec<Expr>], k: usize) -> impl Iterator<Item = NewOutput> + 'a {
     let mut rest = all.iter();
-    f.outputs().iter().map(move |y| {
-        let values = rest.by_ref().take(y.nodes().len()).map(|c| c[k]).collect();
-        NewOutput { name: y.name().into(), values, aux: y.is_aux() }
-    })
+    f.outputs().iter().map(move |y| NewOutput::like(y, rest.by_ref().take(y.nodes().len()).map(|c| c[k]).collect()))
 }

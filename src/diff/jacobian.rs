@@ -1,7 +1,10 @@
-//! Jacobians: of single numbers a sweep for each, of arrays sweeps mapped over one-hot seeds, all at once.
+//! Jacobians: of functions of numbers a sweep for each, which what is used inside meets all at once; of functions of arrays sweeps mapped over one-hot
+//! seeds.
 
 use super::first::{jvp, transformed, vjp};
+use super::keyed::{Products, products};
 use super::traced::{Extra, check_differentiable, distinct};
+use super::turns::seeds;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
@@ -26,18 +29,23 @@ pub enum Mode {
 #[track_caller]
 pub(crate) fn jacobian(f: &Function, mode: Mode) -> Result<Function> {
     check_differentiable(f)?;
-    if f.has_arrays() {
+    // Auxiliary outputs are not differentiated, and decide nothing.
+    let f = &f.without_aux().pruned();
+    if !f.is_of_numbers() {
         let rows: Vec<&str> = f.differentiable().map(OutputGroup::name).collect();
         return jacobian_of_arrays(f, "jacobian", &rows, mode);
     }
+    let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
+    let columns = f.active_slots();
+    let forward = match mode {
+        Mode::Auto => columns.len() <= rows.len(),
+        Mode::Forward => true,
+        Mode::Reverse => false,
+    };
+    if f.has_arrays() {
+        return at_once(f, rows.len(), columns.len(), forward, Location::caller());
+    }
     transformed(f, Extra::None, |linear, x, _| {
-        let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
-        let columns = f.active_slots();
-        let forward = match mode {
-            Mode::Auto => columns.len() <= rows.len(),
-            Mode::Forward => true,
-            Mode::Reverse => false,
-        };
         let mut entries = vec![lit(0.0); rows.len() * columns.len()];
         if forward {
             for (j, &slot) in columns.iter().enumerate() {
@@ -56,8 +64,21 @@ pub(crate) fn jacobian(f: &Function, mode: Mode) -> Result<Function> {
                 }
             }
         }
-        vec![NewOutput { name: "jacobian".into(), values: entries, aux: false }]
+        vec![NewOutput::new("jacobian", entries)]
     })
+}
+
+/// The same of a function of numbers that uses arrays, loops or choices inside: all sweeps go side by side, and each part is met once.
+fn at_once(f: &Function, rows: usize, columns: usize, forward: bool, at: &'static Location<'static>) -> Result<Function> {
+    let all = |len: usize, seeded: bool| (0..len as u32).map(|k| seeded.then_some(k)).collect::<Vec<_>>();
+    let entries = || (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j)));
+    let wanted = Products {
+        columns: &all(columns, forward),
+        rows: &all(rows, !forward),
+        forward: &entries().filter(|_| forward).map(|(i, j)| (i, j as u32)).collect::<Vec<_>>(),
+        reverse: &entries().filter(|_| !forward).map(|(i, j)| (i as u32, j)).collect::<Vec<_>>(),
+    };
+    products(f, "jacobian", &wanted, at, |entries| entries)
 }
 
 /// A named input or output: one value, or several of one shape.
@@ -81,7 +102,7 @@ impl<'f> Values<'f> {
     /// The shape of all together: several values have an axis of their own.
     fn shape(self) -> Shape {
         let several = [Axis::Fixed(self.len)];
-        Shape::new(&[if self.len == 1 { &[] } else { &several[..] }, self.each.axes()].concat())
+        Shape::new([if self.len == 1 { &[] } else { &several[..] }, self.each.axes()].concat())
     }
 
     /// How many numbers there are, if no axis is open.
@@ -91,11 +112,7 @@ impl<'f> Values<'f> {
 
     /// A seed for every number, along a leading axis: 1 for the number, 0 for the others.
     fn seeds(self) -> Vec<Expr> {
-        let (all, each) = (self.numbers().unwrap_or(0), self.each.len().unwrap_or(0));
-        let identity = Expr::eye(all);
-        let seed =
-            |k: usize| identity.slice(1, k * each..(k + 1) * each).reshape(joined(Shape::new(&[Axis::Fixed(all)]), self.each));
-        (0..self.len).map(seed).collect()
+        seeds(self.numbers().unwrap_or(0), std::iter::repeat_n(self.each, self.len))
     }
 }
 
@@ -105,7 +122,7 @@ fn joined(a: Shape, b: Shape) -> Vec<Axis> {
 
 /// Values that go together as one, with an axis for their number, at this place, if there are several.
 fn together(values: &[Expr], axis: usize) -> Expr {
-    if let [one] = *values { one } else { Expr::stack(values, axis) }
+    if let [one] = *values { one } else { Expr::stack(values, axis as isize) }
 }
 
 /// For every output and active input one array of the shape of the output followed by that of the input. `rows` names the
@@ -144,7 +161,7 @@ pub(super) fn jacobian_of_arrays(f: &Function, what: &str, rows: &[&str], mode: 
         let named = blocks.into_iter().zip(rows).flat_map(|(row, y)| {
             row.into_iter().zip(&inputs).map(move |(value, x)| {
                 let name = if single { what.to_owned() } else { format!("{what}_{y}_{}", x.name) };
-                NewOutput { name, values: vec![value], aux: false }
+                NewOutput::new(name, vec![value])
             })
         });
         distinct(named.collect())

@@ -96,7 +96,7 @@ pub(super) fn cut(f: &Function, given: &[NodeId], at: &'static Location<'static>
     let types: Vec<_> = types_in(f).into_iter().chain(f.graph().types(given)).collect();
     make_body(f.width(), &types, at, |args| {
         let (args, values) = args.split_at(f.input_len());
-        let values = eval_but(f.graph(), args, |id| given.iter().position(|&other| other == id).map(|k| values[k]));
+        let values = eval_but(f.graph(), args, |id, _| given.iter().position(|&other| other == id).map(|k| values[k]));
         f.output_nodes().map(|id| values[id.index()].num()).collect()
     })
 }

@@ -1,13 +1,16 @@
 //! Forward mode for several directions in one walk: each number's tangents by direction, of which only those that an output asks for are made.
 
+use super::batched::Seeds;
 use super::first::BODIES;
 use super::groups::refused;
+use super::kept::keeping;
 use super::linear::Linear;
+use super::outline::outlined;
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union, union_all};
 use crate::error::Result;
 use crate::graph::{Expr, Function, Located, NewOutput, NodeId};
-use crate::op::{Real, lit};
+use crate::op::lit;
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
@@ -24,7 +27,8 @@ pub(crate) struct Products<'a> {
     pub(crate) reverse: &'a [(u32, usize)],
 }
 
-/// A function whose one output is made of the wanted numbers: first those of `forward`, then those of `reverse`.
+/// A function whose one output is made of the wanted numbers: first those of `forward`, then those of `reverse`. What the function uses inside,
+/// arrays and loops, is met once by all sweeps.
 pub(crate) fn products(
     f: &Function,
     name: &str,
@@ -32,10 +36,12 @@ pub(crate) fn products(
     at: &'static Location<'static>,
     combine: impl FnOnce(Vec<Expr>) -> Vec<Expr>,
 ) -> Result<Function> {
+    // What the sweeps back ask to be kept is what the values come from, too.
+    let f = &if products.reverse.is_empty() { outlined(f)? } else { outlined(&keeping(f)?)? };
     let slots = f.active_slots();
     let rows: Vec<NodeId> = f.differentiable().flat_map(|y| y.nodes().iter().copied()).collect();
     Function::build(f.width(), f.inputs().to_vec(), at, |x| {
-        let linear = Linear::new(f, x, BODIES);
+        let linear = Linear::outlined(f, x, BODIES);
         let mut wanted: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
         products.forward.iter().for_each(|&(row, key)| wanted.entry(row).or_default().push(key));
         let wants = wanted.into_iter().map(|(row, mut keys)| {
@@ -58,26 +64,25 @@ pub(crate) fn products(
                 by_sweep[*key as usize].push((row, lit(1.0)));
             }
         }
-        for seeds in by_sweep {
-            let mut all = linear.reverse(seeds);
+        for mut all in linear.reverse_all(by_sweep) {
             all.truncate(f.input_len());
             adjoints.push(all);
         }
         let adjoint =
             |&(key, column): &(u32, usize)| adjoints[key as usize].get(slots[column]).copied().flatten().unwrap_or(lit(0.0));
         values.extend(products.reverse.iter().map(adjoint));
-        vec![NewOutput { name: name.into(), values: combine(values), aux: false }]
+        vec![NewOutput::new(name, combine(values))]
     })
 }
 
-impl<S: Real> Linear<'_, S> {
+impl Linear<'_, Expr> {
     /// By node that something is wanted of, its tangents in the wanted directions, ascending; what is not there is 0. A seed is an
     /// input's slot and the direction that it is in.
     fn forward_keyed(
         &self,
         seeds: impl Iterator<Item = (usize, u32)>,
         wants: &[(NodeId, Set)],
-    ) -> FxHashMap<NodeId, Vec<(u32, S)>> {
+    ) -> FxHashMap<NodeId, Vec<(u32, Expr)>> {
         let len = self.values.len();
         let mut wanted: Vec<Set> = vec![None; len];
         let mut last = vec![0u32; len];
@@ -105,7 +110,7 @@ impl<S: Real> Linear<'_, S> {
                 last[operand.index()] = last[operand.index()].max(id.0);
             }
         }
-        let mut tangents: Vec<Vec<(u32, S)>> = vec![vec![]; len];
+        let mut tangents: Vec<Vec<(u32, Expr)>> = vec![vec![]; len];
         for (slot, key) in seeds {
             if columns(&wanted[slot]).binary_search(&key).is_ok() {
                 tangents[slot] = vec![(key, lit(1.0))];
@@ -117,12 +122,22 @@ impl<S: Real> Linear<'_, S> {
                 if group.members[0].1 == id {
                     self.locate(&located, id);
                     let keys = union_all(group.members.iter().map(|(_, result)| &wanted[result.index()]));
+                    let given: Vec<Vec<(u32, Expr)>> =
+                        group.operands.iter().map(|operand| tangents[operand.index()].clone()).collect();
+                    let seed = |of: &Vec<(u32, Expr)>, key: u32| of.binary_search_by_key(&key, |t| t.0).ok().map(|at| of[at].1);
+                    if group.is_outlined() {
+                        let reaches = |key: &u32| given.iter().any(|of| seed(of, *key).is_some());
+                        let keys: Vec<u32> = columns(&keys).iter().copied().filter(reaches).collect();
+                        let seeds: Seeds = given.iter().map(|of| keys.iter().map(|&key| seed(of, key)).collect()).collect();
+                        let pushed = if keys.is_empty() { vec![] } else { group.push_all(self, &seeds) };
+                        for ((_, result), each) in group.members.iter().zip(pushed) {
+                            let each = keys.iter().zip(each).filter_map(|(&key, t)| Some((key, t?)));
+                            tangents[result.index()] = each.collect();
+                        }
+                        continue;
+                    }
                     for &key in columns(&keys) {
-                        let seed = |operand: &NodeId| {
-                            let all = &tangents[operand.index()];
-                            all.binary_search_by_key(&key, |t| t.0).ok().map(|at| all[at].1)
-                        };
-                        let seeds: Vec<Option<S>> = group.operands.iter().map(seed).collect();
+                        let seeds: Vec<Option<Expr>> = given.iter().map(|of| seed(of, key)).collect();
                         let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
                         pushed.into_iter().for_each(|(result, t)| tangents[result.index()].push((key, t)));
                     }
@@ -133,7 +148,7 @@ impl<S: Real> Linear<'_, S> {
                 continue;
             }
             self.locate(&located, id);
-            let mut sum: Vec<(u32, S)> = Vec::new();
+            let mut sum: Vec<(u32, Expr)> = Vec::new();
             for (operand, map) in self.edges(id) {
                 let given = &tangents[operand.index()];
                 let keep = columns(&wanted[id.index()]);
@@ -155,7 +170,7 @@ impl<S: Real> Linear<'_, S> {
 }
 
 /// Sums by direction.
-fn added<S: Real>(a: Vec<(u32, S)>, b: Vec<(u32, S)>) -> Vec<(u32, S)> {
+fn added(a: Vec<(u32, Expr)>, b: Vec<(u32, Expr)>) -> Vec<(u32, Expr)> {
     let mut all = Vec::with_capacity(a.len() + b.len());
     let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
     loop {

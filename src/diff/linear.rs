@@ -3,9 +3,10 @@
 //! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
 //! build the derivative's graph, over numbers they differentiate at a point.
 
-use super::groups::{Bodies, Group, Groups, refused};
+use super::groups::{Bodies, Group, Groups, is_part, refused};
 use crate::base::Shape;
-use crate::graph::{Args, Function, Graph, Kind, Located, NodeId};
+use crate::eval::{eval_but, outputs_at};
+use crate::graph::{Args, Control, Function, Graph, Kind, Located, Nested, NodeId, Port};
 use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, lit, select, transposed};
 use rustc_hash::FxHashMap;
 
@@ -23,8 +24,30 @@ pub(super) struct Linear<'f, S: Real> {
 impl<'f, S: Real> Linear<'f, S> {
     /// Linearises with respect to the active inputs; edges to operands that do not depend on one are left out.
     pub(super) fn new(f: &'f Function, x: &[S], bodies: Bodies) -> Self {
+        Linear::at(f, crate::eval::eval(f.graph(), x), bodies)
+    }
+
+    /// The same of a function whose parts were put aside; their values come about as if they had not been.
+    pub(super) fn outlined(f: &'f Function, x: &[S], bodies: Bodies) -> Self {
         let graph = f.graph();
-        let values = crate::eval::eval(graph, x);
+        let mut known: FxHashMap<(*const Control, Args), Vec<S>> = FxHashMap::default();
+        let values = eval_but(graph, x, |id, values| {
+            let Kind::Control(Nested { control, port: Port::Final(k) }) = graph.node(id).kind() else { return None };
+            if !is_part(control) {
+                return None;
+            }
+            let operands: Args = graph.operands(id).collect();
+            let results = known.entry((std::ptr::from_ref(&**control), operands)).or_insert_with_key(|(_, operands)| {
+                let operands: Vec<S> = operands.iter().map(|operand| values[operand.index()].num()).collect();
+                outputs_at(control.body(), &operands).expect("as many as the part takes")
+            });
+            Some(results[k as usize])
+        });
+        Linear::at(f, values, bodies)
+    }
+
+    fn at(f: &'f Function, values: Vec<Value<S, S::Mask>>, bodies: Bodies) -> Self {
+        let graph = f.graph();
         let mut active = vec![false; graph.len()];
         for slot in f.active_slots() {
             active[slot] = true;
@@ -134,66 +157,108 @@ impl<'f, S: Real> Linear<'f, S> {
     /// behind an edge that may be singular.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut branches = Branches::default();
-        let mut adjoints: Vec<Option<Adjoint<S>>> = Vec::new();
-        for (id, value) in seeds {
-            if adjoints.len() <= id.index() {
-                adjoints.resize(id.index() + 1, None);
-            }
-            branches.accumulate(&mut adjoints[id.index()], Adjoint { value, branch: EVERYWHERE, within: None });
+        let mut back = Back::new(seeds);
+        for id in (0..back.len()).rev().map(NodeId::new) {
+            back.node(self, &located, id);
         }
-        for id in (0..adjoints.len()).rev().map(NodeId::new) {
-            if let Some(group) = self.groups.of(id) {
-                // All results at once, when the first is come to: no other is used before it.
-                if group.members[0].1 == id {
-                    located.at(self.graph.node(id).location());
-                    let given = |&(port, result): &(_, NodeId)| {
-                        let adjoint = adjoints.get(result.index()).copied().flatten()?;
-                        Some((port, branches.leave(adjoint, EVERYWHERE).value))
-                    };
-                    let given: FxHashMap<_, S> = group.members.iter().filter_map(given).collect();
-                    let pulled = if given.is_empty() { Ok(vec![]) } else { group.pull(&self.operands(group), &given) };
-                    for (operand, value) in pulled.unwrap_or_else(refused) {
-                        let term = Adjoint { value, branch: EVERYWHERE, within: None };
-                        branches.accumulate(&mut adjoints[operand.index()], term);
-                    }
+        back.finished()
+    }
+
+    /// What a sweep backward adds to the operands of a node's.
+    fn pull_node(&self, back: &mut Back<S>, id: NodeId) {
+        let Some(Adjoint { value, branch, within }) = back.adjoints[id.index()] else { return };
+        let node = self.graph.node(id);
+        for (k, (operand, map)) in self.edges(id).iter().enumerate() {
+            let operand = *operand;
+            let term = match (node.op(), map) {
+                (_, Map::Chain(chain)) => {
+                    // Masks have the shape of this node, not of the operand.
+                    let value = back.branches.leave(Adjoint { value, branch, within }, EVERYWHERE).value;
+                    let Some(value) = apply_chain(&transposed(chain), value) else { continue };
+                    Adjoint { value, branch: EVERYWHERE, within: None }
                 }
-                continue;
-            }
-            let Some(Adjoint { value, branch, within }) = adjoints[id.index()] else { continue };
-            let node = self.graph.node(id);
-            located.at(node.location());
-            for (k, (operand, map)) in self.edges(id).iter().enumerate() {
-                let operand = *operand;
-                let term = match (node.op(), map) {
-                    (_, Map::Chain(chain)) => {
-                        // Masks have the shape of this node, not of the operand.
-                        let value = branches.leave(Adjoint { value, branch, within }, EVERYWHERE).value;
-                        let Some(value) = apply_chain(&transposed(chain), value) else { continue };
-                        Adjoint { value, branch: EVERYWHERE, within: None }
+                (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
+                    let choice: Args = self.graph.operands(id).collect();
+                    let taken = k == 0 && operand == choice[1];
+                    Adjoint { value, branch: back.branches.enter(branch, choice[0], taken, mask), within }
+                }
+                (_, Map::Each(edge)) => {
+                    let edge = edge.transpose();
+                    let Some(mut value) = edge.apply(value) else { continue };
+                    if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
+                        value = select(within, value, lit(0.0));
                     }
-                    (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
-                        let choice: Args = self.graph.operands(id).collect();
-                        let taken = k == 0 && operand == choice[1];
-                        Adjoint { value, branch: branches.enter(branch, choice[0], taken, mask), within }
-                    }
-                    (_, Map::Each(edge)) => {
-                        let edge = edge.transpose();
-                        let Some(mut value) = edge.apply(value) else { continue };
-                        if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
-                            value = select(within, value, lit(0.0));
-                        }
-                        let within = match edge {
-                            EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _) => Some(within.map_or(m, |within| within & m)),
-                            _ => within,
-                        };
-                        Adjoint { value, branch, within }
-                    }
-                };
-                branches.accumulate(&mut adjoints[operand.index()], term);
-            }
+                    let within = match edge {
+                        EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _) => Some(within.map_or(m, |within| within & m)),
+                        _ => within,
+                    };
+                    Adjoint { value, branch, within }
+                }
+            };
+            back.add(operand, term);
         }
-        adjoints.into_iter().map(|adjoint| adjoint.map(|adjoint| branches.leave(adjoint, EVERYWHERE).value)).collect()
+    }
+}
+
+/// A sweep backward on its way.
+pub(super) struct Back<S: Real> {
+    branches: Branches<S>,
+    adjoints: Vec<Option<Adjoint<S>>>,
+}
+
+impl<S: Real> Back<S> {
+    pub(super) fn new(seeds: impl IntoIterator<Item = (NodeId, S)>) -> Self {
+        let mut back = Back { branches: Branches::default(), adjoints: Vec::new() };
+        for (id, value) in seeds {
+            if back.adjoints.len() <= id.index() {
+                back.adjoints.resize(id.index() + 1, None);
+            }
+            back.add_value(id, value);
+        }
+        back
+    }
+
+    /// How many nodes it goes through, counted from the first one.
+    pub(super) fn len(&self) -> usize {
+        self.adjoints.len()
+    }
+
+    fn add(&mut self, id: NodeId, term: Adjoint<S>) {
+        self.branches.accumulate(&mut self.adjoints[id.index()], term);
+    }
+
+    /// Adds to the adjoint of a node that stands before what the sweep has come to.
+    pub(super) fn add_value(&mut self, id: NodeId, value: S) {
+        self.add(id, Adjoint { value, branch: EVERYWHERE, within: None });
+    }
+
+    /// The adjoint of a node, as it is outside of branches.
+    pub(super) fn of(&self, id: NodeId) -> Option<S> {
+        let adjoint = self.adjoints.get(id.index()).copied().flatten()?;
+        Some(self.branches.leave(adjoint, EVERYWHERE).value)
+    }
+
+    /// Adds to the operands of a node.
+    pub(super) fn node(&mut self, linear: &Linear<S>, located: &Located, id: NodeId) {
+        let Some(group) = linear.groups.of(id) else {
+            if self.adjoints[id.index()].is_some() {
+                linear.locate(located, id);
+                linear.pull_node(self, id);
+            }
+            return;
+        };
+        // All results at once, when the first is come to: no other is used before it.
+        if group.members[0].1 != id {
+            return;
+        }
+        linear.locate(located, id);
+        let given: FxHashMap<_, S> = group.members.iter().filter_map(|&(port, result)| Some((port, self.of(result)?))).collect();
+        let pulled = if given.is_empty() { Ok(vec![]) } else { group.pull(&linear.operands(group), &given) };
+        pulled.unwrap_or_else(refused).into_iter().for_each(|(operand, value)| self.add_value(operand, value));
+    }
+
+    pub(super) fn finished(self) -> Vec<Option<S>> {
+        (0..self.adjoints.len()).map(|k| self.of(NodeId::new(k))).collect()
     }
 }
 

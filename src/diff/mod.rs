@@ -4,6 +4,7 @@
 //! edge's linear map, forward mode applies the maps, reverse mode their transposes. Nothing here knows of native code.
 
 mod backward;
+mod batched;
 mod control;
 mod first;
 mod groups;
@@ -12,6 +13,7 @@ mod jacobian;
 mod kept;
 mod keyed;
 mod linear;
+mod outline;
 mod point;
 mod rules;
 mod second;
@@ -19,12 +21,14 @@ mod shelf;
 mod taylor;
 mod traced;
 mod transpose;
+mod turns;
 
 pub(crate) use first::{grad, jvp, value_and_grad, vjp};
 pub(crate) use higher::{hessian_diagonal, partial, taylor};
 pub use jacobian::Mode;
 pub(crate) use jacobian::jacobian;
 pub(crate) use keyed::{Products, products};
+pub(crate) use outline::outlined;
 pub use point::Linearization;
 pub(crate) use point::linearize_at;
 pub(crate) use second::{gauss_newton, gauss_newton_of, hessian, hvp};

@@ -3,7 +3,7 @@
 
 use super::first::BODIES;
 use super::linear::{Linear, Map};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, NodeId};
 use crate::op::{Real, Value, lit};
 
@@ -17,7 +17,11 @@ pub struct Linearization<'f, T: Real> {
 #[track_caller]
 pub(crate) fn linearize_at<'f, T: Real>(f: &'f Function, x: &[T]) -> Result<Linearization<'f, T>> {
     f.check_len("inputs", f.input_len(), x.len())?;
-    f.check_scalar("linearize_at", None)?;
+    if f.has_arrays() {
+        let message = "linearize_at lays open operations on single numbers, and this function has arrays, loops or opaque calls inside: take \
+                       `jvp` and `vjp`, with what is to be seen as `aux` outputs";
+        return Err(Error::here(ErrorKind::Unsupported, message));
+    }
     Ok(Linearization { f, linear: Linear::new(f, x, BODIES) })
 }
 

@@ -11,8 +11,9 @@ use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId};
 /// The Hessian; see [`Function::hessian`].
 #[track_caller]
 pub(crate) fn hessian(f: &Function) -> Result<Function> {
-    let gradient = grad(&f.without_aux())?;
-    if f.has_arrays() {
+    let f = &f.without_aux().pruned();
+    let gradient = grad(f)?;
+    if !f.is_of_numbers() {
         let rows: Vec<&str> = f.inputs().iter().filter(|group| group.is_active()).map(InputGroup::name).collect();
         return jacobian_of_arrays(&gradient, "hessian", &rows, Mode::Forward);
     }
@@ -28,7 +29,10 @@ pub(crate) fn hvp(f: &Function) -> Result<Function> {
     transformed(&gradient, Extra::Directions, |linear, x, extra| {
         let tangents = linear.forward(&seeds(&gradient, x.len(), extra));
         let names = f.inputs().iter().filter(|group| group.is_active()).map(|group| group.name());
-        names.zip(gradient.outputs()).map(|(name, y)| named("hv_", name, tangents_of(&gradient, y, &tangents))).collect()
+        names
+            .zip(gradient.outputs())
+            .map(|(name, y)| named("hv_", name, tangents_of(&gradient, y, &tangents), y.batch()))
+            .collect()
     })
 }
 

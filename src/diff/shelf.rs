@@ -1,5 +1,6 @@
 //! Taylor coefficients of a function along a direction: its graph is evaluated over jets of handles. The order is a run-time number.
 
+use crate::base::Shape;
 use crate::graph::{Expr, Function, NodeId};
 use crate::jet::Series;
 use crate::op::lit;
@@ -61,11 +62,6 @@ impl Kept {
     }
 }
 
-/// The order of the series that live.
-pub(super) fn order() -> usize {
-    Kept::limit() - 1
-}
-
 /// The coefficients of all outputs along a series of every input; at k those of tᵏ.
 pub(super) fn coefficients(f: &Function, order: usize, x: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
     let _memory = Memory::new(order);
@@ -74,11 +70,15 @@ pub(super) fn coefficients(f: &Function, order: usize, x: &[Vec<Expr>]) -> Vec<V
     let of = |id: NodeId| {
         let series = values[id.index()].num();
         let shape = f.graph().node(id).shape();
-        let shaped = |k: usize| match series.coefficient(k) {
-            Expr::Const(v) => Expr::full(v, shape),
-            c => c,
-        };
-        (0..=order).map(shaped).collect()
+        (0..=order).map(|k| shaped(series.coefficient(k), shape)).collect()
     };
     f.output_nodes().map(of).collect()
+}
+
+/// A coefficient of a value of a shape, which a known number fits.
+pub(super) fn shaped(coefficient: Expr, shape: Shape) -> Expr {
+    match coefficient {
+        Expr::Const(v) => Expr::full(v, shape),
+        c => c,
+    }
 }

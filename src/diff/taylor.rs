@@ -1,10 +1,11 @@
-//! Series of handles go through operations with bodies: what jets ask for of their storage.
+//! Series go through operations with bodies: what jets and duals of handles ask for, and what jets ask for of their storage.
 
 use super::control;
 use super::first::BODIES;
-use super::shelf::{Coefficients, Kept};
-use crate::graph::Expr;
+use super::shelf::Kept;
+use crate::graph::{Expr, NestedOp, refuse};
 use crate::jet::Storage;
+use crate::op::{Bodied, Expanded};
 use std::any::Any;
 
 impl Storage<Expr> for Kept {
@@ -17,8 +18,16 @@ impl Storage<Expr> for Kept {
     fn with<R>(&self, read: impl FnOnce(&[Expr]) -> R) -> R {
         Kept::with(self, read)
     }
-    #[track_caller]
-    fn nested(op: &dyn Any, operands: &[Coefficients]) -> Coefficients {
-        control::series(op.downcast_ref().expect("the operation of a node"), operands, BODIES)
+}
+
+impl Bodied for NestedOp {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn expanded(&self, marked: &[bool], order: usize) -> Option<Expanded> {
+        control::expanded(self, marked, order, BODIES).unwrap_or_else(|error| {
+            refuse(error);
+            None
+        })
     }
 }

@@ -4,7 +4,6 @@ use super::linear::Linear;
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Expr, Function, InputGroup, NewOutput, NodeId, OutputGroup};
-use crate::op::DType;
 use std::panic::Location;
 
 /// What a derivative takes beside the function's inputs.
@@ -22,13 +21,11 @@ pub(super) fn extended(f: &Function, extra: Extra, body: impl FnOnce(&[Expr], &[
     check_differentiable(f)?;
     let n = f.input_len();
     let mut inputs = f.inputs().to_vec();
-    let like_output = |y: &OutputGroup| match y.nodes() {
-        &[node] => InputGroup::value(format!("c_{}", y.name()), f.graph().node(node).shape(), DType::Float),
-        nodes => InputGroup::numbers(format!("c_{}", y.name()), nodes.len()),
-    };
     let groups: Vec<InputGroup> = match extra {
         Extra::None => vec![],
-        Extra::Cotangents => f.differentiable().map(like_output).collect(),
+        Extra::Cotangents => {
+            f.differentiable().map(|y| InputGroup::like_output(f, y).renamed(format!("c_{}", y.name()))).collect()
+        }
         Extra::Tangents | Extra::Directions => {
             let prefix = if extra == Extra::Tangents { "t_" } else { "v_" };
             let active = f.inputs().iter().filter(|group| group.is_active());
@@ -88,15 +85,15 @@ pub(super) fn distinct(mut outputs: Vec<NewOutput>) -> Vec<NewOutput> {
     outputs
 }
 
-pub(super) fn named(prefix: &str, name: &str, values: Vec<Expr>) -> NewOutput {
-    NewOutput { name: format!("{prefix}{name}"), values, aux: false }
+/// An output with the batch of the input or output that it is a derivative of, or by.
+pub(super) fn named(prefix: &str, name: &str, values: Vec<Expr>, batch: usize) -> NewOutput {
+    NewOutput::new(format!("{prefix}{name}"), values).with_batch(batch)
 }
 
 /// The outputs themselves.
 pub(super) fn primal(f: &Function, linear: &Linear<Expr>) -> Vec<NewOutput> {
     let value = |id: &NodeId| linear.values[id.index()].num();
-    let outputs = f.outputs().iter();
-    outputs.map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(value).collect(), aux: y.is_aux() }).collect()
+    f.outputs().iter().map(|y| NewOutput::like(y, y.nodes().iter().map(value).collect())).collect()
 }
 
 /// A tangent for every active input number.
@@ -113,7 +110,7 @@ pub(super) fn adjoint_outputs<'a>(f: &'a Function, adjoints: &'a [Option<Expr>])
     f.inputs().iter().filter(|group| group.is_active()).map(|group| {
         let adjoint = |slot: usize| adjoints.get(slot).copied().flatten();
         let values = group.range().map(|slot| adjoint(slot).unwrap_or_else(|| Expr::full(0.0, group.shape())));
-        named("d_", group.name(), values.collect())
+        named("d_", group.name(), values.collect(), group.batch())
     })
 }
 

@@ -3,6 +3,7 @@
 //! In: any arithmetic [`Real`]. Out: the same arithmetic with N tangents beside each value; the rules are the op table's.
 //! Duals nest for higher orders, and `Dual<Expr>` differentiates while it traces.
 
+mod arrays;
 mod drivers;
 #[cfg(feature = "nalgebra")]
 mod field;
@@ -13,7 +14,8 @@ mod order;
 pub use drivers::*;
 pub use order::{Nested, Order, nth_derivative};
 
-use crate::op::{CustomRule, EdgeMap, Real, derived_operators, lit, op_table, rule};
+use crate::base::Shape;
+use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, EdgeMap, Real, Value, derived_operators, lit, op_table, rule};
 use std::ops;
 
 /// A value with N tangents: re + Σ epsᵢ·εᵢ, where εᵢ·εⱼ = 0.
@@ -100,6 +102,22 @@ impl<T: Real, const N: usize> From<f64> for DualVec<T, N> {
     }
 }
 
+impl<T: Real<Mask = bool>, const N: usize> Choose<DualVec<T, N>, f64> for bool {
+    type Output = DualVec<T, N>;
+    #[inline(always)]
+    fn choose(self, a: DualVec<T, N>, b: f64) -> DualVec<T, N> {
+        if self { a } else { b.into() }
+    }
+}
+
+impl<T: Real<Mask = bool>, const N: usize> Choose<f64, DualVec<T, N>> for bool {
+    type Output = DualVec<T, N>;
+    #[inline(always)]
+    fn choose(self, a: f64, b: DualVec<T, N>) -> DualVec<T, N> {
+        if self { a.into() } else { b }
+    }
+}
+
 macro_rules! dual_arithmetic {
     (
         operators { $($(#[$od:meta])* $Oper:ident $oper:ident($ox:ident $(, $oy:ident)*) = $oval:expr, |$oz:ident| [$($oedge:expr),+];)* }
@@ -116,20 +134,30 @@ macro_rules! dual_arithmetic {
             }
         })*
 
-        /// The op table's methods, without a trait to import.
+        /// The op table's methods, without a trait to import. Where a second number is taken, a plain one will do: `x.max(0.0)`, `x.gt(y)`.
         impl<T: Real, const N: usize> DualVec<T, N> {
+            $($(#[$cd])*
+            #[inline(always)]
+            #[track_caller]
+            pub fn $cmp(self, y: impl Into<Self>) -> T::Mask {
+                self.re.$cmp(y.into().re)
+            })*
             $($(#[$md])*
             #[inline]
             #[track_caller]
-            pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
+            pub fn $meth(self $(, $my: impl Into<Self>)* $(, $mp: $mpt)?) -> Self {
+                $(let $my: Self = $my.into();)*
                 let z = T::$meth(self.re $(, $my.re)* $(, $mp)?);
                 DualVec::push(z, rule::$meth(self.re $(, $my.re)* $(, $mp)?, z), [self.eps $(, $my.eps)*])
             })*
         }
 
+        impl<M, T: Real<Mask = M>, const N: usize> ChosenBy<M> for DualVec<T, N> {}
+
         impl<T: Real, const N: usize> Real for DualVec<T, N> {
             type Mask = T::Mask;
             const SYMBOLIC: bool = T::SYMBOLIC;
+            const ARRAYS: bool = T::ARRAYS;
             #[inline(always)]
             fn lit(v: f64) -> Self {
                 DualVec::constant(lit(v))
@@ -148,6 +176,34 @@ macro_rules! dual_arithmetic {
             #[inline(always)]
             fn is_absent(&self) -> bool {
                 self.re.is_absent() && self.eps.iter().all(T::is_absent)
+            }
+            fn shape_of(&self) -> Shape {
+                self.re.shape_of()
+            }
+            #[track_caller]
+            fn array(op: &ArrayOp, args: &[Value<Self, T::Mask>]) -> Value<Self, T::Mask> {
+                let point = |x: &Value<Self, T::Mask>| match *x {
+                    Value::Num(x) => Value::Num(x.re),
+                    Value::Mask(m) => Value::Mask(m),
+                };
+                let points: Vec<Value<T, T::Mask>> = args.iter().map(point).collect();
+                let eps: Vec<[T; N]> = args.iter().map(|x| x.number().map_or([lit(0.0); N], |x| x.eps)).collect();
+                match arrays::array(op, &points, &eps) {
+                    Value::Num((re, eps)) => Value::Num(DualVec { re, eps }),
+                    Value::Mask(m) => Value::Mask(m),
+                }
+            }
+            #[track_caller]
+            fn array_transpose(self) -> Self {
+                let transposed = |eps: T| if eps.is_absent() { eps } else { eps.array_transpose() };
+                DualVec { re: self.re.array_transpose(), eps: self.eps.map(transposed) }
+            }
+            #[track_caller]
+            fn nested(op: &dyn Bodied, args: &[Self]) -> Self {
+                let re: Vec<T> = args.iter().map(|x| x.re).collect();
+                let eps: Vec<[T; N]> = args.iter().map(|x| x.eps).collect();
+                let (re, eps) = arrays::nested(op, &re, &eps);
+                DualVec { re, eps }
             }
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {

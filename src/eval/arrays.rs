@@ -1,21 +1,29 @@
 //! Evaluation over arrays: the reference for every engine that comes after it. One array per node, element by element.
 
 use super::along::{self, Along, Indices};
+use super::arithmetic::{Arithmetic, Lengths, Truth};
 use super::array::Array;
-use super::linalg::{self, Sizes};
-use super::moves::{moved, reduce, sum, total};
-use super::run::{Computed, Either, Lengths, Run, num};
-use crate::base::{Axis, sums, wrong_width};
+use super::indices::{check_given, check_reach, gives_indices, to_numbers};
+use super::kernels::Kernels;
+use super::linalg::Sizes;
+use super::moves::{moved, reduce, sum};
+use super::run::{Computed, Either, Run, num};
+use crate::base::{Axis, Width, sums, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, NodeId};
-use crate::op::Scalar;
-use crate::op::{ArrayOp, DType, Op, Value};
+use crate::op::{ArrayOp, DType, Op, Real, Scalar, Value, lit};
 use std::panic::Location;
 
-/// The outputs of a function of arrays; see [`Function::eval_arrays`].
+/// The outputs of a function, an array for each of their values, from an array for each value of the inputs.
 #[track_caller]
-pub(crate) fn eval_arrays<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-    Run::new(f, lengths_of(f, inputs)?).all(inputs)
+pub(crate) fn evaluated<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+    let mut outputs = Run::<Kernels<T>>::new(f, lengths_of(f, inputs)?).all(inputs)?;
+    if T::WIDTH == Width::F32 {
+        let groups = f.outputs().iter().flat_map(|y| std::iter::repeat_n(y, y.nodes().len()));
+        let indices = outputs.iter_mut().zip(groups).filter(|(_, y)| gives_indices(f, y));
+        indices.for_each(|(y, _)| to_numbers(&mut y.data));
+    }
+    Ok(outputs)
 }
 
 /// Checks inputs against their declarations, and learns the lengths of open axes from them.
@@ -29,6 +37,7 @@ pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result
     for (slot, input) in inputs.iter().enumerate() {
         bind(f, &mut open, slot, input)?;
     }
+    check_reach(f, &open)?;
     Ok(open)
 }
 
@@ -57,17 +66,12 @@ fn bind<T: Scalar>(f: &Function, open: &mut Lengths, slot: usize, input: &Array<
             }
         }
     }
-    if group.dtype() == DType::Index
-        && let Some(bad) = input.data.iter().find(|v| v.to_f64() < 0.0 || v.to_f64().fract() != 0.0 || v.to_f64().is_nan())
-    {
-        return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
-    }
-    Ok(())
+    check_given(group, T::WIDTH, &input.data)
 }
 
-impl<T: Scalar> Run<'_, T> {
+impl<A: Arithmetic> Run<'_, A> {
     /// The outputs.
-    pub(super) fn all(&mut self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
+    pub(super) fn all(&mut self, inputs: &[Array<A::Number>]) -> Result<Vec<Array<A::Number>>> {
         for id in self.f.graph().ids() {
             let value = self.node(id, inputs)?;
             self.values.push(value);
@@ -75,29 +79,29 @@ impl<T: Scalar> Run<'_, T> {
         self.f.output_nodes().map(|id| Ok(self.values[id.index()].clone().num())).collect()
     }
 
-    fn node(&self, id: NodeId, inputs: &[Array<T>]) -> Result<Computed<T>> {
+    fn node(&self, id: NodeId, inputs: &[Array<A::Number>]) -> Result<Computed<A::Number>> {
         let node = self.f.graph().node(id);
-        let number = |v: f64| <T as crate::op::Real>::lit(v);
         Ok(match node.kind() {
             Kind::Input(slot) => Either::Num(inputs[slot as usize].clone()),
-            Kind::Const(bits) => Either::Num(Array::scalar(number(f64::from_bits(bits)))),
-            Kind::Flag(b) => Either::Mask(Array::scalar(b)),
+            Kind::Const(bits) => Either::Num(Array::scalar(lit(f64::from_bits(bits)))),
+            Kind::Flag(b) => Either::Mask(Array::scalar(flag::<A>(b))),
             Kind::Apply(op) => {
-                let operands: Vec<&Computed<T>> =
+                let operands: Vec<&Computed<A::Number>> =
                     self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
-                each(op, &operands, self.lengths(node.shape())?)
+                each::<A>(op, &operands, self.lengths(node.shape())?)
             }
             Kind::Control(nested) => Either::Num(self.control(id, nested)?),
             Kind::Array(op) => {
                 let lengths = self.lengths(node.shape())?;
-                let operands: Vec<&Computed<T>> =
+                let operands: Vec<&Computed<A::Number>> =
                     self.f.graph().operands(id).map(|operand| &self.values[operand.index()]).collect();
                 match operands.first() {
                     Some(Either::Mask(_)) => {
-                        let masks: Vec<&Array<bool>> = operands.iter().filter_map(|x| mask(x)).collect();
+                        let masks: Vec<&Array<Truth<A>>> = operands.iter().filter_map(|x| mask(x)).collect();
+                        let no = flag::<A>(false);
                         Either::Mask(match op {
-                            ArrayOp::Gather { axis, batch } => self.gather(id, masks[0], (*axis, *batch), lengths, false)?,
-                            _ => moved(op, &masks, lengths, false),
+                            ArrayOp::Gather { axis, batch } => self.gather(id, masks[0], (*axis, *batch), lengths, no)?,
+                            _ => moved(op, &masks, lengths, no),
                         })
                     }
                     _ => Either::Num(self.array(id, op, &operands, lengths)?),
@@ -107,7 +111,8 @@ impl<T: Scalar> Run<'_, T> {
     }
 
     /// The indices that a gather or scatter takes along an axis of a length, checked.
-    fn index_of(&self, id: NodeId, len: usize) -> Result<&Array<T>> {
+    fn index_of(&self, id: NodeId, len: usize) -> Result<&Array<A::Number>> {
+        self.check_known(self.f.graph().node(id).location())?;
         let index = self.f.graph().operands(id).nth(1).expect("it takes indices");
         let index = num(&self.values[index.index()]);
         match along::outside(&index.data, len) {
@@ -134,24 +139,30 @@ impl<T: Scalar> Run<'_, T> {
         Ok(Array { data, shape })
     }
 
-    fn array(&self, id: NodeId, op: &ArrayOp, operands: &[&Computed<T>], lengths: Vec<usize>) -> Result<Array<T>> {
-        let zero = T::default();
+    fn array(
+        &self,
+        id: NodeId,
+        op: &ArrayOp,
+        operands: &[&Computed<A::Number>],
+        lengths: Vec<usize>,
+    ) -> Result<Array<A::Number>> {
+        let (zero, at) = (lit(0.0), self.f.graph().node(id).location());
         let places: usize = lengths.iter().product();
         let first = operands.first().map(|x| num(x));
         Ok(match op {
             ArrayOp::Sum(axes) => {
                 let operand = self.f.graph().operands(id).next().expect("a sum has an operand");
                 let x = first.expect("an operand");
-                let summed = sum(x, &sums::groups(self.f.graph().node(operand).shape(), axes), total);
+                let summed = sum(x, &sums::groups(self.f.graph().node(operand).shape(), axes), A::total);
                 Array { shape: lengths, data: summed.data }
             }
             ArrayOp::MaxOf(axes) => {
-                let larger = |a: T, b: T| if b > a || crate::op::Real::ne(b, b) { b } else { a };
-                reduce(first.expect("an operand"), axes, lengths, larger, crate::op::lit(f64::NEG_INFINITY))
+                let larger = |a: A::Number, b: A::Number| Real::select(b.gt(a) | b.ne(b), b, a);
+                reduce(first.expect("an operand"), axes, lengths, larger, lit(f64::NEG_INFINITY))
             }
             ArrayOp::MinOf(axes) => {
-                let smaller = |a: T, b: T| if b < a || crate::op::Real::ne(b, b) { b } else { a };
-                reduce(first.expect("an operand"), axes, lengths, smaller, crate::op::lit(f64::INFINITY))
+                let smaller = |a: A::Number, b: A::Number| Real::select(b.lt(a) | b.ne(b), b, a);
+                reduce(first.expect("an operand"), axes, lengths, smaller, lit(f64::INFINITY))
             }
             ArrayOp::MatMul => {
                 let (a, b) = (first.expect("two operands"), num(operands[1]));
@@ -164,7 +175,7 @@ impl<T: Scalar> Run<'_, T> {
                     // Fused, from the first term on; nothing is 0.
                     let mut sum = if k == 0 { zero } else { term(0).0 * term(0).1 };
                     for (x, y) in (1..k).map(term) {
-                        sum = crate::base::Machine::fma(x, y, sum);
+                        sum = x.mul_add(y, sum);
                     }
                     data.push(sum);
                 }
@@ -176,11 +187,13 @@ impl<T: Scalar> Run<'_, T> {
             | ArrayOp::Shift { axis, .. }
             | ArrayOp::Recur { axis, .. }
             | ArrayOp::Iota(_, axis) => {
+                if let ArrayOp::ArgMax(_) = op {
+                    self.check_known(at)?;
+                }
                 let along = Along::new(first.map_or(&lengths, |x| &x.shape), *axis);
                 let x = [0, 1].map(|k| operands.get(k).map_or(&[][..], |x| &num(x).data));
                 let mut data = vec![zero; places];
-                along::sweep(op, x, along, &mut data)
-                    .map_err(|message| Error::new(ErrorKind::Value, message).at(self.f.graph().node(id).location()))?;
+                A::sweep(op, x, along, &mut data).map_err(|message| Error::new(ErrorKind::Value, message).at(at))?;
                 Array { data, shape: lengths }
             }
             ArrayOp::Gather { axis, batch } => self.gather(id, first.expect("two operands"), (*axis, *batch), lengths, zero)?,
@@ -199,23 +212,29 @@ impl<T: Scalar> Run<'_, T> {
             | ArrayOp::Det
             | ArrayOp::LogDet
             | ArrayOp::Cholesky => {
+                self.check_known(at)?;
                 let (a, b) = (first.expect("an operand"), operands.get(1).map(|b| num(b)));
                 let sizes = Sizes::new(&a.shape, b.map(|b| &b.shape[..]), &lengths);
                 let mut work = vec![zero; sizes.work()];
                 let mut y = vec![zero; places];
-                linalg::run(op, sizes, &a.data, b.map_or(&[], |b| &b.data), &mut work, &mut y)
-                    .map_err(|message| Error::new(ErrorKind::Value, message).at(self.f.graph().node(id).location()))?;
+                A::solve(op, sizes, [&a.data, b.map_or(&[], |b| &b.data)], &mut work, &mut y)
+                    .map_err(|message| Error::new(ErrorKind::Value, message).at(at))?;
                 Array { data: y, shape: lengths }
             }
             _ => {
-                let arrays: Vec<&Array<T>> = operands.iter().map(|x| num(x)).collect();
+                let arrays: Vec<&Array<A::Number>> = operands.iter().map(|x| num(x)).collect();
                 moved(op, &arrays, lengths, zero)
             }
         })
     }
 }
 
-fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
+/// A truth value that is known.
+fn flag<A: Arithmetic>(b: bool) -> Truth<A> {
+    lit::<A::Number>(f64::from(b)).ne(lit(0.0))
+}
+
+fn mask<T: Real>(x: &Computed<T>) -> Option<&Array<T::Mask>> {
     match x {
         Either::Mask(x) => Some(x),
         Either::Num(_) => None,
@@ -223,22 +242,22 @@ fn mask<T>(x: &Computed<T>) -> Option<&Array<bool>> {
 }
 
 /// That an operation's index is out of range.
-pub(crate) fn index_error<T: Scalar>(name: &str, at: Option<&'static Location<'static>>, index: T, len: usize) -> Error {
+pub(crate) fn index_error(name: &str, at: Option<&'static Location<'static>>, index: f64, len: usize) -> Error {
     Error::new(ErrorKind::Value, format!("{name}: the index {index:?} is out of range for an axis of length {len}")).at(at)
 }
 
 /// A scalar operation, element by element; single numbers fit every shape.
-fn each<T: Scalar>(op: Op, operands: &[&Computed<T>], shape: Vec<usize>) -> Computed<T> {
+fn each<A: Arithmetic>(op: Op, operands: &[&Computed<A::Number>], shape: Vec<usize>) -> Computed<A::Number> {
     let places: usize = shape.iter().product();
     let element = |at: usize| {
-        let args: arrayvec::ArrayVec<Value<T, bool>, 3> = operands
+        let args: arrayvec::ArrayVec<Value<A::Number, Truth<A>>, 3> = operands
             .iter()
             .map(|x| match x {
                 Either::Num(x) => Value::Num(x.data[if x.data.len() == 1 { 0 } else { at }]),
                 Either::Mask(x) => Value::Mask(x.data[if x.data.len() == 1 { 0 } else { at }]),
             })
             .collect();
-        op.value::<T>(&args)
+        A::apply(op, &args)
     };
     match op.result() {
         DType::Mask => Either::Mask(Array { data: (0..places).map(|at| element(at).truth()).collect(), shape }),

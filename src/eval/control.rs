@@ -1,15 +1,16 @@
 //! Loops and choices by interpretation: the reference.
 
+use super::arithmetic::Arithmetic;
 use super::array::Array;
+use super::known::holds;
 use super::run::{Results, Run};
 use crate::error::Result;
-use crate::graph::{Control, Function, Nested, NodeId, Opaque, Port, stacked};
-use crate::op::Scalar;
-use smallvec::SmallVec;
+use crate::graph::{Control, Function, Nested, NodeId, Port, stacked};
+use crate::op::{Real, lit};
 use std::{panic::Location, rc::Rc};
 
-impl<T: Scalar> Run<'_, T> {
-    pub(super) fn control(&self, id: NodeId, nested: Nested) -> Result<Array<T>> {
+impl<A: Arithmetic> Run<'_, A> {
+    pub(super) fn control(&self, id: NodeId, nested: Nested) -> Result<Array<A::Number>> {
         let operands: Vec<NodeId> = self.f.graph().operands(id).collect();
         let key = (std::ptr::from_ref(&**nested.control), operands);
         let known = self.nested.borrow().get(&key).cloned();
@@ -30,33 +31,45 @@ impl<T: Scalar> Run<'_, T> {
         .clone())
     }
 
-    fn body(&self, body: &Function, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-        Run::new(body, self.open.clone()).all(inputs)
+    fn body(&self, body: &Function, inputs: &[Array<A::Number>]) -> Result<Vec<Array<A::Number>>> {
+        Run::<A>::new(body, self.open.clone()).all(inputs)
     }
 
-    fn compute(&self, control: &Control, operands: Vec<Array<T>>, at: Option<&'static Location<'static>>) -> Result<Results<T>> {
+    /// Whether the number that a condition gives is not 0.
+    fn goes(&self, number: A::Number, at: Option<&'static Location<'static>>) -> Result<bool> {
+        self.check_known(at)?;
+        Ok(holds::<A::Number>(number.ne(lit(0.0))))
+    }
+
+    fn compute(
+        &self,
+        control: &Control,
+        operands: Vec<Array<A::Number>>,
+        at: Option<&'static Location<'static>>,
+    ) -> Result<Results<A::Number>> {
+        let zero: A::Number = lit(0.0);
         match control {
             Control::Choice { bodies: [holds, fails] } => {
-                let body = if operands[0].data()[0] != T::default() { holds } else { fails };
+                let body = if self.goes(operands[0].data()[0], at)? { holds } else { fails };
                 Ok(Results { last: self.body(body, &operands[1..])?, ..Results::default() })
             }
-            // A rule says how its body differentiates, and nothing of its value.
-            Control::Rule { body, .. } | Control::Remat { body } => {
-                Ok(Results { last: self.body(body, &operands)?, ..Results::default() })
+            Control::Rule { body, rule } => {
+                Ok(Results { last: A::ruled(body, rule, &self.open, &operands)?, ..Results::default() })
             }
+            Control::Remat { body } => Ok(Results { last: self.body(body, &operands)?, ..Results::default() }),
             Control::Opaque { call, body } => {
                 let shapes = crate::graph::types_out(body).into_iter().map(|(shape, _)| self.lengths(shape));
                 let shapes = shapes.collect::<Result<Vec<_>>>()?;
-                let mut results: Vec<Vec<T>> = shapes.iter().map(|shape| vec![T::default(); shape.iter().product()]).collect();
-                let inputs: Vec<&[T]> = operands.iter().map(Array::data).collect();
-                let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-                call_opaque(call, &inputs, &mut outputs, at)?;
+                let mut results: Vec<Vec<A::Number>> = shapes.iter().map(|shape| vec![zero; shape.iter().product()]).collect();
+                let inputs: Vec<&[A::Number]> = operands.iter().map(Array::data).collect();
+                let mut outputs: Vec<&mut [A::Number]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+                A::call(call, &inputs, &mut outputs, at)?;
                 let last = shapes.into_iter().zip(results).map(|(shape, data)| Array::new(shape, data));
                 Ok(Results { last: last.collect::<Result<_>>()?, ..Results::default() })
             }
             Control::While { condition, body, carries } => {
                 let mut state = operands;
-                while self.body(condition, &state)?[0].data()[0] != T::default() {
+                while self.goes(self.body(condition, &state)?[0].data()[0], at)? {
                     let next = self.body(body, &state)?;
                     state.splice(..carries, next);
                 }
@@ -66,25 +79,25 @@ impl<T: Scalar> Run<'_, T> {
             Control::Scan { body, carries, xs, length, reverse } => {
                 let n = self.lengths(stacked(*length, crate::base::Shape::SCALAR))?[0];
                 let (carries, xs) = (*carries, *xs);
-                let mut state: Vec<Array<T>> = operands[..carries].to_vec();
+                let mut state: Vec<Array<A::Number>> = operands[..carries].to_vec();
                 let stack = |port: fn(u32) -> Port, count: usize| {
                     let empty = |k: usize| {
                         let shape = self.lengths(control.result(port(k as u32)).0)?;
-                        let data = vec![T::default(); shape.iter().product()];
+                        let data = vec![zero; shape.iter().product()];
                         Array::new(shape, data)
                     };
                     (0..count).map(empty).collect::<Result<Vec<_>>>()
                 };
                 let mut carried = stack(Port::Carried, carries)?;
                 let mut each = stack(Port::Each, body.output_len() - carries)?;
-                let put = |to: &mut Array<T>, t: usize, from: &Array<T>| {
+                let put = |to: &mut Array<A::Number>, t: usize, from: &Array<A::Number>| {
                     let len = from.data().len();
                     to.data_mut()[t * len..][..len].copy_from_slice(from.data());
                 };
                 for step in 0..n {
                     let t = if *reverse { n - 1 - step } else { step };
                     carried.iter_mut().zip(&state).for_each(|(to, from)| put(to, t, from));
-                    let slice = |x: &Array<T>| {
+                    let slice = |x: &Array<A::Number>| {
                         let len = x.data().len() / n;
                         Array::new(&x.shape()[1..], x.data()[t * len..][..len].to_vec())
                     };
@@ -101,25 +114,4 @@ impl<T: Scalar> Run<'_, T> {
             }
         }
     }
-}
-
-/// Calls a closure of doubles on numbers of either width.
-pub(crate) fn call_opaque<T: Scalar>(
-    call: &Opaque,
-    inputs: &[&[T]],
-    outputs: &mut [&mut [T]],
-    at: Option<&'static Location<'static>>,
-) -> Result<()> {
-    let doubles: Option<SmallVec<[&[f64]; 8]>> = inputs.iter().map(|x| T::as_doubles(x)).collect();
-    if let Some(inputs) = doubles {
-        let outputs: Option<SmallVec<[&mut [f64]; 8]>> = outputs.iter_mut().map(|y| T::as_doubles_mut(y)).collect();
-        return call.run(&inputs, &mut outputs.expect("of the inputs' width"), at);
-    }
-    let inputs: Vec<Vec<f64>> = inputs.iter().map(|x| x.iter().map(|v| v.to_f64()).collect()).collect();
-    let inputs: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
-    let mut results: Vec<Vec<f64>> = outputs.iter().map(|y| vec![0.0; y.len()]).collect();
-    call.run(&inputs, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(), at)?;
-    let each = outputs.iter_mut().zip(&results).flat_map(|(y, result)| y.iter_mut().zip(result));
-    each.for_each(|(y, &v)| *y = crate::op::lit(v));
-    Ok(())
 }

@@ -3,9 +3,8 @@
 //! In: matrices, row by row. Out: solutions, or which pivot fails. LU with partial pivoting and Cholesky's decomposition, as in
 //! G. H. Golub and C. F. Van Loan, Matrix Computations.
 
-use crate::base::Machine;
-use crate::op::Scalar;
-use crate::op::{ArrayOp, Real};
+use super::known::holds;
+use crate::op::{ArrayOp, Real, Scalar, lit};
 
 /// What a linear algebra operation works on.
 #[derive(Copy, Clone, Debug)]
@@ -41,6 +40,18 @@ impl Sizes {
 
 /// Runs the operation on every matrix. The error says which one fails, and why.
 pub(crate) fn run<T: Scalar>(op: &ArrayOp, sizes: Sizes, a: &[T], b: &[T], work: &mut [T], y: &mut [T]) -> Result<(), String> {
+    run_any(op, sizes, T::WIDTH.epsilon(), [a, b], work, y)
+}
+
+/// The same in any arithmetic whose numbers are known, of this precision.
+pub(super) fn run_any<T: Real>(
+    op: &ArrayOp,
+    sizes: Sizes,
+    epsilon: f64,
+    [a, b]: [&[T]; 2],
+    work: &mut [T],
+    y: &mut [T],
+) -> Result<(), String> {
     let Sizes { count, n, m, result } = sizes;
     for k in 0..count {
         let a = &a[k * n * n..(k + 1) * n * n];
@@ -49,25 +60,26 @@ pub(crate) fn run<T: Scalar>(op: &ArrayOp, sizes: Sizes, a: &[T], b: &[T], work:
             y.copy_from_slice(&b[k * n * m..(k + 1) * n * m]);
         }
         let failed = match op {
-            ArrayOp::Solve => solve(n, m, a, work, y),
+            ArrayOp::Solve => solve(n, m, epsilon, a, work, y),
             ArrayOp::SolveOrNan => {
-                if solve(n, m, a, work, y).is_err() {
-                    y.fill(crate::op::lit(f64::NAN));
+                if solve(n, m, epsilon, a, work, y).is_err() {
+                    // A product, so that derivatives are none either.
+                    y.iter_mut().for_each(|v| *v *= lit(f64::NAN));
                 }
                 Ok(())
             }
             ArrayOp::SolveTriangular { lower } => substitute(n, m, a, *lower, y),
             ArrayOp::Inverse => {
-                y.fill(T::default());
-                (0..n).for_each(|i| y[i * n + i] = crate::op::lit(1.0));
-                solve(n, n, a, work, y)
+                y.fill(lit(0.0));
+                (0..n).for_each(|i| y[i * n + i] = lit(1.0));
+                solve(n, n, epsilon, a, work, y)
             }
             ArrayOp::Det => {
                 y[0] = det(n, a, work);
                 Ok(())
             }
-            ArrayOp::LogDet => log_det(n, a, work).map(|v| y[0] = v),
-            ArrayOp::Cholesky => cholesky(n, a, y),
+            ArrayOp::LogDet => log_det(n, epsilon, a, work).map(|v| y[0] = v),
+            ArrayOp::Cholesky => cholesky(n, epsilon, a, y),
             _ => unreachable!("{op} is no linear algebra"),
         };
         failed.map_err(|pivot| {
@@ -80,19 +92,19 @@ pub(crate) fn run<T: Scalar>(op: &ArrayOp, sizes: Sizes, a: &[T], b: &[T], work:
 }
 
 /// y = A⁻¹·y for m columns.
-fn solve<T: Scalar>(n: usize, m: usize, a: &[T], lu: &mut [T], y: &mut [T]) -> Result<(), usize> {
+fn solve<T: Real>(n: usize, m: usize, epsilon: f64, a: &[T], lu: &mut [T], y: &mut [T]) -> Result<(), usize> {
     lu.copy_from_slice(a);
     eliminate(n, lu, m, y)?;
-    check_pivots(n, lu)?;
+    check_pivots(n, epsilon, lu)?;
     substitute(n, m, lu, false, y)
 }
 
 /// The determinant; 0 for a singular matrix.
-fn det<T: Scalar>(n: usize, a: &[T], lu: &mut [T]) -> T {
+fn det<T: Real>(n: usize, a: &[T], lu: &mut [T]) -> T {
     lu.copy_from_slice(a);
-    let mut product: T = crate::op::lit(1.0);
+    let mut product: T = lit(1.0);
     match eliminate(n, lu, 0, &mut []) {
-        Err(_) => T::default(),
+        Err(_) => lit(0.0),
         Ok(odd) => {
             (0..n).for_each(|k| product *= lu[k * n + k]);
             if odd { -product } else { product }
@@ -100,27 +112,27 @@ fn det<T: Scalar>(n: usize, a: &[T], lu: &mut [T]) -> T {
     }
 }
 
-fn log_det<T: Scalar>(n: usize, a: &[T], lu: &mut [T]) -> Result<T, usize> {
+fn log_det<T: Real>(n: usize, epsilon: f64, a: &[T], lu: &mut [T]) -> Result<T, usize> {
     lu.copy_from_slice(a);
     eliminate(n, lu, 0, &mut [])?;
-    check_pivots(n, lu)?;
-    Ok((0..n).fold(T::default(), |sum, k| sum + Real::ln(Machine::abs(lu[k * n + k]))))
+    check_pivots(n, epsilon, lu)?;
+    Ok((0..n).fold(lit(0.0), |sum: T, k| sum + lu[k * n + k].abs().ln()))
 }
 
 /// Replaces A by its factors, L below the diagonal and U on and above it, of the matrix with rows exchanged so that no factor of L
 /// is larger than 1, and y by L⁻¹ of y with rows exchanged likewise. Whether there were oddly many exchanges; or the pivot that is 0.
-fn eliminate<T: Scalar>(n: usize, a: &mut [T], m: usize, y: &mut [T]) -> Result<bool, usize> {
+fn eliminate<T: Real>(n: usize, a: &mut [T], m: usize, y: &mut [T]) -> Result<bool, usize> {
     let mut odd = false;
     for k in 0..n {
-        let size = |i: usize| Machine::abs(a[i * n + k]);
-        let best = (k + 1..n).fold(k, |best, i| if size(i) > size(best) { i } else { best });
+        let size = |i: usize| a[i * n + k].abs();
+        let best = (k + 1..n).fold(k, |best, i| if holds::<T>(size(i).gt(size(best))) { i } else { best });
         if best != k {
             swap_rows(a, n, k, best);
             swap_rows(y, m, k, best);
             odd = !odd;
         }
         let pivot = a[k * n + k];
-        if pivot == T::default() {
+        if holds::<T>(pivot.eq(lit(0.0))) {
             return Err(k);
         }
         let (done, below) = a.split_at_mut((k + 1) * n);
@@ -145,10 +157,10 @@ fn swap_rows<T>(a: &mut [T], n: usize, i: usize, j: usize) {
 
 /// A pivot that is no larger than the rounding of the terms it was the difference of has no digit that counts. That does not change
 /// with the scale of rows and columns.
-fn check_pivots<T: Scalar>(n: usize, lu: &[T]) -> Result<(), usize> {
+fn check_pivots<T: Real>(n: usize, epsilon: f64, lu: &[T]) -> Result<(), usize> {
     for k in 0..n {
-        let terms = (0..k).fold(T::default(), |sum, i| sum + Machine::abs(lu[k * n + i] * lu[i * n + k]));
-        if Machine::abs(lu[k * n + k]) <= terms * crate::op::lit::<T>(T::WIDTH.epsilon()) {
+        let terms = (0..k).fold(lit(0.0), |sum: T, i| sum + (lu[k * n + i] * lu[i * n + k]).abs());
+        if holds::<T>(lu[k * n + k].abs().le(terms * lit(epsilon))) {
             return Err(k);
         }
     }
@@ -156,11 +168,11 @@ fn check_pivots<T: Scalar>(n: usize, lu: &[T]) -> Result<(), usize> {
 }
 
 /// y = T⁻¹·y for m columns, of the lower or upper triangle of A.
-fn substitute<T: Scalar>(n: usize, m: usize, a: &[T], lower: bool, y: &mut [T]) -> Result<(), usize> {
+fn substitute<T: Real>(n: usize, m: usize, a: &[T], lower: bool, y: &mut [T]) -> Result<(), usize> {
     for step in 0..n {
         let k = if lower { step } else { n - 1 - step };
         let pivot = a[k * n + k];
-        if pivot == T::default() {
+        if holds::<T>(pivot.eq(lit(0.0))) {
             return Err(k);
         }
         let (above, rest) = y.split_at_mut(k * m);
@@ -176,22 +188,22 @@ fn substitute<T: Scalar>(n: usize, m: usize, a: &[T], lower: bool, y: &mut [T]) 
 }
 
 /// L of the symmetric part of A.
-fn cholesky<T: Scalar>(n: usize, a: &[T], l: &mut [T]) -> Result<(), usize> {
-    let half: T = crate::op::lit(0.5);
-    l.fill(T::default());
+fn cholesky<T: Real>(n: usize, epsilon: f64, a: &[T], l: &mut [T]) -> Result<(), usize> {
+    let half: T = lit(0.5);
+    l.fill(lit(0.0));
     for i in 0..n {
         let (done, row) = l.split_at_mut(i * n);
         for j in 0..i {
             let other = &done[j * n..(j + 1) * n];
-            let known = (0..j).fold(T::default(), |sum, k| sum + row[k] * other[k]);
+            let known = (0..j).fold(lit(0.0), |sum: T, k| sum + row[k] * other[k]);
             row[j] = ((a[i * n + j] + a[j * n + i]) * half - known) / other[j];
         }
-        let known = row[..i].iter().fold(T::default(), |sum, &v| sum + v * v);
+        let known = row[..i].iter().fold(lit(0.0), |sum: T, &v| sum + v * v);
         let rest = a[i * n + i] - known;
-        if rest <= known * crate::op::lit::<T>(T::WIDTH.epsilon()) {
+        if holds::<T>(rest.le(known * lit(epsilon))) {
             return Err(i);
         }
-        row[i] = Machine::sqrt(rest);
+        row[i] = rest.sqrt();
     }
     Ok(())
 }

@@ -2,9 +2,7 @@
 
 use super::along::Along;
 use super::array::Array;
-use crate::base::sums::Sum;
 use crate::op::ArrayOp;
-use crate::op::Scalar;
 use std::ops::Range;
 
 /// Sums over groups of axes, the last group first; `total` adds up summands in order.
@@ -19,17 +17,6 @@ pub(crate) fn sum<T: Copy>(x: &Array<T>, groups: &[Range<usize>], total: impl Fn
         sums = Array { shape: [before, after].concat(), data };
     }
     sums
-}
-
-/// The sum of summands in the order that is laid down.
-pub(super) fn total<T: Scalar>(summands: &mut dyn Iterator<Item = T>) -> T {
-    let mut summands = summands.enumerate().peekable();
-    if summands.peek().is_none() {
-        return T::default();
-    }
-    let mut sum = Sum::new();
-    summands.for_each(|(k, v)| sum.add(k, v));
-    sum.total()
 }
 
 /// Combines over axes, from the first element on in the order of the elements.

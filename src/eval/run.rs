@@ -1,17 +1,14 @@
 //! A run over arrays: what is computed so far.
 
+use super::arithmetic::{Arithmetic, Lengths};
 use super::array::Array;
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, short};
 use crate::graph::{Control, Function, NodeId};
-use crate::op::Scalar;
-use rustc_hash::FxHashMap;
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use crate::op::{Real, lit};
+use std::{cell::RefCell, collections::HashMap, panic::Location, rc::Rc};
 
-/// Lengths of open axes.
-pub(crate) type Lengths = FxHashMap<&'static str, usize>;
-
-pub(super) type Computed<T> = Either<Array<T>, Array<bool>>;
+pub(super) type Computed<T> = Either<Array<T>, Array<<T as Real>::Mask>>;
 
 #[derive(Clone)]
 pub(super) enum Either<N, M> {
@@ -28,46 +25,68 @@ impl<N, M> Either<N, M> {
     }
 }
 
-pub(super) struct Run<'f, T> {
+pub(super) struct Run<'f, A: Arithmetic> {
     pub(super) f: &'f Function,
     pub(super) open: Lengths,
-    pub(super) values: Vec<Computed<T>>,
-    pub(super) nested: RefCell<Nests<T>>,
+    pub(super) values: Vec<Computed<A::Number>>,
+    pub(super) nested: RefCell<Nests<A::Number>>,
 }
 
 /// The results of operations with bodies, which several nodes stand for: by operation and operands.
 pub(super) type Nests<T> = HashMap<(*const Control, Vec<NodeId>), Rc<Results<T>>>;
 
 /// Per carried value, result of a choice, or value that steps keep; and what steps were given to carry.
-#[derive(Default)]
 pub(super) struct Results<T> {
     pub(super) last: Vec<Array<T>>,
     pub(super) each: Vec<Array<T>>,
     pub(super) carried: Vec<Array<T>>,
 }
 
-impl<'f, T: Scalar> Run<'f, T> {
+impl<T> Default for Results<T> {
+    fn default() -> Self {
+        Results { last: vec![], each: vec![], carried: vec![] }
+    }
+}
+
+impl<'f, A: Arithmetic> Run<'f, A> {
     pub(super) fn new(f: &'f Function, open: Lengths) -> Self {
         Run { f, open, values: Vec::with_capacity(f.graph().len()), nested: RefCell::default() }
     }
 
     /// A number's value.
-    pub(super) fn array_of(&self, id: NodeId) -> &Array<T> {
+    pub(super) fn array_of(&self, id: NodeId) -> &Array<A::Number> {
         num(&self.values[id.index()])
     }
 
     pub(super) fn lengths(&self, shape: Shape) -> Result<Vec<usize>> {
-        let length = |axis: &Axis| match *axis {
-            Axis::Fixed(n) => Ok(n),
-            Axis::Open(name) => self.open.get(name).copied().ok_or_else(|| {
-                Error::new(ErrorKind::Shape, format!("the length of the open axis `{name}` is not known: no input has it"))
-            }),
-        };
-        shape.axes().iter().map(length).collect()
+        lengths(&self.open, shape)
+    }
+
+    /// That what happens can depend on numbers.
+    pub(super) fn check_known(&self, at: Option<&'static Location<'static>>) -> Result<()> {
+        match lit::<A::Number>(0.0).known() {
+            Some(_) => Ok(()),
+            None => {
+                let message =
+                    "this arithmetic does not say what its numbers are (`Real::known`), and what happens here depends on them";
+                Err(Error::new(ErrorKind::Unsupported, message).at(at))
+            }
+        }
     }
 }
 
-pub(super) fn num<T>(x: &Computed<T>) -> &Array<T> {
+/// The lengths of a shape's axes.
+pub(super) fn lengths(open: &Lengths, shape: Shape) -> Result<Vec<usize>> {
+    let length = |axis: &Axis| match *axis {
+        Axis::Fixed(n) => Ok(n),
+        Axis::Open(name) => open.get(name).copied().ok_or_else(|| {
+            Error::new(ErrorKind::Shape, format!("the length of the open axis `{}` is not known: no input has it", short(name)))
+        }),
+    };
+    shape.axes().iter().map(length).collect()
+}
+
+pub(super) fn num<T: Real>(x: &Computed<T>) -> &Array<T> {
     match x {
         Either::Num(x) => x,
         Either::Mask(_) => unreachable!("a verified graph has numbers here"),

@@ -2,30 +2,32 @@
 
 use super::call::{Access, Call, Slices};
 use super::code::Code;
+use super::point::check_counts;
 use super::run::act_all;
-use super::scratch::with_arrays;
+use super::scratch::{may_lend_arrays, with_arrays};
 use crate::base::Width;
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Function, InputGroup, OutputGroup};
-use crate::op::{DType, Scalar};
-use crate::schedule::ir::{Plan, Schedule};
+use crate::error::{Error, Kind as ErrorKind, Result, count, short};
+use crate::eval::{check_given, check_reach, gives_indices, to_numbers};
+use crate::graph::{Function, InputGroup};
+use crate::op::Scalar;
+use crate::schedule::ir::{Plan, Schedule, Updates};
 use crate::schedule::lengths::open_lengths;
 use crate::schedule::{plan, workspace};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 /// A function of arrays, compiled.
 pub(crate) struct Arrays {
     schedule: Arc<Schedule>,
-    codes: Arc<[Arc<Code>]>,
+    codes: Vec<Arc<Code>>,
     /// Outputs that overwrite an input.
-    updates: Vec<(usize, usize)>,
+    updates: Box<Updates>,
+    /// The most bytes of memory that a call may take.
+    memory_limit: Option<usize>,
     /// The plan for the lengths of the first call, which needs no lock.
     first: OnceLock<Arc<Ready>>,
     /// Plans for other lengths, those of late first.
     others: Mutex<Vec<Arc<Ready>>>,
-    pub(crate) time: Duration,
 }
 
 /// How many plans are kept beside the first.
@@ -40,27 +42,27 @@ struct Ready {
 }
 
 impl Ready {
-    fn fits<T>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> bool {
+    fn fits<T, S: AsRef<str>>(&self, threads: usize, given: &[(S, usize)], slices: &Slices<T>) -> bool {
         let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
             lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
         };
         self.plan.parallel == (threads > 1)
             && same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
-            && same(&self.plan.state, &mut slices.state.iter().map(|slice| slice.len()))
+            && self.plan.overwritten.iter().all(|&k| slices.outputs.get(k).map(|slice| slice.len()) == Some(self.plan.outputs[k]))
             && self.given.len() == given.len()
-            && self.given.iter().zip(given).all(|((name, len), other)| (name.as_str(), *len) == *other)
+            && self.given.iter().zip(given).all(|((name, len), (other, n))| (name.as_str(), *len) == (other.as_ref(), *n))
     }
 }
 
 impl Arrays {
     /// `code` is that of the schedule's units.
-    pub(crate) fn new(schedule: Arc<Schedule>, codes: Arc<[Arc<Code>]>, updates: Vec<(usize, usize)>, time: Duration) -> Arrays {
-        Arrays { schedule, codes, updates, first: OnceLock::new(), others: Mutex::default(), time }
-    }
-
-    /// The same code, with outputs that overwrite inputs.
-    pub(crate) fn updating(&self, updates: Vec<(usize, usize)>) -> Arrays {
-        Arrays::new(self.schedule.clone(), self.codes.clone(), updates, self.time)
+    pub(crate) fn new(
+        schedule: Arc<Schedule>,
+        codes: Vec<Arc<Code>>,
+        updates: Box<Updates>,
+        memory_limit: Option<usize>,
+    ) -> Arrays {
+        Arrays { schedule, codes, updates, memory_limit, first: OnceLock::new(), others: Mutex::default() }
     }
 
     pub(crate) fn function(&self) -> &Function {
@@ -78,24 +80,22 @@ impl Arrays {
 
     /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
     pub(crate) fn workspace_bytes(&self) -> Option<usize> {
-        let number = self.schedule.f.width().bytes();
-        self.first.get().map(|ready| (workspace(&ready.plan) + ready.plan.kept) * number + ready.plan.table * 8)
+        self.first.get().map(|ready| bytes(&ready.plan))
     }
 
-    /// The inputs that are given as inputs, or else those that are overwritten.
-    fn input_groups(&self, overwritten: bool) -> impl Iterator<Item = &InputGroup> {
-        let is_state = |k: usize| self.updates.iter().any(|&(_, input)| input == k);
-        self.schedule.f.inputs().iter().enumerate().filter(move |(k, _)| is_state(*k) == overwritten).map(|(_, group)| group)
-    }
-
-    /// The outputs that are given slices of their own.
-    fn output_groups(&self) -> impl Iterator<Item = &OutputGroup> {
-        let is_update = |k: usize| self.updates.iter().any(|&(output, _)| output == k);
-        self.schedule.f.outputs().iter().enumerate().filter(move |(k, _)| !is_update(*k)).map(|(_, group)| group)
+    /// The inputs that no output overwrites.
+    fn given_inputs(&self) -> impl Iterator<Item = &InputGroup> {
+        let is_given = |k: usize| !self.updates.iter().any(|&(_, input)| input == k);
+        self.schedule.f.inputs().iter().enumerate().filter(move |(k, _)| is_given(*k)).map(|(_, group)| group)
     }
 
     /// A call on up to some threads, with the lengths of open axes that the slices do not tell.
-    pub(crate) fn call<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], mut slices: Slices<T>) -> Result<()> {
+    pub(crate) fn call<T: Scalar, S: AsRef<str>>(
+        &self,
+        threads: usize,
+        given: &[(S, usize)],
+        mut slices: Slices<T>,
+    ) -> Result<()> {
         let f = &self.schedule.f;
         if T::WIDTH != f.width() {
             return Err(crate::base::wrong_width(f.width(), T::WIDTH));
@@ -113,13 +113,14 @@ impl Arrays {
         {
             return Err(self.wrong_outputs(plan, &slices));
         }
-        for (group, slice) in self.input_groups(false).zip(slices.inputs).filter(|(group, _)| group.dtype() == DType::Index) {
-            let bad = |v: &&T| !(v.to_f64() >= 0.0 && v.to_f64() < 9e15 && v.to_f64() as i64 as f64 == v.to_f64());
-            if let Some(bad) = slice.iter().find(bad) {
-                return Err(Error::new(ErrorKind::Value, format!("the input `{}` has the index {bad:?}", group.name())));
-            }
+        for (group, slice) in self.given_inputs().zip(slices.inputs) {
+            check_given(group, T::WIDTH, slice)?;
         }
-        with_arrays(plan.table + words::<T>(plan.scratch), |memory| {
+        let size = plan.table + words::<T>(plan.scratch);
+        if !may_lend_arrays(size) {
+            return Err(no_room(size));
+        }
+        with_arrays(size, |memory| {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
@@ -128,12 +129,22 @@ impl Arrays {
                 &plan.actions,
                 &mut Call::new(Access::Slices(&mut slices), (scratch, kept, memory.cast()), threads),
             )
-        })
+        })?;
+        if T::WIDTH == Width::F32 {
+            let indices = f.outputs().iter().zip(slices.outputs.iter_mut()).filter(|(group, _)| gives_indices(f, group));
+            indices.for_each(|(_, y)| to_numbers(y));
+        }
+        Ok(())
     }
 
     /// A plan for lengths that are not those of the first call.
     #[cold]
-    fn other_plan<T: Scalar>(&self, threads: usize, given: &[(&str, usize)], slices: &Slices<T>) -> Result<Arc<Ready>> {
+    fn other_plan<T: Scalar, S: AsRef<str>>(
+        &self,
+        threads: usize,
+        given: &[(S, usize)],
+        slices: &Slices<T>,
+    ) -> Result<Arc<Ready>> {
         {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(at) = others.iter().position(|ready| ready.fits(threads, given, slices)) {
@@ -141,29 +152,30 @@ impl Arrays {
                 return Ok(others[0].clone());
             }
         }
-        self.check_counts(slices)?;
+        check_counts(&self.schedule.f, &self.updates, (slices.inputs.len(), slices.outputs.len()))?;
+        let given: Vec<(&str, usize)> = given.iter().map(|(name, len)| (name.as_ref(), *len)).collect();
         let f = &self.schedule.f;
         // By the order of the function's inputs.
-        let (mut state, mut others) = (slices.state.iter().map(|s| s.len()), slices.inputs.iter().map(|s| s.len()));
-        let mut lengths = vec![0; f.inputs().len()];
-        for &(_, input) in &self.updates {
-            lengths[input] = state.next().unwrap_or(0);
-        }
-        for (k, len) in lengths.iter_mut().enumerate() {
-            if !self.updates.iter().any(|&(_, input)| input == k) {
-                *len = others.next().unwrap_or(0);
-            }
-        }
-        let open = open_lengths(f, given, &lengths)?;
+        let mut given_lengths = slices.inputs.iter().map(|slice| slice.len());
+        let length = |input: usize| match self.updates.iter().find(|&&(_, overwritten)| overwritten == input) {
+            Some(&(output, _)) => slices.outputs[output].len(),
+            None => given_lengths.next().expect("the slices were counted"),
+        };
+        let lengths: Vec<usize> = (0..f.inputs().len()).map(length).collect();
+        let open = open_lengths(f, &given, &lengths)?;
+        check_reach(f, &open)?;
         let plan = plan(&self.schedule, self.schedule.once, &self.updates, &open, threads > 1);
-        let mut kept = vec![0u64; words::<T>(plan.kept)];
+        if let Some(limit) = self.memory_limit.filter(|limit| bytes(&plan) > *limit) {
+            return Err(too_much_memory(bytes(&plan), limit));
+        }
+        let mut kept = room(words::<T>(plan.kept))?;
         // What runs once has no workspace. What it names of it has no length, and an address nonetheless.
-        let mut none = Slices { state: &mut [], inputs: &[], outputs: &mut [] };
+        let mut none = Slices { inputs: &[], outputs: &mut [] };
         let mut table = vec![std::ptr::null_mut(); plan.table];
         let (kept_at, table) = (kept.as_mut_ptr().cast::<T>(), table.as_mut_ptr());
         let mut call = Call::new(Access::Slices(&mut none), (NonNull::dangling().as_ptr(), kept_at, table), 1);
         act_all(&self.codes, &plan.once, &mut call)?;
-        let ready = Arc::new(Ready { given: given.iter().map(|&(name, len)| (name.to_owned(), len)).collect(), plan, kept });
+        let ready = Arc::new(Ready { given: given.iter().map(|(name, len)| ((*name).to_owned(), *len)).collect(), plan, kept });
         if self.first.set(ready.clone()).is_err() {
             let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             others.truncate(PLANS - 1);
@@ -172,40 +184,50 @@ impl Arrays {
         Ok(ready)
     }
 
-    fn check_counts<T>(&self, slices: &Slices<T>) -> Result<()> {
-        let inputs = |overwritten| self.input_groups(overwritten).map(InputGroup::name).collect::<Vec<_>>();
-        let outputs: Vec<&str> = self.output_groups().map(OutputGroup::name).collect();
-        let (state, inputs) = (inputs(true), inputs(false));
-        let given = [slices.state.len(), slices.inputs.len(), slices.outputs.len()];
-        if given == [state.len(), inputs.len(), outputs.len()] {
-            return Ok(());
-        }
-        let (before, of_state) = match &state[..] {
-            [] => (String::new(), String::new()),
-            names => (format!("{} to update, ", given[0]), format!("[{}] ", names.join(", "))),
-        };
-        let message = format!(
-            "{before}{} input and {} output slices for {of_state}({}) -> ({})",
-            given[1],
-            given[2],
-            inputs.join(", "),
-            outputs.join(", ")
-        );
-        Err(Error::new(ErrorKind::Length, message))
-    }
-
     #[cold]
     fn wrong_outputs<T>(&self, plan: &Plan, slices: &Slices<T>) -> Error {
-        if let Err(error) = self.check_counts(slices) {
+        if let Err(error) = check_counts(&self.schedule.f, &self.updates, (slices.inputs.len(), slices.outputs.len())) {
             return error;
         }
-        let wrong = self.output_groups().zip(slices.outputs.iter()).zip(&plan.outputs).find(|((_, y), len)| y.len() != **len);
+        let wrong =
+            self.schedule.f.outputs().iter().zip(slices.outputs.iter()).zip(&plan.outputs).find(|((_, y), len)| y.len() != **len);
         let message = match wrong {
-            Some(((group, y), len)) => format!("the output `{}` needs room for {len} numbers, not {}", group.name(), y.len()),
+            Some(((group, y), len)) => {
+                format!("the output `{}` needs room for {}, not {}", short(group.name()), count(*len, "number"), y.len())
+            }
             None => "the output slices do not fit".into(),
         };
         Error::new(ErrorKind::Length, message)
     }
+}
+
+/// Bytes of memory that a call takes on one thread, beside its slices.
+fn bytes(plan: &Plan) -> usize {
+    (workspace(plan) + plan.kept) * plan.width.bytes() + plan.table * 8
+}
+
+/// That a call takes more memory than it may.
+pub(crate) fn too_much_memory(bytes: usize, limit: usize) -> Error {
+    let message = format!(
+        "a call takes {bytes} bytes of memory beside its slices, more than {limit}, the limit of `Options::memory_limit`"
+    );
+    Error::new(ErrorKind::Limit, message)
+}
+
+/// So many words of memory.
+///
+/// # Errors
+/// If the system has none.
+fn room(words: usize) -> Result<Vec<u64>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(words).map_err(|_| no_room(words))?;
+    memory.resize(words, 0);
+    Ok(memory)
+}
+
+#[cold]
+fn no_room(words: usize) -> Error {
+    Error::new(ErrorKind::Limit, format!("a call takes {} bytes of memory, for which the system has no room", words * 8))
 }
 
 /// Words of memory that hold so many numbers.

@@ -14,11 +14,11 @@ use std::sync::Arc;
 pub(super) type ActAll<T> = fn(&[Arc<Code>], &[Action], &mut Call<T>) -> Result<()>;
 
 /// The slices of a call.
-pub(crate) struct Slices<'a, 'b, 'c, T> {
-    /// Of inputs that outputs overwrite.
-    pub(crate) state: &'a mut [&'b mut [T]],
+pub(crate) struct Slices<'a, 'b, T> {
+    /// Of inputs that no output overwrites.
     pub(crate) inputs: &'a [&'a [T]],
-    pub(crate) outputs: &'a mut [&'c mut [T]],
+    /// Of outputs; those that overwrite an input have it before.
+    pub(crate) outputs: &'a mut [&'b mut [T]],
 }
 
 /// Room for the slices of a body's call, which the next step's uses again.
@@ -34,8 +34,8 @@ impl<T> Default for Lent<'_, T> {
 }
 
 /// A call: slices, and memory of its own.
-pub(super) struct Call<'s, 'a, 'b, 'c, T> {
-    slices: Access<'s, 'a, 'b, 'c, T>,
+pub(super) struct Call<'s, 'a, 'b, T> {
+    slices: Access<'s, 'a, 'b, T>,
     scratch: *mut T,
     kept: *mut T,
     /// Room for the addresses that a loop takes.
@@ -48,8 +48,8 @@ pub(super) struct Call<'s, 'a, 'b, 'c, T> {
 }
 
 /// How a call gets at its slices.
-pub(super) enum Access<'s, 'a, 'b, 'c, T> {
-    Slices(&'s mut Slices<'a, 'b, 'c, T>),
+pub(super) enum Access<'s, 'a, 'b, T> {
+    Slices(&'s mut Slices<'a, 'b, T>),
     Shared(&'s SharedCall<'a, T>),
 }
 
@@ -57,14 +57,13 @@ pub(super) enum Access<'s, 'a, 'b, 'c, T> {
 pub(super) struct SharedCall<'a, T> {
     inputs: &'a [&'a [T]],
     outputs: Vec<Shared<T>>,
-    state: Vec<Shared<T>>,
     scratch: Shared<T>,
     kept: Shared<T>,
 }
 
-impl<'a, 'b, 'c, T> Access<'_, 'a, 'b, 'c, T> {
+impl<'a, 'b, T> Access<'_, 'a, 'b, T> {
     /// The same for a shorter time.
-    pub(super) fn again(&mut self) -> Access<'_, 'a, 'b, 'c, T> {
+    pub(super) fn again(&mut self) -> Access<'_, 'a, 'b, T> {
         match self {
             Access::Slices(slices) => Access::Slices(slices),
             Access::Shared(shared) => Access::Shared(shared),
@@ -87,23 +86,14 @@ impl<'a, 'b, 'c, T> Access<'_, 'a, 'b, 'c, T> {
             Access::Shared(shared) => shared.outputs[k].get(),
         }
     }
-
-    #[inline(always)]
-    pub(super) fn state(&mut self, k: usize) -> *mut T {
-        match self {
-            Access::Slices(slices) => (&raw mut *slices.state[k]).cast(),
-            Access::Shared(shared) => shared.state[k].get(),
-        }
-    }
 }
 
 impl<'a, T> SharedCall<'a, T> {
-    pub(super) fn new(slices: &mut Slices<'a, '_, '_, T>, scratch: *mut T, kept: *mut T) -> SharedCall<'a, T> {
+    pub(super) fn new(slices: &mut Slices<'a, '_, T>, scratch: *mut T, kept: *mut T) -> SharedCall<'a, T> {
         let shared = |slices: &mut [&mut [T]]| slices.iter_mut().map(|slice| Shared::new(slice.as_mut_ptr())).collect();
         SharedCall {
             inputs: slices.inputs,
             outputs: shared(slices.outputs),
-            state: shared(slices.state),
             scratch: Shared::new(scratch),
             kept: Shared::new(kept),
         }
@@ -115,9 +105,9 @@ impl<'a, T> SharedCall<'a, T> {
     }
 }
 
-impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
+impl<'s, 'a, 'b, T> Call<'s, 'a, 'b, T> {
     pub(super) fn new(
-        slices: Access<'s, 'a, 'b, 'c, T>,
+        slices: Access<'s, 'a, 'b, T>,
         (scratch, kept, table): (*mut T, *mut T, *mut *mut T),
         threads: usize,
     ) -> Self {
@@ -125,7 +115,7 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
     }
 
     /// The same call for what runs tile by tile, with room for addresses and for a tile.
-    pub(super) fn of_tiles(&mut self, table: *mut *mut T, tiles: *mut T) -> Call<'_, 'a, 'b, 'c, T> {
+    pub(super) fn of_tiles(&mut self, table: *mut *mut T, tiles: *mut T) -> Call<'_, 'a, 'b, T> {
         Call { tiles, ..Call::new(self.slices.again(), (self.scratch, self.kept, table), self.threads) }
     }
 
@@ -136,7 +126,7 @@ impl<'s, 'a, 'b, 'c, T> Call<'s, 'a, 'b, 'c, T> {
     }
 }
 
-impl<T: Scalar> Call<'_, '_, '_, '_, T> {
+impl<T: Scalar> Call<'_, '_, '_, T> {
     pub(super) fn address(&mut self, place: Buffer) -> *mut T {
         self.first_address(place).wrapping_add(place.step * self.tile)
     }
@@ -147,7 +137,6 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         let base = match place.space {
             Space::Input(k) => self.slices.input(k),
             Space::Output(k) => self.slices.output(k),
-            Space::State(k) => self.slices.state(k),
             Space::Scratch => self.scratch,
             Space::Kept => self.kept,
             Space::Tile => self.tiles,
@@ -207,7 +196,7 @@ impl<T: Scalar> Call<'_, '_, '_, '_, T> {
         lent.inputs.extend(inputs.iter().map(|&place| lend((self.address(place), place.len))));
         lent.outputs.extend(outputs.iter().map(|&place| lend_mut((self.address(place), place.len))));
         let (scratch, kept, table, threads) = (self.address(scratch), self.kept, self.table, self.threads);
-        let mut slices = Slices { state: &mut [], inputs: &lent.inputs, outputs: &mut lent.outputs };
+        let mut slices = Slices { inputs: &lent.inputs, outputs: &mut lent.outputs };
         let result = f(&mut Call::new(Access::Slices(&mut slices), (scratch, kept, table), threads));
         lent.inputs.clear();
         lent.outputs.clear();

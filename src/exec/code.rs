@@ -4,14 +4,14 @@
 use super::interpret::{Registers, interpret_rows};
 use super::scratch::with_scratch;
 use crate::base::Width;
+use crate::base::host::Stop;
 use crate::base::sums::{halve, partials};
 use crate::codegen::{self, Flushing, Native};
 use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::Options;
+use crate::schedule::Settings;
 use crate::schedule::unit::{Needs, Unit};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// `fn(x, y, scratch)` for one point: addresses of all inputs and of all outputs, or of tables of their addresses where they are apart.
 pub(super) type FlatFn = unsafe extern "C" fn(*const u8, *mut u8, *const ());
@@ -29,19 +29,23 @@ pub(crate) struct Code {
 
 enum Body {
     Native(Arc<Native>),
-    Interpreted { unit: Arc<Unit>, reason: String },
+    Interpreted {
+        unit: Arc<Unit>,
+        reason: String,
+    },
+    /// There is nothing to run.
+    None,
 }
 
 impl Code {
-    /// The code of every unit: native, or interpreted where the options say so or none can be made for this processor. An error soon after `stop`
-    /// is set.
+    /// The code of every unit: native, or interpreted where the options say so or none can be made for this processor. An error soon after it is to
+    /// stop.
     ///
     /// # Errors
     /// As [`codegen::compile`].
-    pub(crate) fn of_units(units: &[Arc<Unit>], options: Options, stop: &AtomicBool) -> Result<Vec<Arc<Code>>> {
+    pub(crate) fn of_units(units: &[Arc<Unit>], options: Settings, stop: &Stop) -> Result<Vec<Arc<Code>>> {
         let interpreted = |reason: &str| units.iter().map(|unit| Arc::new(Code::interpreted(unit, reason))).collect();
         if options.interpreted {
-            units.iter().try_for_each(|unit| unit.program.check_supported())?;
             return Ok(interpreted("the options say so"));
         }
         Ok(match codegen::compile(units, options, stop)? {
@@ -73,11 +77,16 @@ impl Code {
         Code { run, needs: unit.needs.clone(), operations: unit.program.len(), body }
     }
 
+    /// Of no unit.
+    pub(crate) fn none() -> Code {
+        Code { run: run_nothing, needs: Needs::default(), operations: 0, body: Body::None }
+    }
+
     /// The native functions, if there are.
     pub(crate) fn as_native(&self) -> Option<&Arc<Native>> {
         match &self.body {
             Body::Native(native) => Some(native),
-            Body::Interpreted { .. } => None,
+            Body::Interpreted { .. } | Body::None => None,
         }
     }
 
@@ -85,7 +94,7 @@ impl Code {
     pub(crate) fn reason(&self) -> Option<&str> {
         match &self.body {
             Body::Interpreted { reason, .. } => Some(reason),
-            Body::Native(_) => None,
+            Body::Native(_) | Body::None => None,
         }
     }
 
@@ -119,6 +128,7 @@ impl Code {
                 return interpreted_rows::<T>(unit, (inputs, outputs), rows, (count, strides));
             },
             Body::Native(native) => native.functions(),
+            Body::None => return,
         };
         // SAFETY: `Lowering` emitted these functions with this signature; the rest is promised.
         let run = |address: *const u8, rows: usize| unsafe {
@@ -165,6 +175,12 @@ unsafe extern "C" fn run_segments(x: *const u8, y: *mut u8, code: *const ()) {
         }
     });
 }
+
+/// Runs no unit.
+///
+/// # Safety
+/// None is needed.
+unsafe extern "C" fn run_nothing(_: *const u8, _: *mut u8, _: *const ()) {}
 
 /// As [`run_segments`], with subnormal numbers as zeros.
 ///
@@ -276,7 +292,7 @@ mod tests {
 
     #[test]
     fn points_on_an_old_processor() {
-        let program = lowered(&traced(Width::F64), Options::new(), &[]);
+        let program = lowered(&traced(Width::F64), Settings::default(), &[]);
         for program in [program.clone(), program.with_kernels()] {
             let unit = Arc::new(Unit::new(program, None));
             for x in [[0.3, -1.7, 2.5], [-0.0, 1e300, -1e300], [f64::NAN, 1.0, f64::INFINITY], [7.5, 0.1, -0.75]] {
@@ -294,7 +310,7 @@ mod tests {
     fn rows_on_an_old_processor() {
         fn check<T: Scalar>() {
             let varying = [true, true, false];
-            let program = lowered(&traced(T::WIDTH), Options::new(), &varying);
+            let program = lowered(&traced(T::WIDTH), Settings::default(), &varying);
             let reduce = vec![Reduce::Sum, Reduce::Each, Reduce::Each, Reduce::Each];
             let call = RowCall::new(&program, &RowShape { varying: varying.to_vec(), reduce }, true);
             let unit = Arc::new(Unit::new(program, Some(call.clone())));
@@ -303,8 +319,8 @@ mod tests {
             let call = Arc::new(call);
             let [native, interpreted] = both(&unit).map(|code| {
                 let mut y = [1, 19, 19, 19].map(|len| vec![T::default(); len]);
-                let rows = super::super::Rows { code, call: call.clone(), threads: 1 };
-                rows.call_into(&[&a, &b, &c], &mut y.each_mut().map(Vec::as_mut_slice)).unwrap();
+                let rows = super::super::Rows { code, call: call.clone(), fixed: None };
+                rows.call_into(1, None, &[&a, &b, &c], &mut y.each_mut().map(Vec::as_mut_slice)).unwrap();
                 bits(&y.concat().into_iter().map(T::to_f64).collect::<Vec<_>>())
             });
             assert_eq!(native, interpreted);

@@ -1,7 +1,6 @@
 //! The interpreter: a program's steps, one after the other, by the same kernels as native code.
 
 use crate::base::sums::Sum;
-use crate::error::Result;
 use crate::kernels::{Walk, fused};
 use crate::op::Scalar;
 use crate::op::Value;
@@ -81,42 +80,5 @@ pub(super) fn interpret_rows<T: Scalar>(
     }
     for (&(group, k), sum) in call.places.iter().zip(sums).filter(|((group, _), _)| call.is_reduced(*group as usize)) {
         write(group as usize, k as usize, sum.total(), true);
-    }
-}
-
-impl Program {
-    /// Evaluates by interpretation: `x` has the inputs one after the other, `y` gets the outputs likewise.
-    ///
-    /// # Errors
-    /// If a length or the width does not fit.
-    pub fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        self.check_sound(T::WIDTH)?;
-        self.layout.check(x.len(), y.len())?;
-        let mut registers = Registers::new(self);
-        registers.run(self, 0..self.steps.len(), |slot| x[slot]);
-        for (y, &step) in y.iter_mut().zip(&*self.outputs) {
-            *y = registers.number(step);
-        }
-        Ok(())
-    }
-
-    /// Evaluates by interpretation; the number of outputs is checked.
-    ///
-    /// # Errors
-    /// If a length or the width does not fit.
-    pub fn call<T: Scalar, const M: usize>(&self, x: impl AsRef<[T]>) -> Result<[T; M]> {
-        let mut y = [T::default(); M];
-        self.call_into(x.as_ref(), &mut y)?;
-        Ok(y)
-    }
-
-    /// Evaluates by interpretation.
-    ///
-    /// # Errors
-    /// If a length or the width does not fit.
-    pub fn call_vec<T: Scalar>(&self, x: &[T]) -> Result<Vec<T>> {
-        let mut y = vec![T::default(); self.layout.output_len];
-        self.call_into(x, &mut y)?;
-        Ok(y)
     }
 }

@@ -5,6 +5,8 @@
 //! [`schedule::verify`](crate::schedule::verify), plan by plan.
 
 mod arrays;
+#[cfg(test)]
+mod batches;
 mod call;
 mod code;
 mod control;
@@ -22,9 +24,9 @@ mod tests;
 mod threads;
 mod tiles;
 
-pub(crate) use arrays::Arrays;
+pub(crate) use arrays::{Arrays, too_much_memory};
 pub(crate) use call::Slices;
 pub(crate) use code::Code;
-pub(crate) use point::Point;
+pub(crate) use point::{Numbers, ON_STACK, Point};
 pub(crate) use rows::Rows;
 pub(crate) use threads::check as check_threads;

@@ -1,18 +1,24 @@
-//! The entry of code for one point: inputs one after the other, outputs likewise.
+//! Straight-line code of a function of numbers: all inputs one after the other, or every input at an address of its own.
 
 use super::code::{Code, FlatFn};
-use crate::base::Width;
+use super::scratch::with_arrays;
+use crate::base::{Width, wrong_width};
+use crate::error::{Error, Kind as ErrorKind, Result, count, names, short};
+use crate::graph::{Function, InputGroup};
 use crate::op::Scalar;
+use crate::schedule::Layout;
+use crate::schedule::ir::Updates;
+use std::ptr::null_mut;
 use std::sync::Arc;
 
-/// Code for one point, with what a call checks.
+/// Code that takes all inputs as one slice and all outputs as another, with what a call checks.
 #[derive(Clone)]
 pub(crate) struct Point {
     // What a call reads comes first, on one cache line.
     run: FlatFn,
     inputs: Room,
     outputs: Room,
-    pub(crate) code: Arc<Code>,
+    code: Arc<Code>,
 }
 
 /// How many elements of which width: one word, so that a call checks both in one comparison.
@@ -21,14 +27,12 @@ struct Room(usize);
 
 impl Room {
     const NARROW: usize = 1 << (usize::BITS - 1);
+    /// Of no slice.
+    const NONE: Room = Room(!Room::NARROW);
 
     #[inline(always)]
     fn new(len: usize, width: Width) -> Room {
         Room(if width == Width::F32 { len | Room::NARROW } else { len })
-    }
-
-    fn len(self) -> usize {
-        self.0 & !Room::NARROW
     }
 }
 
@@ -36,6 +40,12 @@ impl Point {
     /// `code` is that of a unit for one point, of this width and as many inputs and outputs, which are not apart.
     pub(crate) fn new(code: Arc<Code>, width: Width, inputs: usize, outputs: usize) -> Point {
         Point { run: code.run, inputs: Room::new(inputs, width), outputs: Room::new(outputs, width), code }
+    }
+
+    /// Of a function that has no such code: no slices fit.
+    pub(crate) fn none() -> Point {
+        let code = Arc::new(Code::none());
+        Point { run: code.run, inputs: Room::NONE, outputs: Room::NONE, code }
     }
 
     /// Runs the code; whether the lengths and the width fit.
@@ -49,14 +59,195 @@ impl Point {
         unsafe { (self.run)(x.as_ptr().cast(), y.as_mut_ptr().cast(), Arc::as_ptr(&self.code).cast()) }
         true
     }
+}
 
-    /// How many elements the inputs have together.
-    pub(crate) fn input_len(&self) -> usize {
-        self.inputs.len()
+/// Up to this many numbers, of inputs and of outputs, are collected on the stack, and so many addresses.
+pub(crate) const ON_STACK: usize = 64;
+
+/// Straight-line code of a function of numbers, called with a slice for every input and every output.
+pub(crate) struct Numbers {
+    pub(crate) code: Arc<Code>,
+    layout: Arc<Layout>,
+    width: Width,
+    /// Where inputs and outputs are not apart.
+    point: Option<Point>,
+    updates: Box<Updates>,
+}
+
+impl Numbers {
+    /// `code` is that of a unit with this layout, with inputs and outputs apart or not.
+    pub(crate) fn new(code: Arc<Code>, width: Width, layout: Arc<Layout>, apart: bool, updates: Box<Updates>) -> Numbers {
+        assert!(!apart || updates.is_empty(), "code of slices that are apart reads inputs after it has written outputs");
+        let point = (!apart).then(|| Point::new(code.clone(), width, layout.input_len, layout.output_len));
+        Numbers { code, layout, width, point, updates }
     }
 
-    /// How many elements the outputs have together.
-    pub(crate) fn output_len(&self) -> usize {
-        self.outputs.len()
+    pub(crate) fn is_apart(&self) -> bool {
+        self.point.is_none()
     }
+
+    /// Why slices do not fit.
+    #[cold]
+    pub(crate) fn misfit<T: Scalar>(&self, f: &Function, inputs: &[&[T]], outputs: &[&mut [T]]) -> Error {
+        let updates = &self.updates;
+        check_counts(f, updates, (inputs.len(), outputs.len())).err().unwrap_or_else(|| {
+            let names = f.inputs().iter().map(InputGroup::name);
+            let x = self.ordered(inputs, outputs).zip(names).zip(&self.layout.inputs);
+            let x = x.map(|((slice, name), (_, len))| ("input", name, slice.len(), *len));
+            let y = outputs.iter().zip(f.outputs()).zip(&self.layout.outputs);
+            let y = y.map(|((slice, group), (_, len))| ("output", group.name(), slice.len(), *len));
+            match x.chain(y).find(|(_, _, len, own)| len != own) {
+                Some((what, name, len, own)) => {
+                    let message = format!("the {what} `{}` has {}, not {len}", short(name), count(own, "element"));
+                    Error::new(ErrorKind::Length, message)
+                }
+                None => wrong_width(self.width, T::WIDTH),
+            }
+        })
+    }
+
+    /// The same for one slice of all inputs and one of all outputs, if the code takes these.
+    pub(crate) fn point(&self) -> Option<&Point> {
+        self.point.as_ref().filter(|_| self.updates.is_empty())
+    }
+
+    /// Runs the code; whether the number of slices, their lengths and the width fit. The slice of an input that is overwritten is that of
+    /// the output.
+    pub(crate) fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> bool {
+        let layout = &*self.layout;
+        if let ([x], [y], Some(point), []) = (inputs, &mut *outputs, &self.point, &*self.updates)
+            && (layout.inputs.len(), layout.outputs.len()) == (1, 1)
+        {
+            return point.call_into(x, y);
+        }
+        let fits = T::WIDTH == self.width
+            && inputs.len() + self.updates.len() == layout.inputs.len()
+            && outputs.len() == layout.outputs.len()
+            && outputs.iter().zip(&layout.outputs).all(|(y, (_, len))| y.len() == *len)
+            && self.ordered(inputs, outputs).zip(&layout.inputs).all(|(x, (_, len))| x.len() == *len);
+        if !fits {
+            return false;
+        }
+        match &self.point {
+            Some(point) => self.collected(point, inputs, outputs),
+            None => with_addresses(inputs.len() + outputs.len(), |addresses| {
+                let slices = inputs.iter().map(|x| x.as_ptr().cast_mut()).chain(outputs.iter_mut().map(|y| y.as_mut_ptr()));
+                addresses.iter_mut().zip(slices).for_each(|(to, address)| *to = address.cast());
+                // SAFETY: the slices are as long as the code reads and writes, and of its width; those that are written are apart from all
+                // others, as `&mut` says.
+                unsafe { self.run_apart(addresses) }
+            }),
+        }
+        true
+    }
+
+    /// Runs the code on all inputs and all outputs, one after the other; whether the lengths and the width fit.
+    pub(crate) fn call_flat<T: Scalar>(&self, x: &[T], y: &mut [T]) -> bool {
+        let layout = &*self.layout;
+        if let Some(point) = &self.point {
+            return point.call_into(x, y);
+        }
+        if T::WIDTH != self.width || x.len() != layout.input_len || y.len() != layout.output_len {
+            return false;
+        }
+        let starts = |address: *mut T, groups: &[(String, usize)], to: &mut [*mut u8]| {
+            let mut at = 0;
+            for ((_, len), to) in groups.iter().zip(to) {
+                *to = address.wrapping_add(at).cast();
+                at += len;
+            }
+        };
+        with_addresses(layout.inputs.len() + layout.outputs.len(), |addresses| {
+            let (of_inputs, of_outputs) = addresses.split_at_mut(layout.inputs.len());
+            starts(x.as_ptr().cast_mut(), &layout.inputs, of_inputs);
+            starts(y.as_mut_ptr(), &layout.outputs, of_outputs);
+            // SAFETY: the groups are stretches of the two slices, which are as long as all of them together; `y` is apart from `x`.
+            unsafe { self.run_apart(addresses) }
+        });
+        true
+    }
+
+    /// # Safety
+    /// There is an address for every input and then for every output, good for as many elements of the width as each has; what is written is
+    /// apart from all others.
+    unsafe fn run_apart(&self, addresses: &mut [*mut u8]) {
+        let (inputs, outputs) = addresses.split_at_mut(self.layout.inputs.len());
+        // SAFETY: as promised.
+        unsafe { self.code.run_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr()) }
+    }
+
+    /// The slices of all inputs, those that are overwritten included.
+    fn ordered<'s, T>(&self, inputs: &'s [&[T]], outputs: &'s [&mut [T]]) -> impl Iterator<Item = &'s [T]> {
+        let mut given = inputs.iter();
+        (0..self.layout.inputs.len()).filter_map(move |k| match self.updates.iter().find(|(_, input)| *input == k) {
+            Some(&(output, _)) => Some(&*outputs[output]),
+            None => given.next().copied(),
+        })
+    }
+
+    /// By way of two slices for all.
+    fn collected<T: Scalar>(&self, point: &Point, inputs: &[&[T]], outputs: &mut [&mut [T]]) {
+        let (n, m) = (self.layout.input_len, self.layout.output_len);
+        let mut run = |x: &mut [T], y: &mut [T]| {
+            let mut at = 0;
+            for slice in self.ordered(inputs, outputs) {
+                x[at..at + slice.len()].copy_from_slice(slice);
+                at += slice.len();
+            }
+            assert!(point.call_into(x, y), "the slices have the lengths of the layout");
+            let mut at = 0;
+            for slice in &mut *outputs {
+                slice.copy_from_slice(&y[at..at + slice.len()]);
+                at += slice.len();
+            }
+        };
+        if n <= ON_STACK && m <= ON_STACK {
+            let (mut x, mut y) = ([T::default(); ON_STACK], [T::default(); ON_STACK]);
+            return run(&mut x[..n], &mut y[..m]);
+        }
+        with_arrays(n + m, |memory| {
+            // SAFETY: there is a word for every element, which are initialised; nobody else uses them meanwhile.
+            let all = unsafe { std::slice::from_raw_parts_mut(memory.cast::<T>(), n + m) };
+            let (x, y) = all.split_at_mut(n);
+            run(x, y);
+        });
+    }
+}
+
+/// That there is a slice for every input that is not overwritten, and for every output.
+pub(super) fn check_counts(f: &Function, updates: &Updates, given: (usize, usize)) -> Result<()> {
+    let is_given = |k: &usize| !updates.iter().any(|(_, input)| input == k);
+    let inputs: Vec<usize> = (0..f.inputs().len()).filter(is_given).collect();
+    if given == (inputs.len(), f.outputs().len()) {
+        return Ok(());
+    }
+    let inputs = inputs.iter().map(|&k| f.inputs()[k].name());
+    let outputs = f.outputs().iter().enumerate().map(|(k, group)| match updates.iter().find(|(output, _)| *output == k) {
+        Some(&(_, input)) => format!("{} over {}", short(group.name()), short(f.inputs()[input].name())),
+        None => group.name().to_owned(),
+    });
+    let message = format!(
+        "{} and {}, where ({}) -> ({}) takes {} and {}",
+        count(given.0, "input slice"),
+        count(given.1, "output slice"),
+        names(inputs.clone()),
+        names(outputs),
+        inputs.len(),
+        f.outputs().len()
+    );
+    Err(Error::new(ErrorKind::Length, message))
+}
+
+/// Lends room for addresses.
+pub(super) fn with_addresses<T, R>(n: usize, f: impl FnOnce(&mut [*mut T]) -> R) -> R {
+    // Few, so that making them costs a call of a few rows nothing.
+    const FEW: usize = 16;
+    if n <= FEW {
+        return f(&mut [null_mut(); FEW][..n]);
+    }
+    if n <= ON_STACK {
+        return f(&mut [null_mut(); ON_STACK][..n]);
+    }
+    // SAFETY: there is a word for every address, which are initialised; nobody else uses them meanwhile.
+    with_arrays(n, |memory| f(unsafe { std::slice::from_raw_parts_mut(memory.cast(), n) }))
 }

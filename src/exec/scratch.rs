@@ -1,13 +1,13 @@
 //! Memory that a thread keeps for its calls, grown once to the largest size asked for.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::thread::LocalKey;
 
 thread_local! {
-    static WORKSPACE: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-    static ARRAYS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-    static SUMS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
-    static TILES: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    static WORKSPACE: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static ARRAYS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static SUMS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static TILES: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -20,6 +20,14 @@ pub(crate) fn with_arrays<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&ARRAYS, words, f)
 }
 
+/// Whether there is room for so many words of [`with_arrays`].
+pub(crate) fn may_lend_arrays(words: usize) -> bool {
+    let mut memory = ARRAYS.take();
+    let may = memory.try_reserve(words.saturating_sub(memory.len())).is_ok();
+    ARRAYS.replace(memory);
+    may
+}
+
 /// As [`with_scratch`], of sums that other threads add up.
 pub(crate) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&SUMS, words, f)
@@ -30,7 +38,9 @@ pub(crate) fn with_tiles<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&TILES, words, f)
 }
 
-fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
+/// Inlined, so that where the memory is noted is found without a call.
+#[inline(always)]
+fn lend<R>(from: &'static LocalKey<Cell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     if words == 0 {
         return f(std::ptr::NonNull::dangling().as_ptr());
     }
@@ -39,6 +49,6 @@ fn lend<R>(from: &'static LocalKey<RefCell<Vec<u64>>>, words: usize, f: impl FnO
         workspace.resize(words, 0);
     }
     let result = f(workspace.as_mut_ptr());
-    from.set(workspace);
+    from.replace(workspace);
     result
 }

@@ -5,16 +5,16 @@
 //! ```
 
 use super::{Arrays, Code, Slices};
+use crate::base::host::Stop;
 use crate::base::{Shape, Width};
-use crate::eval::{Array, lengths_of};
+use crate::eval::{Array, evaluated, lengths_of};
 use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, cond, scan, while_loop};
 use crate::op::{DType, Scalar, lit};
 use crate::schedule::ir::{Action, Plan};
 use crate::schedule::unit::Units;
-use crate::schedule::{MOST, Options, plan, prepared, schedule};
+use crate::schedule::{MOST, Settings, plan, prepared, schedule};
 use std::collections::BTreeSet;
-use std::sync::{Arc, atomic::AtomicBool};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// What a plan does, with what its bodies and tiles do.
 fn kinds(actions: &[Action], found: &mut BTreeSet<&'static str>) {
@@ -55,21 +55,21 @@ fn run<T: Scalar>(
     f: &Function,
     updates: &[(usize, usize)],
     x: &[Array<T>],
-    options: Options,
+    options: Settings,
 ) -> BTreeSet<&'static str> {
-    let options = options.interpreted(true);
+    let options = Settings { interpreted: true, ..options };
     let mut units = Units::default();
     let schedule = Arc::new(schedule(prepared(f, options), options, &mut units, MOST).unwrap());
-    let codes = Code::of_units(units.all(), options, &AtomicBool::new(false)).unwrap();
+    let codes = Code::of_units(units.all(), options, &Stop::default()).unwrap();
     let open = lengths_of(f, x).unwrap();
     let planned = plan(&schedule, schedule.once, updates, &open, false);
     let mut found = BTreeSet::new();
     kinds(&planned.once, &mut found);
     kinds(&planned.actions, &mut found);
 
-    let arrays = Arrays::new(schedule, codes.into(), updates.to_vec(), Duration::ZERO);
+    let arrays = Arrays::new(schedule, codes, updates.into(), None);
     let expected: Vec<Vec<T>> = {
-        let mut values = f.eval_arrays(x).unwrap().into_iter();
+        let mut values = evaluated(f, x).unwrap().into_iter();
         f.outputs().iter().map(|y| values.by_ref().take(y.nodes().len()).flat_map(|y| y.data().to_vec()).collect()).collect()
     };
     let inputs: Vec<Vec<T>> =
@@ -77,20 +77,11 @@ fn run<T: Scalar>(
     for _ in 0..2 {
         // Of their own length, so that one element beyond is one too many.
         let mut outputs: Vec<Vec<T>> = expected.iter().map(|y| vec![T::lit(f64::NAN); y.len()]).collect();
-        let mut state: Vec<Vec<T>> = updates.iter().map(|&(_, input)| inputs[input].clone()).collect();
+        updates.iter().for_each(|&(output, input)| outputs[output] = inputs[input].clone());
         let is_updated = |k: usize| updates.iter().any(|&(_, input)| input == k);
         let others: Vec<&[T]> = (0..inputs.len()).filter(|&k| !is_updated(k)).map(|k| &inputs[k][..]).collect();
-        let written = |k: usize| updates.iter().any(|&(output, _)| output == k);
-        let own = outputs.iter_mut().enumerate().filter(|(k, _)| !written(*k));
-        let slices = Slices {
-            state: &mut state.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
-            inputs: &others,
-            outputs: &mut own.map(|(_, y)| y.as_mut_slice()).collect::<Vec<_>>(),
-        };
-        arrays.call(1, &[], slices).unwrap_or_else(|error| panic!("{name}: {error}"));
-        for (&(output, _), state) in updates.iter().zip(state) {
-            outputs[output] = state;
-        }
+        let slices = Slices { inputs: &others, outputs: &mut outputs.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>() };
+        arrays.call::<T, &str>(1, &[], slices).unwrap_or_else(|error| panic!("{name}: {error}"));
         let most = if T::WIDTH == Width::F32 { 1e-4 } else { 1e-11 };
         for (a, b) in outputs.concat().into_iter().zip(expected.concat()) {
             let (a, b) = (a.to_f64(), b.to_f64());
@@ -168,7 +159,7 @@ fn cases(width: Width) -> Vec<Case> {
             ]
         }),
         case("constants", &["x[n]"], &[&[3]], &|x| {
-            let grid = Expr::iota(Shape::new(&[x[0].shape().axes()[0], 4.into()]), 1);
+            let grid = Expr::iota(Shape::new([x[0].shape().axes()[0], 4.into()]), 1);
             vec![grid.exp().cumsum(1), Expr::full(2.0, x[0].shape()), x[0] + grid.sum(1)]
         }),
         case("products", &["a[n,3]", "b[3,2]", "c[2,n,3]", "v[3]"], &[&[4, 3], &[3, 2], &[2, 4, 3], &[3]], &|x| {
@@ -193,14 +184,14 @@ fn cases(width: Width) -> Vec<Case> {
         }),
         case("choices", &["k", "x[n]"], &[&[], &[3]], &|x| {
             let (k, x) = (x[0], x[1]);
-            let (y, z) = cond(k.gt(lit(0.0)), || (x.exp().sum(..), x), || (x.sum(..), x * k));
-            vec![y, z, twice.call(&[x * 2.0], &[x.shape()])[0], cond(k.lt(lit(0.0)), || x * 3.0, || x - 1.0)]
+            let (y, z) = cond(k.gt(0.0), || (x.exp().sum(..), x), || (x.sum(..), x * k));
+            vec![y, z, twice.call(&[x * 2.0], &[x.shape()])[0], cond(k.lt(0.0), || x * 3.0, || x - 1.0)]
         }),
         case("loops until", &["k", "x[n]"], &[&[], &[3]], &|x| {
-            let until = |(_, k): (Expr, Expr)| k.gt(lit(-3.0));
+            let until = |(_, k): (Expr, Expr)| k.gt(-3.0);
             let (y, k) = while_loop((x[1], x[0] + 2.0), until, |(y, k)| ((y * 1.5).sin() + y.sum(..), k - 1.0));
             // It depends on no input.
-            let (z, _) = while_loop((Expr::iota(x[1].shape(), 0), lit(2.0)), until, |(z, k)| (z + z.sum(..), k - 1.0));
+            let (z, _) = while_loop((Expr::iota(x[1].shape(), 0), 2.0), until, |(z, k)| (z + z.sum(..), k - 1.0));
             vec![y, k, z]
         }),
         case("steps", &["s[2]", "x[n,2]", "w[2,2]"], &[&[2], &[5, 2], &[2, 2]], &|x| {
@@ -219,11 +210,7 @@ fn cases(width: Width) -> Vec<Case> {
     ];
     let gathered = arrays(width, "indices", &["x[n,2]", "i[m]: index"], &[&[4, 2], &[6]], |x| {
         let rows = x[0].gather(x[1], 0);
-        named(vec![
-            rows,
-            rows.exp().scatter_add(x[1], x[0].shape().axes(), 0),
-            x[0].scatter_add(x[0].argmax(1), [2.into(), 2.into()], 0),
-        ])
+        named(vec![rows, rows.exp().scatter_add(x[1], x[0].shape().axes(), 0), x[0].scatter_add(x[0].argmax(1), [2, 2], 0)])
     });
     all.push(gathered);
     // Several values in one slice.
@@ -260,7 +247,11 @@ fn property<T: Scalar>() -> BTreeSet<&'static str> {
             *x = Array::vector((0..x.data().len()).map(|k| T::lit((k * 5 % 4) as f64)).collect());
             assert_eq!(group.len(), 1);
         }
-        for options in [Options::new(), Options::new().unroll(false), Options::new().fuse(false).simplify(false)] {
+        for options in [
+            Settings::default(),
+            Settings { unroll: false, ..Settings::default() },
+            Settings { fuse: false, simplify: false, ..Settings::default() },
+        ] {
             found.extend(run(name, &f, &updates, &inputs, options));
         }
     }

@@ -21,11 +21,16 @@ pub(crate) struct Body {
 
 impl Body {
     /// The closure says whether it gives as many values as are carried, and the results.
-    pub(crate) fn trace(what: &str, types: &[Type], at: Caller, f: impl FnOnce(&[Expr]) -> (bool, Vec<Expr>)) -> Result<Body> {
+    pub(crate) fn trace(
+        what: &str,
+        types: &[Type],
+        at: Caller,
+        f: impl FnOnce(&[Expr]) -> Result<(bool, Vec<Expr>)>,
+    ) -> Result<Body> {
         let width = trace::width().unwrap_or(Width::F64);
         let session = Session::open_body(width, at);
         let args: Vec<Expr> = types.iter().map(|&(shape, dtype)| session.input(shape, dtype)).collect();
-        let (fits, results) = f(&args);
+        let (fits, results) = f(&args)?;
         if !fits {
             let message = format!("{what}: the body gives another number of values to carry on than it takes");
             session.fail(Error::new(ErrorKind::Shape, message).at(Some(at)));
@@ -61,7 +66,7 @@ fn function(
     outputs: impl Iterator<Item = NodeId>,
 ) -> Result<Function> {
     let inputs = types.enumerate().map(|(k, (shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
-    let outputs = outputs.enumerate().map(|(k, id)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false });
+    let outputs = outputs.enumerate().map(|(k, id)| OutputGroup::new(format!("y{k}"), vec![id]));
     Function::assemble(graph, width, inputs.collect(), outputs.collect())
 }
 
@@ -123,6 +128,6 @@ pub(crate) fn make_body(width: Width, types: &[Type], at: Caller, f: impl FnOnce
     let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
     Function::build(width, inputs.collect(), at, |args| {
         let results = f(args).into_iter().enumerate();
-        results.map(|(k, x)| NewOutput { name: format!("y{k}"), values: vec![x], aux: false }).collect()
+        results.map(|(k, x)| NewOutput::new(format!("y{k}"), vec![x])).collect()
     })
 }

@@ -236,7 +236,7 @@ fn depends(f: &Function, marked: &[bool]) -> Vec<bool> {
 
 /// A shape with an axis in front.
 pub(crate) fn stacked(length: Axis, shape: Shape) -> Shape {
-    Shape::new(&[&[length], shape.axes()].concat())
+    Shape::new([&[length], shape.axes()].concat())
 }
 
 /// Those types that are of numbers.

@@ -6,7 +6,7 @@ use super::rules::traced_rule;
 use super::trace;
 use crate::base::Shape;
 use crate::error::Caller;
-use crate::op::{ArrayOp, CustomRule, Op, Real, Value, derived_operators, op_table};
+use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, op_table};
 use num_traits::{One, Zero};
 use std::{ops, panic::Location};
 
@@ -35,19 +35,21 @@ macro_rules! expr_arithmetic {
             }
         })*
 
-        /// The op table's methods, without a trait to import.
+        /// The op table's methods, without a trait to import. Where a second number is taken, a plain one will do: `x.max(0.0)`, `x.gt(y)`.
         impl Expr {
             $($(#[$md])*
             #[track_caller]
-            pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
-                number(Op::$Meth $(($mp))?, &[Value::Num(self) $(, Value::Num($my))*], Location::caller())
+            pub fn $meth(self $(, $my: impl Into<Expr>)* $(, $mp: $mpt)?) -> Self {
+                number(Op::$Meth $(($mp))?, &[Value::Num(self) $(, Value::Num($my.into()))*], Location::caller())
             })*
             $($(#[$cd])*
             #[track_caller]
-            pub fn $cmp(self, y: Self) -> Cond {
-                mask(Op::$Cmp, &[Value::Num(self), Value::Num(y)], Location::caller())
+            pub fn $cmp(self, y: impl Into<Expr>) -> Cond {
+                mask(Op::$Cmp, &[Value::Num(self), Value::Num(y.into())], Location::caller())
             })*
         }
+
+        impl ChosenBy<Cond> for Expr {}
 
         impl Real for Expr {
             type Mask = Cond;
@@ -64,8 +66,8 @@ macro_rules! expr_arithmetic {
                 trace::array(op, args, Location::caller())
             }
             #[track_caller]
-            fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
-                let NestedOp { control, port } = op.downcast_ref().expect("the operation of a node");
+            fn nested(op: &dyn Bodied, args: &[Self]) -> Self {
+                let NestedOp { control, port } = op.as_any().downcast_ref().expect("the operation of a node");
                 trace::nested(control, *port, args, Location::caller())
             }
             #[track_caller]
@@ -97,22 +99,24 @@ macro_rules! expr_arithmetic {
 op_table! { expr_arithmetic }
 derived_operators! { [] Expr }
 
-/// Operators with a plain number on either side.
+/// Operators with a plain number on either side. Of integers there is `usize` alone, of numbers with a point `f64`: with a choice of two, the
+/// type of `x * 2` would be open until the literal's is, and `(x * 2).sin()` would need annotations.
 macro_rules! literal_operators {
-    ($($Oper:ident $oper:ident)*) => { $(
-        impl ops::$Oper<f64> for Expr {
+    ($Plain:ty: $($Oper:ident $oper:ident)*) => { $(
+        impl ops::$Oper<$Plain> for Expr {
             type Output = Expr;
             #[track_caller]
-            fn $oper(self, y: f64) -> Expr { ops::$Oper::$oper(self, Expr::Const(y)) }
+            fn $oper(self, y: $Plain) -> Expr { ops::$Oper::$oper(self, Expr::from(y)) }
         }
-        impl ops::$Oper<Expr> for f64 {
+        impl ops::$Oper<Expr> for $Plain {
             type Output = Expr;
             #[track_caller]
-            fn $oper(self, y: Expr) -> Expr { ops::$Oper::$oper(Expr::Const(self), y) }
+            fn $oper(self, y: Expr) -> Expr { ops::$Oper::$oper(Expr::from(self), y) }
         }
     )* };
 }
-literal_operators! { Add add Sub sub Mul mul Div div Rem rem }
+literal_operators! { f64: Add add Sub sub Mul mul Div div Rem rem }
+literal_operators! { usize: Add add Sub sub Mul mul Div div Rem rem }
 
 impl ops::BitAnd for Cond {
     type Output = Cond;
@@ -143,6 +147,24 @@ impl From<f64> for Expr {
         Expr::Const(v)
     }
 }
+
+impl From<usize> for Expr {
+    fn from(v: usize) -> Self {
+        Expr::Const(v as f64)
+    }
+}
+
+/// Where a handle's truth value chooses, the result is a handle, also of plain numbers.
+macro_rules! choices {
+    ($($A:ty, $B:ty;)*) => { $(
+        impl Choose<$A, $B> for Cond {
+            type Output = Expr;
+            #[track_caller]
+            fn choose(self, a: $A, b: $B) -> Expr { <Expr as Real>::select(self, a.into(), b.into()) }
+        }
+    )* };
+}
+choices! { Expr, f64; f64, Expr; f64, f64; }
 
 /// Structural: a known zero.
 impl Zero for Expr {

@@ -66,7 +66,7 @@ fn axis(axis: Axis, given: &[(&str, usize)]) -> Axis {
 }
 
 fn shape(shape: Shape, given: &[(&str, usize)]) -> Shape {
-    Shape::new(&shape.axes().iter().map(|&own| axis(own, given)).collect::<Vec<_>>())
+    Shape::new(shape.axes().iter().map(|&own| axis(own, given)).collect::<Vec<_>>())
 }
 
 fn operation(op: &ArrayOp, given: &[(&str, usize)]) -> ArrayOp {

@@ -2,14 +2,16 @@
 
 use super::builder::Builder;
 use super::handle::Expr;
-use super::model::{Function, Graph, InputGroup, OutputGroup};
-use super::names::check_names;
+use super::model::{Function, Graph, InputGroup, OutputGroup, together};
+use super::names::{check_names, named};
 use super::node::{Args, NodeId};
 use super::session::Session;
 use super::signature::{Binder, Collector, Inputs, Outputs};
+use super::trace;
 use super::view::Kind;
 use crate::base::{Shape, Width, check_room};
-use crate::error::{Caller, Error, Kind as ErrorKind, Result, count, unknown_name};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result, bracketed, count, names as listed, short, unknown_name};
+use crate::op::DType;
 use std::{panic::Location, sync::Arc};
 
 /// An output of a function under construction.
@@ -17,6 +19,41 @@ pub(crate) struct NewOutput {
     pub(crate) name: String,
     pub(crate) values: Vec<Expr>,
     pub(crate) aux: bool,
+    pub(crate) batch: usize,
+}
+
+impl NewOutput {
+    /// An output of one value, or of some that stand one after the other.
+    pub(crate) fn new(name: impl Into<String>, values: Vec<Expr>) -> Self {
+        NewOutput { name: name.into(), values, aux: false, batch: 0 }
+    }
+
+    /// Values like those of an output: differentiated or not, and with a batch, as it is.
+    pub(crate) fn like(output: &OutputGroup, values: Vec<Expr>) -> Self {
+        NewOutput { name: output.name.clone(), values, aux: output.aux, batch: output.batch }
+    }
+
+    pub(crate) fn with_batch(mut self, batch: usize) -> Self {
+        self.batch = batch;
+        self
+    }
+
+    /// What a closure gives; an error is one of the live trace.
+    pub(crate) fn of(results: impl Outputs) -> Vec<NewOutput> {
+        let mut collector = Collector::default();
+        results.collect(&mut collector);
+        if let Some(error) = collector.error {
+            trace::refuse(error);
+        }
+        let unnamed = collector.groups.iter().filter(|group| group.name.is_none()).count();
+        let outputs = collector.groups.into_iter().enumerate().map(|(k, group)| NewOutput {
+            name: group.name.unwrap_or_else(|| if unnamed == 1 { "y".into() } else { format!("y{k}") }),
+            values: group.values,
+            aux: group.aux,
+            batch: group.batch,
+        });
+        outputs.collect()
+    }
 }
 
 impl Function {
@@ -50,18 +87,8 @@ impl Function {
         let mut binder = Binder::new(&session);
         let args = inputs.bind(&mut binder);
         let groups = binder.finish().map_err(|error| error.at(Some(at)))?;
-        let mut collector = Collector::default();
-        f(args).collect(&mut collector);
-        if let Some(error) = collector.error {
-            session.fail(error);
-        }
-        let unnamed = collector.groups.iter().filter(|group| group.name.is_none()).count();
-        let outputs = collector.groups.into_iter().enumerate().map(|(k, group)| NewOutput {
-            name: group.name.unwrap_or_else(|| if unnamed == 1 { "y".into() } else { format!("y{k}") }),
-            values: group.values,
-            aux: group.aux,
-        });
-        Function::close(session, width, groups, outputs.collect(), at)
+        let outputs = NewOutput::of(f(args));
+        Function::close(session, width, groups, outputs, at)
     }
 
     /// A function made by a transformation.
@@ -84,14 +111,21 @@ impl Function {
         let nodes: Vec<Vec<NodeId>> = outputs.iter().map(|output| session.outputs(&output.values, at)).collect();
         let graph = session.finish()?;
         let outputs = outputs.into_iter().zip(nodes);
-        let outputs = outputs.map(|(output, nodes)| OutputGroup { name: output.name, nodes, aux: output.aux }).collect();
+        let outputs =
+            outputs.map(|(NewOutput { name, aux, batch, .. }, nodes)| OutputGroup { name, nodes, aux, batch }).collect();
         Function::assemble(graph, width, inputs, outputs).map_err(|error| error.at(Some(at)))
     }
 
     /// Puts a function together; nodes that no output needs are left out.
-    pub(crate) fn assemble(graph: Graph, width: Width, inputs: Vec<InputGroup>, outputs: Vec<OutputGroup>) -> Result<Function> {
+    pub(crate) fn assemble(
+        graph: Graph,
+        width: Width,
+        inputs: Vec<InputGroup>,
+        mut outputs: Vec<OutputGroup>,
+    ) -> Result<Function> {
         check_names("input", inputs.iter().map(|input| &input.name))?;
         check_names("output", outputs.iter().map(|output| &output.name))?;
+        outputs.iter_mut().try_for_each(|output| check_alike(&graph, output))?;
         if outputs.iter().all(|output| output.nodes.is_empty()) {
             return Err(Error::new(ErrorKind::Unsupported, "the function has no output"));
         }
@@ -197,6 +231,46 @@ impl Function {
         }
     }
 
+    /// The shape of an output as one array, which is how its numbers lie in memory; see [`InputGroup::array_shape`]. An output without values
+    /// has the shape `[0]`.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| [x, x * x])?;
+    /// let shape = |f: &Function| f.output_shape(&f.outputs()[0]).to_string();
+    /// assert_eq!((shape(&f), shape(&f.vmap("n", ["x"])?)), ("[2]".to_owned(), "[n,2]".to_owned()));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the output is that of another function, whose graph is larger.
+    pub fn output_shape(&self, output: &OutputGroup) -> Shape {
+        together(self.value_shape(output), output.nodes.len(), output.batch)
+    }
+
+    /// The shape of each value of an output.
+    pub(crate) fn value_shape(&self, output: &OutputGroup) -> Shape {
+        output.nodes.first().map_or(Shape::SCALAR, |&id| self.graph.node(id).shape())
+    }
+
+    /// Which inputs a name stands for: one, or the parts of a structure.
+    #[track_caller]
+    pub(crate) fn inputs_named(&self, name: &str) -> Result<Vec<usize>> {
+        match named(name, self.inputs.iter().map(InputGroup::name)) {
+            none if none.is_empty() => Err(self.input(name).expect_err("no input has the name")),
+            found => Ok(found),
+        }
+    }
+
+    /// Which outputs a name stands for: one, or the parts of a structure.
+    #[track_caller]
+    pub(crate) fn outputs_named(&self, name: &str) -> Result<Vec<usize>> {
+        match named(name, self.outputs.iter().map(OutputGroup::name)) {
+            none if none.is_empty() => Err(self.output(name).expect_err("no output has the name")),
+            found => Ok(found),
+        }
+    }
+
     /// The outputs that are differentiated.
     pub(crate) fn differentiable(&self) -> impl Iterator<Item = &OutputGroup> {
         self.outputs.iter().filter(|y| !y.aux)
@@ -213,7 +287,8 @@ impl Function {
         self.outputs.iter().filter(|y| !y.nodes.is_empty() && y.nodes.iter().all(zero)).map(OutputGroup::name).collect()
     }
 
-    /// The same function, with derivatives taken with respect to the named inputs only.
+    /// The same function, with derivatives taken with respect to the named inputs only. The name of a
+    /// [`Structure`](trait@crate::Structure) of arrays stands for all that are parts of it.
     ///
     /// ```
     /// use wengert::Function;
@@ -223,22 +298,31 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If a name is unknown or given twice.
+    /// If a name is unknown or given twice, or is that of an index.
     #[track_caller]
     pub fn wrt<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let mut f = self.clone();
         f.inputs.iter_mut().for_each(|group| group.active = false);
         for name in names {
-            self.input(name.as_ref())?;
-            let at = self.inputs.iter().position(|group| group.name == name.as_ref()).expect("it was found");
-            if std::mem::replace(&mut f.inputs[at].active, true) {
-                return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", name.as_ref())));
+            for at in self.inputs_named(name.as_ref())? {
+                let input = &mut f.inputs[at];
+                if input.dtype == DType::Index {
+                    let message = format!(
+                        "the input `{}` is an index: a whole number that says where, by which nothing is differentiated",
+                        short(&input.name)
+                    );
+                    return Err(Error::here(ErrorKind::Unsupported, message));
+                }
+                if std::mem::replace(&mut input.active, true) {
+                    return Err(Error::here(ErrorKind::Name, format!("the input `{}` is named twice", short(&input.name))));
+                }
             }
         }
         Ok(f)
     }
 
-    /// The same function with the named outputs only, in the order of the names; what none of them needs is left out.
+    /// The same function with the named outputs only, in the order of the names; what none of them needs is left out. The name of a
+    /// [`Structure`](trait@crate::Structure) stands for all outputs that are parts of it.
     ///
     /// ```
     /// use wengert::Function;
@@ -253,11 +337,12 @@ impl Function {
     pub fn only<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<Function> {
         let mut outputs: Vec<OutputGroup> = Vec::new();
         for name in names {
-            let group = self.output(name.as_ref())?;
-            if outputs.contains(group) {
-                return Err(Error::here(ErrorKind::Name, format!("the output `{}` is named twice", name.as_ref())));
+            for group in self.outputs_named(name.as_ref())?.into_iter().map(|at| &self.outputs[at]) {
+                if outputs.contains(group) {
+                    return Err(Error::here(ErrorKind::Name, format!("the output `{}` is named twice", short(&group.name))));
+                }
+                outputs.push(group.clone());
             }
-            outputs.push(group.clone());
         }
         if outputs.is_empty() {
             return Err(Error::here(ErrorKind::Name, "only needs an output to keep"));
@@ -296,8 +381,7 @@ impl Function {
     pub(crate) fn with_further_outputs(&self, nodes: &[NodeId]) -> Function {
         let mut f = self.clone();
         let further = nodes.iter().zip(f.outputs.len()..);
-        let further: Vec<OutputGroup> =
-            further.map(|(&id, k)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false }).collect();
+        let further: Vec<OutputGroup> = further.map(|(&id, k)| OutputGroup::new(format!("y{k}"), vec![id])).collect();
         f.outputs.extend(further);
         f
     }
@@ -306,8 +390,34 @@ impl Function {
         self.outputs[at].name = name.into();
     }
 
-    /// Whether a value in it has axes, or it has a loop, a choice or an opaque call.
-    pub fn has_arrays(&self) -> bool {
+    /// Whether all inputs and outputs are groups of single numbers, whatever is used inside. The names and shapes of a derivative's results
+    /// depend on this alone.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function};
+    /// let f = Function::trace(("x", 3), |x| Expr::stack(&x, 0).norm())?; // an array inside
+    /// assert!(f.is_of_numbers() && !f.vmap("n", ["x"])?.is_of_numbers());
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn is_of_numbers(&self) -> bool {
+        self.first_array().is_none()
+    }
+
+    /// An input or output that is an array, for an error to name.
+    fn first_array(&self) -> Option<String> {
+        let shape = |id| self.graph.node(id).shape();
+        let input = self.inputs.iter().find(|group| group.shape != Shape::SCALAR);
+        let array = |what: &str, name: &str, shape: Shape| {
+            format!("the {what} `{}` has the shape {}", short(name), bracketed(shape.axes()))
+        };
+        let input = input.map(|group| array("input", &group.name, group.shape));
+        let output = || self.outputs.iter().find_map(|y| Some((y, y.nodes.iter().find(|id| shape(**id) != Shape::SCALAR)?)));
+        input.or_else(|| output().map(|(y, id)| array("output", &y.name, shape(*id))))
+    }
+
+    /// Whether a value inside has axes, or there is a loop, a choice or an opaque call: how it is computed, and nothing of what it looks like
+    /// from outside.
+    pub(crate) fn has_arrays(&self) -> bool {
         let node = |id| self.graph.node(id);
         let shaped = |id| match node(id).kind() {
             _ if node(id).shape() != Shape::SCALAR => true,
@@ -318,16 +428,13 @@ impl Function {
         self.graph.ids().any(shaped)
     }
 
-    /// `instead` is what takes arrays, if something does.
+    /// That it is of numbers. `instead` is what takes arrays, if something does.
     #[track_caller]
-    pub(crate) fn check_scalar(&self, what: &str, instead: Option<&str>) -> Result<()> {
-        if self.has_arrays() {
-            let hint = instead.map_or(String::new(), |instead| format!(": use `{instead}`"));
-            let message =
-                format!("{what} takes functions of single numbers, and this one has arrays, loops or opaque calls{hint}");
-            return Err(Error::here(ErrorKind::Unsupported, message));
-        }
-        Ok(())
+    pub(crate) fn check_numbers(&self, what: &str, instead: Option<&str>) -> Result<()> {
+        let Some(array) = self.first_array() else { return Ok(()) };
+        let hint = instead.map_or(String::new(), |instead| format!(": use `{instead}`"));
+        let message = format!("{what} takes functions of single numbers, and this one has arrays ({array}){hint}");
+        Err(Error::here(ErrorKind::Unsupported, message))
     }
 
     /// `what` is `inputs`, `active inputs` or `outputs`.
@@ -341,7 +448,29 @@ impl Function {
             "active inputs" => self.inputs.iter().filter(|group| group.active).map(InputGroup::name).collect(),
             _ => self.inputs.iter().map(InputGroup::name).collect(),
         };
-        let message = format!("the {what} ({}) have {} together, not {got}", names.join(", "), count(wanted, "number"));
+        let message = format!("the {what} ({}) have {} together, not {got}", listed(names.iter()), count(wanted, "number"));
         Err(Error::here(ErrorKind::Length, message))
     }
+}
+
+/// That an output's values go together as one array. Without a value there is nothing to have a batch.
+fn check_alike(graph: &Graph, output: &mut OutputGroup) -> Result<()> {
+    let ty = |id: &NodeId| (graph.node(*id).shape(), graph.node(*id).dtype());
+    let Some((shape, dtype)) = output.nodes.first().map(ty) else {
+        output.batch = 0;
+        return Ok(());
+    };
+    let Some((other, kind)) = output.nodes.iter().map(ty).find(|ty| *ty != (shape, dtype)) else {
+        debug_assert!(output.batch <= shape.rank(), "a batch of as many axes as there are");
+        return Ok(());
+    };
+    let values = match kind == dtype {
+        true => format!("values of the shapes {} and {}", bracketed(shape.axes()), bracketed(other.axes())),
+        false => "numbers and indices".into(),
+    };
+    let message = format!(
+        "the output `{}` has {values}: an output is one array, so give each a name, as in `((\"a\", a), (\"b\", b))`",
+        short(&output.name)
+    );
+    Err(Error::new(ErrorKind::Shape, message))
 }

@@ -31,7 +31,7 @@ pub struct Function {
     pub(super) outputs: Vec<OutputGroup>,
 }
 
-/// A named input: one number, or several that go together.
+/// A named input: one value, or several of one shape that go together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InputGroup {
     pub(super) name: String,
@@ -40,17 +40,24 @@ pub struct InputGroup {
     pub(super) shape: Shape,
     pub(super) dtype: DType,
     pub(super) active: bool,
+    pub(super) batch: usize,
 }
 
 impl InputGroup {
     /// An input of `len` numbers, each a scalar of its own.
     pub(crate) fn numbers(name: impl Into<String>, len: usize) -> Self {
-        InputGroup { name: name.into(), first: 0, len, shape: Shape::SCALAR, dtype: DType::Float, active: true }
+        InputGroup { name: name.into(), first: 0, len, shape: Shape::SCALAR, dtype: DType::Float, active: true, batch: 0 }
     }
 
     /// An input that is one value of a shape.
     pub(crate) fn value(name: impl Into<String>, shape: Shape, dtype: DType) -> Self {
-        InputGroup { name: name.into(), first: 0, len: 1, shape, dtype, active: dtype == DType::Float }
+        InputGroup { name: name.into(), first: 0, len: 1, shape, dtype, active: dtype == DType::Float, batch: 0 }
+    }
+
+    /// Numbers in the place of an output's values.
+    pub(crate) fn like_output(f: &Function, output: &OutputGroup) -> Self {
+        let each = f.value_shape(output);
+        InputGroup::numbers(output.name(), output.nodes.len()).with_shape(each).with_batch(output.batch)
     }
 
     pub(crate) fn with_active(mut self, active: bool) -> Self {
@@ -66,9 +73,34 @@ impl InputGroup {
         InputGroup { name, ..self.clone() }
     }
 
+    pub(crate) fn with_batch(mut self, batch: usize) -> Self {
+        self.batch = batch;
+        self
+    }
+
     /// The shape of its value; of each of its values, where it has several.
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+    /// How many leading axes of its values' shape are those of a batch: they stand in front of the index of a value. An input that is
+    /// declared has none, and [`Function::vmap`] adds one.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+    /// The shape of the input as one array, which is how its numbers lie in memory: the axes of the batch, the index of a value unless
+    /// there is exactly one, and the values' own axes.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace((("p", 3), "x"), |(p, x)| p[0] + p[1] * x + p[2] * x * x)?;
+    /// let shapes = |f: &Function| f.inputs().iter().map(|input| input.array_shape().to_string()).collect::<Vec<_>>();
+    /// assert_eq!(shapes(&f), ["[3]", "[]"]);
+    /// // n rows of three neighbours
+    /// assert_eq!(shapes(&f.vmap("n", ["p", "x"])?), ["[n,3]", "[n]"]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn array_shape(&self) -> Shape {
+        together(self.shape, self.len, self.batch)
     }
     /// What its values are.
     pub fn dtype(&self) -> DType {
@@ -96,15 +128,21 @@ impl InputGroup {
     }
 }
 
-/// A named output: one number, or several that go together.
+/// A named output: one value, or several of one shape that go together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OutputGroup {
     pub(crate) name: String,
     pub(crate) nodes: Vec<NodeId>,
     pub(crate) aux: bool,
+    pub(crate) batch: usize,
 }
 
 impl OutputGroup {
+    /// An output of one value, or of some that stand one after the other.
+    pub(crate) fn new(name: impl Into<String>, nodes: Vec<NodeId>) -> Self {
+        OutputGroup { name: name.into(), nodes, aux: false, batch: 0 }
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name
@@ -117,6 +155,19 @@ impl OutputGroup {
     pub fn is_aux(&self) -> bool {
         self.aux
     }
+    /// How many leading axes of its values' shape are those of a batch; see [`InputGroup::batch`].
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+}
+
+/// The shape of some values as one array, whose index stands behind the axes of the batch.
+pub(super) fn together(each: Shape, len: usize, batch: usize) -> Shape {
+    if len == 1 {
+        return each;
+    }
+    let (batch, own) = each.axes().split_at(batch);
+    Shape::new([batch, &[Axis::Fixed(len)], own].concat())
 }
 
 /// An operation with bodies.

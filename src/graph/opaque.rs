@@ -35,15 +35,14 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 /// It has no derivative by itself: give it one with [`custom_jvp`](crate::custom_jvp) or [`custom_vjp`](crate::custom_vjp), as here.
 ///
 /// ```
-/// use wengert::{Array, Function, Opaque, custom_jvp};
+/// use wengert::{Function, Opaque, custom_jvp};
 /// let double = Opaque::new("double", |x, y| {
 ///     y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = 2.0 * x);
 ///     Ok(())
 /// });
 /// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| double.call(&[x], &[x.shape()])[0], |_, _, t| t * 2.0).sum(..))?;
-/// let g = f.value_and_grad()?.compile_arrays()?;
-/// let y = g.call_vec(&[Array::vector(vec![1.0, 3.0])])?;
-/// assert_eq!((y[0].data(), y[1].data()), (&[8.0][..], &[2.0, 2.0][..]));
+/// let y = f.value_and_grad()?.compile()?.run([("x", [1.0, 3.0])])?;
+/// assert_eq!((y["y"].data(), y["d_x"].data()), (&[8.0][..], &[2.0, 2.0][..]));
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Clone)]

@@ -1,11 +1,12 @@
 //! Derivatives that the user gives, and functions that are computed again instead of kept, as operations of a trace.
 
 use super::body::{Body, fitting, given, ports};
+use super::body_result::BodyResult;
 use super::control::{Type, numbers, types_out};
 use super::handle::Expr;
 use super::model::{Control, Derivative};
 use super::trace;
-use super::values::Values;
+use super::values::{Values, nothing_like};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{CustomRule, DType, lit};
 use std::{cell::RefCell, panic::Location};
@@ -17,43 +18,49 @@ pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
     let value = |x: &[Expr]| {
         let y = rule.value(x);
         count = y.len();
-        y
+        Ok(y)
     };
-    let made = ruled(("custom_rule", true), x, value, |[x, y, t]| rule.jvp(x, y, t), Location::caller());
+    let made = ruled(("custom_rule", true), x, value, |[x, y, t]| Ok(rule.jvp(x, y, t)), Location::caller());
     given(made, count)
 }
 
 /// A function with a forward derivative of its own: `jvp(x, y, t)` gives the tangents of the results y for tangents `t` of `x`, and is
 /// linear in `t`. Reverse mode transposes it. Second derivatives differentiate it in turn.
 ///
-/// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`.
+/// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`. Both may give a [`Result`]; where
+/// `f` does, so does this (see [`BodyResult`]).
 ///
 /// ```
-/// use wengert::{Array, Function, custom_jvp};
+/// use wengert::{Function, custom_jvp};
 /// // rounding that passes derivatives on
 /// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| x.round(), |_, _, t| t).powi(2).sum(..))?;
-/// let g = f.grad()?.eval_arrays(&[Array::vector(vec![0.4, 1.6])])?;
-/// assert_eq!(g[0].data(), [0.0, 4.0]);
+/// assert_eq!(f.grad()?.run([("x", [0.4, 1.6])])?["d_x"].data(), [0.0, 4.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
 /// # Errors
 /// Of the trace: tangents of other shapes than the results; a handle of the trace around.
 #[track_caller]
-pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl FnOnce(X, Y, X) -> Y) -> Y {
-    let rule = |inputs: &As<X>, results: &As<Y>, [x, y, t]: [&[Expr]; 3]| jvp(inputs(x), results(y), inputs(t)).parts();
+pub fn custom_jvp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<Y>>(
+    x: X,
+    f: impl FnOnce(X) -> F,
+    jvp: impl FnOnce(X, Y, X) -> D,
+) -> F::Of<Y> {
+    let rule =
+        |inputs: &As<X>, results: &As<Y>, [x, y, t]: [&[Expr]; 3]| Ok(jvp(inputs(x), results(y), inputs(t)).values()?.parts());
     custom(("custom_jvp", true), x, f, rule, Location::caller())
 }
 
 /// A function with a reverse derivative of its own: `vjp(x, y, c)` gives the adjoints of `x` for the results y and their cotangents
 /// `c`, and is linear in `c`. Forward mode transposes it.
 ///
-/// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`.
+/// Neither function may use other handles of the trace: their derivative would be lost. Parameters go into `x`. Both may give a [`Result`]; where
+/// `f` does, so does this (see [`BodyResult`]).
 ///
 /// ```
-/// use wengert::{Function, custom_vjp, lit};
+/// use wengert::{Function, custom_vjp};
 /// // the identity, whose gradient is clipped
-/// let f = Function::trace("x", |x| custom_vjp(x * 10.0, |x| x, |_, _, c| c.clamp(lit(-1.0), lit(1.0))).powi(2))?;
+/// let f = Function::trace("x", |x| custom_vjp(x * 10.0, |x| x, |_, _, c| c.clamp(-1.0, 1.0)).powi(2))?;
 /// assert_eq!(f.grad()?.eval(&[3.0])?, [10.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
@@ -61,8 +68,13 @@ pub fn custom_jvp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, jvp: impl 
 /// # Errors
 /// Of the trace: adjoints of other shapes than `x`; a handle of the trace around.
 #[track_caller]
-pub fn custom_vjp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, vjp: impl FnOnce(X, Y, Y) -> X) -> Y {
-    let rule = |inputs: &As<X>, results: &As<Y>, [x, y, c]: [&[Expr]; 3]| vjp(inputs(x), results(y), results(c)).parts();
+pub fn custom_vjp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<X>>(
+    x: X,
+    f: impl FnOnce(X) -> F,
+    vjp: impl FnOnce(X, Y, Y) -> D,
+) -> F::Of<Y> {
+    let rule =
+        |inputs: &As<X>, results: &As<Y>, [x, y, c]: [&[Expr]; 3]| Ok(vjp(inputs(x), results(y), results(c)).values()?.parts());
     custom(("custom_vjp", false), x, f, rule, Location::caller())
 }
 
@@ -71,25 +83,33 @@ pub fn custom_vjp<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y, vjp: impl 
 /// [`Function::remat_cost`](crate::Function::remat_cost) says what it takes and saves.
 ///
 /// ```
-/// use wengert::{Array, Function, remat};
+/// use wengert::{Function, remat};
 /// let f = Function::trace(["w[3,3]", "x[3]"], |[w, x]| {
 ///     let layer = |x: wengert::Expr| remat(x, |x| w.matmul(x).tanh().exp().sin());
 ///     layer(layer(x)).sum(..)
 /// })?;
-/// assert!(f.grad()?.compile_arrays().is_ok());
+/// assert!(f.grad()?.compile().is_ok());
 /// # Ok::<(), wengert::Error>(())
 /// ```
+///
+/// The function may give a [`Result`]; then so does this (see [`BodyResult`]).
 #[track_caller]
-pub fn remat<X: Values, Y: Values>(x: X, f: impl FnOnce(X) -> Y) -> Y {
+pub fn remat<X: Values, Y: Values, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> R) -> R::Of<Y> {
     let at = Location::caller();
     let parts = x.parts();
     let types: Vec<Type> = parts.iter().map(|&x| trace::type_of(x)).collect();
-    let mut results = None;
-    let body = Body::trace("remat", &types, at, |args| (true, results.insert(f(x.with(&mut args.iter().copied()))).parts()));
-    let like = results.expect("the function has been traced");
-    let n = like.parts().len();
-    let made = body.map(|body| ports(Control::Remat { body: body.f }, &[&parts[..], &body.captured].concat(), n, 0, at).0);
-    like.with(&mut given(made, n).into_iter())
+    let mut like: Option<Y> = None;
+    let body = Body::trace("remat", &types, at, |args| {
+        let y = f(x.with(&mut args.iter().copied())).values()?;
+        Ok((true, like.insert(y).parts()))
+    });
+    let like = || like.as_ref().expect("a function that gives values has been traced");
+    let made = body.map(|body| {
+        let control = Control::Remat { body: body.f };
+        let results = ports(control, &[&parts[..], &body.captured].concat(), like().parts().len(), 0, at).0;
+        like().with(&mut results.into_iter())
+    });
+    R::of(made, || nothing_like(like()))
 }
 
 /// The same values, but constants to every derivative.
@@ -115,27 +135,24 @@ pub fn stop_gradient<X: Values>(x: X) -> X {
 type As<'a, V> = dyn Fn(&[Expr]) -> V + 'a;
 
 /// Values with a rule, in the user's structures.
-fn custom<X: Values, Y: Values>(
+fn custom<X: Values, Y: Values, F: BodyResult<Y>>(
     what: (&str, bool),
     x: X,
-    f: impl FnOnce(X) -> Y,
-    rule: impl FnOnce(&As<X>, &As<Y>, [&[Expr]; 3]) -> Vec<Expr>,
+    f: impl FnOnce(X) -> F,
+    rule: impl FnOnce(&As<X>, &As<Y>, [&[Expr]; 3]) -> Result<Vec<Expr>>,
     at: Caller,
-) -> Y {
+) -> F::Of<Y> {
     let inputs = |parts: &[Expr]| x.with(&mut parts.iter().copied());
     let like: RefCell<Option<Y>> = RefCell::new(None);
-    let results = |parts: &[Expr]| {
-        let like = like.borrow().clone().expect("the function has been traced");
-        like.with(&mut parts.iter().copied())
-    };
+    let like_results = || like.borrow().clone().expect("a function that gives values has been traced");
+    let results = |parts: &[Expr]| like_results().with(&mut parts.iter().copied());
     let value = |args: &[Expr]| {
-        let y = f(inputs(args));
+        let y = f(inputs(args)).values()?;
         like.replace(Some(y.clone()));
-        y.parts()
+        Ok(y.parts())
     };
     let made = ruled(what, &x.parts(), value, |args| rule(&inputs, &results, args), at);
-    let count = like.borrow().as_ref().map_or(0, |y| y.parts().len());
-    results(&given(made, count))
+    F::of(made.map(|parts| results(&parts)), || nothing_like(&like_results()))
 }
 
 /// One handle for each type: those given for numbers, in order, and 0 in the place of others.
@@ -154,19 +171,19 @@ fn chosen(types: &[Type], values: Vec<Expr>) -> Vec<Expr> {
 fn ruled(
     (what, forward): (&str, bool),
     x: &[Expr],
-    value: impl FnOnce(&[Expr]) -> Vec<Expr>,
-    rule: impl FnOnce([&[Expr]; 3]) -> Vec<Expr>,
+    value: impl FnOnce(&[Expr]) -> Result<Vec<Expr>>,
+    rule: impl FnOnce([&[Expr]; 3]) -> Result<Vec<Expr>>,
     at: Caller,
 ) -> Result<Vec<Expr>> {
     let inputs: Vec<Type> = x.iter().map(|&x| trace::type_of(x)).collect();
-    let body = Body::trace(what, &inputs, at, |args| (true, value(args)))?;
+    let body = Body::trace(what, &inputs, at, |args| Ok((true, value(args)?)))?;
     let outputs = types_out(&body.f);
     let (from, to) = if forward { (&inputs, &outputs) } else { (&outputs, &inputs) };
     let types = [&inputs[..], &outputs, &numbers(from)].concat();
     let derivative = Body::trace(what, &types, at, |args| {
         let (args, rest) = args.split_at(inputs.len());
         let (y, seeds) = rest.split_at(outputs.len());
-        (true, fitting(chosen(to, rule([args, y, &filled(from, seeds)])), &numbers(to)))
+        Ok((true, fitting(chosen(to, rule([args, y, &filled(from, seeds)])?), &numbers(to))))
     })?;
     if !body.captured.is_empty() || !derivative.captured.is_empty() {
         let message =

@@ -1,114 +1,138 @@
 //! Scans: loops whose number of steps is known when the function is called.
 
 use super::body::{Body, fitting, ports};
+use super::body_result::{BodyResult, IntoValues};
 use super::control::{Type, stacked};
 use super::handle::Expr;
 use super::model::Control;
 use super::trace;
-use super::values::Values;
+use super::values::{Values, nothing_like};
 use crate::base::Axis;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
-use crate::op::lit;
 use std::panic::Location;
 
 /// A loop over the first axis of `xs`, whose steps hand on a carried value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and
-/// all y, stacked along a new first axis. See [`Scan`] for other directions and for fewer values in memory.
+/// all y, stacked along a new first axis. See [`Scan`] for the other direction, for a number of steps and for fewer values in memory.
 ///
 /// The body is traced once, and compiled once whatever the length, which may be open. It may use handles of the trace around it.
 /// Derivatives: forward mode carries tangents along; reverse mode keeps what each step was given to carry, and runs the steps'
 /// adjoints from the last to the first.
 ///
 /// ```
-/// use wengert::{Array, Function, scan};
+/// use wengert::{Function, scan};
 /// // an exponential moving average
 /// let f = Function::trace(["a", "x[n]"], |[a, x]| {
-///     let (last, all) = scan(wengert::lit(0.0), x, |c: wengert::Expr, x| {
+///     let (last, all) = scan(0.0, x, |c, x| {
 ///         let c = a * x + (1.0 - a) * c;
 ///         (c, c)
 ///     });
 ///     (("last", last), ("all", all))
 /// })?;
-/// let y = f.eval_arrays(&[Array::scalar(0.5), Array::vector(vec![4.0, 4.0, 8.0])])?;
-/// assert_eq!((y[0].data(), y[1].data()), (&[5.5][..], &[2.0, 3.0, 5.5][..]));
+/// let y = f.run((("a", 0.5), ("x", [4.0, 4.0, 8.0])))?;
+/// assert_eq!((y["last"].data(), y["all"].data()), (&[5.5][..], &[2.0, 3.0, 5.5][..]));
 /// # Ok::<(), wengert::Error>(())
 /// ```
+///
+/// The body may give a `Result`; then so does the scan (see [`BodyResult`]).
 ///
 /// # Errors
 /// Of the trace: first axes of different lengths; a body that gives another shape to carry on than it takes.
 #[track_caller]
-pub fn scan<C: Values, X: Values, Y: Values>(init: C, xs: X, body: impl FnOnce(C, X) -> (C, Y)) -> (C, Y) {
-    Scan::default().run(init, xs, body)
+pub fn scan<C: IntoValues, X: Values, Y: Values, R: BodyResult<(C::Values, Y)>>(
+    init: C,
+    xs: X,
+    body: impl FnOnce(C::Values, X) -> R,
+) -> R::Of<(C::Values, Y)> {
+    Scan::over(xs).run(init, body)
 }
 
-/// How a [`scan`] runs.
+/// A [`scan`] that is told how to run: over what, or how many steps; in which direction; with how much memory.
 ///
 /// ```
-/// use wengert::{Array, Function, Scan};
-/// // xⁿ for an n that comes with the call
-/// let f = Function::trace(["x", "steps[n]"], |[x, steps]| {
-///     let (power, ()) = Scan::default().run(wengert::lit(1.0), steps, |p: wengert::Expr, _| (p * x, ()));
-///     power
+/// use wengert::{Function, Scan};
+/// // what each step sees of those after it, and a power whose exponent comes with the call
+/// let f = Function::trace(["x", "w[n]"], |[x, w]| {
+///     let (_, after) = Scan::over(w).reverse().run(0.0, |sum, w| (sum + w, sum));
+///     let (power, ()) = Scan::steps("n").run(1.0, |power, ()| (power * x, ()));
+///     (after, power)
 /// })?;
-/// let g = f.wrt(["x"])?.value_and_grad()?;
-/// let y = g.eval_arrays(&[Array::scalar(3.0), Array::vector(vec![0.0; 4])])?;
-/// assert_eq!((y[0].data(), y[1].data()), (&[81.0][..], &[108.0][..]));
+/// let y = f.run((("x", 3.0), ("w", [1.0, 2.0, 4.0])))?;
+/// assert_eq!((y[0].data(), y[1].data()), (&[6.0, 4.0, 0.0][..], &[27.0][..]));
 /// # Ok::<(), wengert::Error>(())
 /// ```
+#[derive(Copy, Clone, Debug)]
+pub struct Scan<X = ()> {
+    xs: X,
+    how: How,
+}
+
 #[derive(Copy, Clone, Debug, Default)]
-pub struct Scan {
+struct How {
     reverse: bool,
     length: Option<Axis>,
     segments: bool,
 }
 
 impl Scan {
-    /// From the last step to the first.
-    pub fn reverse(self) -> Self {
-        Scan { reverse: true, ..self }
+    /// So many steps, which read nothing: the body's second argument is `()`. A name makes as many steps as the open axis of that name is long.
+    pub fn steps(length: impl Into<Axis>) -> Scan {
+        Scan { xs: (), how: How { length: Some(length.into()), ..How::default() } }
+    }
+}
+
+impl<X: Values> Scan<X> {
+    /// A step for each place of the first axis of `xs`: an array, or several of the same length that are read together.
+    pub fn over(xs: X) -> Scan<X> {
+        Scan { xs, how: How::default() }
     }
 
-    /// How many steps there are; needed only where no `xs` tells.
-    pub fn length(self, length: impl Into<Axis>) -> Self {
-        Scan { length: Some(length.into()), ..self }
+    /// From the last place to the first. What a step gives stands where it has read, so that yₜ belongs to xₜ in either direction; the last c is
+    /// that of the step that ran last, which has read x₀.
+    pub fn reverse(mut self) -> Self {
+        self.how.reverse = true;
+        self
     }
 
     /// For reverse mode over n steps: keeps what is carried at some √n steps only, and computes what is between again, segment by
     /// segment (A. Griewank, 1992). Memory falls from n to about 2√n carried values for one more run of the body. The length must
     /// not be open.
-    pub fn segments(self) -> Self {
-        Scan { segments: true, ..self }
+    pub fn segments(mut self) -> Self {
+        self.how.segments = true;
+        self
     }
 
     /// Runs; see [`scan`].
     ///
     /// # Errors
-    /// As [`scan`]; if the length is not known, or open where segments are asked for.
+    /// As [`scan`]; if there is nothing to read and no number of steps, or an open one where segments are asked for.
     #[track_caller]
-    pub fn run<C: Values, X: Values, Y: Values>(self, init: C, xs: X, body: impl FnOnce(C, X) -> (C, Y)) -> (C, Y) {
+    pub fn run<C: IntoValues, Y: Values, R: BodyResult<(C::Values, Y)>>(
+        self,
+        init: C,
+        body: impl FnOnce(C::Values, X) -> R,
+    ) -> R::Of<(C::Values, Y)> {
         let at = Location::caller();
-        let (carries, parts) = (init.parts(), xs.parts());
-        let mut kept = None;
-        let made = self.make(&carries, &parts, at, |c, x| {
-            let (c, y) = body(init.with(&mut c.iter().copied()), xs.with(&mut x.iter().copied()));
-            let (c, results) = (c.parts(), y.parts());
+        let (xs, init) = (self.xs, init.into_values());
+        let mut kept: Option<Y> = None;
+        let made = self.how.make(&init.parts(), &xs.parts(), at, |c, x| {
+            let (c, y) = body(init.with(&mut c.iter().copied()), xs.with(&mut x.iter().copied())).values()?;
+            let results = (c.parts(), y.parts());
             kept = Some(y);
-            (c, results)
+            Ok(results)
         });
-        let (last, each) = made.unwrap_or_else(|error| {
-            trace::refuse(error);
-            let nothing = |n: usize| vec![lit(f64::NAN); n];
-            (nothing(carries.len()), nothing(kept.as_ref().map_or(0, |y| y.parts().len())))
-        });
-        let kept = kept.expect("the body has been traced");
-        (init.with(&mut last.into_iter()), kept.with(&mut each.into_iter()))
+        let kept = || kept.as_ref().expect("a body that gives values has been traced");
+        let made = made.map(|(last, each)| (init.with(&mut last.into_iter()), kept().with(&mut each.into_iter())));
+        R::of(made, || (nothing_like(&init), nothing_like(kept())))
     }
+}
 
+impl How {
     fn make(
         self,
         carries: &[Expr],
         xs: &[Expr],
         at: Caller,
-        body: impl FnOnce(&[Expr], &[Expr]) -> (Vec<Expr>, Vec<Expr>),
+        body: impl FnOnce(&[Expr], &[Expr]) -> Result<(Vec<Expr>, Vec<Expr>)>,
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
         let fail = |message: String| Error::new(ErrorKind::Shape, format!("scan: {message}")).at(Some(at));
         let mut length = self.length;
@@ -129,8 +153,8 @@ impl Scan {
         }
         let made = Body::trace("scan", &types, at, |args| {
             let (c, x) = args.split_at(carries.len());
-            let (next, each) = body(c, x);
-            (next.len() == carries.len(), [fitting(next, &types), each].concat())
+            let (next, each) = body(c, x)?;
+            Ok((next.len() == carries.len(), [fitting(next, &types), each].concat()))
         });
         let (body, each) = made.and_then(|body| {
             body.check_carried("scan", &types[..carries.len()], at)?;
@@ -140,7 +164,7 @@ impl Scan {
         if let Some(problem) = problem {
             return Err(problem);
         }
-        let length = length.ok_or_else(|| fail("nothing tells how many steps there are: give `length`".into()))?;
+        let length = length.ok_or_else(|| fail("nothing tells how many steps there are: `Scan::steps` does".into()))?;
         match (self.segments, length) {
             (false, _) => {}
             (true, Axis::Fixed(n)) if n < 4 => {}
@@ -179,7 +203,7 @@ impl Scan {
         let types = inner.operands();
         let outer = Body::trace("scan", &types, at, |args| {
             let (last, each) = ports(inner, args, carries.len(), each, at);
-            (true, [last, each].concat())
+            Ok((true, [last, each].concat()))
         })?;
         let outer = Control::Scan {
             body: outer.f,

@@ -4,7 +4,6 @@ use super::handle::Expr;
 use super::model::InputGroup;
 use super::names::is_name;
 use super::session::Session;
-use super::structure::Structure;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::DType;
@@ -19,13 +18,13 @@ use crate::op::DType;
 /// | `["a", "b"]` | `[Expr; 2]`, two inputs; `String`s will do, too |
 /// | `vec!["a", "b"]` | `Vec<Expr>`, two inputs |
 /// | `("x", 10)` | `Vec<Expr>`, one input of ten numbers |
-/// | `("model", like(&model))` | the user's [`Structure`] of `Expr`s, one input |
+/// | `("model", like(&model))` | the user's [`Structure`](super::Structure) of `Expr`s; see [`like`](super::like) |
 /// | `("p", like(&[0.0; 4]))` | `[Expr; 4]`, one input: an array is a structure, too |
 /// | a tuple of two to six of these, nested at will | the tuple of their arguments |
 ///
-/// Inputs of numbers are given as numbers, one after the other, to [`Function::eval`](super::Function::eval) and
-/// [`Compiled::call`](crate::Compiled::call); an array counts as one value there, and is given to
-/// [`Function::eval_arrays`](super::Function::eval_arrays).
+/// A call is given all elements, one after the other ([`Compiled::call`](crate::Compiled::call)), a slice for each input
+/// ([`call_into`](crate::Compiled::call_into)), or arrays and structures by name ([`run`](crate::Compiled::run)). To
+/// [`Function::eval`](super::Function::eval) an array is one value.
 pub trait Inputs {
     /// What the closure gets.
     type Args;
@@ -54,6 +53,12 @@ impl<'a> Binder<'a> {
     pub fn numbers(&mut self, name: &str, len: usize) -> Vec<Expr> {
         self.groups.push(InputGroup::numbers(name, len));
         (0..len).map(|_| self.session.input(Shape::SCALAR, DType::Float)).collect()
+    }
+
+    /// An input that is one array of numbers.
+    pub(super) fn array(&mut self, name: String, shape: Shape) -> Expr {
+        self.groups.push(InputGroup::value(name, shape, DType::Float));
+        self.session.input(shape, DType::Float)
     }
 
     /// An input of one value, a number or an array, declared as `"x"`, `"x[n,64]"` or `"i[n]: index"`.
@@ -133,44 +138,14 @@ impl Inputs for (&str, usize) {
     }
 }
 
-/// See [`like`].
-pub struct Like<S>(S);
-
-/// Declares an input with the structure of a sample, as in `("model", like(&model))`. Only the sample's structure counts, not its
-/// numbers.
-///
-/// ```
-/// use wengert::{Function, like};
-/// let f = Function::trace(("p", like(&[0.0; 4])), |[a, b, c, d]| a * d - b * c)?;
-/// assert_eq!(f.eval(&[1.0, 2.0, 3.0, 4.0])?, [-2.0]);
-/// # Ok::<(), wengert::Error>(())
-/// ```
-pub fn like<S: Clone>(sample: &S) -> Like<S> {
-    Like(sample.clone())
-}
-
-impl<S: Structure<f64>> Inputs for (&str, Like<S>) {
-    type Args = S::With<Expr>;
-    fn bind(self, binder: &mut Binder) -> S::With<Expr> {
-        let at = binder.groups.len();
-        binder.groups.push(InputGroup::numbers(self.0, 0));
-        let session = binder.session;
-        let mut len = 0;
-        let args = self.1.0.map(&mut |_| {
-            len += 1;
-            session.input(Shape::SCALAR, DType::Float)
-        });
-        binder.groups[at].len = len;
-        args
-    }
-}
-
 /// Results of a traced closure.
 ///
 /// | result | outputs of the function |
 /// |---|---|
 /// | `Expr` | one, called `y`; of several without a name the k-th is called `yk`, counted from 0 |
 /// | `[Expr; N]`, `Vec<Expr>` | one of several numbers |
+/// | a [`Structure`](super::Structure) of numbers | one of several numbers |
+/// | a [`Structure`](super::Structure) with arrays | one for each, called by the path to it, as `model.layers[0].b` in `("model", result)` |
 /// | `("loss", result)` | the result's, with that name |
 /// | `aux(result)` | the result's, computed beside the others but not differentiated |
 /// | a tuple of two to six of these, nested at will | one after the other |
@@ -202,24 +177,24 @@ pub(super) struct Collected {
     pub(super) name: Option<String>,
     pub(super) values: Vec<Expr>,
     pub(super) aux: bool,
+    pub(super) batch: usize,
 }
 
 impl Collector {
+    /// The name of what is collected, if it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// One output of some numbers.
     pub fn output(&mut self, values: Vec<Expr>) {
-        self.groups.push(Collected { name: self.name.clone(), values, aux: self.aux });
+        self.groups.push(Collected { name: self.name.clone(), values, aux: self.aux, batch: 0 });
     }
-}
 
-impl Outputs for Expr {
-    fn collect(self, collector: &mut Collector) {
-        collector.output(vec![self]);
-    }
-}
-
-impl Outputs for Vec<Expr> {
-    fn collect(self, collector: &mut Collector) {
-        collector.output(self);
+    /// One output with a name of its own, which is taken where none is given, and with a batch.
+    pub(super) fn named(&mut self, name: &str, aux: bool, batch: usize, values: Vec<Expr>) {
+        let name = self.name.clone().unwrap_or_else(|| name.to_owned());
+        self.groups.push(Collected { name: Some(name), values, aux: self.aux || aux, batch });
     }
 }
 
@@ -229,12 +204,6 @@ impl<R: Outputs> Outputs for Vec<(String, R)> {
         for (name, result) in self {
             (name.as_str(), result).collect(collector);
         }
-    }
-}
-
-impl<const N: usize> Outputs for [Expr; N] {
-    fn collect(self, collector: &mut Collector) {
-        collector.output(self.into());
     }
 }
 

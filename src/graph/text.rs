@@ -9,7 +9,7 @@ use crate::base::Shape;
 use crate::base::Width;
 use crate::error::{Error, Result};
 use crate::op::DType;
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 impl FromStr for Function {
     type Err = Error;
@@ -39,15 +39,21 @@ impl fmt::Display for Signature<'_> {
         for (k, input) in f.inputs.iter().enumerate() {
             let marker = if input.active { "" } else { "inactive " };
             let declared = match input.shape {
-                Shape::SCALAR => input.name.clone(),
-                shape => format!("{}{shape}", input.name),
+                Shape::SCALAR => quoted(&input.name).into_owned(),
+                shape => format!("{}{shape}", quoted(&input.name)),
             };
             let kind = if input.dtype == DType::Index { " index" } else { "" };
-            group(out, k, (marker, &declared, kind), input.range().map(NodeId::new))?;
+            group(out, k, (marker, &declared, kind), input.batch, input.range().map(NodeId::new))?;
         }
         out.write_str(") -> (")?;
         for (k, output) in f.outputs.iter().enumerate() {
-            group(out, k, (if output.aux { "aux " } else { "" }, &output.name, ""), output.nodes.iter().copied())?;
+            group(
+                out,
+                k,
+                (if output.aux { "aux " } else { "" }, &quoted(&output.name), ""),
+                output.batch,
+                output.nodes.iter().copied(),
+            )?;
         }
         out.write_str(")")
     }
@@ -60,10 +66,16 @@ impl fmt::Debug for Function {
     }
 }
 
+/// A name that could be read as one with a shape, as `layers[0]`, stands in quotes.
+fn quoted(name: &str) -> Cow<'_, str> {
+    if name.contains('[') { Cow::Owned(format!("\"{name}\"")) } else { Cow::Borrowed(name) }
+}
+
 fn group(
     out: &mut fmt::Formatter<'_>,
     at: usize,
     (marker, name, kind): (&str, &str, &str),
+    batch: usize,
     ids: impl ExactSizeIterator<Item = NodeId>,
 ) -> fmt::Result {
     let comma = if at == 0 { "" } else { ", " };
@@ -71,7 +83,11 @@ fn group(
     if ids.len() != 1 {
         write!(out, "[{}]", ids.len())?;
     }
-    write!(out, ":{kind}")?;
+    out.write_str(":")?;
+    if batch > 0 {
+        write!(out, " batch {batch}")?;
+    }
+    out.write_str(kind)?;
     for id in ids {
         write!(out, " {id}")?;
     }

@@ -9,6 +9,7 @@ use crate::base::{Shape, Width};
 use crate::error::{Caller, Error, Kind as ErrorKind};
 use crate::op::{ArrayOp, DType, Op, Value, constant};
 use std::collections::VecDeque;
+use std::panic::Location;
 
 /// Applies an operation to handles, in the innermost trace of this thread.
 pub(super) fn apply(op: Op, args: &[Value<Expr, Cond>], at: Caller) -> Value<Expr, Cond> {
@@ -89,6 +90,17 @@ pub(super) fn type_of(x: Expr) -> (Shape, DType) {
 /// The width of the innermost trace of this thread, if one is live.
 pub(crate) fn width() -> Option<Width> {
     STACK.with_borrow(|stack| stack.live.last().map(|trace| trace.width))
+}
+
+/// Makes the node of what is known where the innermost trace stands, rather than where it is used first: a function that is rebuilt
+/// keeps the order of its nodes.
+pub(crate) fn place(known: Value<Expr, Cond>) -> Value<Expr, Cond> {
+    STACK.with_borrow_mut(|stack| {
+        if let Some(trace) = stack.live.last_mut() {
+            trace.operand(known, "a constant", Location::caller());
+        }
+    });
+    known
 }
 
 /// Records an error of the innermost trace.

@@ -4,7 +4,7 @@ use super::handle::Expr;
 use super::structure::Structure;
 
 /// Handles that go together: what a loop carries, reads or keeps. An [`Expr`], a tuple, array or vector of them, `()`, or a
-/// [`Structure`] of the user's own.
+/// [`Structure`] of the user's own. (What a loop starts from is [`IntoValues`](super::IntoValues), which has plain numbers, too.)
 pub trait Values: Clone {
     /// The handles, in order.
     fn parts(&self) -> Vec<Expr>;
@@ -12,21 +12,17 @@ pub trait Values: Clone {
     fn with(&self, parts: &mut dyn Iterator<Item = Expr>) -> Self;
 }
 
-impl Values for Expr {
-    fn parts(&self) -> Vec<Expr> {
-        vec![*self]
-    }
-    fn with(&self, parts: &mut dyn Iterator<Item = Expr>) -> Self {
-        parts.next().expect("as many handles as before")
-    }
+/// Values in the place of those that could not be made.
+pub(super) fn nothing_like<V: Values>(like: &V) -> V {
+    like.with(&mut std::iter::repeat(Expr::Const(f64::NAN)))
 }
 
-impl<S: Structure<Expr, With<Expr> = S> + Clone> Values for S {
+impl<S: Structure<Leaf = Expr, With<Expr> = S> + Clone> Values for S {
     fn parts(&self) -> Vec<Expr> {
-        self.clone().flatten()
+        self.flatten()
     }
     fn with(&self, parts: &mut dyn Iterator<Item = Expr>) -> Self {
-        self.clone().map(&mut |_| parts.next().expect("as many handles as before"))
+        self.map(|_| parts.next().expect("as many handles as before"))
     }
 }
 

@@ -47,8 +47,8 @@ impl fmt::Display for Outcome {
 ///     let root = newton(a, |x| x * x - a);
 ///     (("x", root.x), aux(("report", root.report)))
 /// })?;
-/// let y = f.grad()?.eval_arrays(&[9.0.into()])?;
-/// let report = Convergence::read(y[1].data())?;
+/// let y = f.grad()?.run([9.0])?;
+/// let report = Convergence::read(y["report"].data())?;
 /// assert!(report.converged() && report.steps() == 7, "{report}");
 /// assert_eq!(report.history()[0], 72.0); // 9² − 9
 /// # Ok::<(), wengert::Error>(())

@@ -22,10 +22,10 @@ pub(super) struct Found {
 pub(super) fn attached(at: Caller, equation: &Function, x0: Expr, p: &[Expr], run: Run) -> Result<Found> {
     let results = |x0: Expr, p: &[Expr]| {
         let stopped = run(x0, p);
-        let converged = stopped.status.eq(lit(Outcome::Converged as u8 as f64));
+        let converged = stopped.status.eq(Outcome::Converged as u8 as f64);
         let one = |x: Expr| x.reshape([Axis::Fixed(1)]);
         let report = Expr::concat(&[one(stopped.status), one(stopped.steps), stopped.history], 0);
-        [select(converged, stopped.x, lit(f64::NAN)), stopped.x, report]
+        [select(converged, stopped.x, f64::NAN), stopped.x, report]
     };
     let numbers: Vec<bool> = p.iter().map(|p| p.dtype() == DType::Float).collect();
     // Where the loop starts has no influence on where the solution is.

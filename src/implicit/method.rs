@@ -5,7 +5,7 @@ use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{Cond, Expr, Function, types_out, width};
-use crate::op::{lit, select};
+use crate::op::select;
 
 /// How equations are solved. The methods do what the functions of this module do, with other bounds.
 ///
@@ -18,9 +18,9 @@ use crate::op::{lit, select};
 ///     let root = Solver::new().steps(3).root(a, |x| x * x - a);
 ///     (("x", root.x), ("last", root.last), ("report", root.report))
 /// })?;
-/// let y = f.eval_arrays(&[1e6.into()])?;
-/// assert_eq!(Convergence::read(y[2].data())?.outcome(), Outcome::StepLimit);
-/// assert!(y[0].data()[0].is_nan() && y[1].data()[0] > 1e3);
+/// let y = f.run([1e6f64])?;
+/// assert_eq!(Convergence::read(y["report"].data())?.outcome(), Outcome::StepLimit);
+/// assert!(y["x"].data()[0].is_nan() && y["last"].data()[0] > 1e3);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Copy, Clone, Debug, Default)]
@@ -88,8 +88,8 @@ pub(super) fn in_unknowns(f: &Function) -> Function {
 
 /// What is measured at every step: at first one number, and room for as many as there are steps.
 pub(super) fn history(steps: usize, first: Expr) -> Expr {
-    let shape = Shape::new(&[Axis::Fixed(steps.saturating_add(1))]);
-    select(Expr::iota(shape, 0).eq(lit(0.0)), first, lit(f64::NAN))
+    let shape = Shape::new([Axis::Fixed(steps.saturating_add(1))]);
+    select(Expr::iota(shape, 0).eq(0.0), first, f64::NAN)
 }
 
 /// The history with one number more.
@@ -102,16 +102,16 @@ const RUNNING: f64 = -1.0;
 
 /// The status after a step.
 pub(super) fn status(rules: &[(Cond, Outcome)], steps: Expr, limit: usize) -> Expr {
-    let running = select(steps.ge(lit(limit as f64)), lit(Outcome::StepLimit as u8 as f64), lit(RUNNING));
-    rules.iter().rev().fold(running, |rest, &(holds, outcome)| select(holds, lit(outcome as u8 as f64), rest))
+    let running = select(steps.ge(limit as f64), Outcome::StepLimit as u8 as f64, RUNNING);
+    rules.iter().rev().fold(running, |rest, &(holds, outcome)| select(holds, outcome as u8 as f64, rest))
 }
 
 pub(super) fn runs(status: Expr) -> Cond {
-    status.eq(lit(RUNNING))
+    status.eq(RUNNING)
 }
 
 pub(super) fn is_finite(x: Expr) -> Cond {
-    x.abs().lt(lit(f64::INFINITY))
+    x.abs().lt(f64::INFINITY)
 }
 
 /// Another number of equations than of unknowns.

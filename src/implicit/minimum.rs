@@ -25,7 +25,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
     if shape.len() != Some(1) {
         return Err(Error::new(ErrorKind::Shape, format!("minimize: the function gives {shape}, not a number")));
     }
-    let value = make_body(f.width(), &types_in(&f), at, |args| vec![call(&f, args[0], &args[1..])[0].reshape([])])?;
+    let value = make_body(f.width(), &types_in(&f), at, |args| vec![call(&f, args[0], &args[1..])[0].reshape(())])?;
     let gradient = grad(&in_unknowns(&value))?;
     let hessian = jacobian(&in_unknowns(&gradient), Mode::Auto)?;
     descent("minimize", solver, value, gradient, Box::new(move |x, p| call(&hessian, x, p)[0]), at)
@@ -61,14 +61,14 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
         let step = |([x, g, notes], [f, left, damping, steps, _]): ([Expr; 3], [Expr; 5])| {
             let b = curvature(x, p);
             let diagonal = b.diag().abs();
-            let scale = select(diagonal.gt(lit(0.0)), diagonal, lit(1.0));
+            let scale = select(diagonal.gt(0.0), diagonal, 1.0);
             let ([x, g], [f, used, short, fine, _]) = while_loop(
                 ([x, g], [f, damping, lit(0.0), lit(0.0), lit(0.0)]),
-                |(_, [_, _, _, fine, raises])| fine.eq(lit(0.0)) & raises.le(lit(RAISES)),
+                |(_, [_, _, _, fine, raises])| fine.eq(0.0) & raises.le(RAISES),
                 |(_, [_, damping, _, _, raises])| {
                     // Raised where the last try was not good.
-                    let raised = (damping * RAISE).max(lit(DAMPING));
-                    let damping = select(raises.gt(lit(0.0)), raised, damping);
+                    let raised = (damping * RAISE).max(DAMPING);
+                    let damping = select(raises.gt(0.0), raised, damping);
                     let d = by(at, || -(b + (scale * damping).diag_matrix()).solve_or_nan(g));
                     let x_new = x + d;
                     let (f_new, g_new) = (value(x_new), gradient(x_new));
@@ -78,22 +78,22 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
                     let falls = (f - f_new).ge(promised * DECREASE - f.abs() * noise);
                     // Where the decrease drowns in rounding, the gradient tells.
                     let nears = (f_new - f).le(f.abs() * noise.sqrt()) & g_new.norm().lt(left);
-                    let fine = short | (slope.le(lit(0.0)) & (falls | nears));
-                    let number = |holds| select(holds, lit(1.0), lit(0.0));
+                    let fine = short | (slope.le(0.0) & (falls | nears));
+                    let number = |holds| select(holds, 1.0, 0.0);
                     let point = [select(fine, x_new, x), select(fine, g_new, g)];
                     (point, [select(fine, f_new, f), damping, number(short), number(fine), raises + 1.0])
                 },
             );
-            let (short, fine) = (short.ne(lit(0.0)), fine.ne(lit(0.0)));
+            let (short, fine) = (short.ne(0.0), fine.ne(0.0));
             let left = g.norm();
             let steps = steps + 1.0;
             let rules = [
-                (short & used.eq(lit(0.0)), Outcome::Converged),
+                (short & used.eq(0.0), Outcome::Converged),
                 (!is_finite(f + left), Outcome::NotFinite),
                 // Also where a short step is all there is, and without damping there is none.
-                (!fine | (short & damping.eq(lit(0.0))), Outcome::Stalled),
+                (!fine | (short & damping.eq(0.0)), Outcome::Stalled),
             ];
-            let next = select(short, lit(0.0), used * 0.1);
+            let next = select(short, 0.0, used * 0.1);
             ([x, g, noted(notes, steps, left)], [f, left, next, steps, status(&rules, steps, limit)])
         };
         let ([x, _, history], [.., steps, status]) = while_loop(init, |(_, [.., status])| runs(status), step);

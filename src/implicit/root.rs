@@ -26,7 +26,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
         let step = |([x0, r0, notes], [left, steps, _]): ([Expr; 3], [Expr; 3])| {
             let j = call(&jacobian, x0, p)[0];
             // Where nothing is left there is nowhere to go, whatever the Jacobian.
-            let direction = by(at, || select(left.eq(lit(0.0)), lit(0.0), j.solve_or_nan(r0)));
+            let direction = by(at, || select(left.eq(0.0), 0.0, j.solve_or_nan(r0)));
             let regular = is_finite(direction.norm());
             let short = direction.norm().le(solver.bound(x0));
             let tried = |t: Expr| {
@@ -37,7 +37,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
             let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite(now));
             let [x, r, t, now] = while_loop(
                 tried(lit(1.0)),
-                |[_, _, t, now]| regular & !better(t, now) & t.gt(lit(SHORTEST)),
+                |[_, _, t, now]| regular & !better(t, now) & t.gt(SHORTEST),
                 |[_, _, t, _]| tried(t * 0.5),
             );
             let steps = steps + 1.0;
@@ -74,7 +74,7 @@ pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Met
             // Steps that shrink by a factor leave this much of a geometric series.
             let rate = left / before;
             let rest = left * rate / (1.0 - rate);
-            let shrinks = rate.lt(lit(1.0)) & rest.le(solver.bound(x));
+            let shrinks = rate.lt(1.0) & rest.le(solver.bound(x));
             let found = shrinks | left.le(x.norm() * smallest);
             let steps = steps + 1.0;
             let rules = [(found, Outcome::Converged), (!is_finite(left), Outcome::NotFinite)];

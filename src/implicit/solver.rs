@@ -8,7 +8,6 @@ use super::{minimum, root};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Result};
 use crate::graph::{Body, Cond, Expr, Function, Values, refuse};
-use crate::op::lit;
 use std::panic::Location;
 
 #[allow(unused_imports, reason = "the documentation links it")]
@@ -39,17 +38,18 @@ impl Solver {
     ) -> Solution<X> {
         let made = (|| {
             let unknowns = Unknowns::new(what, &x0, at)?;
-            let body =
-                Body::trace(what, &[unknowns.ty()], at, |args| (true, vec![packed(&f(unknowns.of(args[0])).parts(), what, at)]))?;
+            let body = Body::trace(what, &[unknowns.ty()], at, |args| {
+                Ok((true, vec![packed(&f(unknowns.of(args[0])).parts(), what, at)]))
+            })?;
             let method = method(body.f)?;
             let found = attached(at, &method.equation, packed(&x0.parts(), what, at), &body.captured, method.run)?;
             Ok((unknowns.of(found.x), unknowns.of(found.last), found.report))
         })();
         let (x, last, report) = made.unwrap_or_else(|error: Error| {
             refuse(error.at(Some(at)));
-            (x0.clone(), x0, Expr::full(f64::NAN, Shape::new(&[Axis::Fixed(2)])))
+            (x0.clone(), x0, Expr::full(f64::NAN, Shape::new([Axis::Fixed(2)])))
         });
-        Solution { x, last, converged: report.at(0, 0).eq(lit(Outcome::Converged as u8 as f64)), report }
+        Solution { x, last, converged: report.at(0, 0).eq(Outcome::Converged as u8 as f64), report }
     }
 }
 
@@ -61,8 +61,8 @@ impl Solver {
 /// use wengert::{Function, implicit::newton, lit};
 /// // ∛a, as what is 0 where x³ = a
 /// let f = Function::trace("a", |a| newton(lit(1.0), |x: wengert::Expr| x * x * x - a).x)?;
-/// let y = f.value_and_grad()?.eval_arrays(&[8.0.into()])?;
-/// assert!((y[0].data()[0] - 2.0f64).abs() < 1e-14 && (y[1].data()[0] - 1.0f64 / 12.0).abs() < 1e-14);
+/// let [x, dx] = f.value_and_grad()?.compile()?.call([8.0f64])?;
+/// assert!((x - 2.0).abs() < 1e-14 && (dx - 1.0 / 12.0).abs() < 1e-14);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
@@ -81,10 +81,9 @@ pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Sol
 /// use wengert::{Function, implicit::fixed_point, lit};
 /// // Kepler's equation E = M + e·sin E
 /// let f = Function::trace(["m", "e"], |[m, e]| fixed_point(m, |x| m + e * x.sin()).x)?;
-/// let y = f.value_and_grad()?.eval_arrays::<f64>(&[1.0.into(), 0.1.into()])?;
-/// let x = y[0].data()[0];
+/// let [x, dm, _] = f.value_and_grad()?.compile()?.call([1.0f64, 0.1])?;
 /// assert!((x - 1.0 - 0.1 * x.sin()).abs() < 1e-10);
-/// assert!((y[1].data()[0] - 1.0 / (1.0 - 0.1 * x.cos())).abs() < 1e-10);
+/// assert!((dm - 1.0 / (1.0 - 0.1 * x.cos())).abs() < 1e-10);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
@@ -105,9 +104,8 @@ pub fn fixed_point<X: Values>(x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
 ///     let rosenbrock = |[x, y]: [wengert::Expr; 2]| (a - x).powi(2) + b * (y - x * x).powi(2);
 ///     minimize([lit(-1.0), lit(1.0)], rosenbrock).x
 /// })?;
-/// let j = f.jacobian()?.eval_arrays(&[2.0.into(), 100.0.into()])?; // of the minimum (a, a²)
-/// let d: Vec<f64> = j.iter().flat_map(|y| y.data()).copied().collect();
-/// assert!(d.iter().zip([1.0, 4.0, 0.0, 0.0]).all(|(d, want)| (d - want).abs() < 1e-9), "{d:?}");
+/// let d: [f64; 4] = f.jacobian()?.compile()?.call([2.0, 100.0])?; // of the minimum (a, a²)
+/// assert!(d.iter().zip([1.0, 0.0, 4.0, 0.0]).all(|(d, want)| (d - want).abs() < 1e-9), "{d:?}");
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
@@ -123,15 +121,15 @@ pub fn minimize<X: Values>(x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
 /// error bars, see [`LeastSquares`](crate::optim::LeastSquares).
 ///
 /// ```
-/// use wengert::{Array, Function, implicit::least_squares, lit};
+/// use wengert::{Function, implicit::least_squares, lit};
 /// // y = a·exp(b·x), fitted; then how a depends on the data
 /// let f = Function::trace(["x[n]", "y[n]"], |[x, y]| {
 ///     least_squares([lit(1.0), lit(0.0)], |[a, b]: [wengert::Expr; 2]| a * (b * x).exp() - y).x[0]
 /// })?.wrt(["y"])?;
 /// let x = [0.0, 1.0, 2.0];
 /// let y = x.map(|x: f64| 2.0 * (-0.5 * x).exp());
-/// let d = f.value_and_grad()?.eval_arrays(&[Array::vector(x.to_vec()), Array::vector(y.to_vec())])?;
-/// assert!((d[0].data()[0] - 2.0f64).abs() < 1e-9 && d[1].shape() == [3]);
+/// let d = f.value_and_grad()?.run((("x", x), ("y", y)))?;
+/// assert!((d["y"].data()[0] - 2.0f64).abs() < 1e-9 && d["d_y"].shape() == [3]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///

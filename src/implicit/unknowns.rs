@@ -32,7 +32,7 @@ impl<X: Values> Unknowns<X> {
 
     /// The shape and kind of the vector.
     pub(super) fn ty(&self) -> Type {
-        (Shape::new(&[Axis::Fixed(self.lengths.iter().sum())]), DType::Float)
+        (Shape::new([Axis::Fixed(self.lengths.iter().sum())]), DType::Float)
     }
 
     /// The unknowns that lie in a vector.

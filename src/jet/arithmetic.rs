@@ -4,8 +4,8 @@ use super::arrays;
 use super::recurrence;
 use super::series::{Series, Storage};
 use crate::base::Shape;
-use crate::op::{ArrayOp, CustomRule, Op, Real, Value, derived_operators, lit, op_table, rule};
-use std::{any::Any, ops};
+use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, lit, op_table, rule};
+use std::ops;
 
 /// Whether a word occurs in a text of Rust.
 const fn mentions(text: &str, word: &str) -> bool {
@@ -34,6 +34,20 @@ impl<T: Real, S: Storage<T>> From<f64> for Series<T, S> {
     }
 }
 
+impl<T: Real<Mask = bool>, S: Storage<T>> Choose<Series<T, S>, f64> for bool {
+    type Output = Series<T, S>;
+    fn choose(self, a: Series<T, S>, b: f64) -> Series<T, S> {
+        if self { a } else { b.into() }
+    }
+}
+
+impl<T: Real<Mask = bool>, S: Storage<T>> Choose<f64, Series<T, S>> for bool {
+    type Output = Series<T, S>;
+    fn choose(self, a: f64, b: Series<T, S>) -> Series<T, S> {
+        if self { a.into() } else { b }
+    }
+}
+
 macro_rules! jet_arithmetic {
     (
         operators { $($(#[$od:meta])* $Oper:ident $oper:ident($ox:ident $(, $oy:ident)*) = $oval:expr, |$oz:ident| [$($oedge:expr),+];)* }
@@ -53,11 +67,17 @@ macro_rules! jet_arithmetic {
             }
         })*
 
-        /// The op table's methods, without a trait to import.
+        /// The op table's methods, without a trait to import. Where a second number is taken, a plain one will do: `x.max(0.0)`, `x.gt(y)`.
         impl<T: Real, S: Storage<T>> Series<T, S> {
+            $($(#[$cd])*
+            #[track_caller]
+            pub fn $cmp(self, y: impl Into<Self>) -> T::Mask {
+                self.value().$cmp(y.into().value())
+            })*
             $($(#[$md])*
             #[track_caller]
-            pub fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self {
+            pub fn $meth(self $(, $my: impl Into<Self>)* $(, $mp: $mpt)?) -> Self {
+                $(let $my: Self = $my.into();)*
                 let z = T::$meth(self.value() $(, $my.value())* $(, $mp)?);
                 const IMPLICIT: bool = mentions(stringify!($($medge),+), stringify!($mz));
                 match recurrence::of(Op::$Meth $(($mp))?, z, &[self $(, $my)*]) {
@@ -66,6 +86,8 @@ macro_rules! jet_arithmetic {
                 }
             })*
         }
+
+        impl<M, T: Real<Mask = M>, S: Storage<T>> ChosenBy<M> for Series<T, S> {}
 
         impl<T: Real, S: Storage<T>> Real for Series<T, S> {
             type Mask = T::Mask;
@@ -92,8 +114,8 @@ macro_rules! jet_arithmetic {
                 arrays::array(op, args)
             }
             #[track_caller]
-            fn nested(op: &dyn Any, args: &[Self]) -> Self {
-                S::nested(op, args)
+            fn nested(op: &dyn Bodied, args: &[Self]) -> Self {
+                arrays::nested(op, args)
             }
             #[track_caller]
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {

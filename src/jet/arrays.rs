@@ -1,9 +1,10 @@
-//! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions.
+//! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions; and what operations with
+//! bodies make of series.
 
 use super::recurrence::convolved;
 use super::series::{Series, Storage, zeros};
 use crate::base::Shape;
-use crate::op::{ArrayOp, Chain, Real, Value, lit};
+use crate::op::{ArrayOp, Bodied, Chain, Real, Value, lit};
 
 fn run<T: Real>(op: &ArrayOp, args: &[T]) -> T {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
@@ -141,4 +142,18 @@ fn series<T: Real, S: Storage<T>>(op: &ArrayOp, z0: T, x: &[Series<T, S>], point
             Series::integrated(z0, None, slopes.reduce(|a, b| a + b))
         }
     }
+}
+
+/// A result of an operation with bodies.
+#[track_caller]
+pub(super) fn nested<T: Real, S: Storage<T>>(op: &dyn Bodied, x: &[Series<T, S>]) -> Series<T, S> {
+    let values: Vec<T> = x.iter().map(Series::value).collect();
+    let value = T::nested(op, &values);
+    let marked: Vec<bool> = x.iter().map(|x| !x.is_constant()).collect();
+    let order = S::limit() - 1;
+    let depends = order > 0 && marked.contains(&true);
+    let Some(rest) = depends.then(|| op.expanded(&marked, order)).flatten() else { return Series::constant(value) };
+    let operands: Vec<T> = rest.operands.iter().map(|&(k, power)| x[k].coefficient(power)).collect();
+    let rest = rest.coefficients.iter().map(|op| T::nested(&**op, &operands));
+    Series::from_slice(&std::iter::once(value).chain(rest).collect::<Vec<_>>())
 }

@@ -2,7 +2,7 @@
 
 use crate::base::Shape;
 use crate::op::{ArrayOp, EdgeMap, Real, Value, lit};
-use std::{any::Any, fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData};
 
 /// Where the coefficients of a series are kept. The type says how many there are at most.
 #[doc(hidden)]
@@ -13,12 +13,6 @@ pub trait Storage<T>: Copy + fmt::Debug + 'static {
     fn filled(len: usize, fill: impl FnOnce(&mut [T])) -> Self;
     /// Lends the coefficients; those beyond are zero by construction.
     fn with<R>(&self, read: impl FnOnce(&[T]) -> R) -> R;
-    /// A result of an operation with bodies.
-    #[track_caller]
-    fn nested(op: &dyn Any, operands: &[Series<T, Self>]) -> Series<T, Self> {
-        let _ = (op, operands);
-        unreachable!("a function of single numbers has no bodies")
-    }
 }
 
 /// Coefficients in place.

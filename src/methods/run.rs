@@ -1,17 +1,17 @@
 //! What is done with a function: it is evaluated, compiled, counted, drawn, and read from text.
 
-use crate::compiled::{self, Compiled, CompiledArrays, RowMap, Tiered};
+use crate::compiled::{self, Compiled, Options};
 use crate::diagnose::{self, Cost, GradientCost, NonFinite, Picture};
 use crate::diff::{self, Linearization};
 use crate::error::Result;
-use crate::eval::{self, Array};
+use crate::eval::{self, Arguments, Results};
 use crate::graph::{Function, NodeId};
 use crate::op::{Real, Scalar};
-use crate::schedule::{self, Options, Program, RematCost};
+use crate::schedule::{self, RematCost};
 
 impl Function {
-    /// The outputs at a point, in any arithmetic: numbers, duals, or handles of a trace, which inlines the function there.
-    /// For many points, [`Function::compile`] is the faster way.
+    /// The outputs of a function of numbers at a point, in any arithmetic: numbers, duals, jets, or handles of a trace, which inlines the function
+    /// there. Loops and branches inside take the turns and the way that the numbers say. For many points, [`Function::compile`] is the faster way.
     ///
     /// ```
     /// use wengert::{Dual, Function};
@@ -24,31 +24,34 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If `x` is not as long as the inputs together.
+    /// If `x` is not as long as the inputs together; if an input or output is an array, but for handles; if something inside fails: a matrix
+    /// is singular, an index is out of range.
     #[track_caller]
     pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
         eval::outputs_at(self, x)
     }
 
-    /// Evaluates a function of arrays by interpretation. A call's open axes get their lengths from the arrays; indices are
-    /// given as whole numbers.
+    /// Evaluates by interpretation: values for the inputs, by name, give results by name.
     ///
     /// ```
     /// use wengert::{Array, Function};
-    /// let f = Function::trace(["w[3]", "x[n,3]"], |[w, x]| x.matmul(w).tanh().sum(..))?;
-    /// let g = f.wrt(["w"])?.value_and_grad()?;
-    /// let x = Array::new([2, 3], vec![0.0; 6])?;
-    /// let y = g.eval_arrays(&[Array::vector(vec![1.0, 2.0, 3.0]), x])?;
-    /// assert_eq!(y[0].data(), [0.0]);
-    /// assert_eq!(y[1].shape(), [3]);
+    /// let f = Function::trace(["w[3]", "b", "x[n,3]"], |[w, b, x]| (("rows", x.matmul(w) + b), ("all", w.sum(..))))?;
+    /// let x = Array::from([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]);
+    /// let y = f.run((("x", &x), ("w", [1.0, 2.0, 3.0]), ("b", 0.5)))?;
+    /// assert_eq!(y["rows"], Array::from([1.5, 4.5]));
+    /// assert_eq!(y["all"].data(), [6.0]);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
+    /// See [`Arguments`] for what may be given, and [`Results`] for what can be done with the results. An open axis gets its length from the
+    /// arguments.
+    ///
     /// # Errors
-    /// If the number of arrays, a shape or the width does not fit, or an index is out of range.
+    /// If a name is unknown, missing or given twice; if a shape or the width does not fit, or the length of an open axis cannot be told; if an
+    /// index is out of range.
     #[track_caller]
-    pub fn eval_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
-        eval::eval_arrays(self, inputs)
+    pub fn run<T: Scalar>(&self, arguments: impl Arguments<T>) -> Result<Results<T>> {
+        eval::run(self, &arguments)
     }
 
     /// Evaluates and linearises at a point, keeping what happens inside for inspection: values, partial derivatives on the
@@ -69,34 +72,14 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If `x` is not as long as the inputs together.
+    /// If `x` is not as long as the inputs together; if there are arrays, loops or opaque calls inside.
     #[track_caller]
     pub fn linearize_at<T: Real>(&self, x: &[T]) -> Result<Linearization<'_, T>> {
         diff::linearize_at(self, x)
     }
 
-    /// Lowers the function to a program for the interpreter, or for [`Program::compile`].
-    #[track_caller]
-    pub fn lower(&self) -> Program {
-        self.lower_with(Options::default())
-    }
-
-    /// As [`Function::lower`], with options.
-    #[track_caller]
-    pub fn lower_with(&self, options: Options) -> Program {
-        schedule::lowered(self, options, &[])
-    }
-
-    /// Maps the function over rows, with a value per row for the named inputs.
-    ///
-    /// # Errors
-    /// If a name is unknown or given twice, or there is none.
-    #[track_caller]
-    pub fn map_rows<S: AsRef<str>>(&self, names: impl IntoIterator<Item = S>) -> Result<RowMap> {
-        RowMap::new(self, names)
-    }
-
-    /// Compiles to native code for this processor.
+    /// Compiles to native code for this processor: straight-line code, a loop over rows, or stages of loops and library calls, as the function
+    /// asks for ([`Report::form`](crate::Report::form) says which).
     ///
     /// ```
     /// use wengert::Function;
@@ -107,80 +90,34 @@ impl Function {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
+    /// A function of numbers that is mapped over an axis becomes a loop over rows:
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// // the squared error of a line, its mean and the mean of its gradient over all points
+    /// let f = Function::trace((["a", "b"], ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
+    /// let g = f.wrt(["a", "b"])?.value_and_grad()?.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
+    /// let (mut loss, mut da, mut db) = ([0.0], [0.0], [0.0]);
+    /// g.call_into(&[&[1.0], &[0.0], &[1.0, 2.0], &[1.0, 4.0]], &mut [&mut loss, &mut da, &mut db])?;
+    /// assert_eq!((loss[0], da[0], db[0]), (2.0, -4.0, -2.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
     /// system gives no memory for it.
     #[track_caller]
     pub fn compile(&self) -> Result<Compiled> {
-        self.compile_with(Options::default())
+        compiled::compile(self, &Options::default())
     }
 
     /// As [`Function::compile`], with options.
     ///
     /// # Errors
-    /// As [`Function::compile`].
+    /// As [`Function::compile`], and as the options say.
     #[track_caller]
     pub fn compile_with(&self, options: Options) -> Result<Compiled> {
-        compiled::compile(self, options)
-    }
-
-    /// Compiles a function of arrays to native code for this processor.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["w[2]", "x[n,2]", "y[n]"], |[w, x, y]| {
-    ///     let e = x.matmul(w) - y;
-    ///     (e * e).mean(..)
-    /// })?;
-    /// let g = f.wrt(["w"])?.value_and_grad()?.compile_arrays()?;
-    /// let (mut loss, mut dw) = ([0.0], [0.0; 2]);
-    /// g.call_into(&[&[1.0, 1.0], &[1.0, 0.0, 0.0, 2.0], &[0.0, 2.0]], &mut [&mut loss, &mut dw])?;
-    /// assert_eq!((loss, dw), ([0.5], [1.0, 0.0]));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the code would be larger than [`Options::code_limit`], inputs, outputs or scratch memory larger than native code can address, or the
-    /// system gives no memory for it.
-    pub fn compile_arrays(&self) -> Result<CompiledArrays> {
-        self.compile_arrays_with(Options::default())
-    }
-
-    /// As [`Function::compile_arrays`], with options.
-    ///
-    /// # Errors
-    /// As [`Function::compile_arrays`].
-    pub fn compile_arrays_with(&self, options: Options) -> Result<CompiledArrays> {
-        compiled::compile_arrays(self, options)
-    }
-
-    /// Lowers the function, and compiles it in a thread of its own while it can be called already.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?.value_and_grad()?;
-    /// let g = f.compile_tiered()?;
-    /// let before: [f64; 3] = g.call([2.0, 1.0])?; // interpreted, or not any more
-    /// let native = g.wait()?;
-    /// assert!(g.is_native() || native.report().interpreted.is_some());
-    /// assert_eq!((before, native.call([2.0, 1.0])?), ([6.0, 2.0, 5.0], before));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the function has arrays, or there is no thread to be had. (Without the feature `jit` none is needed: it stays interpreted.)
-    #[track_caller]
-    pub fn compile_tiered(&self) -> Result<Tiered> {
-        self.compile_tiered_with(Options::default())
-    }
-
-    /// As [`Function::compile_tiered`], with options.
-    ///
-    /// # Errors
-    /// As [`Function::compile_tiered`]; with [`Options::flush_subnormals`], which the interpreter does not do.
-    #[track_caller]
-    pub fn compile_tiered_with(&self, options: Options) -> Result<Tiered> {
-        compiled::compile_tiered(self, options)
+        compiled::compile(self, &options)
     }
 
     /// Counts the operations of one evaluation of the graph as it is. Equal subexpressions are one node and count once.
@@ -222,7 +159,7 @@ impl Function {
     /// the body of another loop or choice counts on both sides.
     ///
     /// # Errors
-    /// As [`Function::value_and_grad`] and [`Function::compile_arrays`]; if a length is missing.
+    /// As [`Function::value_and_grad`] and [`Function::compile`]; if a length is missing.
     #[track_caller]
     pub fn remat_cost(&self, open: &[(&str, usize)]) -> Result<RematCost> {
         schedule::remat_cost(self, open)
@@ -243,7 +180,7 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If `x` is not as long as the inputs together.
+    /// If `x` is not as long as the inputs together; if there are arrays, loops or opaque calls inside.
     #[track_caller]
     pub fn first_non_finite(&self, x: &[f64]) -> Result<Option<NonFinite>> {
         diagnose::first_non_finite(self, x)
@@ -318,9 +255,11 @@ impl Function {
     /// width    ::= "f64" | "f32"
     /// input    ::= ["inactive"] group         inputs that are not differentiated with respect to are marked
     /// output   ::= ["aux"] group              outputs that are not differentiated are marked
-    /// group    ::= name ":" id | name "[" length "]" ":" id*        a number, or several
-    ///            | name shape ":" ["index"] id                       an array, of numbers or indices
-    ///            | name shape "[" length "]" ":" id*                 several arrays
+    /// group    ::= name ":" kind id | name "[" length "]" ":" kind id*        a number, or several
+    ///            | name shape ":" kind id                                      an array
+    ///            | name shape "[" length "]" ":" kind id*                      several arrays
+    /// kind     ::= ["batch" integer] ["index"]            how many of its first axes are those of a batch; indices, not numbers
+    ///            a name of an item of a list is in quotes: `"layers[0].b"`
     /// shape    ::= "[" axis, … "]"         axis ::= integer | name   the name of an open axis
     /// node     ::= id "=" "const" number | id "=" "flag" ("true" | "false") | id "=" op attributes id, …
     ///            | id "=" result "of" (loop id, … | id)           the latter: of the same operation as that node

@@ -3,10 +3,11 @@
 use crate::base::Axis;
 use crate::diff::{self, Mode};
 use crate::error::Result;
-use crate::graph::{self, Function};
+use crate::eval;
+use crate::graph::{self, Function, Handles, Outputs};
 use crate::simplify::{self, Simplify};
 use crate::sparse::{self, Method, SparseDerivative, Sparsity, Terms};
-use crate::vmap;
+use crate::vmap::{self, Over};
 
 impl Function {
     /// y and the directional derivative J·t: the inputs are followed by a tangent `t_x` for every active input `x`, the
@@ -77,15 +78,26 @@ impl Function {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
-    /// Of a function of arrays it has the shape of the output followed by that of the input, and comes from one sweep that is
-    /// mapped over all numbers. With several outputs or active inputs there is an output `jacobian_y_x` for each pair. Axes may be
-    /// open either in the inputs, for reverse mode, or in the outputs, for forward mode.
+    /// That is so whatever the function uses inside: names and shapes depend on the inputs and outputs alone, auxiliary outputs aside. Arrays,
+    /// loops, branches and roots inside are met once by all sweeps.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function, while_loop};
+    /// let f = Function::trace(("x", 2), |x| [Expr::stack(&x, 0).norm(), while_loop(x[0], |y| y.gt(1.0.into()), |y| y * x[1])])?;
+    /// assert_eq!(f.jacobian()?.eval(&[3.0, 0.5])?[2..], [0.25, 3.0]); // 3·½², by both
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// If an input or output is an array, there is an output `jacobian_y_x` for each pair of an output and an active input, or `jacobian` if there is
+    /// one pair: an array of the shape of the output followed by that of the input, where a group of k numbers has an axis of length k. It
+    /// comes from one sweep that is mapped over all numbers. Axes may be open either in the inputs, for reverse mode, or in the outputs, for forward
+    /// mode.
     ///
     /// ```
     /// use wengert::{Array, Function};
     /// let f = Function::trace(["x[2]", "w[3,2]"], |[x, w]| w.matmul(x))?.wrt(["x"])?;
-    /// let w = Array::new([3, 2], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
-    /// assert_eq!(f.jacobian()?.eval_arrays(&[Array::vector(vec![0.0, 0.0]), w.clone()])?, [w]);
+    /// let w = Array::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    /// assert_eq!(f.jacobian()?.run((("x", [0.0, 0.0]), ("w", &w)))?["jacobian"], w);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
@@ -106,8 +118,8 @@ impl Function {
     }
 
     /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
-    /// over reverse. With respect to an array it has the array's shape twice over, and with several inputs there is an output
-    /// `hessian_x_y` for each pair, as in [`Function::jacobian`].
+    /// over reverse. If an input is an array, there is an output `hessian_x_y` for each pair of active inputs, or `hessian` if there is one input,
+    /// by the same rule as in [`Function::jacobian`].
     ///
     /// ```
     /// use wengert::Function;
@@ -227,24 +239,113 @@ impl Function {
 
     /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
     /// axis. A name makes the axis open: its length comes with each call.
-    ///
+    /// An input of k numbers becomes n rows of k neighbours, as do outputs; see [`InputGroup::array_shape`](crate::InputGroup::array_shape).
     /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
     ///
     /// ```
-    /// use wengert::{Array, Function};
+    /// use wengert::Function;
     /// let f = Function::trace(["w[2]", "x[2]"], |[w, x]| w.dot(x).tanh())?;
     /// let batch = f.vmap("n", ["x"])?;
-    /// let x = Array::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
-    /// let y = batch.eval_arrays(&[Array::vector(vec![0.5, -1.0]), x])?;
+    /// let y = batch.run((("w", [0.5, -1.0]), ("x", [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])))?;
     /// assert_eq!(y[0].data(), [0.5f64.tanh(), (-1f64).tanh(), (-0.5f64).tanh()]);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If a name is unknown or there is none, or if the axis is open by a name that the function uses already.
+    /// If a name is unknown or given twice, or there is none, or if the axis is open by a name that the function uses already.
     #[track_caller]
     pub fn vmap<S: AsRef<str>>(&self, axis: impl Into<Axis>, names: impl IntoIterator<Item = S>) -> Result<Function> {
         vmap::vmap(self, axis, names)
+    }
+
+    /// The mean, over the axis of this name, of every output that has it, wherever in the output's shape it stands; the other outputs stay.
+    /// The mean of nothing is NaN. With [`Function::vmap`] it makes the loss of a batch out of that of a sample, and of its gradient the batch's:
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace((["a", "b"], ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
+    /// let step = f.wrt(["a", "b"])?.value_and_grad()?.vmap("n", ["x", "y"])?.mean("n")?;
+    /// let y = step.run((("a", 1.0), ("b", 0.0), ("x", [1.0, 2.0]), ("y", [1.0, 4.0])))?;
+    /// assert_eq!(["y", "d_a", "d_b"].map(|name| y[name].data()[0]), [2.0, -4.0, -2.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no output has an axis of this name (a length is none), or one that has it is an index, or has it twice.
+    #[track_caller]
+    pub fn mean(&self, axis: &str) -> Result<Function> {
+        vmap::reduced(self, Over::Mean, axis)
+    }
+
+    /// The sum, over the axis of this name, of every output that has it; the other outputs stay. The sum of nothing is 0.
+    ///
+    /// # Errors
+    /// As [`Function::mean`].
+    #[track_caller]
+    pub fn sum(&self, axis: &str) -> Result<Function> {
+        vmap::reduced(self, Over::Sum, axis)
+    }
+
+    /// As [`Function::mean`], of the named outputs only.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| (("loss", (x - y).powi(2)), ("error", x - y)))?;
+    /// let f = f.vmap("n", ["x"])?.mean_of("n", ["loss"])?;
+    /// let y = f.run((("x", [1.0, 2.0, 3.0]), ("y", 2.0)))?;
+    /// assert_eq!((y["loss"].data(), y["error"].data()), (&[2.0 / 3.0][..], &[-1.0, 0.0, 1.0][..]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a name is unknown or given twice, or there is none; as [`Function::mean`] of the named outputs.
+    #[track_caller]
+    pub fn mean_of<S: AsRef<str>>(&self, axis: &str, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        vmap::reduced_of(self, Over::Mean, axis, names)
+    }
+
+    /// As [`Function::sum`], of the named outputs only.
+    ///
+    /// # Errors
+    /// As [`Function::mean_of`].
+    #[track_caller]
+    pub fn sum_of<S: AsRef<str>>(&self, axis: &str, names: impl IntoIterator<Item = S>) -> Result<Function> {
+        vmap::reduced_of(self, Over::Sum, axis, names)
+    }
+
+    /// A new function of the same inputs: the closure gets this function's inputs and outputs as handles, and gives the new outputs. The
+    /// inputs keep their names, shapes and kinds, and which of them are active; the width stays. A step of gradient descent goes on from a gradient:
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let loss = Function::trace(["w[2]", "x[n,2]", "y[n]"], |[w, x, y]| ("loss", (x.matmul(w) - y).powi(2).mean(..)))?;
+    /// let step = loss.wrt(["w"])?.value_and_grad()?.then(|inputs, outputs| {
+    ///     (("loss", outputs["loss"]), ("next_w", inputs["w"] - 0.25 * outputs["d_w"]))
+    /// })?;
+    /// let y = step.run((("w", [0.0, 0.0]), ("x", [[1.0, 2.0]]), ("y", [3.0])))?;
+    /// assert_eq!((y["loss"].data(), y["next_w"].data()), (&[9.0][..], &[1.5, 3.0][..]));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// [`Handles`] come by name, by number, or all at once, and stand for outputs with their names:
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (("sum", a + b), ("product", a * b)))?;
+    /// let g = f.then(|inputs, outputs| {
+    ///     let [a, b] = inputs.all();
+    ///     let mean = outputs["sum"] * 0.5;
+    ///     (outputs, ("mean", mean), ("square", (a - b).powi(2)))
+    /// })?;
+    /// assert_eq!(g.eval(&[2.0, 4.0])?, [6.0, 8.0, 3.0, 4.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::trace`]; a name or number that there is not.
+    #[track_caller]
+    pub fn then<R: Outputs>(&self, next: impl FnOnce(Handles, Handles) -> R) -> Result<Function> {
+        eval::then(self, next)
     }
 
     /// The same function with lengths in the place of open axes.
@@ -306,7 +407,7 @@ impl Function {
     /// let f = Function::trace(("x", 3), |x| [x[0] * x[1], x[1].sin(), x[2] * 3.0])?;
     /// let j = f.sparse_jacobian()?.compile()?;
     /// let mut values = [0.0; 4];
-    /// j.call_into(&[&[2.0, 0.0, 5.0]], &mut values)?;
+    /// j.call_into(&[&[2.0, 0.0, 5.0]], &mut [&mut values])?;
     /// assert_eq!(j.sparsity().entries().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 1), (2, 2)]);
     /// assert_eq!(values, [0.0, 2.0, 1.0, 3.0]);
     /// # Ok::<(), wengert::Error>(())
@@ -341,7 +442,7 @@ impl Function {
     /// let h = f.hessian_lower()?;
     /// assert_eq!((h.sparsity().len(), h.sweeps()), (199, (3, 0)));
     /// let (h, mut values) = (h.compile()?, [0.0; 199]);
-    /// h.call_into(&[&[1.0; 100]], &mut values)?;
+    /// h.call_into(&[&[1.0; 100]], &mut [&mut values])?;
     /// assert_eq!((values[0], values[1], values[198]), (802.0, -400.0, 200.0));
     /// # Ok::<(), wengert::Error>(())
     /// ```
@@ -383,14 +484,14 @@ impl Function {
     /// let f = term.terms(100, [("a", (0..99).collect()), ("b", (1..100).collect())])?;
     /// let h = f.hessian_lower()?;
     /// let mut values = vec![0.0; h.len()];
-    /// h.compile()?.call_into(&[1.0; 100], &[], &mut values)?;
+    /// h.compile()?.call_into(&[&[1.0; 100]], &mut [&mut values])?;
     /// assert_eq!((values.len(), values[0], values[1], values[198]), (199, 802.0, -400.0, 200.0));
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
     /// # Errors
-    /// If the function has arrays; if a name is unknown or given twice, or none is given; if a table does not have a variable's number for
-    /// every number of every row.
+    /// If an input or output is an array; if a name is unknown or given twice, or none is given; if a table does not have a variable's number
+    /// for every number of every row.
     #[track_caller]
     pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
         Terms::new(self, variables, gathered)

@@ -13,7 +13,7 @@ pub fn dense(x: Expr, w: Expr, b: Expr) -> Expr {
 /// x where it is positive, elsewhere a slope of it that is learned, `[]` or `[features]` (K. He et al., 2015, pReLU).
 #[track_caller]
 pub fn prelu(x: Expr, slope: Expr) -> Expr {
-    select(x.gt(lit(0.0)), x, x * slope)
+    select(x.gt(0.0), x, x * slope)
 }
 
 /// Features with a mask of the same shape, which [`Rng::dropout`](super::Rng::dropout) draws anew for every step; declare it as an

@@ -37,7 +37,7 @@ pub fn huber(prediction: Expr, target: Expr, delta: f64) -> Expr {
     }
     mean("huber", prediction, target, |p, t| {
         let size = (p - t).abs();
-        select(size.le(lit(delta)), 0.5 * size * size, delta * (size - 0.5 * delta))
+        select(size.le(delta), 0.5 * size * size, delta * (size - 0.5 * delta))
     })
 }
 
@@ -64,7 +64,7 @@ pub fn cross_entropy(logits: Expr, target: Expr) -> Expr {
 #[track_caller]
 pub fn kl_divergence(logits: Expr, distribution: Expr) -> Expr {
     let pair = same_shape("kl_divergence", ["the logits", "the distribution"], [logits, distribution]);
-    pair.map_or_else(|nan| nan, |[x, p]| select(p.eq(lit(0.0)), lit(0.0), p * (p.ln() - x.log_softmax(-1))).sum(-1).mean(..))
+    pair.map_or_else(|nan| nan, |[x, p]| select(p.eq(0.0), 0.0, p * (p.ln() - x.log_softmax(-1))).sum(-1).mean(..))
 }
 
 /// How many rows have their largest score, of `[…,classes]`, at the class `[…]` that is true. It counts, so there is nothing to
@@ -73,7 +73,7 @@ pub fn kl_divergence(logits: Expr, distribution: Expr) -> Expr {
 pub fn hits(scores: Expr, class: Expr) -> Expr {
     let Some(classes) = classes("hits", scores, class) else { return lit(f64::NAN) };
     let right = number(scores.argmax(-1), classes).eq(number(class, classes));
-    select(right, lit(1.0), lit::<Expr>(0.0)).sum(..)
+    select(right, 1.0, 0.0).sum(..)
 }
 
 /// Of each row of `x[…,classes]` the number at a class `[…]`.
@@ -81,7 +81,7 @@ pub fn hits(scores: Expr, class: Expr) -> Expr {
 fn of_class(what: &str, x: Expr, class: Expr) -> Expr {
     let Some(classes) = classes(what, x, class) else { return lit(f64::NAN) };
     let here = numbers(classes).eq(kept(number(class, classes)));
-    select(here, x, lit(0.0)).sum(-1)
+    select(here, x, 0.0).sum(-1)
 }
 
 /// An index as a number, checked by the call to be of a class. (An identity matrix to choose rows of would take classes².)
@@ -93,7 +93,7 @@ fn number(class: Expr, classes: Axis) -> Expr {
 /// 0, 1, 2, …, below the number of classes.
 #[track_caller]
 fn numbers(classes: Axis) -> Expr {
-    Expr::iota(Shape::new(&[classes]), 0)
+    Expr::iota(Shape::new([classes]), 0)
 }
 
 /// The last axis of scores that have a row for each label.

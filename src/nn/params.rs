@@ -29,7 +29,7 @@ use std::{fmt, ops::Index, panic::Location, path::Path};
 /// })?;
 /// assert_eq!((params.len(), params.count()), (4, 33));
 /// let mut y = [f64::NAN; 3];
-/// net.compile_arrays()?.call_into(&params.inputs(&[&[0.0; 6]]), &mut [&mut y])?;
+/// net.compile()?.call_into(&params.inputs(&[&[0.0; 6]]), &mut [&mut y])?;
 /// assert_eq!(y, [0.0; 3]);
 /// # Ok::<(), wengert::Error>(())
 /// ```

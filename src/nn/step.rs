@@ -5,7 +5,7 @@ use super::{Params, Schedule, params::declare};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::eval::Array;
-use crate::graph::{Expr, Function, InputGroup, Structure};
+use crate::graph::{Expr, Function, InputGroup};
 use crate::op::Scalar;
 use crate::op::{DType, lit, select};
 use crate::optim::Rule;
@@ -62,10 +62,10 @@ impl Settings {
         let (mut gradients, mut norm) = (gradients.to_vec(), None);
         match self.clip {
             None => {}
-            Some(Clip::Value(most)) => gradients.iter_mut().for_each(|g| *g = g.clamp(lit(-most), lit(most))),
+            Some(Clip::Value(most)) => gradients.iter_mut().for_each(|g| *g = g.clamp(-most, most)),
             Some(Clip::Norm(most)) => {
                 let length = gradients.iter().map(|&g| (g * g).sum(..)).sum::<Expr>().sqrt();
-                let factor = select(length.gt(lit(most)), most / length, lit(1.0));
+                let factor = select(length.gt(most), most / length, 1.0);
                 gradients.iter_mut().for_each(|g| *g *= factor);
                 norm = Some(length);
             }
@@ -112,7 +112,7 @@ impl Step {
         let gradient = loss.wrt(params.iter().map(|(name, _)| name))?.value_and_grad()?;
 
         let results = loss.outputs().len();
-        let kept = rule.start::<f64>().flatten().len();
+        let kept = rule.start::<f64>().as_ref().len();
         let of_param = |(name, array): (&str, &Array<T>)| {
             (0..kept).map(move |k| declare(&format!("kept{k}'.{name}"), array.shape())).collect::<Vec<_>>()
         };
@@ -139,13 +139,14 @@ impl Step {
             all.extend(norm.map(|norm| ("norm".into(), norm)));
             let mut next_states = vec![];
             for k in 0..p.len() {
-                let state = rule.start::<Expr>().refill(&states[kept * k..kept * (k + 1)]);
+                let mut state = rule.start::<Expr>();
+                state.as_mut().copy_from_slice(&states[kept * k..kept * (k + 1)]);
                 let (next, state) = rule.update_at(rate, p[k], gradients[k], state, t);
                 all.push((format!("next{k}"), next));
-                next_states.extend(state.flatten().into_iter().enumerate().map(|(s, v)| (format!("kept{s}_{k}"), v)));
+                next_states.extend(state.as_ref().iter().enumerate().map(|(s, &v)| (format!("kept{s}_{k}"), v)));
             }
             all.extend(next_states);
-            Ok::<_, Error>(all)
+            Ok(all)
         })?;
         Ok(Step { function, gradient, bindings, batch })
     }

@@ -3,10 +3,10 @@
 use super::step::{Binding, Settings, Step};
 use super::{Batch, Params, Rng};
 use crate::base::Axis;
-use crate::compiled::{CompiledArrays, Report};
+use crate::compiled::{Compiled, Report};
 use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
 use crate::eval::Array;
-use crate::graph::{Function, InputGroup, Structure};
+use crate::graph::{Function, InputGroup};
 use crate::io::Archive;
 use crate::op::Scalar;
 use crate::op::lit;
@@ -36,7 +36,7 @@ use std::{mem, path::Path};
 pub struct Training<R: Rule, T: Scalar> {
     rule: R,
     settings: Settings,
-    compiled: CompiledArrays,
+    compiled: Compiled,
     /// The loss' gradient, to find out what is wrong with a step.
     gradient: Function,
     bindings: Vec<Binding>,
@@ -71,18 +71,18 @@ impl<R: Rule, T: Scalar> Training<R, T> {
     #[track_caller]
     pub fn with(loss: &Function, params: Params<T>, rule: R, settings: Settings) -> Result<Self> {
         let Step { function, gradient, bindings, batch } = Step::new(loss, &params, &rule, &settings)?;
-        let start = rule.start::<T>().flatten();
+        let start = rule.start::<T>();
         let filled = |array: &Array<T>, v: T| Array::new(array.shape(), vec![v; array.data().len()]);
-        let of_param = |(_, array)| start.iter().map(move |&v| filled(array, v));
+        let of_param = |(_, array)| start.as_ref().iter().map(move |&v| filled(array, v));
         let kept = params.iter().flat_map(of_param).collect::<Result<Vec<_>>>()?;
         let next = params.iter().map(|(_, array)| array.clone()).chain(kept.clone()).collect();
         let names: Vec<String> = loss.outputs().iter().map(|y| y.name().to_owned()).collect();
         let results = vec![lit(0.0); function.outputs().len() - params.len() - kept.len()];
-        let compiled = function.compile_arrays()?;
+        let compiled = function.compile()?;
         Ok(Training { rule, settings, compiled, gradient, bindings, batch, params, kept, next, names, results, steps: 0 })
     }
 
-    /// The same training with steps on up to so many threads; see [`Options::call_threads`](crate::Options::call_threads).
+    /// The same training with steps on up to so many threads; see [`Options::threads`](crate::Options::threads).
     ///
     /// # Errors
     /// If it is none, or more than one without the feature `threads`.
@@ -177,7 +177,7 @@ impl<R: Rule, T: Scalar> Training<R, T> {
         let mut results = vec![lit(0.0); self.names.len()];
         let mut outputs: Vec<&mut [T]> = results.chunks_mut(1).collect();
         outputs.extend(gradients.iter_mut().map(|(_, values)| values.as_mut_slice()));
-        self.gradient.compile_arrays()?.call_with(lengths, &inputs, &mut outputs)?;
+        self.gradient.compile()?.call_with(lengths, &inputs, &mut outputs)?;
 
         let mut all: Vec<(String, &[T])> = vec![];
         all.extend(self.batch.iter().zip(batch).map(|(input, values)| (format!("the batch's `{}`", input.name()), *values)));

@@ -3,7 +3,7 @@
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Kind as ErrorKind};
-use crate::graph::{Cond, Expr, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::graph::{Cond, Expr, IntoValues, Scan, Values, cond, refuse, scan, stop_gradient, width};
 use crate::op::{lit, select};
 use std::panic::Location;
 
@@ -30,17 +30,16 @@ const E: [f64; 7] = [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253
 /// computed again.
 ///
 /// ```
-/// use wengert::{Array, Expr, Function, ode::{DormandPrince, Integration}};
+/// use wengert::{Expr, Function, ode::{DormandPrince, Integration}};
 /// // exponential decay at several times, and the derivative of their sum in the rate
 /// let f = Function::trace(["rate", "t[n]"], |[rate, t]| {
 ///     let course = DormandPrince::new().relative(1e-10).at_times(0.0.into(), t, 1.0.into(), |_, y: Expr| -rate * y);
 ///     (("sum", course.y.sum(..)), wengert::aux((("y", course.y), ("report", course.report))))
 /// })?;
-/// let y = f.wrt(["rate"])?.value_and_grad()?.eval_arrays(&[2.0.into(), Array::vector(vec![0.5, 1.0])])?;
-/// let [sum, _, report, slope] = &y[..] else { unreachable!() };
-/// assert!((sum.data()[0] - (-1f64).exp() - (-2f64).exp()).abs() < 1e-9);
-/// assert!((slope.data()[0] + 0.5 * (-1f64).exp() + (-2f64).exp()).abs() < 1e-8);
-/// assert!(Integration::read(report.data())?.is_complete());
+/// let y = f.wrt(["rate"])?.value_and_grad()?.run((("rate", 2.0f64), ("t", [0.5, 1.0])))?;
+/// assert!((y["sum"].data()[0] - (-1f64).exp() - (-2f64).exp()).abs() < 1e-9);
+/// assert!((y["d_rate"].data()[0] + 0.5 * (-1f64).exp() + (-2f64).exp()).abs() < 1e-8);
+/// assert!(Integration::read(y["report"].data())?.is_complete());
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[derive(Copy, Clone, Debug)]
@@ -110,7 +109,7 @@ impl DormandPrince {
         if times.rank() != 1 {
             let message = format!("dormand_prince: times of the shape {}, which is no vector", times.shape());
             refuse(Error::new(ErrorKind::Shape, message).at(Some(at)));
-            return Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new(&[Axis::Fixed(4)])) };
+            return Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new([Axis::Fixed(4)])) };
         }
         let slope = slopes("dormand_prince", at, &y0, f);
         let y = y0.parts();
@@ -120,11 +119,11 @@ impl DormandPrince {
             let course = self.interval(course, end, &slope);
             let (y, .., control) = &course;
             // A factor, so that derivatives are NaN where values are.
-            let valid = select(control.runs(), lit::<Expr>(1.0), lit(f64::NAN)).detach();
+            let valid = select(control.runs(), 1.0, f64::NAN).detach();
             let y = y.iter().map(|&y| y * valid).collect::<Vec<_>>();
             (course, y)
         });
-        let ended = select(control.runs(), lit(Ended::AtTheEnd as u8 as f64), control.status);
+        let ended = select(control.runs(), Ended::AtTheEnd as u8 as f64, control.status);
         let report = Expr::stack(&[ended, reached, control.accepted, control.rejected], 0).detach();
         Trajectory { y: y0.with(&mut each.into_iter()), report }
     }
@@ -134,14 +133,14 @@ impl DormandPrince {
         let length = end - start;
         let h = match self.first {
             Some(_) => control.h,
-            None => cond(control.h.eq(lit(0.0)), || self.first_length(&y, &k, start, length, slope), || control.h).detach(),
+            None => cond(control.h.eq(0.0), || self.first_length(&y, &k, start, length, slope), || control.h).detach(),
         };
-        let limit = lit(self.steps as f64);
-        let runs = |(_, _, c): &Step| c.done.lt(lit(1.0)) & c.runs() & (c.accepted + c.rejected).lt(limit);
+        let limit = self.steps as f64;
+        let runs = |(_, _, c): &Step| c.done.lt(1.0) & c.runs() & (c.accepted + c.rejected).lt(limit);
         let step = |state| self.step(state, start, length, slope);
         let (y, k, control) = bounded(self.steps, (y, k, Control { done: lit(0.0), h, ..control }), &runs, &step);
-        let missed = control.done.lt(lit(1.0)) & control.runs();
-        let control = Control { status: select(missed, lit(Ended::StepLimit as u8 as f64), control.status), ..control };
+        let missed = control.done.lt(1.0) & control.runs();
+        let control = Control { status: select(missed, Ended::StepLimit as u8 as f64, control.status), ..control };
         (y, k, select(control.runs(), end, start + length * control.done), control)
     }
 
@@ -162,16 +161,16 @@ impl DormandPrince {
     ) -> Expr {
         let size = |x: &[Expr]| rms(x.iter().zip(y).map(|(&x, &y)| x / self.allowed(y.abs())));
         let (d0, d1) = (size(y), size(k));
-        let tiny = d0.lt(lit(1e-5)) | d1.lt(lit(1e-5));
-        let h = select(tiny, lit(1e-6), d0 / d1 * 0.01);
-        let direction = select(length.lt(lit(0.0)), -h, h);
+        let tiny = d0.lt(1e-5) | d1.lt(1e-5);
+        let h = select(tiny, 1e-6, d0 / d1 * 0.01);
+        let direction = select(length.lt(0.0), -h, h);
         let next = slope(start + direction, &moved(y, direction, &[(1.0, k)]));
         let d2 = size(&next.iter().zip(k).map(|(&next, &k)| next - k).collect::<Vec<_>>()) / h;
         let d = d1.max(d2);
-        let bound = select(d.le(lit(1e-15)), (h * 1e-3).max(lit(1e-6)), (0.01 / d).powf(lit(0.2)));
+        let bound = select(d.le(1e-15), (h * 1e-3).max(1e-6), (0.01 / d).powf(0.2));
         let found = (h * 100.0).min(bound);
         // Where nothing is finite the loop finds out.
-        select(found.gt(lit(0.0)) & found.lt(lit(f64::INFINITY)), found, lit(1e-6))
+        select(found.gt(0.0) & found.lt(f64::INFINITY), found, 1e-6)
     }
 
     /// Tries a step.
@@ -180,7 +179,7 @@ impl DormandPrince {
         let rest = 1.0 - c.done;
         // The last step goes to the end, also if it is a little longer than asked for.
         let last = (c.h * 1.01).ge(rest * size);
-        let part = select(last, rest, c.h / select(last, lit(1.0), size));
+        let part = select(last, rest, c.h / select(last, 1.0, size));
         let h = length * part;
         let mut stages: Vec<Vec<Expr>> = vec![k];
         let mut next = y.clone();
@@ -191,24 +190,24 @@ impl DormandPrince {
         let estimate = weighted(&E, &stages);
         let relative = |part: usize| h * weighted_sum(&estimate, part) / self.allowed(y[part].abs().max(next[part].abs()));
         let error = rms((0..y.len()).map(relative)).detach();
-        let good = error.le(lit(1.0));
+        let good = error.le(1.0);
         // By how much the error is too large for the step, also in view of the error before; not longer at once after a step that failed.
-        let shrink = error.powf(lit(0.17)) / 0.9;
-        let slower = size * part / select(shrink.lt(lit(5.0)), shrink, lit(5.0));
-        let longest = select(c.calm.ne(lit(0.0)), lit(0.1), lit(1.0));
-        let faster = size * part / (shrink / c.error.powf(lit(0.04))).clamp(longest, lit(5.0));
+        let shrink = error.powf(0.17) / 0.9;
+        let slower = size * part / select(shrink.lt(5.0), shrink, 5.0);
+        let longest = select(c.calm.ne(0.0), 0.1, 1.0);
+        let faster = size * part / (shrink / c.error.powf(0.04)).clamp(longest, 5.0);
         // That a step was cut at the end says nothing against the length before.
         let next_h = select(good, select(last, faster.max(c.h), faster), slower);
         let shortest = start.abs().max((start + length).abs()) * (16.0 * width().unwrap_or_default().epsilon());
-        let one = |holds: Cond| select(holds, lit(1.0), lit(0.0));
+        let one = |holds: Cond| select(holds, 1.0, 0.0);
         let control = Control {
-            done: select(good, select(last, lit(1.0), c.done + part), c.done),
+            done: select(good, select(last, 1.0, c.done + part), c.done),
             h: next_h,
-            error: select(good, error.max(lit(1e-4)), c.error),
+            error: select(good, error.max(1e-4), c.error),
             calm: one(good),
             accepted: c.accepted + one(good),
             rejected: c.rejected + one(!good),
-            status: select((good & last) | next_h.gt(shortest), lit(RUNNING), lit(Ended::StepTooShort as u8 as f64)),
+            status: select((good & last) | next_h.gt(shortest), RUNNING, Ended::StepTooShort as u8 as f64),
         };
         let kept = |new: &[Expr], old: &[Expr]| new.iter().zip(old).map(|(&new, &old)| select(good, new, old)).collect();
         (kept(&next, &y), kept(&stages[6], &stages[0]), stop_gradient(control))
@@ -242,7 +241,7 @@ impl Control {
     }
 
     fn runs(&self) -> Cond {
-        self.status.eq(lit(RUNNING))
+        self.status.eq(RUNNING)
     }
 }
 
@@ -254,6 +253,13 @@ impl Values for Control {
         let mut next = || parts.next().expect("as many handles as before");
         let (done, h, error, calm) = (next(), next(), next(), next());
         Control { done, h, error, calm, accepted: next(), rejected: next(), status: next() }
+    }
+}
+
+impl IntoValues for Control {
+    type Values = Control;
+    fn into_values(self) -> Control {
+        self
     }
 }
 
@@ -280,7 +286,7 @@ fn bounded(limit: usize, init: Step, runs: &impl Fn(&Step) -> Cond, step: &impl 
     let segment = limit.isqrt().max(1);
     let repeated = |n: usize, init: Step, step: &dyn Fn(Step) -> Step| {
         let body = |c: Step, ()| (cond(runs(&c), || step(c.clone()), || c.clone()), ());
-        Scan::default().length(Axis::Fixed(n)).run(init, (), body).0
+        Scan::steps(n).run(init, body).0
     };
     repeated(limit.div_ceil(segment), init, &|c| repeated(segment, c, &|c| step(c)))
 }

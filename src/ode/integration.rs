@@ -27,10 +27,10 @@ impl Ended {
 ///     let course = DormandPrince::new().relative(1e-4).solve([lit(0.0), t], lit(1.0), |_, y: Expr| y * y);
 ///     (("y", course.y), ("report", course.report))
 /// })?;
-/// let y = f.eval_arrays(&[2.0.into()])?;
-/// let report = Integration::read(y[1].data())?;
+/// let y = f.run([2.0f64])?;
+/// let report = Integration::read(y["report"].data())?;
 /// assert_eq!(report.ended(), Ended::StepTooShort);
-/// assert!((report.time() - 1.0).abs() < 1e-3 && y[0].data()[0].is_nan());
+/// assert!((report.time() - 1.0).abs() < 1e-3 && y["y"].data()[0].is_nan());
 /// assert!(report.to_string().contains("too short"));
 /// # Ok::<(), wengert::Error>(())
 /// ```

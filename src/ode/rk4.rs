@@ -1,10 +1,8 @@
 //! Kutta's method with steps of equal length.
 
 use super::{moved, slopes};
-use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::{Expr, Scan, Values, refuse};
-use crate::op::lit;
 use std::panic::Location;
 
 /// Integrates y′ = f(t, y) from `span[0]` to `span[1]` in equal steps of Kutta's method of order 4 (1901). Gives y at the end, and after every
@@ -17,9 +15,9 @@ use std::panic::Location;
 ///     let ([angle, _], _) = rk4([lit(0.0), t], 200, [lit(1.0), lit(0.0)], |_, [a, v]: [Expr; 2]| [v, -9.81 / length * a.sin()]);
 ///     angle
 /// })?;
-/// let y = f.value_and_grad()?.eval_arrays::<f64>(&[1.0.into(), 0.5.into()])?;
-/// let moved = f.eval_arrays::<f64>(&[1.0.into(), 0.500001.into()])?;
-/// assert!(((moved[0].data()[0] - y[0].data()[0]) / 1e-6 - y[2].data()[0]).abs() < 1e-5);
+/// let [y, _, dt] = f.value_and_grad()?.compile()?.call([1.0f64, 0.5])?;
+/// let [moved] = f.compile()?.call([1.0f64, 0.500001])?;
+/// assert!(((moved - y) / 1e-6 - dt).abs() < 1e-5);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
@@ -46,7 +44,7 @@ pub fn rk4<Y: Values>(span: [Expr; 2], steps: usize, y0: Y, f: impl Fn(Expr, Y) 
         let y = moved(&y, h, &[(sixth, &k1), (third, &k2), (third, &k3), (sixth, &k4)]);
         ((y.clone(), k + 1.0), y)
     };
-    let scan = Scan::default().length(Axis::Fixed(steps));
-    let ((last, _), each) = scan.run((y0.parts(), lit(0.0)), (), step);
+    let scan = Scan::steps(steps);
+    let ((last, _), each) = scan.run((y0.parts(), 0.0), step);
     (y0.with(&mut last.into_iter()), y0.with(&mut each.into_iter()))
 }

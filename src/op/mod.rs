@@ -4,6 +4,7 @@
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
 
 mod array;
+mod bodied;
 mod constant;
 mod conventions;
 mod custom;
@@ -20,6 +21,7 @@ mod value;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
+pub use bodied::{Bodied, Expanded};
 pub(crate) use constant::{constant, settled};
 pub use custom::{custom_rule, straight_through};
 pub use edge::EdgeMap;
@@ -27,7 +29,7 @@ pub(crate) use library::op_of_library;
 pub use operation::Op;
 pub(crate) use operation::rule;
 pub(crate) use operators::derived_operators;
-pub use real::{CustomRule, Real, lit, select};
+pub use real::{Choose, ChosenBy, CustomRule, Real, lit, select};
 pub use scalar::Scalar;
 pub(crate) use table::op_table;
 pub use value::{DType, Value};

@@ -1,10 +1,12 @@
 //! The arithmetic that users write over.
 
 use super::array::ArrayOp;
+use super::bodied::Bodied;
 use super::plain::Plain;
 use super::primal;
 use super::table::op_table;
 use super::value::Value;
+use crate::base::Whole;
 use crate::base::{Mask, Shape};
 use std::{fmt, iter, ops};
 
@@ -32,10 +34,47 @@ pub fn lit<T: Real>(v: f64) -> T {
 /// fn relu<T: Real>(x: T) -> T { select(x.gt(lit(0.0)), x, lit(0.0)) }
 /// assert_eq!(relu(-2.0), 0.0);
 /// ```
+///
+/// Beside handles and duals of `f64` plain numbers will do, on either side or on both; see [`Choose`].
+///
+/// ```
+/// use wengert::{Function, select};
+/// let f = Function::trace("x", |x| select(x.gt(0.0), x, 0.0) + select(x.lt(-1.0), 1.0, 0.0))?;
+/// assert_eq!(f.eval(&[-2.0])?, [1.0]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
 #[inline(always)]
 #[track_caller]
-pub fn select<T: Real>(mask: T::Mask, a: T, b: T) -> T {
-    T::select(mask, a, b)
+pub fn select<M: Choose<A, B>, A, B>(mask: M, a: A, b: B) -> M::Output {
+    mask.choose(a, b)
+}
+
+/// What [`select`] takes: the outcome of a comparison, and two numbers of the arithmetic that was compared in. Of a handle or a dual and a plain
+/// `f64` the result is a handle or a dual; of two plain numbers it is a handle, where the mask is one.
+#[diagnostic::on_unimplemented(
+    message = "`select` by a `{Self}` does not choose between `{A}` and `{B}`",
+    note = "both are numbers of the arithmetic that was compared in; beside a handle or a dual of `f64`, one may be a plain `f64`"
+)]
+pub trait Choose<A, B> {
+    /// The number that is chosen.
+    type Output;
+    /// `a` where the mask holds, `b` elsewhere.
+    #[track_caller]
+    fn choose(self, a: A, b: B) -> Self::Output;
+}
+
+/// A number that a mask `M` chooses: of a [`Real`] the other way round. What the compiler does not know of a literal's type is thereby enough to
+/// see that it is no handle, so that `select(c, 1.0, 0.0)` by a handle's mask has a type at once.
+#[doc(hidden)]
+pub trait ChosenBy<M> {}
+
+impl<M, T: Real<Mask = M> + ChosenBy<M>> Choose<T, T> for M {
+    type Output = T;
+    #[inline(always)]
+    #[track_caller]
+    fn choose(self, a: T, b: T) -> T {
+        T::select(self, a, b)
+    }
 }
 
 /// A function with a derivative of its own, for bodies that are generic over [`Real`]; see [`custom_rule`](crate::custom_rule).
@@ -76,6 +115,7 @@ macro_rules! define_real {
             + iter::Product
             + for<'a> iter::Sum<&'a Self>
             + for<'a> iter::Product<&'a Self>
+            + ChosenBy<<Self as Real>::Mask>
         {
             /// The outcome of a comparison.
             type Mask: Mask;
@@ -106,9 +146,9 @@ macro_rules! define_real {
             /// A result of an operation with bodies, which belong to graphs.
             #[doc(hidden)]
             #[track_caller]
-            fn nested(op: &dyn std::any::Any, args: &[Self]) -> Self {
+            fn nested(op: &dyn Bodied, args: &[Self]) -> Self {
                 let _ = (op, args);
-                unreachable!("a function of single numbers has no bodies")
+                unreachable!("numbers have no graphs")
             }
             /// A function with a derivative of its own.
             #[doc(hidden)]
@@ -116,11 +156,23 @@ macro_rules! define_real {
             fn ruled<R: CustomRule>(rule: &R, x: &[Self]) -> Vec<Self> {
                 rule.value(x)
             }
-            /// The number, where it is known while the function runs and depends on nothing.
+            /// The number, where it is known while the function runs and depends on nothing. An arithmetic without has neither loops nor
+            /// choices nor indices.
             #[doc(hidden)]
             #[inline(always)]
             fn known(&self) -> Option<f64> {
                 None
+            }
+            /// An index in the place of a number, to the unit and in order. `None` if there is no room for all up to it.
+            #[doc(hidden)]
+            fn of_index(k: usize) -> Option<Self> {
+                let exact = |k: usize| Some(Self::lit(k as f64)).filter(|v| v.known() == Some(k as f64));
+                exact(k.saturating_sub(1)).and(exact(k))
+            }
+            /// The index in the place of a number, which is known.
+            #[doc(hidden)]
+            fn to_index(&self) -> i64 {
+                self.known().map_or(-1, |v| v as i64)
             }
             /// The shape of a value that has axes.
             #[doc(hidden)]
@@ -141,12 +193,16 @@ macro_rules! define_real {
         define_real! { @float f64 $($meth($($my),*)[$($mp: $mpt)?])* ; $($cmp)* }
     };
     (@float $T:ident $($meth:ident($($my:ident),*)[$($mp:ident: $mpt:ty)?])* ; $($cmp:ident)*) => {
+        impl ChosenBy<bool> for $T {}
         impl Real for $T {
             type Mask = bool;
             #[inline(always)]
             fn lit(v: f64) -> Self { v as $T }
             #[inline(always)]
             fn known(&self) -> Option<f64> { Some(f64::from(*self)) }
+            fn of_index(k: usize) -> Option<Self> { Whole::of_whole(k as i64) }
+            #[inline(always)]
+            fn to_index(&self) -> i64 { Whole::whole(*self) }
             #[inline(always)]
             fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
             $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { primal::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*

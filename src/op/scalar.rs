@@ -1,7 +1,7 @@
 //! The machine numbers that programs run on.
 
 use crate::base::Lanes;
-use crate::base::Width;
+use crate::base::{Whole, Width};
 use crate::op::Real;
 
 mod sealed {
@@ -25,7 +25,7 @@ mod sealed {
 }
 
 /// `f32` or `f64`: what lowered programs and native code compute with.
-pub trait Scalar: sealed::Sealed + Real<Mask = bool> + Lanes<Mask = bool> + Default + Send + Sync + PartialOrd {
+pub trait Scalar: sealed::Sealed + Whole + Real<Mask = bool> + Lanes<Mask = bool> + Default + Send + Sync + PartialOrd {
     /// The width of this type.
     const WIDTH: Width;
     /// The value in double precision.

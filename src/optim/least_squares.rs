@@ -1,10 +1,10 @@
 //! Fitting by least squares: over compiled residuals and their Jacobian, with error bars.
 
 use super::qr::Triangular;
-use crate::compiled::CompiledArrays;
+use crate::compiled::Compiled;
 use crate::error::{Error, Kind, Result, count};
 use crate::eval::Array;
-use crate::graph::{Function, InputGroup, NewOutput};
+use crate::graph::{Function, InputGroup, NewOutput, OutputGroup};
 use crate::implicit::Outcome;
 use std::{fmt, panic::Location};
 
@@ -32,9 +32,9 @@ const RAISE: f64 = 2.0;
 /// ```
 #[derive(Clone, Debug)]
 pub struct LeastSquares {
-    residuals: CompiledArrays,
+    residuals: Compiled,
     /// The residuals, then the Jacobian.
-    both: CompiledArrays,
+    both: Compiled,
     /// How many values the residuals are.
     values: usize,
     unknowns: Vec<InputGroup>,
@@ -55,16 +55,22 @@ impl LeastSquares {
         let unknowns: Vec<InputGroup> = f.inputs().iter().filter(|group| group.is_active()).cloned().collect();
         let jacobian = f.jacobian()?;
         let both = Function::build(f.width(), f.inputs().to_vec(), Location::caller(), |args| {
-            let values = |of: &Function| of.eval(args).expect("the function's own inputs");
-            let output = |name: &str, values| NewOutput { name: name.into(), values, aux: false };
-            vec![output("residuals", values(&f)), output("jacobian", values(&jacobian))]
+            let outputs = [(&f, "r_"), (&jacobian, "j_")].map(|(of, prefix)| {
+                let mut values = of.eval(args).expect("the function's own inputs").into_iter();
+                let output = move |y: &OutputGroup| {
+                    let own = NewOutput::like(y, values.by_ref().take(y.nodes().len()).collect());
+                    NewOutput { name: format!("{prefix}{}", y.name()), ..own }
+                };
+                of.outputs().iter().map(output).collect::<Vec<_>>()
+            });
+            outputs.into_iter().flatten().collect()
         })?;
         Ok(LeastSquares {
-            residuals: f.compile_arrays()?,
-            both: both.compile_arrays()?,
+            residuals: f.compile()?,
+            both: both.compile()?,
             values: f.output_len(),
             unknowns,
-            blocks: f.has_arrays(),
+            blocks: !f.is_of_numbers(),
             steps: 200,
             tolerance: f64::EPSILON.powf(2.0 / 3.0),
         })
@@ -154,7 +160,7 @@ impl<'f> Search<'f> {
     /// The residuals and the Jacobian where the search is.
     #[track_caller]
     fn linearise(&mut self) -> Result<()> {
-        let mut results = self.fitter.both.call_vec(&self.inputs)?;
+        let mut results = self.fitter.both.call_arrays(&self.inputs)?;
         let jacobian: Vec<Array<f64>> = results.split_off(self.fitter.values);
         let columns: Vec<usize> = self.fitter.unknowns.iter().map(numbers).collect();
         self.r = results.iter().flat_map(Array::data).copied().collect();
@@ -223,7 +229,7 @@ impl<'f> Search<'f> {
                 // A model of this size is rounded, and its square with the residuals.
                 let noise = 8.0 * f64::EPSILON * cost.sqrt() * (cost.sqrt() + model);
                 let inputs = self.moved(&d);
-                let residuals = self.fitter.residuals.call_vec(&inputs)?;
+                let residuals = self.fitter.residuals.call_arrays(&inputs)?;
                 let now: f64 = residuals.iter().map(|r| square(r.data())).sum();
                 if now <= cost + noise + 2e-4 * slope.min(0.0) || short && now.is_finite() {
                     self.inputs = inputs;

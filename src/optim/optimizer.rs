@@ -10,14 +10,14 @@ use crate::op::{Real, lit};
 /// gradient is one slice:
 ///
 /// ```
-/// use wengert::{Function, Structure, like, optim::{Adam, Optimizer}};
+/// use wengert::{Function, like, optim::{Adam, Optimizer}};
 /// // a line through points: the parameters are slope and offset
 /// let start = [0.0, 0.0];
 /// let error = Function::trace((("line", like(&start)), ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
-/// let gradient = error.wrt(["line"])?.grad()?.map_rows(["x", "y"])?.mean_all().compile()?;
+/// let gradient = error.wrt(["line"])?.grad()?.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
 ///
 /// let (x, y) = ([0.0, 1.0, 2.0, 3.0], [1.0, 3.0, 5.0, 7.0]);
-/// let (mut line, mut d_line) = (start.flatten(), vec![0.0; 2]);
+/// let (mut line, mut d_line) = (start, [0.0; 2]);
 /// let mut optimizer = Optimizer::new(Adam::new(0.1), line.len());
 /// for _ in 0..1000 {
 ///     gradient.call_into(&[&line, &x, &y], &mut [&mut d_line])?;

@@ -1,7 +1,6 @@
 //! The update rules. In: a parameter p, its gradient g, the rule's state for it, and the step number t = 1, 2, …. Out: the
 //! next p and state. Definitions are those of PyTorch's `torch.optim` without their options.
 
-use crate::graph::Structure;
 use crate::op::{Real, lit};
 
 /// A gradient step for one parameter, in any arithmetic.
@@ -21,8 +20,8 @@ use crate::op::{Real, lit};
 /// # Ok::<(), wengert::Error>(())
 /// ```
 pub trait Rule {
-    /// What is kept for each parameter from step to step; an array of no, one or two numbers for the rules here.
-    type State<T: Real>: Structure<T, With<T> = Self::State<T>> + Copy;
+    /// What is kept for each parameter from step to step: an array of numbers, of none, one or two for the rules here.
+    type State<T: Real>: AsRef<[T]> + AsMut<[T]> + Copy;
 
     /// The state before the first step.
     fn start<T: Real>(&self) -> Self::State<T>;

@@ -14,6 +14,11 @@ pub(crate) fn inlined(f: &Function) -> Function {
     })
 }
 
+/// The function with the bodies of all of these in their place: of rows, too, nothing is kept in memory.
+pub(super) fn bare(f: &Function) -> Function {
+    without(f, &|control| matches!(control, Control::Rule { .. } | Control::Remat { .. }))
+}
+
 /// The function with nothing computed again that [`remat`](crate::remat) would, bodies of loops and choices aside.
 pub(crate) fn kept(f: &Function) -> Function {
     without(f, &|control| matches!(control, Control::Remat { .. }))

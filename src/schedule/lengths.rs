@@ -1,9 +1,10 @@
 //! From the lengths of a call's slices to those of the open axes.
 
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, bracketed, count, short, unknown_name};
 use crate::eval::Lengths;
 use crate::graph::{Function, Kind, NodeId};
+use rustc_hash::FxHashSet;
 use std::panic::Location;
 
 /// Walks over elements keep an index per axis on the stack.
@@ -37,19 +38,44 @@ impl Extent<'_> {
     }
 }
 
+/// The open axes of the inputs, each once.
+fn open_axes(f: &Function) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for name in f.inputs().iter().flat_map(|group| group.shape().axes()).filter_map(Axis::open) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Lengths of open axes by their names.
+///
+/// # Errors
+/// If a name is that of no open axis, or is given two lengths.
+#[track_caller]
+pub(crate) fn named(f: &Function, given: &[(impl AsRef<str>, usize)]) -> Result<Lengths> {
+    let (names, mut open) = (open_axes(f), Lengths::default());
+    for (name, len) in given {
+        let name = name.as_ref();
+        let Some(known) = names.iter().find(|known| **known == name) else {
+            return Err(unknown_name("open axis", name, &names));
+        };
+        if let Some(before) = open.insert(known, *len).filter(|before| before != len) {
+            let message = format!("the open axis `{}` is given two lengths, {before} and {len}", short(name));
+            return Err(Error::here(ErrorKind::Name, message));
+        }
+    }
+    Ok(open)
+}
+
 /// The lengths of the open axes, from those that are given and those of the slices.
 pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usize]) -> Result<Lengths> {
-    let mut open = Lengths::default();
-    for &(name, len) in given {
-        let axes = f.inputs().iter().flat_map(|group| group.shape().axes());
-        let names: Vec<&'static str> = axes.filter_map(Axis::open).collect();
-        let Some(known) = names.iter().find(|known| **known == name) else {
-            return Err(crate::error::unknown_name("open axis", name, &names));
-        };
-        open.insert(known, len);
-    }
+    // The line is that of the call, which is not known here.
+    let mut open = named(f, given).map_err(|error| error.at(None))?;
     let fail = |name: &str, shape: Shape, len: usize, why: String| {
-        let message = format!("the input `{name}` is declared as {shape} and has {len} numbers{why}");
+        let (name, shape) = (short(name), bracketed(shape.axes()));
+        let message = format!("the input `{name}` is declared as {shape} and has {}{why}", count(len, "number"));
         Err(Error::new(ErrorKind::Shape, message))
     };
     // A slice with one unknown axis tells its length; that may leave one unknown in another.
@@ -78,14 +104,33 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
                     open.insert(name, len / known);
                 }
                 [name] if known > 0 => {
-                    return fail(group.name(), group.shape(), len, format!(": no whole `{name}`, at {known} each"));
+                    return fail(group.name(), group.shape(), len, format!(": no whole `{}`, at {known} each", short(name)));
+                }
+                // The axes of a square, say.
+                [name, ref rest @ ..] if known > 0 && rest.iter().all(|other| *other == name) && len.is_multiple_of(known) => {
+                    let times = unknown.len() as u32;
+                    let root = ((len / known) as f64).powf(1.0 / f64::from(times)).round() as usize;
+                    if root.checked_pow(times) != Some(len / known) {
+                        return fail(
+                            group.name(),
+                            group.shape(),
+                            len,
+                            format!(": there is no length of `{}` for that", short(name)),
+                        );
+                    }
+                    open.insert(name, root);
                 }
                 _ => stuck.push(g),
             }
         }
         if stuck.len() == before {
             let group = &f.inputs()[stuck[0]];
-            return fail(group.name(), group.shape(), slices[stuck[0]], ", which leaves its open axes undecided".into());
+            return fail(
+                group.name(),
+                group.shape(),
+                slices[stuck[0]],
+                ", which leaves its open axes undecided: give them with `Compiled::with_lengths`, or arrays to `run`".into(),
+            );
         }
         waiting = stuck;
     }
@@ -94,11 +139,11 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
 }
 
 /// Bytes of all values of a function together, up to which a plan's offsets, and what is added to them, stay within a machine word.
-const MOST_BYTES: usize = isize::MAX as usize / 64;
+const MOST_BYTES: usize = isize::MAX as usize >> 20;
 
 /// That the sizes of all values, those of bodies included, can be computed: everything that a plan says rests on them.
-fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
-    let mut waiting = vec![f];
+pub(crate) fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
+    let (mut waiting, mut seen) = (vec![f], FxHashSet::default());
     let mut total = 0usize;
     while let Some(f) = waiting.pop() {
         let graph = f.graph();
@@ -114,7 +159,10 @@ fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
                 Some(total) if total <= MOST_BYTES => total,
                 _ => return Err(too_large(shape, open, graph.node(id).location())),
             };
-            if let Kind::Control(nested) = graph.node(id).kind() {
+            // Bodies are shared by operations, which may nest.
+            if let Kind::Control(nested) = graph.node(id).kind()
+                && seen.insert(std::ptr::from_ref(&**nested.control))
+            {
                 waiting.extend(nested.control.bodies());
             }
         }
@@ -124,8 +172,11 @@ fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
 
 #[cold]
 fn too_large(shape: Shape, open: &Lengths, at: Option<&'static Location<'static>>) -> Error {
-    let names = shape.axes().iter().filter_map(|axis| axis.open().map(|name| (name, open.get(name))));
-    let with: Vec<String> = names.filter_map(|(name, len)| len.map(|len| format!("{name} = {len}"))).collect();
+    let mut with: Vec<String> = Vec::new();
+    for name in shape.axes().iter().filter_map(Axis::open) {
+        let length = open.get(name).map(|len| format!("{} = {len}", short(name)));
+        with.extend(length.filter(|length| !with.contains(length)));
+    }
     let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
-    Error::new(ErrorKind::Limit, format!("the shape {shape}{with} is larger than any memory")).at(at)
+    Error::new(ErrorKind::Limit, format!("the shape {}{with} is larger than any memory", bracketed(shape.axes()))).at(at)
 }

@@ -1,6 +1,6 @@
 //! From a function to a program: rewritten as it is going to be computed, then put in order step by step.
 
-use super::Options;
+use super::Settings;
 use super::contract::{contract, undetached};
 use super::inline::inlined;
 use super::lanes::side_by_side;
@@ -13,7 +13,7 @@ use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
 
 /// The function as it is going to be computed.
-pub(crate) fn prepared(f: &Function, options: Options) -> Function {
+pub(crate) fn prepared(f: &Function, options: Settings) -> Function {
     let mut f = undetached(&inlined(f));
     if options.simplify {
         f = simplify(&f, Simplify::EXACT);
@@ -32,14 +32,14 @@ pub(crate) fn prepared(f: &Function, options: Options) -> Function {
 
 /// A function of numbers; `varying` says which inputs differ from row to row.
 #[track_caller]
-pub(crate) fn lowered(f: &Function, options: Options, varying: &[bool]) -> Program {
+pub(crate) fn lowered(f: &Function, options: Settings, varying: &[bool]) -> Program {
     let program = apiece(f, options, varying);
     if varying.is_empty() && options.fuse { packed(program) } else { program }
 }
 
 /// Of arrays, whose elements the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
 /// the arrays are, and equal operations side by side.
-pub(crate) fn lowered_arrays(f: &Function, options: Options) -> Program {
+pub(crate) fn lowered_arrays(f: &Function, options: Settings) -> Program {
     let program = packed(apiece(f, options, &[])).with_kernels();
     let mut steps = program.steps.to_vec();
     side_by_side(&mut steps, program.width, &elements(&program.layout.inputs));
@@ -48,8 +48,7 @@ pub(crate) fn lowered_arrays(f: &Function, options: Options) -> Program {
 
 /// Every step by itself.
 #[track_caller]
-fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
-    let structural_zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
+fn apiece(f: &Function, options: Settings, varying: &[bool]) -> Program {
     let f = prepared(f, options);
     let graph = f.graph();
     let mut varies = vec![false; graph.len()];
@@ -75,8 +74,7 @@ fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
                 Kind::Const(bits) => StepKind::Const(bits),
                 Kind::Flag(b) => StepKind::Flag(b),
                 Kind::Apply(op) => StepKind::Apply(op),
-                // Then the program is refused.
-                Kind::Array(_) | Kind::Control(_) => StepKind::Const(f64::NAN.to_bits()),
+                Kind::Array(_) | Kind::Control(_) => unreachable!("a function of numbers has neither arrays nor bodies"),
             };
             steps.push(Step { kind, dtype: graph.node(id).dtype(), args, plain: varying.is_empty(), pack: 0 });
         }
@@ -84,22 +82,14 @@ fn apiece(f: &Function, options: Options, varying: &[bool]) -> Program {
             invariant = steps.len();
         }
     }
-    let layout = Layout {
-        inputs: f.inputs().iter().map(|group| (group.name().to_owned(), group.len())).collect(),
-        outputs: f.outputs().iter().map(|group| (group.name().to_owned(), group.nodes().len())).collect(),
-        input_len: f.input_len(),
-        output_len: f.output_len(),
-        structural_zeros,
-    };
     Program {
         width: f.width(),
         steps: steps.into(),
         invariant,
         outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
-        layout: Arc::new(layout),
+        layout: Arc::new(Layout::new(&f)),
         options,
         apart: false,
-        refused: f.check_scalar("the lowered form", Some("compile_arrays")).err(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The lowered program: steps, and the layout of what enters and leaves. `lower` makes it.
 
-use super::Options;
-use crate::base::{Width, wrong_width};
-use crate::error::{Error, Kind as ErrorKind, Result, count};
+use super::Settings;
+use crate::base::Width;
+use crate::graph::Function;
 use crate::op::{DType, Op};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -56,25 +56,15 @@ pub(crate) struct Layout {
     pub(crate) outputs: Vec<(String, usize)>,
     pub(crate) input_len: usize,
     pub(crate) output_len: usize,
-    pub(crate) structural_zeros: Vec<String>,
 }
 
 impl Layout {
-    #[inline]
-    pub(crate) fn check(&self, inputs: usize, outputs: usize) -> Result<()> {
-        if inputs == self.input_len && outputs == self.output_len { Ok(()) } else { Err(self.mismatch(inputs, outputs)) }
-    }
-
-    #[cold]
-    fn mismatch(&self, inputs: usize, outputs: usize) -> Error {
-        let message = if inputs != self.input_len {
-            let own = count(self.input_len, "number");
-            format!("the inputs ({}) have {own} together, not {inputs}", list(&self.inputs))
-        } else {
-            let own = count(self.output_len, "number");
-            format!("the outputs ({}) have {own} together; there is room for {outputs}", list(&self.outputs))
-        };
-        Error::new(ErrorKind::Length, message)
+    /// Of a function of numbers, or of rows of them.
+    pub(crate) fn new(f: &Function) -> Layout {
+        let groups = |all: &mut dyn Iterator<Item = (&str, usize)>| all.map(|(name, len)| (name.to_owned(), len)).collect();
+        let inputs: Vec<(String, usize)> = groups(&mut f.inputs().iter().map(|group| (group.name(), group.len())));
+        let outputs: Vec<(String, usize)> = groups(&mut f.outputs().iter().map(|group| (group.name(), group.nodes().len())));
+        Layout { inputs, outputs, input_len: f.input_len(), output_len: f.output_len() }
     }
 }
 
@@ -84,26 +74,18 @@ pub(crate) fn elements(groups: &[(String, usize)]) -> Vec<(u32, u32)> {
     groups.flat_map(|(g, (_, len))| (0..*len as u32).map(move |k| (g as u32, k))).collect()
 }
 
-/// `x, w[3]`.
-pub(super) fn list(groups: &[(String, usize)]) -> String {
-    let group = |(name, len): &(String, usize)| if *len == 1 { name.clone() } else { format!("{name}[{len}]") };
-    groups.iter().map(group).collect::<Vec<_>>().join(", ")
-}
-
 /// A function lowered to a list of steps: the interpreter runs it, native code is made from it, with the same bits.
 #[derive(Clone)]
-pub struct Program {
+pub(crate) struct Program {
     pub(crate) width: Width,
     pub(crate) steps: Arc<[Step]>,
     /// The first steps, that do not depend on a row.
     pub(crate) invariant: usize,
     pub(crate) outputs: Arc<[u32]>,
     pub(crate) layout: Arc<Layout>,
-    pub(crate) options: Options,
+    pub(crate) options: Settings,
     /// Whether every input and output is at an address of its own, rather than one after the other.
     pub(crate) apart: bool,
-    /// Why it cannot run, if it cannot.
-    pub(super) refused: Option<Error>,
 }
 
 impl Program {
@@ -119,24 +101,8 @@ impl Program {
     }
 
     /// The number of operations.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.steps.iter().filter(|step| step.op().is_some()).count()
-    }
-
-    /// Whether there is no operation.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The float width.
-    pub fn width(&self) -> Width {
-        self.width
-    }
-
-    /// Whether the program can run at all, in this width.
-    pub(crate) fn check_sound(&self, width: Width) -> Result<()> {
-        self.check_supported()?;
-        if self.width == width { Ok(()) } else { Err(wrong_width(self.width, width)) }
     }
 }
 
@@ -149,9 +115,5 @@ impl Program {
     /// The lengths of the inputs, then of the outputs.
     pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> {
         self.layout.inputs.iter().chain(&self.layout.outputs).map(|(_, len)| *len)
-    }
-
-    pub(crate) fn check_supported(&self) -> Result<()> {
-        self.refused.clone().map_or(Ok(()), Err)
     }
 }

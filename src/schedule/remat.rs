@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::eval::Lengths;
 use crate::graph::{Control, Function, InputGroup, Kind};
 use crate::op::ArrayOp;
-use crate::schedule::{Options, kept, prepared};
+use crate::schedule::{Settings, kept, prepared};
 use std::fmt;
 use std::panic::Location;
 
@@ -65,7 +65,7 @@ pub(crate) fn remat_cost(f: &Function, open: &[(&str, usize)]) -> Result<RematCo
 /// Operations, and bytes of workspace.
 #[track_caller]
 fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
-    let f = prepared(&value_and_grad(f)?, Options::default());
+    let f = prepared(&value_and_grad(f)?, Settings::default());
     let given = |axis: &Axis| match axis {
         Axis::Fixed(n) => *n,
         Axis::Open(name) => open.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n),
@@ -76,7 +76,7 @@ fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
     let open = open_lengths(&f, open, &slices)?;
     let (operations, number) = (operations(&f, &open), f.width().bytes());
     // Straight-line code would hide what arrays take.
-    let stages = schedule(f, Options::new().unroll(false), &mut Units::default(), MOST)?;
+    let stages = schedule(f, Settings { unroll: false, ..Settings::default() }, &mut Units::default(), MOST)?;
     Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
 }
 
@@ -103,7 +103,7 @@ fn operations(f: &Function, open: &Lengths) -> usize {
                 seen.push(key);
                 let bodies = nested.control.bodies().into_iter().map(|body| operations(body, open));
                 match &**nested.control {
-                    Control::Scan { length, .. } => bodies.sum::<usize>() * lengths(Shape::new(&[*length]), open)[0],
+                    Control::Scan { length, .. } => bodies.sum::<usize>() * lengths(Shape::new([*length]), open)[0],
                     Control::Choice { .. } => bodies.max().unwrap_or(0),
                     Control::Opaque { .. } => 0,
                     _ => bodies.sum(),

@@ -1,13 +1,13 @@
 //! How a program is called over many rows: per-row results, and sums or means over the rows.
 
-use super::program::{Layout, Program, Step, StepKind, elements, list};
-use crate::error::{Error, Kind as ErrorKind, Result, count};
+use super::program::{Layout, Program, Step, StepKind, elements};
+use crate::error::{Error, Kind as ErrorKind, Result, count, listed, short};
 use crate::op::Op;
 use crate::op::Scalar;
 
 /// What becomes of an output over the rows.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Reduce {
+pub(crate) enum Reduce {
     /// One result per row.
     Each,
     /// The sum over the rows, added up in an order that depends on nothing but the rows (see `docs/numerics.md`); 0 for no rows.
@@ -92,16 +92,16 @@ impl RowCall {
         self.outputs[group].1
     }
 
-    /// Checks every slice; the number of rows.
-    pub(crate) fn check<T>(&self, inputs: &[&[T]], outputs: &[&mut [T]]) -> Result<usize> {
+    /// Checks every slice; the number of rows, which may be known.
+    pub(crate) fn check<T>(&self, known: Option<usize>, inputs: &[&[T]], outputs: &[&mut [T]]) -> Result<usize> {
         let fail = |message: String| Err(Error::new(ErrorKind::Length, message));
         if inputs.len() != self.inputs.len() || outputs.len() != self.outputs.len() {
             return fail(format!(
                 "{} and {}, where ({}) -> ({}) takes {} and {}",
                 count(inputs.len(), "input slice"),
                 count(outputs.len(), "output slice"),
-                list(&self.inputs),
-                list(&self.outputs),
+                listed(&self.inputs),
+                listed(&self.outputs),
                 self.inputs.len(),
                 self.outputs.len()
             ));
@@ -110,7 +110,8 @@ impl RowCall {
         for ((slice, (name, len)), &varying) in inputs.iter().zip(&self.inputs).zip(&self.shape.varying) {
             if !varying {
                 if slice.len() != *len {
-                    return fail(format!("the shared input `{name}` has {}, not {}", count(*len, "number"), slice.len()));
+                    let own = count(*len, "number");
+                    return fail(format!("the shared input `{}` has {own}, not {}", short(name), slice.len()));
                 }
                 continue;
             }
@@ -118,26 +119,31 @@ impl RowCall {
                 continue;
             }
             if !slice.len().is_multiple_of(*len) {
-                return fail(format!(
-                    "the input `{name}` has {} a row, and {} are no whole number of rows",
-                    count(*len, "number"),
-                    slice.len()
-                ));
+                let own = count(*len, "number");
+                let message =
+                    format!("the input `{}` has {own} a row, and {} are no whole number of rows", short(name), slice.len());
+                return fail(message);
             }
             let n = slice.len() / len;
             match rows {
                 Some((rows, first)) if rows != n => {
-                    return fail(format!("`{first}` has {} and `{name}` has {n}", count(rows, "row")));
+                    return fail(format!("`{}` has {} and `{}` has {n}", short(first), count(rows, "row"), short(name)));
                 }
                 Some(_) => {}
                 None => rows = Some((n, name)),
             }
         }
-        let rows = rows.map_or(0, |(n, _)| n);
+        let rows = match (known, rows) {
+            (Some(known), Some((n, name))) if n != known => {
+                return fail(format!("`{}` has {}, not {known}", short(name), count(n, "row")));
+            }
+            (known, rows) => known.or(rows.map(|(n, _)| n)).unwrap_or(0),
+        };
         for ((slice, (name, len)), &reduce) in outputs.iter().zip(&self.outputs).zip(&self.shape.reduce) {
             let wanted = if reduce == Reduce::Each { rows * len } else { *len };
             if slice.len() != wanted {
-                return fail(format!("the output `{name}` needs room for {}, not {}", count(wanted, "number"), slice.len()));
+                let wanted = count(wanted, "number");
+                return fail(format!("the output `{}` needs room for {wanted}, not {}", short(name), slice.len()));
             }
         }
         Ok(rows)

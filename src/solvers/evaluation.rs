@@ -1,16 +1,15 @@
 //! A compiled function of one vector, which is the numbers of all active inputs; the other inputs have been given.
 
 use crate::base::{Width, wrong_width};
-use crate::compiled::AnyCompiled;
+use crate::compiled::{Compiled, Options, compile};
 use crate::error::{Error, Kind as ErrorKind, Result, count};
 use crate::graph::Function;
-use crate::schedule::Options;
 use crate::sparse::Method;
 use smallvec::SmallVec;
 
 #[derive(Clone, Debug)]
 pub(super) struct Evaluation {
-    code: AnyCompiled,
+    code: Compiled,
     inputs: Vec<Input>,
     dimension: usize,
     results: usize,
@@ -53,7 +52,7 @@ impl Evaluation {
         }
         let len = |id| f.graph().node(id).shape().len().expect("lengths are known");
         let results = f.output_nodes().map(len).sum();
-        Ok(Evaluation { code: AnyCompiled::new(f, Options::default())?, inputs, dimension, results })
+        Ok(Evaluation { code: compile(f, &Options::default())?, inputs, dimension, results })
     }
 
     pub(super) fn dimension(&self) -> usize {
@@ -92,7 +91,7 @@ impl Evaluation {
     }
 
     pub(super) fn call_into(&self, point: &[f64], results: &mut [f64]) -> Result<()> {
-        self.code.call_into(&self.slices(point, true)?, results)
+        self.code.call_joined(&self.slices(point, true)?, results)
     }
 
     pub(super) fn call(&self, point: &[f64]) -> Result<Vec<f64>> {

@@ -180,7 +180,7 @@ impl Later {
         });
         let (sparsity, code) = made.as_ref().map_err(Clone::clone)?;
         let mut values = vec![0.0; sparsity.len()];
-        code.call_into(&evaluation.active(&point.numbers())?, &mut values)?;
+        code.call_into(&evaluation.active(&point.numbers())?, &mut [&mut values])?;
         Ok(P::matrix(sparsity, values))
     }
 }

@@ -161,11 +161,7 @@ impl Assembly {
         let others: Vec<usize> = (0..to.len()).filter(|k| !order.contains(k)).collect();
         let made = Function::build(f.width(), groups, at, |args| {
             let values: Vec<Expr> = outputs_at(f, args).expect("as many as the function takes");
-            let output = |name: String, which: &[usize]| NewOutput {
-                name,
-                values: which.iter().map(|&k| values[k]).collect(),
-                aux: false,
-            };
+            let output = |name: String, which: &[usize]| NewOutput::new(name, which.iter().map(|&k| values[k]).collect());
             let first = direct.iter().map(|own| output("direct".into(), own));
             first.chain(others.iter().map(|&k| output(format!("y{k}"), &[k]))).collect()
         })?;

@@ -4,9 +4,9 @@ use super::method::{Compress, Method, Symmetric};
 use super::pattern::Sparsity;
 use super::recover::Recovery;
 use super::{sweeps, symbolic};
-use crate::diff::{check_differentiable, grad};
-use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::eval::{Array, eval_arrays};
+use crate::diff::{check_differentiable, grad, outlined};
+use crate::error::{Error, Kind as ErrorKind, Result, count, listed, short};
+use crate::eval::{Array, evaluated};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::simplify::{Simplify, simplify};
@@ -73,11 +73,15 @@ impl Method {
         let f = self.prepare(f)?.without_aux();
         let pattern = self.pattern(&f)?;
         let mut recovery = Recovery::jacobian(&pattern, self);
-        if !f.has_arrays() && self.compress == Compress::Auto && !pattern.is_empty() {
+        if f.is_of_numbers() && self.compress == Compress::Auto && !pattern.is_empty() {
+            let outline = outlined(&f)?;
             let all = [Compress::Columns, Compress::Rows]
                 .map(|compress| Recovery::jacobian(&pattern, &self.clone().compress(compress)));
-            recovery =
-                all.into_iter().chain([recovery]).min_by_key(|recovery| symbolic::work(&f, recovery)).expect("there is one");
+            recovery = all
+                .into_iter()
+                .chain([recovery])
+                .min_by_key(|recovery| symbolic::work(&outline, recovery))
+                .expect("there is one");
         }
         self.finish(&f, pattern, recovery, at)
     }
@@ -107,9 +111,10 @@ impl Method {
         let pattern = self.pattern(&gradient)?.symmetric();
         let wanted = if lower { pattern.lower() } else { pattern.clone() };
         let mut recovery = Recovery::hessian(&pattern, &wanted, self);
-        if !gradient.has_arrays() && self.symmetric == Symmetric::Auto && !pattern.is_empty() {
+        if gradient.is_of_numbers() && self.symmetric == Symmetric::Auto && !pattern.is_empty() {
+            let outline = outlined(&gradient)?;
             let single = Recovery::of_entries(&pattern, &wanted);
-            if symbolic::work(&gradient, &single) < symbolic::work(&gradient, &recovery) {
+            if symbolic::work(&outline, &single) < symbolic::work(&outline, &recovery) {
                 recovery = single;
             }
         }
@@ -138,13 +143,13 @@ impl Method {
         let sweeps = (recovery.forward, recovery.reverse);
         let (mut made, mut subtract) = (None, vec![]);
         if !sparsity.is_empty() {
-            made = Some(if f.has_arrays() {
+            made = Some(if f.is_of_numbers() {
+                symbolic::values(f, &recovery, at)?
+            } else {
                 let swept = sweeps::values(f, &recovery, at)?;
                 arguments.extend(swept.data.into_iter().map(Argument::Data));
                 subtract = recovery.subtract;
                 swept.f
-            } else {
-                symbolic::values(f, &recovery, at)?
             });
         }
         Ok(SparseDerivative { sparsity, f: made, inputs, arguments, subtract, sweeps })
@@ -164,8 +169,8 @@ impl SparseDerivative {
         self
     }
 
-    /// The function that computes the values, as its one output: of single numbers a value is a number, of arrays all are a vector, before what
-    /// an acyclic colouring subtracts. After the inputs it takes what the recovery needs (unit vectors, places). `None` where there is no entry.
+    /// The function that computes the values, as its one output: of a function of numbers each is a number, of one of arrays all are a vector,
+    /// before what an acyclic colouring subtracts. After the inputs it takes what the recovery needs (unit vectors, places). `None` where there is no entry.
     pub fn function(&self) -> Option<&Function> {
         self.f.as_ref()
     }
@@ -203,7 +208,7 @@ impl SparseDerivative {
                 arrays.push(Array::new(&lengths, numbers[k * len..(k + 1) * len].to_vec())?);
             }
         }
-        let mut values: Vec<T> = eval_arrays(f, &arrays)?.into_iter().flat_map(Array::into_data).collect();
+        let mut values: Vec<T> = evaluated(f, &arrays)?.into_iter().flat_map(Array::into_data).collect();
         self.subtract(&mut values);
         Ok(values)
     }
@@ -224,11 +229,12 @@ impl SparseDerivative {
 
     #[cold]
     fn misfit<T>(&self, inputs: &[&[T]], values: usize) -> Error {
-        let names = self.inputs.iter().map(|(name, len)| format!("{name}: {len}")).collect::<Vec<_>>().join(", ");
         let wrong = inputs.iter().zip(&self.inputs).find(|(x, (_, len))| x.len() != *len);
         let message = match wrong {
-            _ if inputs.len() != self.inputs.len() => format!("{} for ({names})", count(inputs.len(), "input slice")),
-            Some((x, (name, len))) => format!("the input `{name}` has {}, not {}", count(*len, "number"), x.len()),
+            _ if inputs.len() != self.inputs.len() => {
+                format!("{} for ({})", count(inputs.len(), "input slice"), listed(&self.inputs))
+            }
+            Some((x, (name, len))) => format!("the input `{}` has {}, not {}", short(name), count(*len, "number"), x.len()),
             None => format!("the derivative has {}, and there is room for {values}", self.entries()),
         };
         Error::new(ErrorKind::Length, message)

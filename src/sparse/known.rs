@@ -2,9 +2,9 @@
 
 use crate::base::Width;
 use crate::error::Result;
-use crate::eval::{Array, eval_arrays};
-use crate::graph::{Expr, Function, Kind, NewOutput, NodeId};
-use crate::op::{ArrayOp, Op, Value, lit, select};
+use crate::eval::{Array, evaluated};
+use crate::graph::{Function, Kind, NewOutput, NodeId};
+use crate::op::{ArrayOp, Op, Value, select};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
@@ -58,9 +58,9 @@ impl Known {
             let output = |(k, id): (usize, &NodeId)| {
                 let value = match values[id.index()] {
                     Value::Num(x) => x,
-                    Value::Mask(mask) => select(mask, lit::<Expr>(1.0), lit(0.0)),
+                    Value::Mask(mask) => select(mask, 1.0, 0.0),
                 };
-                NewOutput { name: format!("k{k}"), values: vec![value], aux: false }
+                NewOutput::new(format!("k{k}"), vec![value])
             };
             wanted.iter().enumerate().map(output).collect()
         })?;
@@ -77,7 +77,7 @@ impl Known {
             Array::new(lengths, data)
         };
         let inputs = groups.zip(inputs).map(|(group, known)| known.map_or_else(|| nothing(group), Ok));
-        let values = eval_arrays(f, &inputs.collect::<Result<Vec<_>>>()?)?;
+        let values = evaluated(f, &inputs.collect::<Result<Vec<_>>>()?)?;
         Ok(Numbers(self.wanted.iter().copied().zip(values).collect()))
     }
 }

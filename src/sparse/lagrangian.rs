@@ -27,13 +27,7 @@ pub(crate) fn lagrangian(f: &Function, objective: &str) -> Result<Function> {
     add(InputGroup::value("s", Shape::SCALAR, DType::Float), "sigma".into());
     let constraints: Vec<&OutputGroup> = f.differentiable().filter(|y| y.name() != objective).collect();
     for y in &constraints {
-        let shape = y.nodes().first().map_or(Shape::SCALAR, |&id| graph.node(id).shape());
-        let group = if y.nodes().len() == 1 {
-            InputGroup::value("l", shape, DType::Float)
-        } else {
-            InputGroup::numbers("l", y.nodes().len()).with_shape(shape)
-        };
-        add(group, format!("lambda_{}", y.name()));
+        add(InputGroup::like_output(f, y), format!("lambda_{}", y.name()));
     }
     Function::build(f.width(), inputs, at, |args| {
         let (x, multipliers) = args.split_at(f.input_len());
@@ -45,6 +39,6 @@ pub(crate) fn lagrangian(f: &Function, objective: &str) -> Result<Function> {
         };
         let terms = multipliers[1..].iter().zip(constraints.iter().flat_map(|y| y.nodes()));
         let sum = terms.map(weighted).fold(multipliers[0] * value(&y.nodes()[0]), |sum, term| sum + term);
-        vec![NewOutput { name: "lagrangian".into(), values: vec![sum], aux: false }]
+        vec![NewOutput::new("lagrangian", vec![sum])]
     })
 }

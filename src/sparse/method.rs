@@ -12,6 +12,7 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::Array;
 use crate::graph::{Function, with_lengths};
 use crate::op::DType;
+use crate::vmap::packed;
 
 /// Which of a Jacobian's rows and columns are put together.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
@@ -97,7 +98,7 @@ impl Method {
         self
     }
 
-    /// The function with all lengths known, and what was given of its inputs.
+    /// The function with all lengths known, each input and output as it lies in memory.
     #[track_caller]
     pub(crate) fn prepare(&self, f: &Function) -> Result<Function> {
         let f = with_lengths(f, self.lengths.iter().map(|(name, len)| (name, *len)))?;
@@ -130,7 +131,8 @@ impl Method {
                 return Err(Error::here(ErrorKind::Value, format!("the input `{name}` has the index {bad:?}")));
             }
         }
-        Ok(f)
+        // Rows and columns are in the order of memory.
+        Ok(packed(&f))
     }
 
     /// Where the Jacobian of a function of known lengths has entries.

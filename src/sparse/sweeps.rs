@@ -96,10 +96,11 @@ pub(super) fn values(f: &Function, recovery: &Recovery, at: &'static Location<'s
         while inputs.iter().any(|taken| taken.name() == name) {
             name.push('\'');
         }
-        inputs.push(group.renamed(name).with_active(false));
+        // Its data is one value after the other.
+        inputs.push(group.renamed(name).with_active(false).with_batch(0));
     };
     sweeps.iter().flat_map(|(sweep, _)| &sweep.inputs()[own..]).for_each(&mut add);
-    add(&InputGroup::value("entries", Shape::new(&[Axis::Fixed(entries.len())]), DType::Index));
+    add(&InputGroup::value("entries", Shape::new([Axis::Fixed(entries.len())]), DType::Index));
     let made = Function::build(f.width(), inputs, at, |args| {
         let (x, mut seeds) = args.split_at(f.input_len());
         let mut parts = Vec::new();
@@ -111,7 +112,7 @@ pub(super) fn values(f: &Function, recovery: &Recovery, at: &'static Location<'s
         }
         let all = if let [one] = parts[..] { one } else { Expr::concat(&parts, 0) };
         let values = all.gather(seeds[0], 0);
-        vec![NewOutput { name: "values".into(), values: vec![values], aux: false }]
+        vec![NewOutput::new("values", vec![values])]
     })?;
     let mut data: Vec<Vec<f64>> = sweeps.into_iter().flat_map(|(_, data)| data).collect();
     data.push(entries);

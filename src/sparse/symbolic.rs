@@ -1,5 +1,5 @@
-//! Sparse derivatives of functions of single numbers: every entry is traced, sharing what entries share; products are by sums of unit
-//! vectors, so what is multiplied by 0 is not there.
+//! Sparse derivatives of functions of numbers: every entry is traced, sharing what entries share; products are by sums of unit
+//! vectors, so what is multiplied by 0 is not there. What uses arrays or loops inside is met as a whole.
 
 use super::flow::carries;
 use super::recover::{Read, Recovery};
@@ -38,7 +38,7 @@ pub(super) fn values(f: &Function, recovery: &Recovery, at: &'static Location<'s
     })
 }
 
-/// About how many products of partial derivatives and tangents a recovery takes.
+/// About how many products of partial derivatives and tangents a recovery takes, of a function whose parts were put aside.
 pub(super) fn work(f: &Function, recovery: &Recovery) -> usize {
     let graph = f.graph();
     let slots = f.active_slots();

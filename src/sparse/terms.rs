@@ -41,7 +41,7 @@ impl Terms {
         variables: usize,
         gathered: impl IntoIterator<Item = (S, Vec<usize>)>,
     ) -> Result<Terms> {
-        kernel.check_scalar("terms", None)?;
+        kernel.check_numbers("terms", None)?;
         let mut feeds: Vec<Feed> = kernel.inputs().iter().map(|_| Feed::Rows).collect();
         let mut rows: Option<(usize, String)> = None;
         let mut names = Vec::new();

@@ -13,7 +13,7 @@ pub(super) struct Flow {
 
 /// The lengths of a shape without open axes.
 pub(super) fn lengths(shape: Shape) -> Vec<usize> {
-    let length = |axis: &Axis| Shape::new(&[*axis]).len().expect("open axes were replaced");
+    let length = |axis: &Axis| Shape::new([*axis]).len().expect("open axes were replaced");
     shape.axes().iter().map(length).collect()
 }
 

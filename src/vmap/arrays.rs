@@ -8,8 +8,8 @@ use crate::op::{ArrayOp, Cut};
 /// columns side by side. None where a length that this takes is not known.
 fn shared_factor(x: Mapped, y: Mapped, axis: Axis, to: Shape) -> Option<Handle> {
     let (&[m, n], Axis::Fixed(samples)) = (to.axes(), axis) else { return None };
-    let reshape = |axes: [Axis; 2], x: Handle| run(ArrayOp::Reshape(Shape::new(&axes)), &[x]);
-    let unfolded = |axes: [Axis; 3], x: Handle| run(ArrayOp::Reshape(Shape::new(&axes)), &[x]);
+    let reshape = |axes: [Axis; 2], x: Handle| run(ArrayOp::Reshape(Shape::new(axes)), &[x]);
+    let unfolded = |axes: [Axis; 3], x: Handle| run(ArrayOp::Reshape(Shape::new(axes)), &[x]);
     let swapped = |x: Handle| run(ArrayOp::Permute(vec![1, 0, 2]), &[x]);
     match (x.batched, y.batched, m, n) {
         (true, false, Axis::Fixed(rows), _) => {
@@ -63,7 +63,7 @@ pub(super) fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) ->
         ArrayOp::MatMul => match operands {
             // A row per sample and one matrix for all: one product of matrices.
             [x, y] if x.batched && !y.batched && x.shape.rank() == 2 && x.shape.axes()[0] == Axis::Fixed(1) => {
-                let rows = run(ArrayOp::Reshape(Shape::new(&[axis, x.shape.axes()[1]])), &[x.value]);
+                let rows = run(ArrayOp::Reshape(Shape::new([axis, x.shape.axes()[1]])), &[x.value]);
                 run(ArrayOp::Reshape(with_axis(to)), &[run(ArrayOp::MatMul, &[rows, y.value])])
             }
             [x, y] => {
@@ -107,7 +107,7 @@ fn solve(op: &ArrayOp, a: Mapped, b: Mapped, axis: Axis) -> Handle {
     };
     let [rows, own] = *b.shape.axes() else { unreachable!("it is a matrix") };
     let turned = run(ArrayOp::Permute(vec![1, 0, 2]), &[b.value]);
-    let wide = run(ArrayOp::Reshape(Shape::new(&[rows, columns])), &[turned]);
+    let wide = run(ArrayOp::Reshape(Shape::new([rows, columns])), &[turned]);
     let solved = run(op.clone(), &[a.value, wide]);
-    run(ArrayOp::Permute(vec![1, 0, 2]), &[run(ArrayOp::Reshape(Shape::new(&[rows, axis, own])), &[solved])])
+    run(ArrayOp::Permute(vec![1, 0, 2]), &[run(ArrayOp::Reshape(Shape::new([rows, axis, own])), &[solved])])
 }

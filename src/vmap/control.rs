@@ -6,7 +6,7 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{
     Control, Derivative, Expr, Flow, Function, Nested, Port, SharedControl, Type, make_body, types_in, types_out,
 };
-use crate::op::{ArrayOp, DType, Value, lit, select};
+use crate::op::{ArrayOp, DType, Value, select};
 use std::panic::Location;
 
 /// An operation over the axis: made once for all of its results, as its bodies may nest.
@@ -136,7 +136,7 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
             let width = body.width();
             let any = make_body(width, &types, at, |args| {
                 let each = outputs(condition, args, &flow.inputs, axis, walk);
-                vec![select(each[0].ne(lit(0.0)), Expr::from(1.0), lit(0.0)).sum(..)]
+                vec![select(each[0].ne(0.0), 1.0, 0.0).sum(..)]
             })?;
             let step = make_body(width, &types, at, |args| {
                 let holds = outputs(condition, args, &flow.inputs, axis, walk)[0];
@@ -194,7 +194,7 @@ fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
     let mut axes = holds.shape().axes().to_vec();
     axes.resize(a.rank(), Axis::Fixed(1));
     let holds = if axes.len() > 1 { holds.reshape(axes) } else { holds };
-    Ok(select(holds.ne(lit(0.0)), a, b))
+    Ok(select(holds.ne(0.0), a, b))
 }
 
 fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {

@@ -4,8 +4,8 @@ use super::arrays::array;
 use super::control;
 use super::mapped::{Handle, Mapped, spread, with_axis};
 use crate::base::{Axis, Shape, check_room};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Cond, Control, Expr, Function, Kind, Located, NewOutput, refuse};
+use crate::error::{Error, Kind as ErrorKind, Result, short};
+use crate::graph::{Args, Cond, Control, Expr, Function, InputGroup, Kind, Located, NewOutput, place, refuse};
 use crate::op::{Real, Value};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -16,30 +16,31 @@ pub(crate) fn vmap<S: AsRef<str>>(f: &Function, axis: impl Into<Axis>, names: im
     let (axis, at) = (axis.into(), Location::caller());
     check_room().map_err(|error| error.at(Some(at)))?;
     let mut mapped = vec![false; f.inputs().len()];
-    for name in names {
-        f.input(name.as_ref())?;
-        f.inputs().iter().zip(&mut mapped).filter(|(group, _)| group.name() == name.as_ref()).for_each(|(_, m)| *m = true);
-    }
     let fail = |kind, message: String| Err(Error::new(kind, message).at(Some(at)));
+    for name in names {
+        for at in f.inputs_named(name.as_ref())? {
+            if std::mem::replace(&mut mapped[at], true) {
+                return fail(ErrorKind::Name, format!("vmap: the input `{}` is named twice", short(f.inputs()[at].name())));
+            }
+        }
+    }
     if !mapped.contains(&true) {
         return fail(ErrorKind::Name, "vmap needs an input to map over".into());
     }
     let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
     if f.graph().ids().any(|id| taken(f.graph().node(id).shape())) {
-        return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{axis}` already"));
+        return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{}` already", short(&axis.to_string())));
     }
-    let with_axis = |shape: Shape| with_axis(axis, shape);
+    let over_axis = |group: &InputGroup| group.with_shape(with_axis(axis, group.shape())).with_batch(group.batch() + 1);
     let inputs = f.inputs().iter().zip(&mapped);
-    let inputs = inputs.map(|(group, &mapped)| if mapped { group.with_shape(with_axis(group.shape())) } else { group.clone() });
+    let inputs = inputs.map(|(group, &mapped)| if mapped { over_axis(group) } else { group.clone() });
     let is_mapped: Vec<bool> =
         f.inputs().iter().zip(&mapped).flat_map(|(group, &m)| std::iter::repeat_n(m, group.len())).collect();
     Function::build(f.width(), inputs.collect(), at, |args| {
         let values = walk(f, args, &is_mapped, axis);
         let whole = |id: &crate::graph::NodeId| spread(values[id.index()], axis).num();
         let outputs = f.outputs().iter();
-        outputs
-            .map(|y| NewOutput { name: y.name().into(), values: y.nodes().iter().map(whole).collect(), aux: y.is_aux() })
-            .collect()
+        outputs.map(|y| NewOutput::like(y, y.nodes().iter().map(whole).collect()).with_batch(y.batch() + 1)).collect()
     })
 }
 
@@ -64,8 +65,8 @@ fn walk(f: &Function, args: &[Expr], mapped: &[bool], axis: Axis) -> Vec<Mapped>
                 });
                 continue;
             }
-            Kind::Const(bits) => Value::Num(Expr::Const(f64::from_bits(bits))),
-            Kind::Flag(b) => Value::Mask(Cond::Const(b)),
+            Kind::Const(bits) => place(Value::Num(Expr::Const(f64::from_bits(bits)))),
+            Kind::Flag(b) => place(Value::Mask(Cond::Const(b))),
             Kind::Apply(op) => {
                 // Shapes without the axis are equal, so with it they broadcast; only a shared single number has no rank to do so.
                 op.apply(&handles)

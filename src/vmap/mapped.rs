@@ -17,7 +17,7 @@ pub(super) struct Mapped {
 
 /// A shape with the axis in front.
 pub(super) fn with_axis(axis: Axis, shape: Shape) -> Shape {
-    Shape::new(&[&[axis], shape.axes()].concat())
+    Shape::new([&[axis], shape.axes()].concat())
 }
 
 pub(super) fn run(op: ArrayOp, args: &[Handle]) -> Handle {
@@ -29,7 +29,7 @@ pub(super) fn spread(x: Mapped, axis: Axis) -> Handle {
     if x.batched {
         return x.value;
     }
-    run(ArrayOp::Broadcast(Shape::new(&[&[axis], x.shape.axes()].concat())), &[x.value])
+    run(ArrayOp::Broadcast(Shape::new([&[axis], x.shape.axes()].concat())), &[x.value])
 }
 
 /// The walk over a function, which maps bodies like functions: every node's value.

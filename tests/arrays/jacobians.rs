@@ -34,7 +34,7 @@ fn of_every_shape_in_both_modes() {
     for (name, f) in CASES {
         let f = traced(["a[2,3]", "b[2,3]"], |[a, b]| f(a, b));
         let x = [noise(&[2, 3], 1), noise(&[2, 3], 2)];
-        let y = f.eval_arrays(&x).unwrap().remove(0);
+        let y = f.run(&x).unwrap().into_arrays().remove(0);
         let forward = evaluate(name, &f.jacobian_in(Mode::Forward).unwrap(), &x);
         let reverse = evaluate(name, &f.jacobian_in(Mode::Reverse).unwrap(), &x);
         let auto = evaluate(name, &f.jacobian().unwrap().simplify(), &x);
@@ -46,12 +46,12 @@ fn of_every_shape_in_both_modes() {
             // J·v is the tangent, and the central difference.
             let mut v = [Array::new([2, 3], vec![0.0; 6]).unwrap(), Array::new([2, 3], vec![0.0; 6]).unwrap()];
             v[k] = noise(&[2, 3], 3);
-            let tangent = f.jvp().unwrap().eval_arrays(&[x.clone(), v.clone()].concat()).unwrap().remove(1);
+            let tangent = f.jvp().unwrap().run([x.clone(), v.clone()].concat()).unwrap().into_arrays().remove(1);
             assert_close(name, &times(forward, &v[k]), tangent.data(), 1e-13);
             let at = |h: f64| {
                 let mut x = x.clone();
                 x[k].data_mut().iter_mut().zip(v[k].data()).for_each(|(x, v)| *x += h * v);
-                f.eval_arrays(&x).unwrap().remove(0).into_data()
+                f.run(&x).unwrap()[0].data().to_vec()
             };
             let difference: Vec<f64> = at(1e-5).iter().zip(at(-1e-5)).map(|(a, b)| (a - b) / 2e-5).collect();
             assert_close(name, &times(forward, &v[k]), &difference, 1e-8);
@@ -77,7 +77,7 @@ fn hessians_are_symmetric_and_give_products() {
             assert_close(name, block.data(), &transposed, 1e-12);
         }
         let v = [noise(&[2, 3], 6), noise(&[2, 3], 7)];
-        let products = f.hvp().unwrap().eval_arrays(&[x, v.clone()].concat()).unwrap();
+        let products = f.hvp().unwrap().run([x, v.clone()].concat()).unwrap();
         for j in 0..2 {
             let (a, b) = (times(&blocks[2 * j], &v[0]), times(&blocks[2 * j + 1], &v[1]));
             let sum: Vec<f64> = a.iter().zip(b).map(|(a, b)| a + b).collect();
@@ -88,19 +88,19 @@ fn hessians_are_symmetric_and_give_products() {
     let f = traced(["a[2,2]", "x[2]"], |[a, x]| x.dot(a.matmul(x)) * 0.5).wrt(["x"]).unwrap().hessian().unwrap();
     assert_eq!(f.outputs()[0].name(), "hessian");
     let a = Array::new([2, 2], vec![1.0, 2.0, 4.0, 3.0]).unwrap();
-    assert_eq!(f.eval_arrays(&[a, noise(&[2], 1)]).unwrap()[0].data(), [1.0, 3.0, 3.0, 3.0]);
+    assert_eq!(f.run(&[a, noise(&[2], 1)]).unwrap()[0].data(), [1.0, 3.0, 3.0, 3.0]);
 }
 
 #[test]
 fn groups_of_numbers_beside_arrays() {
     let f = traced((("p", 2), "x[3]"), |(p, x)| (("u", [p[0] * x.sum(..), p[1].exp()]), ("v", x * p[0] * p[1])));
-    let x = [Array::scalar(2.0), Array::scalar(-0.5), Array::vector(vec![1.0, 2.0, 4.0])];
+    let x = [Array::vector(vec![2.0, -0.5]), Array::vector(vec![1.0, 2.0, 4.0])];
     let e = (-0.5f64).exp();
     for mode in [Mode::Forward, Mode::Reverse] {
         let j = f.jacobian_in(mode).unwrap();
         let names: Vec<_> = j.outputs().iter().map(|y| y.name()).collect();
         assert_eq!(names, ["jacobian_u_p", "jacobian_u_x", "jacobian_v_p", "jacobian_v_x"]);
-        let y = j.eval_arrays(&x).unwrap();
+        let y = j.run(&x).unwrap();
         assert_eq!((y[0].shape(), y[0].data()), (&[2, 2][..], &[7.0, 0.0, 0.0, e][..]));
         assert_eq!((y[1].shape(), y[1].data()), (&[2, 3][..], &[2.0, 2.0, 2.0, 0.0, 0.0, 0.0][..]));
         assert_eq!((y[2].shape(), y[2].data()), (&[3, 2][..], &[-0.5, 2.0, -1.0, 4.0, -2.0, 8.0][..]));
@@ -123,7 +123,7 @@ fn open_axes() {
     let adjoint = g.vjp().unwrap();
     for k in 0..2 {
         let seed = Array::vector((0..2).map(|j| f64::from(j == k)).collect());
-        let row = adjoint.eval_arrays(&[x[0].clone(), x[1].clone(), seed]).unwrap().remove(1);
+        let row = adjoint.run(&[x[0].clone(), x[1].clone(), seed]).unwrap().into_arrays().remove(1);
         assert_close("rows", &columns.data()[k * 8..][..8], row.data(), 1e-14);
     }
     for (mode, named) in
@@ -135,7 +135,7 @@ fn open_axes() {
     }
     let error = f.hessian().unwrap_err();
     assert!(error.is_shape(), "{error}");
-    let empty = traced("x[0,2]", |x| x.sum(0)).jacobian().unwrap().eval_arrays(&[noise(&[0, 2], 1)]).unwrap();
+    let empty = traced("x[0,2]", |x| x.sum(0)).jacobian().unwrap().run(&[noise(&[0, 2], 1)]).unwrap();
     assert_eq!(empty[0].shape(), [2, 0, 2]);
 }
 
@@ -150,7 +150,7 @@ fn with_vmap_in_either_order() {
     let whole = evaluate("of the mapped", &whole, &[w.clone(), x.clone()]).remove(0);
     assert_eq!(whole.shape(), [4, 3, 4, 2]);
     for (k, x) in x.data().chunks(2).enumerate() {
-        let one = each.eval_arrays(&[w.clone(), Array::vector(x.to_vec())]).unwrap().remove(0);
+        let one = each.run(&[w.clone(), Array::vector(x.to_vec())]).unwrap().into_arrays().remove(0);
         assert_close("sample", &batch.data()[k * 6..][..6], one.data(), 1e-14);
         for (row, want) in one.data().chunks(2).enumerate() {
             let at = ((k * 3 + row) * 4 + k) * 2;
@@ -167,7 +167,7 @@ fn with_vmap_in_either_order() {
     let h = traced(["w[3,2]", "x[2]"], |[w, x]| w.matmul(x).sin().sum(..)).wrt(["x"]).unwrap().hessian().unwrap();
     let all = evaluate("hessians", &h.vmap("n", ["x"]).unwrap(), &[w.clone(), x.clone()]).remove(0);
     for (k, x) in x.data().chunks(2).enumerate() {
-        let one = h.eval_arrays(&[w.clone(), Array::vector(x.to_vec())]).unwrap().remove(0);
+        let one = h.run(&[w.clone(), Array::vector(x.to_vec())]).unwrap().into_arrays().remove(0);
         assert_close("hessian", &all.data()[k * 4..][..4], one.data(), 1e-14);
     }
 }
@@ -197,7 +197,7 @@ fn what_cannot_be() {
     assert!(traced("x[2]", |x| x).hessian().unwrap_err().is_shape());
     // Jacobians of Jacobians
     let twice = traced("x[2]", |x| x.powi(3)).jacobian().unwrap().jacobian().unwrap();
-    let y = twice.eval_arrays(&[Array::vector(vec![1.0, 2.0])]).unwrap();
+    let y = twice.run(&[Array::vector(vec![1.0, 2.0])]).unwrap();
     assert_eq!((y[0].shape(), y[0].data()), (&[2, 2, 2][..], &[6.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 12.0][..]));
     let f: Function = traced("x[2]", |x| (x * x, wengert::aux(x.sum(..))));
     assert_eq!(f.jacobian().unwrap().outputs().len(), 1);

@@ -4,6 +4,7 @@
 mod common;
 
 mod arrays;
+mod indices;
 mod jacobians;
 mod linalg;
 mod scan;

@@ -65,14 +65,14 @@ fn with_gradient(f: Function) -> [Function; 2] {
 
 /// On one thread, then on more.
 fn native<T: Scalar>(f: &Function, fuse: bool, x: &[Array<T>]) -> Vec<Vec<Array<T>>> {
-    let compiled = f.compile_arrays_with(Options::new().fuse(fuse)).unwrap();
-    THREADS.iter().map(|&threads| compiled.with_threads(threads).unwrap().call_vec(x).unwrap()).collect()
+    let compiled = f.compile_with(Options::new().fuse(fuse)).unwrap();
+    THREADS.iter().map(|&threads| compiled.with_threads(threads).unwrap().run(x).unwrap().into_arrays()).collect()
 }
 
 fn property<T: Scalar>(ops: &[(usize, usize)], n: usize) -> Result<(), TestCaseError> {
     let x = inputs::<T>(n);
     for f in with_gradient(program(T::WIDTH, ops)) {
-        let expected = bits(&f.eval_arrays(&x).unwrap());
+        let expected = bits(f.run(&x).unwrap().arrays());
         for found in native(&f, false, &x) {
             prop_assert!(bits(&found) == expected, "{:?} over {} rows", ops, n);
         }
@@ -108,7 +108,7 @@ proptest! {
         let x = inputs::<f64>(n);
         for f in with_gradient(program(Width::F64, &ops)) {
             let all = native(&f, true, &x);
-            for (found, expected) in all[0].iter().zip(&f.eval_arrays(&x).unwrap()) {
+            for (found, expected) in all[0].iter().zip(f.run(&x).unwrap().arrays()) {
                 let scale = expected.data().iter().fold(1.0, |m: f64, v| m.max(v.abs()));
                 let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * scale;
                 prop_assert!(found.data().iter().zip(expected.data()).all(near), "{:?} over {} rows", ops, n);
@@ -137,11 +137,11 @@ fn long_chains_take_little_memory() {
         (Function::trace(["x[n]"], |[x]| chain(x) * chain(x).sum(..).tanh()).unwrap(), 0),
     ];
     for (f, arrays) in f {
-        let compiled = f.compile_arrays_with(Options::new().fuse(false)).unwrap();
-        let found = compiled.call_vec(std::slice::from_ref(&x)).unwrap();
-        assert!(bits(&found) == bits(&f.eval_arrays(std::slice::from_ref(&x)).unwrap()));
+        let compiled = f.compile_with(Options::new().fuse(false)).unwrap();
+        let found = compiled.run(std::slice::from_ref(&x)).unwrap();
+        assert!(bits(found.arrays()) == bits(f.run(std::slice::from_ref(&x)).unwrap().arrays()));
         let bytes = compiled.workspace_bytes().unwrap();
-        assert!(bytes < arrays * 8 * N + 200_000, "{bytes} bytes\n{}", compiled.stages());
+        assert!(bytes < arrays * 8 * N + 200_000, "{bytes} bytes\n{}", compiled.plan());
     }
 }
 
@@ -156,21 +156,21 @@ fn steps_in_place() {
         (("p", next), ("q", moved), ("norm", (next * next).sum(..)))
     })
     .unwrap();
-    let compiled = step.compile_arrays_with(Options::new().fuse(false)).unwrap().in_place([("p", "p"), ("q", "q")]).unwrap();
+    let compiled = step.compile_with(Options::new().fuse(false).overwrite([("p", "p"), ("q", "q")])).unwrap();
     let (p, q, g) = (wave::<f64>(N, 1), wave(3, 2), wave(N, 3));
     for threads in THREADS {
         let compiled = compiled.with_threads(threads).unwrap();
         let (mut found, mut norm) = ((p.clone(), q.clone()), [0.0]);
         let mut expected = vec![Array::vector(p.clone()), Array::vector(q.clone()), Array::vector(g.clone())];
         for _ in 0..3 {
-            compiled.call_into(&mut [&mut found.0, &mut found.1], &[&g], &mut [&mut norm]).unwrap();
-            let y = step.eval_arrays(&expected).unwrap();
+            compiled.call_into(&[&g], &mut [&mut found.0, &mut found.1, &mut norm]).unwrap();
+            let y = step.run(&expected).unwrap();
             assert!(
-                bits(&[Array::vector(found.0.clone()), Array::vector(found.1.clone())]) == bits(&y[..2]),
+                bits(&[Array::vector(found.0.clone()), Array::vector(found.1.clone())]) == bits(&y.arrays()[..2]),
                 "{threads} threads"
             );
             assert_eq!(norm[0].to_bits(), y[2].data()[0].to_bits());
-            expected[..2].clone_from_slice(&y[..2]);
+            expected[..2].clone_from_slice(&y.arrays()[..2]);
         }
     }
 }
@@ -189,30 +189,28 @@ fn strips_read_what_is_not_their_own() {
         ("neighbours", &|x, z| rosenbrock(x.tanh() * z.sum(..).tanh())),
         ("neighbours of what is computed", &|x, z| ((x.sin() * x).exp().slice(0, 1..N) - z).tanh() * z),
         ("rows of two shapes", &|x, z| {
-            let rows = (x.sin().reshape([(N / 6).into(), 6.into()]) * 2.0).exp();
-            rows.reshape([(N / 3).into(), 3.into()]).sum(1).tanh().sum(..) * z
+            let rows = (x.sin().reshape([N / 6, 6]) * 2.0).exp();
+            rows.reshape([N / 3, 3]).sum(1).tanh().sum(..) * z
         }),
-        ("a sum of what does not change", &|x, z| {
-            (x.exp().sin() + 0.0 * z.sum(..)).sum(..) * z.at(0, 3).broadcast_to([N.into()]).sum(..)
-        }),
+        ("a sum of what does not change", &|x, z| (x.exp().sin() + 0.0 * z.sum(..)).sum(..) * z.at(0, 3).broadcast_to(N).sum(..)),
         ("a matrix of pairs", &|x, z| {
             let (a, b) = (x.slice(0, 0..700).tanh(), z.slice(0, 0..700).exp());
-            ((a.reshape([700.into(), 1.into()]) - b).sin().tanh() * a).sum(0) * b
+            ((a.reshape([700, 1]) - b).sin().tanh() * a).sum(0) * b
         }),
         ("columns", &|x, _| {
-            let rows = x.reshape([50.into(), (N / 50).into()]);
+            let rows = x.reshape([50, N / 50]);
             ((rows - rows.max_of(0)).exp() * rows).sin().sum(0)
         }),
     ];
     for (name, f) in cases {
         let f = Function::trace(["x[150000]", "z[149999]"], |[x, z]| f(x, z)).unwrap();
-        let expected = bits(&f.eval_arrays(&x).unwrap());
+        let expected = bits(f.run(&x).unwrap().arrays());
         for found in native(&f, false, &x) {
             assert!(bits(&found) == expected, "{name}");
         }
         if f.output_nodes().all(|id| f.graph().node(id).shape().rank() == 0) {
             let g = f.grad().unwrap();
-            let expected = bits(&g.eval_arrays(&x).unwrap());
+            let expected = bits(g.run(&x).unwrap().arrays());
             native(&g, false, &x).iter().for_each(|found| assert!(bits(found) == expected, "the gradient of {name}"));
         }
     }
@@ -224,20 +222,20 @@ fn strips_read_what_is_not_their_own() {
 fn updates_of_what_strips_read() {
     const N: usize = 400;
     let step = Function::trace(["p[400,400]", "q[400]", "r[400]", "x[400,400]"], |[p, q, r, x]| {
-        let column = q.reshape([N.into(), 1.into()]);
+        let column = q.reshape([N, 1]);
         let next = (x * p.slice(0, 0..1)).tanh().exp() * x;
         (("p", next), ("q", (x * column).tanh().exp().sum(0)), ("r", (x * r).sin().sum(0)))
     });
     let step = step.unwrap();
     let pairs = [("p", "p"), ("q", "q"), ("r", "r")];
-    let compiled = step.compile_arrays_with(Options::new().fuse(false)).unwrap().in_place(pairs).unwrap();
+    let compiled = step.compile_with(Options::new().fuse(false).overwrite(pairs)).unwrap();
     let (p, q, r, x) = (wave::<f64>(N * N, 1), wave::<f64>(N, 2), wave::<f64>(N, 3), wave::<f64>(N * N, 4));
     let matrix = |x: &[f64]| Array::new([N, N], x.to_vec()).unwrap();
     let inputs = [matrix(&p), Array::vector(q.clone()), Array::vector(r.clone()), matrix(&x)];
-    let expected = step.eval_arrays(&inputs).unwrap();
+    let expected = step.run(&inputs).unwrap();
     for threads in THREADS {
         let (mut p, mut q, mut r) = (p.clone(), q.clone(), r.clone());
-        compiled.with_threads(threads).unwrap().call_into(&mut [&mut p, &mut q, &mut r], &[&x], &mut []).unwrap();
-        assert!(bits(&[matrix(&p), Array::vector(q), Array::vector(r)]) == bits(&expected), "{threads} threads");
+        compiled.with_threads(threads).unwrap().call_into(&[&x], &mut [&mut p, &mut q, &mut r]).unwrap();
+        assert!(bits(&[matrix(&p), Array::vector(q), Array::vector(r)]) == bits(expected.arrays()), "{threads} threads");
     }
 }

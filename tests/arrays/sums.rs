@@ -1,6 +1,7 @@
 //! The one order of sums (docs/numerics.md): every engine has it, on any axes, tile by tile, and on any number of threads.
 
 use crate::common::Rng;
+use crate::common::sums::summed;
 use proptest::prelude::*;
 use wengert::{Array, Axis, Expr, Function, Options, Scalar, Shape, Width};
 
@@ -8,35 +9,6 @@ use wengert::{Array, Axis, Expr, Function, Options, Scalar, Shape, Width};
 const THREADS: [usize; 3] = [1, 2, 4];
 #[cfg(not(feature = "threads"))]
 const THREADS: [usize; 1] = [1];
-
-/// The sum of summands as it is defined: blocks of 1,024, in each of them 8 partial sums (16 in f32) which are halved, blocks in order.
-fn total<T: Scalar>(summands: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
-    let block = |summands: &[T]| {
-        let part = |from: usize| summands.iter().skip(from).step_by(every).fold(T::lit(-0.0), |sum, &v| sum + v);
-        let mut parts: Vec<T> = (0..every).map(part).collect();
-        while parts.len() > 1 {
-            let upper = parts.split_off(parts.len() / 2);
-            parts.iter_mut().zip(upper).for_each(|(sum, v)| *sum += v);
-        }
-        parts[0]
-    };
-    in_order(summands.chunks(1024).map(block)).unwrap_or_default()
-}
-
-/// Sums of blocks in order. What rounding loses of one, which is a number itself, is added as soon as it counts.
-fn in_order<T: Scalar>(blocks: impl Iterator<Item = T>) -> Option<T> {
-    let (sum, _) = blocks.map(|block| (block, T::default())).reduce(|(sum, rest), (block, _)| {
-        let next = sum + block;
-        let [large, small] = if sum.to_f64().abs() < block.to_f64().abs() { [block, sum] } else { [sum, block] };
-        let left = rest + (small - (next - large));
-        if left == T::default() {
-            return (next, left);
-        }
-        (next + left, left - ((next + left) - next))
-    })?;
-    Some(sum)
-}
 
 /// A sum over axes that are neighbours, or apart by axes of the length 1 by declaration.
 fn group<T: Scalar>(x: &[T], lengths: &[usize], axes: &[usize]) -> Vec<T> {
@@ -46,11 +18,11 @@ fn group<T: Scalar>(x: &[T], lengths: &[usize], axes: &[usize]) -> Vec<T> {
         let index = |k: usize| at / lengths[k + 1..].iter().product::<usize>() % lengths[k];
         summands[kept.iter().fold(0, |to, &k| to * lengths[k] + index(k))].push(v);
     }
-    summands.iter().map(|summands| total(summands)).collect()
+    summands.iter().map(|summands| summed(summands)).collect()
 }
 
 /// A sum over any axes: the last neighbours first.
-fn summed<T: Scalar>(x: &[T], declared: &[Axis], lengths: &[usize], axes: &[usize]) -> Vec<T> {
+fn over_axes<T: Scalar>(x: &[T], declared: &[Axis], lengths: &[usize], axes: &[usize]) -> Vec<T> {
     let Some((&last, _)) = axes.split_last() else { return x.to_vec() };
     let mut from = last;
     while let Some(&before) =
@@ -62,7 +34,7 @@ fn summed<T: Scalar>(x: &[T], declared: &[Axis], lengths: &[usize], axes: &[usiz
     let kept = |k: &usize| !own.contains(k);
     let lengths_kept: Vec<usize> = (0..lengths.len()).filter(kept).map(|k| lengths[k]).collect();
     let declared_kept: Vec<Axis> = (0..lengths.len()).filter(kept).map(|k| declared[k]).collect();
-    summed(&group(x, lengths, &own), &declared_kept, &lengths_kept, &rest)
+    over_axes(&group(x, lengths, &own), &declared_kept, &lengths_kept, &rest)
 }
 
 fn bits<T: Scalar>(y: &[T]) -> Vec<u64> {
@@ -116,7 +88,7 @@ impl Case {
         let [a, b] = &self.axes;
         let f = Function::trace_in(width, inputs, |[x, y]: [Expr; 2]| {
             let z = x.abs() - y;
-            vec![(x * y).sum(&a[..]), z.sum(&b[..]), x.sum(&b[..]), z.sum(&a[..])]
+            ((x * y).sum(&a[..]), z.sum(&b[..]), x.sum(&b[..]), z.sum(&a[..]))
         });
         f.unwrap()
     }
@@ -138,21 +110,21 @@ fn property<T: Scalar>(seed: u64) -> Result<(), TestCaseError> {
     };
     let of = |f: &dyn Fn(T, T) -> T, axes: &[usize]| {
         let values: Vec<T> = x.data().iter().enumerate().map(|(at, &v)| f(v, factor(at))).collect();
-        bits(&summed(&values, &case.declared, lengths, axes))
+        bits(&over_axes(&values, &case.declared, lengths, axes))
     };
     let difference = |x: T, y: T| wengert::Real::abs(x) - y;
     let [a, b] = &case.axes;
     let expected = vec![of(&|x, y| x * y, a), of(&difference, b), of(&|x, _| x, b), of(&difference, a)];
     let inputs = [x.clone(), y.clone()];
-    prop_assert_eq!(&all_bits(&f.eval_arrays(&inputs).unwrap()), &expected, "eval of {:?}", case);
+    prop_assert_eq!(&all_bits(f.run(&inputs).unwrap().arrays()), &expected, "eval of {:?}", case);
     let run = |options: Options| -> Vec<Vec<Vec<u64>>> {
-        let compiled = f.compile_arrays_with(options).unwrap();
-        let call = |threads| all_bits(&compiled.with_threads(threads).unwrap().call_vec(&inputs).unwrap());
+        let compiled = f.compile_with(options).unwrap();
+        let call = |threads| all_bits(compiled.with_threads(threads).unwrap().run(&inputs).unwrap().arrays());
         THREADS.into_iter().map(call).collect()
     };
     for unroll in [false, true] {
         let options = Options::new().fuse(false).unroll(unroll);
-        for found in run(options).iter().chain(&run(options.interpreted(true))) {
+        for found in run(options.clone()).iter().chain(&run(options.interpreted(true))) {
             prop_assert_eq!(found, &expected, "unrolled: {}, {:?}", unroll, case);
         }
     }
@@ -179,6 +151,11 @@ proptest! {
     }
 }
 
+/// Outputs of their own, which need not have one shape.
+fn apart(values: Vec<Expr>) -> Vec<(String, Expr)> {
+    values.into_iter().enumerate().map(|(k, y)| (format!("y{k}"), y)).collect()
+}
+
 /// Tiles go along what is summed over, in blocks and not; threads share out the elements of the sums.
 #[test]
 fn long_sums_of_columns() {
@@ -197,11 +174,11 @@ fn long_sums_of_columns() {
         let x = Array::<f64>::new([n, m], (0..n * m).map(|_| rng.unit()).collect()).unwrap();
         let inputs = [x, Array::vector((0..m).map(|_| rng.unit()).collect())];
         for (name, sums) in &cases {
-            let f = Function::trace(["x[n,m]", "b[m]"], |[x, b]| sums(x, b)).unwrap();
-            let expected = all_bits(&f.eval_arrays(&inputs).unwrap());
-            let compiled = f.compile_arrays_with(Options::new().fuse(false)).unwrap();
+            let f = Function::trace(["x[n,m]", "b[m]"], |[x, b]| apart(sums(x, b))).unwrap();
+            let expected = all_bits(f.run(&inputs).unwrap().arrays());
+            let compiled = f.compile_with(Options::new().fuse(false)).unwrap();
             for threads in THREADS {
-                let found = all_bits(&compiled.with_threads(threads).unwrap().call_vec(&inputs).unwrap());
+                let found = all_bits(compiled.with_threads(threads).unwrap().run(&inputs).unwrap().arrays());
                 assert!(found == expected, "{name}, {n} by {m}, {threads} threads");
             }
         }
@@ -214,7 +191,7 @@ fn a_long_mean_over_the_first_axis() {
     let x = Array::new([N, 2], vec![0.1f32; 2 * N]).unwrap();
     let f = Function::trace_in(Width::F32, ["x[n,2]"], |[x]| x.mean(0)).unwrap();
     for options in [Options::new(), Options::new().interpreted(true)] {
-        let mean = f.compile_arrays_with(options).unwrap().call_vec(std::slice::from_ref(&x)).unwrap();
+        let mean = f.compile_with(options).unwrap().run(std::slice::from_ref(&x)).unwrap();
         for &mean in mean[0].data() {
             assert!((f64::from(mean) - 0.1).abs() < 1e-6 * 0.1, "{mean}");
         }
@@ -224,27 +201,30 @@ fn a_long_mean_over_the_first_axis() {
 /// A sum of −0s is −0, and a sum of nothing is 0; a mean of nothing is NaN.
 #[test]
 fn signs_of_zeros_and_sums_of_nothing() {
-    let f = Function::trace(["x[n,m,3]"], |[x]| vec![x.sum(0), x.sum(1), x.sum(2), x.sum([0, 2]), x.sum(..)]).unwrap();
-    let mean = Function::trace(["x[n,m,3]"], |[x]| vec![x.mean(0), x.mean(1), x.mean([0, 2]), x.mean(..)]).unwrap();
-    let nothing = Function::trace(["x[0,3]"], |[x]| vec![x.mean(0), x.mean(..)]).unwrap();
+    let f = Function::trace(["x[n,m,3]"], |[x]| (x.sum(0), x.sum(1), x.sum(2), x.sum([0, 2]), x.sum(..))).unwrap();
+    let mean = Function::trace(["x[n,m,3]"], |[x]| (x.mean(0), x.mean(1), x.mean([0, 2]), x.mean(..))).unwrap();
+    let nothing = Function::trace(["x[0,3]"], |[x]| (x.mean(0), x.mean(..))).unwrap();
     for options in [Options::new(), Options::new().unroll(false), Options::new().interpreted(true)] {
+        // By what the options say, and by evaluating.
+        let results = |f: &Function, x: &Array| {
+            let compiled = f.compile_with(options.clone()).unwrap().run([x]).unwrap();
+            [compiled, f.run([x]).unwrap()].into_iter().flatten().map(|(_, y)| y).collect::<Vec<_>>()
+        };
         for (n, m) in [(1, 1), (2, 4), (8, 2), (9, 17), (1025, 2)] {
-            let x = [Array::new([n, m, 3], vec![-0.0f64; n * m * 3]).unwrap()];
-            for y in f.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&f.eval_arrays(&x).unwrap()) {
+            let x = Array::new([n, m, 3], vec![-0.0f64; n * m * 3]).unwrap();
+            for y in results(&f, &x) {
                 assert!(y.data().iter().all(|v| v.to_bits() == (-0.0f64).to_bits()), "{n} by {m}: {y:?}");
             }
         }
-        let x = [Array::<f64>::new([0, 2, 3], vec![]).unwrap()];
-        for y in f.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&f.eval_arrays(&x).unwrap()) {
+        let x = Array::<f64>::new([0, 2, 3], vec![]).unwrap();
+        for y in results(&f, &x) {
             assert!(y.data().iter().all(|v| v.to_bits() == 0), "{y:?}");
         }
-        for y in mean.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&mean.eval_arrays(&x).unwrap()) {
+        for y in results(&mean, &x) {
             assert!(y.data().iter().all(|v| v.is_nan()), "{y:?}");
         }
-        let x = [Array::<f64>::new([0, 3], vec![]).unwrap()];
-        for y in
-            nothing.compile_arrays_with(options).unwrap().call_vec(&x).unwrap().iter().chain(&nothing.eval_arrays(&x).unwrap())
-        {
+        let x = Array::<f64>::new([0, 3], vec![]).unwrap();
+        for y in results(&nothing, &x) {
             assert!(y.data().iter().all(|v| v.is_nan()), "{y:?}");
         }
     }

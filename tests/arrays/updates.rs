@@ -1,6 +1,6 @@
 //! Outputs that overwrite inputs give what outputs of their own would.
 
-use wengert::{CompiledArrays, Expr, Function, Options, Result, Width, scan};
+use wengert::{Expr, Function, Options, OutputGroup, Result, Width, scan};
 
 /// Reproducible numbers in (−1, 1).
 fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -10,40 +10,33 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
 /// Calls with outputs of their own, and with every pair in place; the same numbers come out, to the bit.
 fn check(name: &str, f: Result<Function>, pairs: &[(&str, &str)]) {
     let f = f.unwrap();
-    for unroll in [false, true] {
-        check_compiled(name, f.compile_arrays_with(Options::new().unroll(unroll)).unwrap(), pairs);
-    }
-}
-
-fn check_compiled(name: &str, native: CompiledArrays, pairs: &[(&str, &str)]) {
     let inputs: Vec<Vec<f64>> =
-        native.inputs().iter().enumerate().map(|(k, input)| noise(input.shape().len().unwrap(), k as u64)).collect();
-    let names: Vec<String> = native.outputs().map(|(name, _)| name.to_owned()).collect();
-    let mut expected: Vec<Vec<f64>> = native.outputs().map(|(_, shape)| vec![f64::NAN; shape.len().unwrap()]).collect();
-    let slices: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
-    native.call_into(&slices, &mut expected.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+        f.inputs().iter().enumerate().map(|(k, input)| noise(input.array_shape().len().unwrap(), k as u64)).collect();
+    let at = |name: &str| f.inputs().iter().position(|input| input.name() == name).unwrap();
+    let overwritten = |output: &str| pairs.iter().find(|(known, _)| *known == output).map(|(_, input)| at(input));
+    for unroll in [false, true] {
+        let options = Options::new().unroll(unroll);
+        let native = f.compile_with(options.clone()).unwrap();
+        let empty: Vec<Vec<f64>> =
+            f.outputs().iter().map(|output| vec![f64::NAN; f.output_shape(output).len().unwrap()]).collect();
+        let mut expected = empty.clone();
+        let slices: Vec<&[f64]> = inputs.iter().map(Vec::as_slice).collect();
+        native.call_into(&slices, &mut expected.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
 
-    let update = native.in_place(pairs.iter().copied()).unwrap();
-    let at = |name: &str| native.inputs().iter().position(|input| input.name() == name).unwrap();
-    for _ in 0..2 {
-        let mut state: Vec<Vec<f64>> = pairs.iter().map(|(_, input)| inputs[at(input)].clone()).collect();
+        let update = f.compile_with(options.overwrite(pairs.iter().copied())).unwrap();
         let is_updated = |k: &usize| pairs.iter().any(|(_, input)| at(input) == *k);
         let others: Vec<&[f64]> = (0..inputs.len()).filter(|k| !is_updated(k)).map(|k| slices[k]).collect();
-        let own: Vec<usize> = (0..names.len()).filter(|&k| pairs.iter().all(|(output, _)| *output != names[k])).collect();
-        let mut results: Vec<Vec<f64>> = own.iter().map(|&k| vec![f64::NAN; expected[k].len()]).collect();
-        update
-            .call_into(
-                &mut state.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
-                &others,
-                &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>(),
-            )
-            .unwrap();
-        for (k, result) in own.iter().zip(&results) {
-            assert_eq!(result, &expected[*k], "{name}: {}", names[*k]);
-        }
-        for ((output, _), state) in pairs.iter().zip(&state) {
-            let k = names.iter().position(|name| name == output).unwrap();
-            assert_eq!(state, &expected[k], "{name}: {output}, in\n{}", native.stages());
+        for _ in 0..2 {
+            // The slice of an output that overwrites an input starts with what that is.
+            let start = |(y, empty): (&OutputGroup, &Vec<f64>)| match overwritten(y.name()) {
+                Some(input) => inputs[input].clone(),
+                None => empty.clone(),
+            };
+            let mut results: Vec<Vec<f64>> = f.outputs().iter().zip(&empty).map(start).collect();
+            update.call_into(&others, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+            for ((output, result), expected) in f.outputs().iter().zip(&results).zip(&expected) {
+                assert_eq!(result, expected, "{name}: {}, in\n{}", output.name(), native.plan());
+            }
         }
     }
 }
@@ -84,8 +77,8 @@ fn every_order_of_reading_and_writing() {
             [("next_a", one), ("next_b", one + 1.0), ("y", a * b)]
         }),
         ("in another shape", A, |[a, b]| {
-            let flat = (a * 2.0).reshape([16.into()]);
-            [("next_a", flat.reshape([4.into(), 4.into()])), ("next_b", b), ("y", flat.at(0, 3) + a)]
+            let flat = (a * 2.0).reshape(16);
+            [("next_a", flat.reshape([4, 4])), ("next_b", b), ("y", flat.at(0, 3) + a)]
         }),
     ];
     for (name, pairs, body) in cases {
@@ -120,8 +113,9 @@ fn pairs_that_do_not_fit() {
     let f = Function::trace(["a[4]", "b[2,2]", "i[4]: index"], |[a, b, i]| {
         (("p", a * 2.0), ("q", b.sum(..)), ("r", a.gather(i, 0)), ("s", i))
     });
-    let f = f.unwrap().compile_arrays().unwrap();
-    let fails = |pairs: &[(&str, &str)]| f.in_place(pairs.iter().copied()).unwrap_err();
+    let f = f.unwrap();
+    let compile = |pairs: &[(&str, &str)]| f.compile_with(Options::new().overwrite(pairs.iter().copied()));
+    let fails = |pairs: &[(&str, &str)]| compile(pairs).unwrap_err();
     assert!(fails(&[("p", "z")]).is_name());
     assert!(fails(&[("z", "a")]).is_name());
     assert!(fails(&[("p", "a"), ("r", "a")]).is_name());
@@ -133,14 +127,15 @@ fn pairs_that_do_not_fit() {
     );
     assert!(shapes.to_string().contains("updates.rs"), "{shapes}");
     assert!(fails(&[("p", "i")]).is_shape());
-    let update = f.in_place([("p", "a")]).unwrap();
+    let update = compile(&[("p", "a")]).unwrap();
     let (mut a, b, i) = ([1.0; 4], [1.0; 4], [0.0; 4]);
-    let few = update.call_into(&mut [&mut a], &[&b], &mut [&mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
+    let few = update.call_into(&[&b], &mut [&mut a, &mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
     assert!(
-        few.is_length() && few.to_string().contains("1 to update, 1 input and 3 output slices for [a] (b, i) -> (q, r, s)"),
+        few.is_length()
+            && few.to_string().contains("1 input slice and 4 output slices, where (b, i) -> (p over a, q, r, s) takes 2 and 4"),
         "{few}"
     );
-    let long = update.call_into(&mut [&mut [1.0; 5]], &[&b, &i], &mut [&mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
+    let long = update.call_into(&[&b, &i], &mut [&mut [1.0; 5], &mut [0.0], &mut [0.0; 4], &mut [0.0; 4]]).unwrap_err();
     assert!(long.is_shape(), "{long}");
     assert_eq!(a, [1.0; 4]);
 }
@@ -158,11 +153,12 @@ fn a_step_needs_no_more_memory_than_gradients_and_activations() {
         let r = gradient.eval(&p).unwrap();
         (("loss", r[0]), ("w", p[0] - r[1]), ("b", p[1] - r[2]), ("v", p[2] - r[3]), ("c", p[3] - r[4]))
     });
-    let step = step.unwrap().compile_arrays().unwrap().in_place([("w", "w"), ("b", "b"), ("v", "v"), ("c", "c")]).unwrap();
+    let pairs = [("w", "w"), ("b", "b"), ("v", "v"), ("c", "c")];
+    let step = step.unwrap().compile_with(Options::new().overwrite(pairs)).unwrap();
     let mut p = [784 * 128, 128, 1280, 10].map(|n| vec![0.01f32; n]);
     let parameters: usize = p.iter().map(Vec::len).sum();
     let [w, b, v, c] = &mut p;
-    step.call_into(&mut [w, b, v, c], &[&[0.5; N * 784], &[3.0; N]], &mut [&mut [0.0]]).unwrap();
+    step.call_into(&[&[0.5; N * 784], &[3.0; N]], &mut [&mut [0.0], w, b, v, c]).unwrap();
     // Hidden units before and after ReLU, scores, probabilities, losses.
     let activations = N * (128 + 128 + 10 + 10 + 1);
     let all = 4 * (2 * parameters + activations);
@@ -178,7 +174,7 @@ fn subnormal_numbers_are_flushed_where_asked() {
     for (on, expected) in [(false, [0.5 * tiny[0], 0.5 * tiny[1], 0.5, 0.5 * tiny[3]]), (true, [0.0, 0.0, 0.5, 0.0])] {
         let options = Options::new().flush_subnormals(on);
         let mut y = [9.0f32; 4];
-        let native = f.compile_arrays_with(options);
+        let native = f.compile_with(options.clone());
         if on && !cfg!(all(target_arch = "x86_64", feature = "jit")) {
             assert!(native.is_err());
             continue;
@@ -188,10 +184,10 @@ fn subnormal_numbers_are_flushed_where_asked() {
         // As before, for everyone else.
         assert!(std::hint::black_box(f32::MIN_POSITIVE) * 0.5 > 0.0);
         let number = Function::trace_in(Width::F32, ["x"], |[x]| x * 0.5).unwrap();
-        let y = number.compile_with(options).unwrap().call::<f32, 1>([tiny[0]]).unwrap();
+        let y = number.compile_with(options.clone()).unwrap().call::<f32, 1>([tiny[0]]).unwrap();
         assert_eq!(y, [expected[0]]);
         let mut y = [9.0f32; 4];
-        number.map_rows(["x"]).unwrap().compile_with(options).unwrap().call_into(&[&tiny], &mut [&mut y]).unwrap();
+        number.vmap("n", ["x"]).unwrap().compile_with(options).unwrap().call_into(&[&tiny], &mut [&mut y]).unwrap();
         assert_eq!(y, expected);
     }
 }
@@ -201,9 +197,9 @@ fn subnormal_numbers_are_flushed_where_asked() {
 fn what_is_read_last_is_computed_over() {
     let f = Function::trace(["x[1000]", "a[20,30]", "b[30,40]"], |[x, a, b]| {
         let e = x - x.min_of(..);
-        (("shares", e / e.sum(..)), ("grid", a.matmul(b).reshape([40.into(), 20.into()])))
+        (("shares", e / e.sum(..)), ("grid", a.matmul(b).reshape([40, 20])))
     });
-    let native = f.unwrap().compile_arrays().unwrap();
+    let native = f.unwrap().compile().unwrap();
     let (x, a, b) = (noise(1000, 0), noise(600, 1), noise(1200, 2));
     let (mut shares, mut grid) = (vec![f64::NAN; 1000], vec![f64::NAN; 800]);
     for _ in 0..2 {

@@ -2,7 +2,7 @@
 
 use crate::common::arrays::{check, evaluate, noise, traced};
 use proptest::prelude::*;
-use wengert::{Array, Expr, Function};
+use wengert::{Array, Expr, Function, Options};
 
 #[test]
 fn windows_and_their_adjoints() {
@@ -29,7 +29,7 @@ fn windows_and_their_adjoints() {
         ("padded and summed", |a, b| {
             (a.slice(0, 1..4).pad(0, 2, 0) * b).sum(..) + (b.slice(0, 0..4).pad(0, 0, 1) * a).sum(0).sum(..)
         }),
-        ("pads of constants", |a, _| a * wengert::lit::<Expr>(2.0).broadcast_to([3.into(), 4.into()]).pad(0, 1, 1)),
+        ("pads of constants", |a, _| a * wengert::lit::<Expr>(2.0).broadcast_to([3, 4]).pad(0, 1, 1)),
         ("pads along the second axis", |a, b| a.slice(1, 1..4).pad(1, 1, 0) * b),
         ("a window as it is", |a, b| a.slice(0, 0..5).exp() * b.slice(1, 0..4)),
         ("products of windows", |a, b| {
@@ -43,7 +43,7 @@ fn windows_and_their_adjoints() {
         }),
         ("stacks and vectors of windows", |a, b| {
             let rows = a.slice(1, 0..3).slice(0, 1..2);
-            let stack = a.slice(0, 0..4).reshape([2.into(), 2.into(), 4.into()]).slice(2, 1..3);
+            let stack = a.slice(0, 0..4).reshape([2, 2, 4]).slice(2, 1..3);
             stack.matmul(stack) * b.slice(1, 0..1).slice(0, 0..2) + rows.matmul(b.slice(0, 0..3).slice(1, 3..4))
         }),
         ("windows of transposes and products", |a, b| {
@@ -77,16 +77,16 @@ fn open_axes_and_long_rows() {
 #[test]
 fn nothing_is_copied() {
     let f = traced("x[1000]", |x| ((x.slice(0, 1..1000) - x.slice(0, 0..999).powi(2)).powi(2) * 100.0).sum(..));
-    let stages = f.value_and_grad().unwrap().compile_arrays().unwrap().stages().to_string();
-    assert!(!stages.contains("slice") && !stages.contains("pad"), "{stages}");
+    let plan = f.value_and_grad().unwrap().compile().unwrap().plan();
+    assert!(!plan.contains("slice") && !plan.contains("pad"), "{plan}");
 }
 
 /// A product takes its factors from where they are.
 #[test]
 fn factors_are_not_copied() {
     let f = traced(["a[n,90]", "b[90,3]"], |[a, b]| a.slice(1, 77..89).matmul(b.slice(0, 77..89)));
-    let stages = f.compile_arrays().unwrap().stages();
-    assert!(stages.contains("matmul") && !stages.contains("slice"), "{stages}");
+    let plan = f.compile().unwrap().plan();
+    assert!(plan.contains("matmul") && !plan.contains("slice"), "{plan}");
 }
 
 /// An output may not overwrite an input that is read through a window, nor an update what a neighbour still reads.
@@ -94,10 +94,10 @@ fn factors_are_not_copied() {
 fn updates_wait_for_windows() {
     let f = traced("x[200]", |x| ("next", x.slice(0, 1..200).pad(0, 0, 1) + x.slice(0, 0..199).pad(0, 1, 0)));
     let x = noise(&[200], 5);
-    let want = f.eval_arrays(std::slice::from_ref(&x)).unwrap().remove(0);
-    let update = f.compile_arrays().unwrap().in_place([("next", "x")]).unwrap();
+    let want = f.run(std::slice::from_ref(&x)).unwrap().into_arrays().remove(0);
+    let update = f.compile_with(Options::new().overwrite([("next", "x")])).unwrap();
     let mut state = x.data().to_vec();
-    update.call_into(&mut [&mut state], &[] as &[&[f64]], &mut []).unwrap();
+    update.call_into(&[], &mut [&mut state]).unwrap();
     assert_eq!(state, want.data());
 }
 

@@ -20,23 +20,28 @@ pub fn dot(a: &Array, b: &Array) -> f64 {
 }
 
 /// Evaluates by interpretation and as native code; they agree to the bit but for products of matrices. So does the function that is
-/// read from the text.
+/// read from the text. An array for each input, one for each output.
 pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
-    let y = f.eval_arrays(x).unwrap();
+    let y = f.run(x).unwrap().into_arrays();
     let text = f.to_string();
     let read = Function::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
     assert_eq!(read.to_string(), text, "{name}");
     let same = |a: &f64, b: &f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
-    for (a, b) in read.eval_arrays(x).unwrap().iter().zip(&y) {
+    for (a, b) in read.run(x).unwrap().arrays().iter().zip(&y) {
         assert!(a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| same(a, b)), "{name}: {a:?} is not {b:?}");
     }
     for (fuse, unroll) in [(false, false), (true, false), (false, true)] {
-        let native = f.compile_arrays_with(Options::new().fuse(fuse).unroll(unroll)).unwrap();
+        let native = f.compile_with(Options::new().fuse(fuse).unroll(unroll)).unwrap();
         let inputs: Vec<&[f64]> = x.iter().map(|x| x.data()).collect();
         let mut results: Vec<Vec<f64>> = y.iter().map(|y| vec![f64::NAN; y.data().len()]).collect();
         for _ in 0..2 {
             let mut outputs: Vec<&mut [f64]> = results.iter_mut().map(Vec::as_mut_slice).collect();
             native.call_into(&inputs, &mut outputs).unwrap();
+        }
+        // Arrays go the same way.
+        for ((run, got), want) in native.run(x).unwrap().arrays().iter().zip(&results).zip(&y) {
+            let alike = run.shape() == want.shape() && run.data().iter().zip(got).all(|(a, b)| same(a, b));
+            assert!(alike, "{name}: by `run` {run:?}, by slices {got:?}");
         }
         // In bodies, too.
         let exact = !fuse && !f.to_string().contains("matmul");
@@ -56,7 +61,7 @@ pub fn evaluate(name: &str, f: &Function, x: &[Array]) -> Vec<Array> {
 /// second derivatives.
 pub fn check(name: &str, f: &Function, x: &[Array]) {
     check_first(name, f, x);
-    let (n, y) = (x.len(), f.eval_arrays(x).unwrap());
+    let (n, y) = (x.len(), f.run(x).unwrap().into_arrays());
     let cotangents: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 700 + k as u64)).collect();
     let mut extended = x.to_vec();
     extended.extend(cotangents);
@@ -69,7 +74,7 @@ pub fn check(name: &str, f: &Function, x: &[Array]) {
 pub fn check_first(name: &str, f: &Function, x: &[Array]) {
     let active: Vec<usize> = f.inputs().iter().enumerate().filter(|(_, input)| input.is_active()).map(|(k, _)| k).collect();
     let v: Vec<Array> = active.iter().map(|&k| noise(x[k].shape(), 100 + k as u64)).collect();
-    let y = f.eval_arrays(x).unwrap();
+    let y = f.run(x).unwrap().into_arrays();
     let u: Vec<Array> = y.iter().enumerate().map(|(k, y)| noise(y.shape(), 200 + k as u64)).collect();
     let with = |more: &[Array]| x.iter().chain(more).cloned().collect::<Vec<_>>();
     for f in [f.clone(), f.simplify()] {
@@ -82,7 +87,7 @@ pub fn check_first(name: &str, f: &Function, x: &[Array]) {
             for (&k, v) in active.iter().zip(&v) {
                 moved[k].data_mut().iter_mut().zip(v.data()).for_each(|(x, v)| *x += h * v);
             }
-            f.eval_arrays(&moved).unwrap().iter().zip(&u).map(|(y, u)| dot(y, u)).sum()
+            f.run(&moved).unwrap().arrays().iter().zip(&u).map(|(y, u)| dot(y, u)).sum()
         };
         let h = 1e-3;
         // Fourth order.
@@ -110,5 +115,5 @@ pub fn vector(x: &[f64]) -> Array {
 
 /// All numbers of all outputs.
 pub fn all(f: &Function, x: &[Array]) -> Vec<f64> {
-    f.eval_arrays(x).unwrap().into_iter().flat_map(Array::into_data).collect()
+    f.run(x).unwrap().into_iter().flat_map(|(_, y)| y.into_data()).collect()
 }

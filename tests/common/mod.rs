@@ -3,12 +3,13 @@
 
 pub mod arrays;
 pub mod big;
+pub mod sums;
 pub mod text;
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 use wengert::check::Body;
-use wengert::{DType, EdgeMap, Expr, Function, Op, Outputs, Real, Value, Width, lit};
+use wengert::{Compiled, DType, EdgeMap, Expr, Function, Op, Outputs, Real, Result, Scalar, Value, Width, lit};
 
 /// Cases of a property: the same ones every time, unless `PROPTEST_RNG_SEED` says otherwise.
 pub fn cases(cases: u32) -> ProptestConfig {
@@ -350,6 +351,34 @@ pub fn same(a: f64, b: f64) -> bool {
 
 pub fn same32(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
+}
+
+/// Calls a compiled function of numbers: all inputs one after the other, all outputs likewise. The last input gets what there is left, so that the
+/// call finds what does not fit.
+#[track_caller]
+pub fn flat<T: Scalar>(f: &Compiled, x: &[T]) -> Result<Vec<T>> {
+    let (mut rest, last) = (x, f.inputs().len().saturating_sub(1));
+    let mut inputs: Vec<&[T]> = f.inputs()[..last].iter().map(|group| next(&mut rest, group.len())).collect();
+    if !f.inputs().is_empty() || !rest.is_empty() {
+        inputs.push(rest);
+    }
+    let mut y = vec![T::default(); f.outputs().iter().map(|group| group.nodes().len()).sum()];
+    let mut rest = &mut y[..];
+    let mut outputs = Vec::new();
+    for group in f.outputs() {
+        let slice;
+        (slice, rest) = std::mem::take(&mut rest).split_at_mut(group.nodes().len());
+        outputs.push(slice);
+    }
+    f.call_into(&inputs, &mut outputs)?;
+    Ok(y)
+}
+
+/// Cuts off up to so many from the front.
+fn next<'a, T>(rest: &mut &'a [T], len: usize) -> &'a [T] {
+    let slice;
+    (slice, *rest) = rest.split_at(len.min(rest.len()));
+    slice
 }
 
 /// Counts how many compared numbers say something.

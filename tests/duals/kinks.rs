@@ -1,7 +1,8 @@
 //! What values and derivatives are at kinks, poles and the edges of domains: the tables of `docs/numerics.md`, in every mode.
 
+use crate::common::flat;
 use std::f64::consts::LN_2;
-use wengert::{Array, Dual, DualVec, Expr, Function, Mode, Real, cond, dual, lit, select};
+use wengert::{Array, Dual, DualVec, Expr, Function, Mode, Real, Results, cond, dual, lit, select};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -56,14 +57,14 @@ impl<const N: usize> Body<N> {
         let wanted: Vec<f64> = std::iter::once(value).chain(by_graphs).collect();
         expect("reverse", &reverse.eval(&at).unwrap(), &wanted);
         expect("reverse, simplified", &reverse.simplify().eval(&at).unwrap(), &wanted);
-        expect("reverse, native", &reverse.compile().unwrap().call_vec(&at).unwrap(), &wanted);
+        expect("reverse, native", &flat(&reverse.compile().unwrap(), &at).unwrap(), &wanted);
         let forward = f.jacobian_in(Mode::Forward).unwrap();
         expect("forward", &forward.eval(&at).unwrap(), &by_graphs);
-        expect("forward, native", &forward.compile().unwrap().call_vec(&at).unwrap(), &by_graphs);
+        expect("forward, native", &flat(&forward.compile().unwrap(), &at).unwrap(), &by_graphs);
 
         // In a loop over rows: lanes, and what is left over.
         let names: Vec<&str> = f.inputs().iter().map(|x| x.name()).collect();
-        let rows = reverse.map_rows(names).unwrap();
+        let rows = reverse.vmap("n", names).unwrap();
         let columns: Vec<[f64; 5]> = at.iter().map(|&x| [x; 5]).collect();
         let inputs: Vec<&[f64]> = columns.iter().map(|column| &column[..]).collect();
         let mut y = vec![[0.0; 5]; 1 + N];
@@ -212,15 +213,15 @@ fn arrays(what: &str, f: impl Fn(Expr) -> Expr, at: &[f64], value: f64, gradient
         let f = Function::trace(&declared[..], &f).unwrap();
         let reverse = f.value_and_grad().unwrap();
         let x = [Array::vector(at.to_vec())];
-        let numbers = |results: Vec<Array>| results.into_iter().map(Array::into_data).collect::<Vec<_>>();
-        let native = numbers(reverse.compile_arrays().unwrap().call_vec(&x).unwrap());
-        for (mode, got) in [("reverse", numbers(reverse.eval_arrays(&x).unwrap())), ("reverse, native", native)] {
+        let numbers = |results: Results| results.into_iter().map(|(_, y)| y.into_data()).collect::<Vec<_>>();
+        let native = numbers(reverse.compile().unwrap().run(&x).unwrap());
+        for (mode, got) in [("reverse", numbers(reverse.run(&x).unwrap())), ("reverse, native", native)] {
             expect(what, mode, at, &got[0], &[value]);
             expect(what, mode, at, &got[1], gradient);
         }
         let Ok(forward) = f.jacobian_in(Mode::Forward) else { continue };
-        let native = numbers(forward.compile_arrays().unwrap().call_vec(&x).unwrap());
-        for (mode, got) in [("forward", numbers(forward.eval_arrays(&x).unwrap())), ("forward, native", native)] {
+        let native = numbers(forward.compile().unwrap().run(&x).unwrap());
+        for (mode, got) in [("forward", numbers(forward.run(&x).unwrap())), ("forward, native", native)] {
             expect(what, mode, at, &got[0], gradient);
         }
     }
@@ -256,12 +257,12 @@ fn nothing_to_reduce() {
 #[test]
 fn choices() {
     // The derivative is that of the branch taken, at a tie, too.
-    let choice = |x: Expr| cond(x.sum(..).gt(lit(0.0)), || (x * x).sum(..), || -x.sum(..));
+    let choice = |x: Expr| cond(x.sum(..).gt(0.0), || (x * x).sum(..), || -x.sum(..));
     arrays("cond", choice, &[1.0, -1.0], 0.0, &[-1.0, -1.0]);
     // A branch that fails or is infinite is not computed.
-    let root = |x: Expr| cond(x.sum(..).gt(lit(0.0)), || x.diag_matrix().cholesky().trace(), || x.sum(..));
+    let root = |x: Expr| cond(x.sum(..).gt(0.0), || x.diag_matrix().cholesky().trace(), || x.sum(..));
     arrays("cond", root, &[-1.0, 0.5], -0.5, &[1.0, 1.0]);
     arrays("cond", root, &[4.0, 1.0], 3.0, &[0.25, 0.5]);
-    let log = |x: Expr| cond(x.sum(..).gt(lit(0.0)), || x.ln().sum(..), || x.sum(..));
+    let log = |x: Expr| cond(x.sum(..).gt(0.0), || x.ln().sum(..), || x.sum(..));
     arrays("cond", log, &[0.0, 0.0], 0.0, &[1.0, 1.0]);
 }

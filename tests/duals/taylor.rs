@@ -1,7 +1,7 @@
 //! Jets and Taylor coefficients against nested duals, published series, and repeated forward mode; second-order products against
 //! Hessians.
 
-use crate::common::{Random, Recipe, Rng, cases};
+use crate::common::{Random, Recipe, Rng, cases, flat};
 use proptest::prelude::*;
 use wengert::check::Body;
 use wengert::dual::{Nested, Order};
@@ -81,7 +81,7 @@ proptest! {
         prop_assert!(equal(a / b * b, a) && equal(a.ln().exp(), a) && equal(a.sqrt() * a.sqrt(), a));
         prop_assert!(equal(a.sin() * a.sin() + a.cos() * a.cos(), lit(1.0)) && equal(a.tan() * a.cos(), a.sin()));
         prop_assert!(equal(a.cosh() * a.cosh() - a.sinh() * a.sinh(), lit(1.0)) && equal(a.tanh() * a.cosh(), a.sinh()));
-        prop_assert!(equal(a.powf(b), (b * a.ln()).exp()) && equal(a.cbrt().powi(3), a) && equal(a.powf(lit(2.5)), a * a * a.sqrt()));
+        prop_assert!(equal(a.powf(b), (b * a.ln()).exp()) && equal(a.cbrt().powi(3), a) && equal(a.powf(2.5), a * a * a.sqrt()));
         prop_assert!(equal(a.hypot(b) * a.hypot(b), a * a + b * b) && equal(b.atan2(a).tan() * a, b));
         prop_assert!(equal((a + 1.0).lgamma() - a.lgamma(), a.ln()) && equal(a.log(b + 2.0) * (b + 2.0).ln(), a.ln()));
         prop_assert!(equal(a.powi(-3) * a * a * a, lit(1.0)) && equal(a.sigmoid(), (-a).softplus().exp().recip()));
@@ -116,7 +116,7 @@ fn published_series() {
         1e-15,
     );
     // integer powers are polynomials, at 0 too, also where the exponent is a number
-    close(&x.powf(lit(3.0)).coefficients(), &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 0.0);
+    close(&x.powf(3.0).coefficients(), &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 0.0);
     close(&(x - 2.0).powi(3).coefficients(), &[-8.0, 12.0, -6.0, 1.0, 0.0, 0.0, 0.0, 0.0], 1e-14);
 }
 
@@ -129,7 +129,7 @@ fn derivatives_of_order_twenty() {
     // a run-time order
     let f = Function::trace("x", |x| (x * 2.0).sin() * x).unwrap();
     let order = "20".parse().unwrap();
-    let y = f.taylor(order).unwrap().compile().unwrap().call_vec(&[0.3, 1.0]).unwrap();
+    let y = flat(&f.taylor(order).unwrap().compile().unwrap(), &[0.3, 1.0]).unwrap();
     let factorial: f64 = (1..=20).map(f64::from).product();
     assert!((y[20] * factorial / wanted - 1.0).abs() < 1e-12 && y.len() == 21);
 }
@@ -201,14 +201,14 @@ fn repeated(f: &Function, order: usize, x: &[Array<f64>], v: &[Array<f64>]) -> R
     })?
     .wrt(["t"])?;
     let mut inputs = [x, v, &[Array::scalar(0.0)]].concat();
-    let mut all = g.eval_arrays(&inputs)?.pop().expect("an output").into_data();
+    let mut all = g.run(&inputs)?.into_arrays().pop().expect("an output").into_data();
     let mut factorial = 1.0;
     for k in 1..=order {
         g = g.jvp()?;
         inputs.push(Array::scalar(1.0));
         factorial *= k as f64;
         // The last output is the tangent of the tangent of …
-        all.extend(g.eval_arrays(&inputs)?.pop().expect("an output").data().iter().map(|d| d / factorial));
+        all.extend(g.run(&inputs)?.into_arrays().pop().expect("an output").data().iter().map(|d| d / factorial));
     }
     Ok(all)
 }
@@ -236,10 +236,10 @@ fn check_arrays(inputs: &[&str], body: impl Fn(&[Expr]) -> Expr) {
     let wanted = repeated(&f, ORDER, &point, &v).unwrap();
     let taylor = f.taylor(ORDER).unwrap();
     let found: Vec<f64> =
-        taylor.eval_arrays(&[point.clone(), v.clone()].concat()).unwrap().into_iter().flat_map(Array::into_data).collect();
+        taylor.run([point.clone(), v.clone()].concat()).unwrap().into_iter().flat_map(|(_, y)| y.into_data()).collect();
     close(&found, &wanted, 1e-8);
-    let native = taylor.compile_arrays().unwrap().call_vec(&[point, v].concat()).unwrap();
-    close(&native.into_iter().flat_map(Array::into_data).collect::<Vec<_>>(), &wanted, 1e-8);
+    let native = taylor.compile().unwrap().run([point, v].concat()).unwrap();
+    close(&native.into_iter().flat_map(|(_, y)| y.into_data()).collect::<Vec<_>>(), &wanted, 1e-8);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn arrays_along_a_line() {
     check_arrays(&["x[2,4]"], |x| x[0].cumprod(1));
     check_arrays(&["x[2,4]"], |x| x[0].max_of(1) * x[0].min_of(1) + x[0].cumsum(1).sum(1));
     check_arrays(&["x[2,4]"], |x| Expr::concat(&[x[0], x[0].sin(), Expr::full(2.0, x[0].shape())], 0).log_sum_exp(1));
-    check_arrays(&["x[5]", "y"], |x| select(x[0].gt(lit(0.5)), x[0] * x[1], x[1].exp()).pad(0, 1, 2));
+    check_arrays(&["x[5]", "y"], |x| select(x[0].gt(0.5), x[0] * x[1], x[1].exp()).pad(0, 1, 2));
     check_arrays(&["x[5]"], |x| x[0].gather(x[0].argmax(0), 0) * x[0].norm());
 }
 
@@ -286,13 +286,13 @@ fn gauss_newton_products_are_the_matrices() -> Result {
     }
     let f = Function::trace(["w[2]", "x[n,2]"], |[w, x]| x.matmul(w).tanh())?.wrt(["w"])?;
     let point = [array(&[2], 1.0), array(&[3, 2], 2.0)];
-    let j = f.jacobian()?.eval_arrays(&point)?.remove(0);
+    let j = f.jacobian()?.run(&point)?.into_arrays().remove(0);
     let v = [0.5, -1.0];
     let jv: Vec<f64> = (0..3).map(|i| j.data()[2 * i] * v[0] + j.data()[2 * i + 1] * v[1]).collect();
     let wanted: Vec<f64> = (0..2).map(|k| (0..3).map(|i| j.data()[2 * i + k] * jv[i]).sum()).collect();
     let all = [&point[..], &[Array::vector(v.to_vec())]].concat();
-    close(f.gauss_newton()?.eval_arrays(&all)?[0].data(), &wanted, 1e-13);
-    close(f.gauss_newton()?.compile_arrays()?.call_vec(&all)?[0].data(), &wanted, 1e-13);
+    close(f.gauss_newton()?.run(&all)?[0].data(), &wanted, 1e-13);
+    close(f.gauss_newton()?.compile()?.run(&all)?[0].data(), &wanted, 1e-13);
     let error = f.gauss_newton_of(&Function::trace(["r[2]"], |[r]| r.sum(..))?).unwrap_err();
     assert!(error.is_shape() && error.to_string().contains("[n]"), "{error}");
     Ok(())
@@ -311,14 +311,14 @@ fn diagonals_of_hessians() -> Result {
     }
     let f = Function::trace(["w[2,3]", "b", "x[n,2]"], |[w, b, x]| (x.matmul(w) * b).tanh().powi(2).sum(..))?.wrt(["w", "b"])?;
     let point = [array(&[2, 3], 1.0), Array::scalar(0.3), array(&[4, 2], 2.0)];
-    let h = f.hessian()?.eval_arrays(&point)?;
+    let h = f.hessian()?.run(&point)?;
     let wanted: Vec<f64> = (0..6).map(|k| h[0].data()[7 * k]).chain([h[3].data()[0]]).collect();
     let d = f.hessian_diagonal()?;
-    let found = d.eval_arrays(&point)?;
+    let found = d.run(&point)?;
     assert_eq!(found[0].shape(), [2, 3]);
-    close(&found.into_iter().flat_map(Array::into_data).collect::<Vec<_>>(), &wanted, 1e-12);
-    let native = d.compile_arrays()?.call_vec(&point)?;
-    close(&native.into_iter().flat_map(Array::into_data).collect::<Vec<_>>(), &wanted, 1e-12);
+    close(&found.into_iter().flat_map(|(_, y)| y.into_data()).collect::<Vec<_>>(), &wanted, 1e-12);
+    let native = d.compile()?.run(&point)?;
+    close(&native.into_iter().flat_map(|(_, y)| y.into_data()).collect::<Vec<_>>(), &wanted, 1e-12);
     assert!(f.wrt(["x"])?.hessian_diagonal().unwrap_err().is_shape());
     Ok(())
 }
@@ -329,11 +329,11 @@ fn gradients_per_sample() -> Result {
     let loss = Function::trace(["w[3]", "b", "x[3]", "y"], |[w, b, x, y]| (w.dot(x).tanh() + b - y).powi(2))?.wrt(["w", "b"])?;
     let each = loss.grad()?.vmap("n", ["x", "y"])?;
     let (w, b, x, y) = (array(&[3], 1.0), Array::scalar(0.2), array(&[5, 3], 2.0), array(&[5], 3.0));
-    let found = each.eval_arrays(&[w.clone(), b.clone(), x.clone(), y.clone()])?;
+    let found = each.run(&[w.clone(), b.clone(), x.clone(), y.clone()])?;
     assert_eq!((found[0].shape(), found[1].shape()), (&[5, 3][..], &[5][..]));
     for i in 0..5 {
         let row = Array::vector(x.data()[3 * i..3 * i + 3].to_vec());
-        let one = loss.grad()?.eval_arrays(&[w.clone(), b.clone(), row, Array::scalar(y.data()[i])])?;
+        let one = loss.grad()?.run(&[w.clone(), b.clone(), row, Array::scalar(y.data()[i])])?;
         close(&found[0].data()[3 * i..3 * i + 3], one[0].data(), 1e-14);
         close(&found[1].data()[i..i + 1], one[1].data(), 1e-14);
     }
@@ -342,10 +342,9 @@ fn gradients_per_sample() -> Result {
 
 #[test]
 fn loops_and_choices_along_a_line() {
-    check_arrays(&["a", "x[n]"], |x| scan(lit(0.5), x[1], |c: Expr, y| ((c * x[0] + y).tanh(), c * y)).1);
+    check_arrays(&["a", "x[n]"], |x| scan(0.5, x[1], |c: Expr, y| ((c * x[0] + y).tanh(), c * y)).1);
     check_arrays(&["a[2]", "x[3,2]"], |x| scan(x[0], x[1], |c: Expr, y| (c * y, ())).0);
-    let thrice =
-        |x: &[Expr]| while_loop((lit(0.0), x[0]), |(k, _): (Expr, Expr)| k.lt(lit(3.0)), |(k, y)| (k + 1.0, (y * x[0]).sin())).1;
+    let thrice = |x: &[Expr]| while_loop((0.0, x[0]), |(k, _): (Expr, Expr)| k.lt(3.0), |(k, y)| (k + 1.0, (y * x[0]).sin())).1;
     check_arrays(&["a"], thrice);
-    check_arrays(&["a", "x[2]"], |x| cond(x[0].gt(lit(0.0)), || (x[0] * x[1]).exp(), || x[1]));
+    check_arrays(&["a", "x[2]"], |x| cond(x[0].gt(0.0), || (x[0] * x[1]).exp(), || x[1]));
 }

@@ -1,5 +1,6 @@
 //! Derivatives that the user gives, opaque functions, and values that are computed again.
 
+use crate::common::flat;
 use proptest::prelude::*;
 use wengert::jet::Jet;
 use wengert::{
@@ -28,9 +29,9 @@ fn array(shape: &[usize], seed: f64) -> Array<f64> {
 /// The interpreter's results, which native code must give as well.
 #[track_caller]
 fn run(f: &Function, inputs: &[Array<f64>]) -> Vec<Vec<f64>> {
-    let wanted: Vec<Vec<f64>> = f.eval_arrays(inputs).unwrap().into_iter().map(Array::into_data).collect();
-    let got = f.compile_arrays().unwrap().call_vec(inputs).unwrap();
-    got.iter().zip(&wanted).for_each(|(got, wanted)| close(got.data(), wanted));
+    let wanted: Vec<Vec<f64>> = f.run(inputs).unwrap().into_arrays().into_iter().map(Array::into_data).collect();
+    let got = f.compile().unwrap().run(inputs).unwrap();
+    got.arrays().iter().zip(&wanted).for_each(|(got, wanted)| close(got.data(), wanted));
     wanted
 }
 
@@ -64,18 +65,19 @@ fn a_rule_holds_in_every_arithmetic() -> Result {
 
     let f = Function::trace(["x", "y"], |[x, y]| ten(x, y))?;
     close(&f.eval(&[x, y])?, &[value]);
-    close(&f.compile()?.call_vec(&[x, y])?, &[value]);
-    close(&f.eval_arrays(&[Array::scalar(x), Array::scalar(y)])?.iter().map(|y| y.data()[0]).collect::<Vec<_>>(), &[value]);
+    close(&f.compile()?.call::<f64, 1>([x, y])?, &[value]);
+    close(f.run([x, y])?[0].data(), &[value]);
     close(&[f.eval(&[Dual::new(x, 1.0), Dual::constant(y)])?[0].eps()], &[dx]);
     close(&[f.eval(&[Jet::<f64, 2>::constant(x), Jet::variable(y)])?[0].coefficient(1)], &[dy]);
     let g = f.value_and_grad()?;
-    for found in [g.eval(&[x, y])?, g.lower().call_vec(&[x, y])?, g.compile()?.call_vec(&[x, y])?] {
+    let interpreted = g.compile_with(Options::new().interpreted(true))?;
+    for found in [g.eval(&[x, y])?, flat(&interpreted, &[x, y])?, flat(&g.compile()?, &[x, y])?] {
         close(&found, &[value, dx, dy]);
     }
     close(&f.jvp()?.eval(&[x, y, 1.0, 0.0])?, &[value, dx]);
     close(&f.taylor(1)?.eval(&[x, y, 0.0, 1.0])?, &[value, dy]);
     close(&f.linearize_at(&[x, y])?.adjoints(&[1.0])?[..2], &[dx, dy]);
-    let rows = g.map_rows(["x"])?.compile()?;
+    let rows = g.vmap("n", ["x"])?.compile()?;
     let (mut v, mut a, mut b) = ([0.0; 2], [0.0; 2], [0.0; 2]);
     rows.call_into(&[&[x, 2.0 * x], &[y]], &mut [&mut v, &mut a, &mut b])?;
     close(&[v[0], a[0], a[1], b[0], b[1]], &[value, dx, 2.0 * dx, dy, 4.0 * dy]);
@@ -257,20 +259,19 @@ fn opaque_functions_are_called_from_everywhere() -> Result {
     both(&f.grad()?.vmap("m", ["x"])?, &plain.grad()?.vmap("m", ["x"])?, &[array(&[3, 5], 3.0)]);
     assert!(check::rules(&f, &point)?.telling() > 50);
     // in a loop, and in single precision
-    let looped =
-        Function::trace(["x[4]"], |[x]| scan(lit(1.0), x, |c: Expr, x| (call(&double, (c * x).reshape([1.into()]))[1], ())).0)?;
+    let looped = Function::trace(["x[4]"], |[x]| scan(1.0, x, |c: Expr, x| (call(&double, (c * x).reshape(1))[1], ())).0)?;
     let wanted: f64 = numbers(4, 1.0).iter().product();
     close(&run(&looped, &[array(&[4], 1.0)])[0], &[wanted]);
     run(&looped.grad()?, &[array(&[4], 1.0)]);
     let narrow = Function::trace_in(Width::F32, ["x[3]"], |[x]| call(&double, x)[0])?;
     let x = [Array::vector(vec![0.1f32, 2.0, 3.0])];
-    assert_eq!(narrow.eval_arrays(&x)?[0].data(), [0.2, 4.0, 6.0]);
-    assert_eq!(narrow.compile_arrays()?.call_vec(&x)?[0].data(), [0.2, 4.0, 6.0]);
+    assert_eq!(narrow.run(&x)?[0].data(), [0.2, 4.0, 6.0]);
+    assert_eq!(narrow.compile()?.run(&x)?[0].data(), [0.2, 4.0, 6.0]);
     // compiled functions are shared by threads
-    let g = f.compile_arrays()?;
+    let g = f.compile()?;
     let value = run(&f, &point)[0][0];
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| g.call_vec(&point).unwrap()[0].data()[0])).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| g.run(&point).unwrap()[0].data()[0])).collect();
         threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), value));
     });
     Ok(())
@@ -287,8 +288,8 @@ fn what_goes_wrong_in_opaque_functions_is_an_error() -> Result {
         Ok(())
     });
     let f = Function::trace(["x"], |[x]| picky.call(&[x], &[Shape::SCALAR])[0] * 2.0)?;
-    let code = f.compile_arrays_with(Options::new().fuse(false))?;
-    let at = |x: f64| [f.eval_arrays(&[Array::scalar(x)]), code.call_vec(&[Array::scalar(x)])];
+    let code = f.compile_with(Options::new().fuse(false))?;
+    let at = |x: f64| [f.run([x]), code.run([x])];
     for found in at(4.0) {
         assert_eq!(found?[0].data(), [4.0]);
     }
@@ -305,11 +306,12 @@ fn what_goes_wrong_in_opaque_functions_is_an_error() -> Result {
         }
     }
     // the same code goes on working
-    assert_eq!(code.call_vec(&[Array::scalar(9.0)])?[0].data(), [6.0]);
+    assert_eq!(code.run([9.0])?[0].data(), [6.0]);
     for error in [f.grad().unwrap_err(), f.jvp().unwrap_err(), f.taylor(2).unwrap_err()] {
         assert!(error.is_unsupported() && error.to_string().contains("custom_jvp"), "{error}");
     }
-    assert!(f.compile().and_then(|f| f.call([1.0]).map(|[y]| y)).unwrap_err().is_unsupported());
+    // Numbers go in and out whatever is done with them inside.
+    assert_eq!(f.compile()?.call([4.0])?, [4.0]);
     assert!(Function::parse(&f.to_string()).unwrap_err().to_string().contains("compiled Rust"));
     Ok(())
 }
@@ -345,8 +347,8 @@ fn remat_changes_memory_and_nothing_else() -> Result {
     assert!(cost.recomputed() > 0 && cost.saved() > 0 && 2 * cost.bytes < cost.bytes_without, "{cost}");
     assert!(cost.operations < 2 * cost.operations_without, "{cost}");
     // what native code then takes is what the report says
-    let code = f.value_and_grad()?.compile_arrays()?;
-    code.call_vec(&point)?;
+    let code = f.value_and_grad()?.compile()?;
+    code.run(&point)?;
     assert!(code.workspace_bytes().unwrap() >= cost.bytes && code.workspace_bytes().unwrap() < cost.bytes + 4096);
     let none = plain.remat_cost(&[("n", 32)])?;
     assert_eq!((none.recomputed(), none.saved()), (0, 0));
@@ -358,13 +360,13 @@ fn remat_changes_memory_and_nothing_else() -> Result {
 fn remat_of_numbers_and_in_loops() -> Result {
     let f = Function::trace(["a", "x"], |[a, x]| remat(x, |x| (a * x).sin()) * x)?;
     let plain = Function::trace(["a", "x"], |[a, x]| (a * x).sin() * x)?;
-    close(&f.value_and_grad()?.compile()?.call_vec(&[0.3, 0.7])?, &plain.value_and_grad()?.eval(&[0.3, 0.7])?);
+    close(&f.value_and_grad()?.compile()?.call::<f64, 3>([0.3, 0.7])?, &plain.value_and_grad()?.eval(&[0.3, 0.7])?);
     close(&f.hessian()?.eval(&[0.3, 0.7])?, &plain.hessian()?.eval(&[0.3, 0.7])?);
     let trace = |again: bool| {
         Function::trace(["a", "x[n,4]"], |[a, x]| {
             let step = |c: Expr, x: Expr| ((c * a + x).tanh().exp() * 0.5).sin();
             let run = |c: Expr, x: Expr| if again { remat((c, x), |(c, x)| step(c, x)) } else { step(c, x) };
-            scan(Expr::full(0.1, Shape::new(&[4.into()])), x, |c: Expr, x| (run(c, x), ())).0.sum(..)
+            scan(Expr::full(0.1, 4), x, |c: Expr, x| (run(c, x), ())).0.sum(..)
         })
     };
     let point = [Array::scalar(0.4), array(&[7, 4], 1.0)];

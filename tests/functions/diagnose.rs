@@ -1,7 +1,7 @@
 //! Linearisations at a point, pictures, costs, and the search for what is not finite.
 
 use expect_test::expect;
-use wengert::{Expr, Function, Op, Value, Width, lit, select};
+use wengert::{Expr, Function, Op, Value, Width, select};
 
 /// e = (a + b)·(b + 1), the example of C. Olah, "Calculus on Computational Graphs" (2015).
 fn example() -> Function {
@@ -89,7 +89,7 @@ fn the_worked_example_drawn() {
 
 #[test]
 fn parallel_edges_masks_and_several_outputs_are_drawn() {
-    let f = Function::trace(("x", 2), |x| (x[0] * x[0], select(x[0].lt(x[1]), x[1], lit(0.25)).powi(3))).unwrap();
+    let f = Function::trace(("x", 2), |x| (x[0] * x[0], select(x[0].lt(x[1]), x[1], 0.25).powi(3))).unwrap();
     let dot = f.to_dot_at(&[3.0, 1.0 / 3.0]).unwrap();
     assert_eq!(dot.matches(r#"n0 -> n2 [label="3"]"#).count(), 2, "{dot}");
     assert!(dot.contains("lt\\n= false\"") && dot.contains("powi[3]\\noutput y1\\n= 0.015625"), "{dot}");
@@ -153,7 +153,7 @@ fn the_first_non_finite_value_is_found_with_its_line() {
 
 #[test]
 fn branches_not_taken_and_constants_are_passed_over_and_the_width_counts() {
-    let f = Function::trace("x", |x| select(x.gt(lit(0.0)), x.ln(), x.min(lit(f64::INFINITY)))).unwrap();
+    let f = Function::trace("x", |x| select(x.gt(0.0), x.ln(), x.min(f64::INFINITY))).unwrap();
     assert!(f.first_non_finite(&[-1.0]).unwrap().is_none());
     assert!(f.first_non_finite(&[f64::INFINITY]).unwrap().is_some());
     let exp = |width| Function::trace_in(width, "x", |x| x.exp()).unwrap().first_non_finite(&[100.0]).unwrap();

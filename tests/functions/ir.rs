@@ -5,6 +5,7 @@
 //!
 //! `BLESS=1 cargo test --test functions ir` writes the results after `check`; the numbers of `run` are written by hand.
 
+use crate::common::flat;
 use std::{fmt::Write, path::Path};
 use wengert::{Function, Options, Simplify, Width};
 
@@ -38,12 +39,20 @@ const ENGINES: &[(&str, Engine)] = &[
     ("walk over the graph", |f, x| in_width(f, x, |f, x| f.eval(x), |f, x| f.eval(x))),
     ("linearisation", |f, x| in_width(f, x, |f, x| Ok(f.linearize_at(x)?.outputs()), |f, x| Ok(f.linearize_at(x)?.outputs()))),
     ("simplified", |f, x| in_width(&f.simplify(), x, |f, x| f.eval(x), |f, x| f.eval(x))),
+    ("interpreted plan", |f, x| {
+        in_width(
+            f,
+            x,
+            |f, x| flat(&f.compile_with(Options::new().fuse(false).interpreted(true))?, x),
+            |f, x| flat(&f.compile_with(Options::new().fuse(false).interpreted(true))?, x),
+        )
+    }),
     ("native code", |f, x| {
         in_width(
             f,
             x,
-            |f, x| f.compile_with(Options::new().fuse(false))?.call_vec(x),
-            |f, x| f.compile_with(Options::new().fuse(false))?.call_vec(x),
+            |f, x| flat(&f.compile_with(Options::new().fuse(false))?, x),
+            |f, x| flat(&f.compile_with(Options::new().fuse(false))?, x),
         )
     }),
 ];

@@ -6,9 +6,18 @@ mod common;
 mod bad_input;
 mod custom;
 mod diagnose;
+mod facts;
+mod guesses;
+mod inside;
 mod ir;
+mod layout;
 mod matrices;
 mod random;
 mod random_programs;
 mod sources;
+#[cfg(feature = "derive")]
+mod structure;
 mod text;
+mod then;
+mod twice;
+mod wrong_calls;

@@ -1,5 +1,6 @@
 //! Handles of a graph as elements of nalgebra's and ndarray's matrices.
 
+use crate::common::flat;
 use nalgebra::{Matrix3, Vector3};
 use ndarray::Array2;
 use wengert::check::{Body, Check};
@@ -19,7 +20,7 @@ fn the_gradient_of_a_determinant() {
         let minor = |i: usize, j: usize| m[(1, i)] * m[(2, j)] - m[(1, j)] * m[(2, i)];
         m[(0, 0)] * minor(1, 2) - m[(0, 1)] * minor(0, 2) + m[(0, 2)] * minor(0, 1)
     });
-    let y = f.unwrap().value_and_grad().unwrap().compile().unwrap().call_vec(&M).unwrap();
+    let y = flat(&f.unwrap().value_and_grad().unwrap().compile().unwrap(), &M).unwrap();
     assert!((y[0] - determinant(&M)).abs() < 1e-14);
     let plain = Matrix3::from_row_slice(&M);
     let cofactors = plain.try_inverse().unwrap().transpose() * plain.determinant();
@@ -41,7 +42,7 @@ fn products_of_nalgebra() {
     let point = [&M[..], &[1.0, -2.0, 0.5]].concat();
     let (m, v) = (Matrix3::from_row_slice(&M), Vector3::new(1.0, -2.0, 0.5));
     let w = m * m * v;
-    let y = f.value_and_grad().unwrap().compile().unwrap().call_vec(&point).unwrap();
+    let y = flat(&f.value_and_grad().unwrap().compile().unwrap(), &point).unwrap();
     assert!((y[0] / w.dot(&w) - 1.0).abs() < 1e-14);
     // ∂/∂v = 2 (M²)ᵀ w; ∂/∂M = 2 (w (Mv)ᵀ + Mᵀ w vᵀ)
     let dv = 2.0 * (m * m).transpose() * w;
@@ -64,7 +65,7 @@ fn products_of_ndarray() {
     });
     let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
     let b = [0.5, -1.0, 2.0, 0.25, -3.0, 1.0];
-    let y = f.unwrap().value_and_grad().unwrap().compile().unwrap().call_vec(&[a, b].concat()).unwrap();
+    let y = flat(&f.unwrap().value_and_grad().unwrap().compile().unwrap(), &[a, b].concat()).unwrap();
     let rows = [0, 1, 2].map(|k| b[2 * k] + b[2 * k + 1]);
     let columns = [0, 1, 2].map(|k| a[k] + a[3 + k]);
     let value: f64 = rows.iter().zip(columns).map(|(r, c)| r * c).sum();

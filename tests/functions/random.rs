@@ -1,8 +1,8 @@
 //! Properties that hold for whatever function, on random graphs of all operations.
 
-use crate::common::text::text;
+use crate::common::{flat, text::text};
 use proptest::prelude::*;
-use wengert::{Expr, Function, Mode, Options, Width, lit, select};
+use wengert::{Expr, Function, Mode, Options, Width, select};
 
 /// Any number, and those at which things go wrong.
 fn number() -> impl Strategy<Value = f64> {
@@ -22,14 +22,13 @@ fn assert_engines_agree(f: &Function, x: &[f64]) {
         return;
     }
     let (text, plain) = (f.to_string(), Options::new().fuse(false));
-    let [f, simple] = [plain.simplify(false), plain].map(|options| f.lower_with(options));
-    let native = simple.compile().unwrap();
+    let engines = [plain.clone().simplify(false).interpreted(true), plain.clone().interpreted(true), plain];
+    let engines = engines.map(|options| f.compile_with(options).unwrap());
     let [want, simple, native] = match f.width() {
-        Width::F64 => [f.call_vec(x).unwrap(), simple.call_vec(x).unwrap(), native.call_vec(x).unwrap()],
+        Width::F64 => engines.map(|f| flat(&f, x).unwrap()),
         Width::F32 => {
             let x: Vec<f32> = x.iter().map(|&v| v as f32).collect();
-            let all: [Vec<f32>; 3] = [f.call_vec(&x).unwrap(), simple.call_vec(&x).unwrap(), native.call_vec(&x).unwrap()];
-            all.map(|values| values.into_iter().map(f64::from).collect())
+            engines.map(|f| flat(&f, &x).unwrap().into_iter().map(f64::from).collect())
         }
     };
     assert_eq!(bits(&simple), bits(&want), "simplified: {text}");
@@ -73,7 +72,7 @@ proptest! {
         let inner = Function::parse(&text).unwrap();
         let f = Function::trace(["a", "b", "c"], |x: [Expr; 3]| {
             let inside = inner.eval(&x).unwrap()[0];
-            let never = x[0].gt(lit(f64::INFINITY));
+            let never = x[0].gt(f64::INFINITY);
             let outside = x[1] + x[1];
             if flip { select(!never, outside, inside) } else { select(never, inside, outside) }
         });

@@ -1,6 +1,6 @@
 //! Random programs over every operation of the table: all engines and all modes give what mathematics says.
 
-use crate::common::{Random, Recipe, Rng, Step, Tally, cases, same, same32};
+use crate::common::{Random, Recipe, Rng, Step, Tally, cases, flat, same, same32};
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 use wengert::check::Check;
@@ -31,11 +31,11 @@ fn narrow(x: &[f64]) -> Vec<f32> {
 
 /// On one program, interpreter and native code give the same bits.
 fn engines_agree(f: &Function, options: Options, points: &[Vec<f64>], tally: &mut Tally) -> Result<(), TestCaseError> {
-    let program = f.lower_with(options);
-    let native = program.compile().unwrap();
+    let program = f.compile_with(options.clone().interpreted(true)).unwrap();
+    let native = f.compile_with(options.clone()).unwrap();
     for (k, x) in points.iter().enumerate() {
         if f.width() == Width::F64 {
-            let (a, b) = (program.call_vec(x).unwrap(), native.call_vec(x).unwrap());
+            let (a, b) = (flat(&program, x).unwrap(), flat(&native, x).unwrap());
             for (i, (&a, &b)) in a.iter().zip(&b).enumerate() {
                 prop_assert!(same(a, b), "y[{i}] at {x:?} with {options:?}: interpreter {a:e}, native {b:e}");
                 if k == 0 {
@@ -44,7 +44,7 @@ fn engines_agree(f: &Function, options: Options, points: &[Vec<f64>], tally: &mu
             }
         } else {
             let x = narrow(x);
-            let (a, b) = (program.call_vec(&x).unwrap(), native.call_vec(&x).unwrap());
+            let (a, b) = (flat(&program, &x).unwrap(), flat(&native, &x).unwrap());
             for (i, (&a, &b)) in a.iter().zip(&b).enumerate() {
                 prop_assert!(same32(a, b), "y[{i}] at {x:?} with {options:?}: interpreter {a:e}, native {b:e}");
                 if k == 0 {
@@ -113,9 +113,11 @@ fn interpreter_is_native_in_segments() {
         let width = if seed % 3 == 0 { Width::F32 } else { Width::F64 };
         let f = program.function(width);
         let (simplify, fuse) = LOWERINGS[seed as usize / 3 % 4];
-        segmented.set(segmented.get() + (f.lower_with(Options::new().simplify(simplify).fuse(fuse)).len() > 500) as u32);
+        let options = Options::new().simplify(simplify).fuse(fuse);
+        let operations = f.compile_with(options.clone().interpreted(true)).unwrap().report().operations;
+        segmented.set(segmented.get() + (operations > 500) as u32);
         let points = program.points(&mut Rng(seed ^ 1));
-        engines_agree(&f, Options::new().simplify(simplify).fuse(fuse), &points, &mut tally.borrow_mut())
+        engines_agree(&f, options, &points, &mut tally.borrow_mut())
     });
     report("interpreter = native in segments", &tally.borrow());
     println!("{} of 1000 programs had more than 500 operations", segmented.get());
@@ -181,11 +183,11 @@ fn simplification_keeps_every_bit() {
             );
             let loose = f.simplify_with(Simplify::EXACT.rounding(true).finite(true));
             prop_assert!(loose.graph().verify().is_ok());
-            let plain = Options::new().simplify(false).fuse(false);
-            let (f, g) = (f.lower_with(plain), g.lower_with(plain));
+            let plain = Options::new().simplify(false).fuse(false).interpreted(true);
+            let [f, g] = [f, g].map(|f| f.compile_with(plain.clone()).unwrap());
             for (k, x) in program.points(&mut Rng(seed ^ 1)).iter().enumerate() {
                 if width == Width::F64 {
-                    for (a, b) in f.call_vec(x).unwrap().into_iter().zip(g.call_vec(x).unwrap()) {
+                    for (a, b) in flat(&f, x).unwrap().into_iter().zip(flat(&g, x).unwrap()) {
                         prop_assert!(same(a, b), "{a:e} became {b:e} at {x:?}");
                         if k == 0 {
                             tally.borrow_mut().count(a);
@@ -193,7 +195,7 @@ fn simplification_keeps_every_bit() {
                     }
                 } else {
                     let x = narrow(x);
-                    for (a, b) in f.call_vec(&x).unwrap().into_iter().zip(g.call_vec(&x).unwrap()) {
+                    for (a, b) in flat(&f, &x).unwrap().into_iter().zip(flat(&g, &x).unwrap()) {
                         prop_assert!(same32(a, b), "{a:e} became {b:e} at {x:?}");
                     }
                 }
@@ -260,7 +262,7 @@ fn jvp_is_linear_in_its_tangent() {
         let v: Vec<f64> = program.point.iter().map(|_| rng.ordinary()).collect();
         let w: Vec<f64> = u.iter().zip(&v).map(|(u, v)| alpha * u + beta * v).collect();
         let native = program.function(Width::F64).jvp().unwrap().compile().unwrap();
-        let jvp = |t: &[f64]| native.call_vec(&[&program.point, t].concat()).unwrap()[recipe.outputs..].to_vec();
+        let jvp = |t: &[f64]| flat(&native, &[&program.point, t].concat()).unwrap()[recipe.outputs..].to_vec();
         let (du, dv, dw) = (jvp(&u), jvp(&v), jvp(&w));
         let seeds: Vec<f64> = u.iter().zip(&v).map(|(u, v)| (alpha * u).abs() + (beta * v).abs()).collect();
         let scale = path_sums(&program, &program.point, &seeds);

@@ -2,7 +2,7 @@
 
 use crate::common::text::text;
 use proptest::prelude::*;
-use wengert::{DType, Function, Kind, Op, Width, aux, lit, select};
+use wengert::{DType, Function, Kind, Op, Width, aux, select};
 
 const EXAMPLE: &str = "\
 function f64 (a: %0, inactive x[2]: %1 %2, none[0]:) -> (y: %9, aux count: %3, both[2]: %0 %9) {
@@ -57,7 +57,7 @@ fn everything_a_function_has_is_in_its_text() {
 fn traced_and_differentiated_functions_round_trip() {
     let f = Function::trace((["a", "b"], ("x", 3)), |([a, b], x)| {
         let r = x.iter().map(|&x| (x - a).powi(2)).sum::<wengert::Expr>().sqrt();
-        let y = select(a.lt(b) | !x[0].ge(lit(0.5)), r.sin() * b, r / (b + 1.5e-9));
+        let y = select(a.lt(b) | !x[0].ge(0.5), r.sin() * b, r / (b + 1.5e-9));
         (("y", y), aux(("residual", r)))
     })
     .unwrap();
@@ -89,7 +89,7 @@ fn every_operation_round_trips() {
 fn signatures_of_arrays_round_trip() {
     let text = "\
 function f64 (w[3,2]: %0, inactive x[n,3]: %1, inactive i[n]: index %2, one[1]: %3, p[2]: %4 %5, q[n,2][2]: %6 %7, none[3][0]:) \
-                -> (y: %8, aux k: %9, both[2]: %6 %2) {
+                -> (y: %8, aux k: %9, both[2]: %6 %7) {
   %8 = matmul %1, %0
   %9 = argmax[1] %8
 }";
@@ -99,6 +99,27 @@ function f64 (w[3,2]: %0, inactive x[n,3]: %1, inactive i[n]: index %2, one[1]: 
     assert_eq!(f.inputs()[2].dtype(), DType::Index);
     let (q, p) = (&f.inputs()[5], &f.inputs()[4]);
     assert_eq!((q.len(), q.shape().to_string(), p.len(), p.shape().rank()), (2, "[n,2]".into(), 2, 0));
+}
+
+#[test]
+fn groups_of_a_batch_round_trip() {
+    let text = "\
+function f64 (x[n][2]: batch 1 %0 %1, batch: %2, i[m,n]: batch 2 index %3, inactive w[n,3][2]: batch 1 %4 %5, none[n][0]: batch 1) \
+                -> (y[2]: batch 1 %6 %0, aux one: batch 1 %7, all[2]: %0 %1, none[0]:) {
+  %6 = add %0, %1
+  %7 = mul %4, %5
+}";
+    let f: Function = text.parse().unwrap();
+    assert_eq!(f.to_string(), text);
+    assert_round_trip(&f);
+    let shapes: Vec<String> = f.inputs().iter().map(|x| x.array_shape().to_string()).collect();
+    assert_eq!(shapes, ["[n,2]", "[]", "[m,n]", "[n,2,3]", "[n,0]"]);
+    let shapes: Vec<String> = f.outputs().iter().map(|y| f.output_shape(y).to_string()).collect();
+    assert_eq!(shapes, ["[n,2]", "[n,3]", "[2,n]", "[0]"]);
+    let f = Function::trace((("x", 2), "y"), |(x, y)| [x[0] * y, x[1], y]).unwrap();
+    for f in [&f.vmap("n", ["x"]).unwrap(), &f.vjp().unwrap().vmap("n", ["c_y", "y"]).unwrap().vmap(3usize, ["x"]).unwrap()] {
+        assert_round_trip(f);
+    }
 }
 
 /// Loops and choices, with what they take from around, and their derivatives.
@@ -115,7 +136,7 @@ fn with_bodies() -> Vec<Function> {
     let bounded = Function::trace(["x", "y"], |[x, y]| while_loop_at_most(5, x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
     let chosen = Function::trace(["x[3]", "y"], |[x, y]| {
         let inner = |c: Expr| cond(y.gt(c), || (x * y).sum(..), || x.prod(..) - y * -0.0);
-        cond(y.lt(lit(1.0)), || inner(0.0.into()), || x.sum(..) * f64::INFINITY)
+        cond(y.lt(1.0), || inner(0.0.into()), || x.sum(..) * f64::INFINITY)
     });
     let all = [recurrent, halving, bounded, chosen].map(Result::unwrap);
     let derived = [0, 2, 3].map(|k| [all[k].grad().unwrap(), all[k].hvp().unwrap(), all[k].jvp().unwrap()]).concat();
@@ -137,8 +158,8 @@ fn bodies_round_trip() {
         };
         let x: Vec<_> = f.inputs().iter().enumerate().map(array).collect();
         let bits = |f: &Function| {
-            let y = f.eval_arrays(&x).unwrap();
-            y.iter().flat_map(|y| y.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect::<Vec<_>>()
+            let y = f.run(&x).unwrap();
+            y.arrays().iter().flat_map(|y| y.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect::<Vec<_>>()
         };
         assert_eq!(bits(&f), bits(&Function::parse(&f.to_string()).unwrap()));
     }
@@ -261,6 +282,10 @@ fn errors_say_where() {
         ("function f64 (a[3][2]: %0)".into(), (1, 20), "input `a` has length 2 but 1 nodes"),
         ("function f64 (a[n]: %0 %1)".into(), (1, 17), "expected a length"),
         ("function f64 (a[3,!]: %0)".into(), (1, 19), "expected a length, found `!`"),
+        ("function f64 (a[n]: batch 2 %0)".into(), (1, 27), "a batch of 2 axes, and input `a` has the shape [n]"),
+        ("function f64 (a[n]: batch %0)".into(), (1, 27), "expected a number of axes, found `%`"),
+        ("function f64 (a: %0) -> (y: batch 1 %0) {}".into(), (1, 35), "a batch of 1 axes, and output `y` has the shape []"),
+        ("function f64 (a[n]: %0, b: %1) -> (y[2]: %0 %1) {}".into(), (1, 35), "values of the shapes [n] and []"),
         ("function f64 (a[2]: inde %0)".into(), (1, 21), "expected `index`, found `inde`"),
         ("function f64 (a[4611686018427387904]: %0)".into(), (1, 17), "larger than any memory"),
         ("function f64 (a[n]: %0) -> (y: %0, z[2]: %0) {}".into(), (1, 38), "output `z` has length 2 but 1 nodes"),

@@ -9,6 +9,9 @@ pub struct Order {
     pub layers: Vec<String>,
 }
 
+/// Methods of `bool` that a function has, too.
+const OF_BOOL: &[&str] = &["then"];
+
 impl Order {
     /// Of the block ```` ```layers ```` on the page: a line's first word is the layer.
     pub fn on_page(page: &str) -> Result<Order, String> {
@@ -84,7 +87,7 @@ impl Order {
         };
         let height = |file: usize| self.height(&names.files[file].path);
         for (k, file) in live() {
-            for Call { name, line, arguments } in &file.source.calls {
+            for Call { name, line, arguments } in file.source.calls.iter().filter(|call| !OF_BOOL.contains(&&*call.name)) {
                 let owners = raised.get(name.as_str()).map_or(&[][..], Vec::as_slice);
                 let ours = |other: usize| owners.iter().any(|(owner, ..)| *owner == other);
                 let known = || {

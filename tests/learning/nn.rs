@@ -17,11 +17,11 @@ fn trace<I: Inputs, R: Outputs>(inputs: I, f: impl FnOnce(I::Args) -> R) -> Func
 /// The numbers of the first output, interpreted; native code gives the same up to the order of sums in matrix products.
 #[track_caller]
 fn values(f: &Function, inputs: &[Array]) -> Vec<f64> {
-    let y = f.eval_arrays(inputs).unwrap();
+    let y = f.run(inputs).unwrap().into_arrays();
     let mut native: Vec<Vec<f64>> = y.iter().map(|y| vec![f64::NAN; y.data().len()]).collect();
     let inputs: Vec<&[f64]> = inputs.iter().map(Array::data).collect();
     let mut outputs: Vec<&mut [f64]> = native.iter_mut().map(Vec::as_mut_slice).collect();
-    f.compile_arrays().unwrap().call_into(&inputs, &mut outputs).unwrap();
+    f.compile().unwrap().call_into(&inputs, &mut outputs).unwrap();
     for (a, b) in native.iter().flatten().zip(y.iter().flat_map(|y| y.data())) {
         assert!(a.to_bits() == b.to_bits() || (a - b).abs() <= 1e-13 * (1.0 + b.abs()) || a.is_nan() && b.is_nan(), "{a} {b}");
     }
@@ -38,16 +38,16 @@ fn near(got: &[f64], want: &[f64]) {
 #[track_caller]
 fn check_gradient(f: &Function, inputs: &[Array]) {
     let names: Vec<&str> = f.inputs().iter().filter(|input| input.is_active()).map(|input| input.name()).collect();
-    let energy = |inputs: &[Array]| f.eval_arrays(inputs).unwrap()[0].data().iter().map(|y| y * y).sum::<f64>();
-    let y = f.eval_arrays(inputs).unwrap();
+    let energy = |inputs: &[Array]| f.run(inputs).unwrap()[0].data().iter().map(|y| y * y).sum::<f64>();
+    let y = f.run(inputs).unwrap().into_arrays();
     let cotangent = y.iter().enumerate().map(|(k, y)| {
         let c = y.data().iter().map(|v| if k == 0 { 2.0 * v } else { 0.0 }).collect();
         Array::new(y.shape(), c).unwrap()
     });
     let all: Vec<Array> = inputs.iter().cloned().chain(cotangent).collect();
-    let adjoints = f.wrt(&names).unwrap().vjp().unwrap().eval_arrays(&all).unwrap();
+    let adjoints = f.wrt(&names).unwrap().vjp().unwrap().run(&all).unwrap();
     let active = (0..inputs.len()).filter(|&k| f.inputs()[k].is_active());
-    for (k, adjoint) in active.zip(&adjoints[y.len()..]) {
+    for (k, adjoint) in active.zip(&adjoints.arrays()[y.len()..]) {
         for at in 0..inputs[k].data().len() {
             let moved = |by: f64| {
                 let mut moved = inputs.to_vec();
@@ -88,7 +88,7 @@ fn a_dense_layer_and_learned_slopes() {
     check_gradient(&f, &inputs);
     let slope = f.wrt(["slope"]).unwrap().vjp().unwrap();
     let all = [inputs[0].clone(), inputs[1].clone(), array(&[2, 2], &[1.0; 4])];
-    assert_eq!(slope.eval_arrays(&all).unwrap()[1].data(), [-3.0, -2.0]);
+    assert_eq!(slope.run(&all).unwrap()[1].data(), [-3.0, -2.0]);
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn cells_are_bodies_of_scans() {
         sum + state[1].sum(..) + g.sum(..)
     });
     let (scanned, by_hand) = (f.value_and_grad().unwrap(), unrolled.value_and_grad().unwrap());
-    let (scanned, by_hand) = (scanned.eval_arrays(&inputs).unwrap(), by_hand.eval_arrays(&inputs).unwrap());
-    for (a, b) in scanned.iter().zip(&by_hand) {
+    let (scanned, by_hand) = (scanned.run(&inputs).unwrap(), by_hand.run(&inputs).unwrap());
+    for (a, b) in scanned.arrays().iter().zip(by_hand.arrays()) {
         near(a.data(), b.data());
     }
 }
@@ -270,15 +270,15 @@ fn losses_of_probabilities() {
     // A class of no probability on either side adds nothing, not even to the gradient.
     let never = [array(&[1, 2], &[f64::NEG_INFINITY, 1.0]), array(&[1, 2], &[0.0, 1.0])];
     let kl = trace(["x[n,2]", "q[n,2]"], |[x, q]| nn::kl_divergence(x, q)).wrt(["x"]).unwrap().value_and_grad().unwrap();
-    assert!(kl.eval_arrays(&never).unwrap().iter().all(|y| y.data().iter().all(|&v| v == 0.0)));
+    assert!(kl.run(&never).unwrap().iter().all(|(_, y)| y.data().iter().all(|&v| v == 0.0)));
 
     let hits = trace(["x[n,3]", "y[n]: index"], |[x, y]| nn::hits(x, y));
     assert_eq!(values(&hits, &[x.clone(), array(&[2], &[2.0, 0.0])]), [1.0]);
     assert_eq!(values(&hits, &[x.clone(), array(&[2], &[2.0, 2.0])]), [2.0]);
     let outside = [x, array(&[2], &[2.0, 3.0])];
-    assert!(by_class.eval_arrays(&outside).unwrap_err().is_value());
+    assert!(by_class.run(&outside).unwrap_err().is_value());
     let inputs: Vec<&[f64]> = outside.iter().map(Array::data).collect();
-    assert!(by_class.compile_arrays().unwrap().call_into(&inputs, &mut [&mut [0.0]]).unwrap_err().is_value());
+    assert!(by_class.compile().unwrap().call_into(&inputs, &mut [&mut [0.0]]).unwrap_err().is_value());
     let error = Function::trace(["x[n,3]", "q[n,2]"], |[x, q]| nn::cross_entropy(x, q)).unwrap_err();
     assert!(error.is_shape(), "{error}");
     assert!(Function::trace(["x[n,3]", "y[m]: index"], |[x, y]| nn::hits(x, y)).unwrap_err().is_shape());
@@ -289,7 +289,7 @@ fn logits_of_ten_thousand() {
     let f = trace(["x[n,3]", "y[n]: index"], |[x, y]| nn::cross_entropy(x, y));
     let gradient = f.value_and_grad().unwrap();
     let inputs = [array(&[2, 3], &[1e4, -1e4, 0.0, -1e4, 1e4, 0.0]), array(&[2], &[0.0, 0.0])];
-    let y = gradient.eval_arrays(&inputs).unwrap();
+    let y = gradient.run(&inputs).unwrap();
     assert_eq!(y[0].data(), [1e4]);
     assert_eq!(y[1].data(), [0.0, 0.0, 0.0, -0.5, 0.5, 0.0]);
 }
@@ -452,7 +452,7 @@ fn parameters_have_names() {
         nn::dense(x, encoder["w"], encoder["b"]) * p["scale"]
     });
     let mut y = [f64::NAN; 3];
-    f.compile_arrays().unwrap().call_into(&params.inputs(&[&[0.0, 0.0]]), &mut [&mut y]).unwrap();
+    f.compile().unwrap().call_into(&params.inputs(&[&[0.0, 0.0]]), &mut [&mut y]).unwrap();
     assert_eq!(y, [2.0, 4.0, 6.0]);
 
     let missing = |get: fn(&Weights) -> Expr| Function::trace(&params, |p: Weights| get(&p)).unwrap_err();

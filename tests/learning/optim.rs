@@ -115,8 +115,8 @@ where
     R: Rule<State<f64> = [f64; N]> + Rule<State<f32> = [f32; N]> + Rule<State<Expr> = [Expr; N]> + Copy,
 {
     let traced = |width| {
-        let inputs = ("p", "g", ("state", like(&rule.start::<f64>())), "t");
-        Function::trace_in(width, inputs, |(p, g, state, t)| {
+        let state = rule.start::<f64>();
+        Function::trace_in(width, ("p", "g", ("state", like(&state)), "t"), |(p, g, state, t)| {
             let (p, state) = rule.update(p, g, state, t);
             (p, state)
         })

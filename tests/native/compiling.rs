@@ -1,5 +1,6 @@
 //! Making native code: threads, limits, the cache, and what happens on a processor that there is no code for.
 
+use crate::common::flat;
 use wengert::{Array, Expr, Function, Options, Tier};
 
 /// A few thousand operations, which are several native functions.
@@ -21,27 +22,28 @@ const POINT: [f64; 8] = [0.3, -1.2, 0.7, 2.5, -0.4, 0.0, 1.1, -2.0];
 fn any_number_of_threads_makes_the_same_code() {
     let g = gradient(1500);
     for tier in [Tier::Fast, Tier::Best] {
-        let compile = |n: usize| g.compile_with(Options::new().tier(tier).threads(n)).unwrap();
+        let compile = |n: usize| g.compile_with(Options::new().tier(tier).compile_threads(n)).unwrap();
         let one = compile(1);
         assert!(one.report().functions > 5 && one.report().threads == 1);
         for n in [0, 2, 3, 64] {
             let other = compile(n);
             assert_eq!(one.report().code_bytes, other.report().code_bytes);
             assert!((1..=n.max(1)).contains(&other.report().threads));
-            assert_eq!(bits(&one.call_vec(&POINT).unwrap()), bits(&other.call_vec(&POINT).unwrap()));
+            assert_eq!(bits(&flat(&one, &POINT).unwrap()), bits(&flat(&other, &POINT).unwrap()));
         }
     }
     // A single function is a matter of one thread.
-    assert_eq!(gradient(20).compile_with(Options::new().threads(2)).unwrap().report().threads, 1);
+    assert_eq!(gradient(20).compile_with(Options::new().compile_threads(2)).unwrap().report().threads, 1);
 }
 
 #[test]
 fn too_much_code_is_an_error_that_names_the_limit() {
     let g = gradient(1500);
     for threads in [1, 2] {
-        let error = g.compile_with(Options::new().code_limit(10_000).threads(threads)).unwrap_err();
+        let error = g.compile_with(Options::new().code_limit(10_000).compile_threads(threads)).unwrap_err();
         assert!(error.is_limit());
-        assert_eq!(error.to_string(), "the machine code has more than 10000 bytes, the limit of `Options::code_limit`");
+        assert!(error.to_string().starts_with("the machine code has more than 10000 bytes, the limit of `Options::code_limit`"));
+        assert_eq!(error.location().unwrap().file(), file!());
     }
     let bytes = g.compile().unwrap().report().code_bytes;
     assert!(g.compile_with(Options::new().code_limit(bytes)).is_ok());
@@ -52,14 +54,14 @@ fn without_code_the_interpreter_runs() {
     let strange = Options::new().strange_processor(true);
     for steps in [3, 700] {
         let g = gradient(steps);
-        let (native, interpreted) = (g.compile().unwrap(), g.compile_with(strange).unwrap());
+        let (native, interpreted) = (g.compile().unwrap(), g.compile_with(strange.clone()).unwrap());
         assert!(native.report().interpreted.is_none());
         assert!(interpreted.report().interpreted.is_some_and(|reason| reason.contains("processor")));
         assert!(interpreted.report().to_string().contains("interpreted: "));
         assert_eq!((interpreted.report().functions, interpreted.report().code_bytes), (0, 0));
-        assert_eq!(bits(&native.call_vec(&POINT).unwrap()), bits(&interpreted.call_vec(&POINT).unwrap()));
-        assert!(interpreted.call_vec(&[1.0]).unwrap_err().is_length());
-        assert!(interpreted.call_vec(&[1.0f32; 8]).unwrap_err().is_shape());
+        assert_eq!(bits(&flat(&native, &POINT).unwrap()), bits(&flat(&interpreted, &POINT).unwrap()));
+        assert!(interpreted.call::<f64, 9>([1.0]).unwrap_err().is_length());
+        assert!(interpreted.call::<f32, 9>([1.0f32; 8]).unwrap_err().is_shape());
     }
     // What the interpreter does not do is an error.
     assert!(gradient(3).compile_with(strange.flush_subnormals(true)).unwrap_err().is_native());
@@ -68,7 +70,7 @@ fn without_code_the_interpreter_runs() {
 #[test]
 fn without_code_rows_are_interpreted() {
     let f = Function::trace((["a", "b"], ["x", "y"]), |([a, b], [x, y])| (("loss", (a * x + b - y).exp()), ("e", a * x + b)));
-    let map = f.unwrap().map_rows(["x", "y"]).unwrap().mean(["loss"]).unwrap();
+    let map = f.unwrap().vmap("n", ["x", "y"]).unwrap().mean_of("n", ["loss"]).unwrap();
     let x: Vec<f64> = (0..23).map(|k| (k as f64 * 0.7).sin()).collect();
     let y: Vec<f64> = (0..23).map(|k| (k as f64 * 1.3).cos()).collect();
     let run = |options: Options| {
@@ -93,9 +95,9 @@ fn without_code_arrays_are_interpreted() {
     };
     let inputs = [wave([3, 4], 0.7), wave([37, 3], 1.9)];
     let run = |options: Options| {
-        let code = f.compile_arrays_with(options).unwrap();
+        let code = f.compile_with(options.clone()).unwrap();
         assert_eq!(code.report().interpreted.is_some(), options == Options::new().strange_processor(true));
-        code.call_vec(&inputs).unwrap().iter().map(|y| bits(y.data())).collect::<Vec<_>>()
+        code.run(&inputs).unwrap().arrays().iter().map(|y| bits(y.data())).collect::<Vec<_>>()
     };
     assert_eq!(run(Options::new()), run(Options::new().strange_processor(true)));
 }

@@ -1,5 +1,6 @@
 //! Size: a million nodes on a thread with a small stack, and one function shared by several threads.
 
+use crate::common::flat;
 use std::time::Instant;
 use wengert::{Expr, Function, Options, Real, Simplify, Tier};
 
@@ -46,7 +47,7 @@ fn a_million_nodes_on_a_small_stack() {
         took("compiled");
         // Near 1, so that neither the value nor the derivative dies out over the steps.
         let (x, p) = (0.5, [1.00002, 0.99999, 1.00001, 1.0]);
-        let y = native.call_vec(&[&[x], &p[..]].concat()).unwrap();
+        let y = flat(&native, &[&[x], &p[..]].concat()).unwrap();
         took("run");
         let (value, d) = by_hand(x, &p);
         assert!(value.abs() > 1e-6 && d.iter().all(|d| d.abs() > 1e-12));
@@ -68,7 +69,7 @@ fn threads_share_a_function() {
     assert!(!cfg!(feature = "jit") || native.report().functions > 1);
     assert!(native.report().scratch_bytes > 0);
     let point = |k: usize| -> [f64; 8] { std::array::from_fn(|j| (k * 8 + j) as f64 * 0.01 - 3.0) };
-    let bits = |k: usize| -> Vec<u64> { native.call_vec(&point(k)).unwrap().into_iter().map(f64::to_bits).collect() };
+    let bits = |k: usize| -> Vec<u64> { flat(&native, &point(k)).unwrap().into_iter().map(f64::to_bits).collect() };
     let alone: Vec<_> = (0..300).map(bits).collect();
     std::thread::scope(|scope| {
         for t in 0..4 {

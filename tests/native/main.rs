@@ -4,6 +4,8 @@
 mod common;
 
 #[cfg(feature = "jit")]
+mod background;
+#[cfg(feature = "jit")]
 mod compiling;
 mod limits;
 #[cfg(not(feature = "jit"))]
@@ -12,5 +14,3 @@ mod random_rows;
 #[cfg(feature = "jit")]
 mod saved_code;
 mod threads;
-#[cfg(feature = "jit")]
-mod tiered;

@@ -1,9 +1,18 @@
-//! Row maps over random programs: native rows = interpreted rows = a loop over single calls, to the bit.
+//! Random programs mapped over rows: native rows = interpreted rows = a loop over single calls, to the bit.
 
+use crate::common::sums::summed;
 use crate::common::{Random, Recipe, Rng, Tally, cases, same};
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
-use wengert::{Options, Reduce, Scalar, Width};
+use wengert::{Form, Options, Scalar, Width};
+
+/// What becomes of an output over the rows.
+#[derive(Copy, Clone, Debug, PartialEq)]
+enum Reduce {
+    Each,
+    Sum,
+    Mean,
+}
 
 /// Shared and varying inputs, and what becomes of each output.
 struct Rows {
@@ -30,19 +39,6 @@ impl Rows {
     }
 }
 
-/// The sum of rows in the order of docs/numerics.md: partial sums of every eighth row (every 16th in f32), then those in halves.
-fn summed<T: Scalar>(rows: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
-    let part = |from: usize| rows.iter().skip(from).step_by(every).copied().reduce(|a, b| a + b);
-    let add = |a: Option<T>, b: Option<T>| a.zip(b).map(|(a, b)| a + b).or(a).or(b);
-    let mut parts: Vec<Option<T>> = (0..every).map(part).collect();
-    while parts.len() > 1 {
-        let upper = parts.split_off(parts.len() / 2);
-        parts = parts.into_iter().zip(upper).map(|(a, b)| add(a, b)).collect();
-    }
-    parts[0].unwrap_or_default()
-}
-
 fn bits<T: Scalar>(v: T) -> f64 {
     v.to_f64()
 }
@@ -54,7 +50,14 @@ fn property<T: Scalar>(seed: u64, program: &Random, [fuse, simplify]: [bool; 2],
     let f = program.grouped(T::WIDTH, &rows.groups);
     let varying: Vec<String> = (0..rows.groups.len()).filter(|&g| rows.varying[g]).map(|g| format!("x{g}")).collect();
     let named = |r| -> Vec<String> { (0..rows.reduce.len()).filter(|&k| rows.reduce[k] == r).map(|k| format!("y{k}")).collect() };
-    let map = f.map_rows(&varying).unwrap().sum(named(Reduce::Sum)).unwrap().mean(named(Reduce::Mean)).unwrap();
+    let mut map = f.vmap("n", &varying).unwrap();
+    let (sums, means) = (named(Reduce::Sum), named(Reduce::Mean));
+    if !sums.is_empty() {
+        map = map.sum_of("n", sums).unwrap();
+    }
+    if !means.is_empty() {
+        map = map.mean_of("n", means).unwrap();
+    }
 
     // The first row is the point the program was made for, one row is of any floats, the others are near it.
     let mut offset = 0;
@@ -82,19 +85,15 @@ fn property<T: Scalar>(seed: u64, program: &Random, [fuse, simplify]: [bool; 2],
         rows.reduce.iter().map(|&r| vec![T::lit(777.0); if r == Reduce::Each { rows.rows } else { 1 }]).collect()
     };
     let (mut interpreted, mut native) = (room(), room());
-    let lowered = map.lower_with(options);
-    let compiled = lowered.compile().unwrap();
-    let call = |out: &mut Vec<Vec<T>>, native: bool| {
-        let mut out: Vec<&mut [T]> = out.iter_mut().map(Vec::as_mut_slice).collect();
-        if native { compiled.call_into(&slices, &mut out) } else { lowered.call_into(&slices, &mut out) }
-    };
-    for (out, is_native) in [(&mut interpreted, false), (&mut native, true)] {
-        prop_assert_eq!(call(out, is_native).unwrap(), rows.rows);
+    for (out, by_interpreter) in [(&mut interpreted, true), (&mut native, false)] {
+        let compiled = map.compile_with(options.clone().interpreted(by_interpreter)).unwrap();
+        prop_assert_eq!(compiled.report().form, Form::Rows);
+        compiled.call_into(&slices, &mut out.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
     }
 
     // One call per row, in which every input has its row. (A program for a single point takes other routines.)
     let names: Vec<&str> = f.inputs().iter().map(|group| group.name()).collect();
-    let single = f.map_rows(&names).unwrap().lower_with(options);
+    let single = f.vmap("n", &names).unwrap().compile_with(options.interpreted(true)).unwrap();
     let mut expected: Vec<Vec<T>> = rows.reduce.iter().map(|_| vec![]).collect();
     for row in 0..rows.rows {
         let groups = inputs.iter().zip(&rows.groups).zip(&rows.varying);
@@ -172,11 +171,9 @@ fn rows_are_a_loop_over_calls_f32() {
 fn rows_are_a_loop_over_calls_in_segments() {
     let (tally, segmented) = (RefCell::new(Tally::default()), Cell::new(0));
     over(2000..2800, 20..60, |seed, program, options| {
-        segmented.set(
-            segmented.get()
-                + (program.function(Width::F64).lower_with(Options::new().fuse(options[0]).simplify(options[1])).len() > 500)
-                    as u32,
-        );
+        let one = Options::new().fuse(options[0]).simplify(options[1]).interpreted(true);
+        let operations = program.function(Width::F64).compile_with(one).unwrap().report().operations;
+        segmented.set(segmented.get() + (operations > 500) as u32);
         property::<f64>(seed, program, options, &mut tally.borrow_mut())
     });
     told("rows in segments", &tally.borrow());

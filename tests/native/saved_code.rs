@@ -1,8 +1,9 @@
 //! Native code in files: what is read is what was written, and nothing else is read.
 
+use crate::common::flat;
 use std::path::PathBuf;
 use wengert::io::Archive;
-use wengert::{Array, Compiled, CompiledArrays, CompiledRows, Expr, Function, Options, Real, Tier, Width, scan};
+use wengert::{Array, Compiled, Expr, Form, Function, Options, Real, Tier, Width, scan};
 
 /// A file of a test, removed at its end.
 struct File(PathBuf);
@@ -50,8 +51,8 @@ fn gradient(width: Width, steps: usize) -> Function {
 }
 
 #[test]
-fn points() {
-    let file = File::new("points");
+fn numbers() {
+    let file = File::new("numbers");
     for (steps, tier) in [(4, Tier::Best), (900, Tier::Best), (900, Tier::Fast)] {
         for flush in [false, true] {
             let options = Options::new().tier(tier).flush_subnormals(flush && cfg!(target_arch = "x86_64"));
@@ -59,22 +60,21 @@ fn points() {
             f.save(&file.0).unwrap();
             let g = load(&file).unwrap();
             let x = [0.3, -1.2, 0.7, 0.0];
-            assert_eq!(bits(&f.call_vec(&x).unwrap()), bits(&g.call_vec(&x).unwrap()));
-            assert!(
-                g.call_vec(&[1.0]).unwrap_err().to_string().contains("the inputs (x[3], unused) have 4 numbers together, not 1")
-            );
-            assert!(g.call_vec(&[1.0f32; 4]).unwrap_err().is_shape());
+            assert_eq!(bits(&flat(&f, &x).unwrap()), bits(&flat(&g, &x).unwrap()));
+            let error = g.call::<f64, 5>([1.0]).unwrap_err();
+            assert!(error.to_string().contains("the inputs (x[3], unused) have 4 elements together, not 1"), "{error}");
+            assert!(g.call::<f32, 5>([1.0f32; 4]).unwrap_err().is_shape());
             let (of_f, of_g) = (f.report(), g.report());
             assert_eq!((of_f.functions, of_f.code_bytes, of_f.tier), (of_g.functions, of_g.code_bytes, of_g.tier));
             assert_eq!((of_f.operations, of_f.scratch_bytes), (of_g.operations, of_g.scratch_bytes));
-            assert_eq!(of_f.structural_zeros, of_g.structural_zeros);
+            assert_eq!((of_f.form, of_f.structural_zeros), (of_g.form, of_g.structural_zeros.clone()));
             assert_eq!(of_g.structural_zeros.len(), 1);
         }
     }
     let f = gradient(Width::F32, 900).compile().unwrap();
     f.save(&file.0).unwrap();
     let x = [0.3f32, -1.2, 0.7, 0.0];
-    assert_eq!(f.call_vec(&x).unwrap(), load(&file).unwrap().call_vec(&x).unwrap());
+    assert_eq!(flat(&f, &x).unwrap(), flat(&load(&file).unwrap(), &x).unwrap());
 }
 
 /// Threads give the same file, and so does what was read.
@@ -82,9 +82,9 @@ fn points() {
 fn the_file_is_a_matter_of_the_function_alone() {
     let (a, b) = (File::new("alone-a"), File::new("alone-b"));
     let g = gradient(Width::F64, 1500);
-    g.compile_with(Options::new().threads(1)).unwrap().save(&a.0).unwrap();
+    g.compile_with(Options::new().compile_threads(1)).unwrap().save(&a.0).unwrap();
     for n in [2, 5] {
-        g.compile_with(Options::new().threads(n)).unwrap().save(&b.0).unwrap();
+        g.compile_with(Options::new().compile_threads(n)).unwrap().save(&b.0).unwrap();
         assert!(a.bytes() == b.bytes());
     }
     load(&a).unwrap().save(&b.0).unwrap();
@@ -100,14 +100,14 @@ fn rows() {
             let y = long(&[p[0], x[0], p[1], x[1], t], steps);
             (("loss", (y - t).powi(2)), ("y", y), ("t2", t * t))
         });
-        let map = f.unwrap().map_rows(["x", "t"]).unwrap().mean(["loss"]).unwrap().sum(["t2"]).unwrap();
+        let map = f.unwrap().vmap("n", ["x", "t"]).unwrap().mean_of("n", ["loss"]).unwrap().sum_of("n", ["t2"]).unwrap();
         let f = map.compile().unwrap();
         f.save(&file.0).unwrap();
-        // SAFETY: the file was just written.
-        let g = unsafe { CompiledRows::load(&file.0) }.unwrap();
+        let g = load(&file).unwrap();
+        assert_eq!([f.report().form, g.report().form], [Form::Rows; 2]);
         let x: Vec<f64> = (0..46).map(|k| (k as f64 * 0.7).sin()).collect();
         let t: Vec<f64> = (0..23).map(|k| (k as f64 * 1.3).cos()).collect();
-        let run = |rows: &CompiledRows| {
+        let run = |rows: &Compiled| {
             let (mut loss, mut y, mut sum) = ([0.0], [0.0; 23], [0.0]);
             rows.call_into(&[&[0.3, 0.8], &x, &t], &mut [&mut loss, &mut y, &mut sum]).unwrap();
             (bits(&loss), bits(&y), bits(&sum))
@@ -139,26 +139,74 @@ fn arrays() {
         (last, each.cos())
     });
     for (f, n) in [(open.clone(), 37), (small, 2), (looped.unwrap(), 5)] {
-        let code = f.compile_arrays().unwrap();
+        let code = f.compile().unwrap();
         code.save(&file.0).unwrap();
-        // SAFETY: the file was just written.
-        let read = unsafe { CompiledArrays::load(&file.0) }.unwrap();
-        let run = |code: &CompiledArrays| -> Vec<_> {
-            code.call_vec(&shapes(n)).unwrap().iter().map(|y| (y.shape().to_vec(), bits(y.data()))).collect()
+        let read = load(&file).unwrap();
+        let run = |code: &Compiled| -> Vec<_> {
+            let y = code.run(shapes(n)).unwrap();
+            y.iter().map(|(name, y)| (name.to_owned(), y.shape().to_vec(), bits(y.data()))).collect()
         };
         assert_eq!(run(&code), run(&read));
-        assert_eq!(code.stages(), read.stages());
+        assert_eq!((code.plan(), code.report().form), (read.plan(), read.report().form));
         assert_eq!(code.report().code_bytes, read.report().code_bytes);
     }
     // Another function's code is not taken for this one's.
     let doubled = Function::trace(["x[n]"], |[x]| (x * 2.0).abs()).unwrap();
-    doubled.compile_arrays().unwrap().save(&file.0).unwrap();
+    doubled.compile().unwrap().save(&file.0).unwrap();
     let mut archive = Archive::load(&file.0).unwrap();
     let text = archive.text("function").unwrap().replace("abs", "neg");
     archive.put_text("function", &text).save(&file.0).unwrap();
-    // SAFETY: what does not fit is found.
-    let error = unsafe { CompiledArrays::load(&file.0) }.unwrap_err();
+    let error = load(&file).unwrap_err();
     assert!(error.is_file() && error.to_string().contains("that of other stages"), "{error}");
+}
+
+/// What overwrites what, is part of the code.
+#[test]
+fn updates() {
+    let file = File::new("updates");
+    let numbers = Function::trace((("p", 3), ("g", 3)), |(p, g)| {
+        let next: Vec<Expr> = p.iter().zip(&g).map(|(&p, &g)| p - 0.5 * g * p).collect();
+        (("norm", p[0].hypot(p[1])), ("next", next))
+    });
+    let arrays = Function::trace(["p[n]", "g[n]"], |[p, g]| (("norm", p.norm()), ("next", p - 0.5 * g * p)));
+    for f in [numbers, arrays] {
+        let step = f.unwrap().compile_with(Options::new().overwrite([("next", "p")])).unwrap();
+        step.save(&file.0).unwrap();
+        let read = load(&file).unwrap();
+        let run = |step: &Compiled| {
+            let (mut p, mut norm) = ([0.3, -2.0, 1.5], [0.0]);
+            (0..3).for_each(|_| step.call_into(&[&[1.0, 0.25, -1.0]], &mut [&mut norm, &mut p]).unwrap());
+            [bits(&p), bits(&norm)]
+        };
+        assert_eq!(run(&step), run(&read));
+        let error = read.call_into::<f64>(&[&[0.0; 3], &[0.0; 3]], &mut [&mut [0.0], &mut [0.0; 3]]).unwrap_err();
+        assert!(error.to_string().contains("2 input slices"), "{error}");
+    }
+}
+
+/// The code is saved once it is there, and no sooner.
+#[test]
+fn what_is_made_in_the_background() {
+    let (file, other) = (File::new("background"), File::new("foreground"));
+    let f = gradient(Width::F64, 1500);
+    f.compile_with(Options::new().background(true)).unwrap().save(&file.0).unwrap();
+    f.compile().unwrap().save(&other.0).unwrap();
+    assert!(file.bytes() == other.bytes());
+    assert!(load(&file).unwrap().is_native());
+}
+
+/// A file has the code, and nothing that its texts could be made of.
+#[test]
+fn there_are_no_texts_of_what_was_loaded() {
+    let file = File::new("texts");
+    let f = gradient(Width::F64, 3).compile().unwrap();
+    assert!(f.clif().unwrap().contains("function") && !f.assembly().unwrap().is_empty());
+    f.save(&file.0).unwrap();
+    let g = load(&file).unwrap();
+    for error in [g.clif().unwrap_err(), g.assembly().unwrap_err()] {
+        assert!(error.is_unsupported() && error.to_string().contains("loaded from a file"), "{error}");
+        assert_eq!(error.location().unwrap().file(), file!());
+    }
 }
 
 #[test]
@@ -229,21 +277,27 @@ fn what_is_for_others_is_an_error_that_says_so() {
     );
     refused(
         &|a| {
-            a.put_text("native code", "CompiledRows");
+            a.put_text("native code", "CompiledSparse");
         },
-        "the code of a CompiledRows, not of a Compiled",
+        "the code of a CompiledSparse, not of a Compiled",
     );
     refused(
         &|a| {
-            a.put_text("width", "f16");
+            a.put_text("signature", "function f16 (x: %0) -> (y: %0) {}");
         },
-        "neither f32 nor f64",
+        "`f16` is no width",
     );
     refused(
         &|a| {
-            a.put_text("inputs", "x");
+            a.put_text("function is of", "poems");
         },
-        "inputs do not fit their lengths",
+        "there are no functions of `poems`",
+    );
+    refused(
+        &|a| {
+            a.put_text("function is of", "rows");
+        },
+        "varying",
     );
     refused(
         &|a| {
@@ -255,7 +309,7 @@ fn what_is_for_others_is_an_error_that_says_so() {
     std::fs::write(&file.0, "a text").unwrap();
     assert!(load(&file).unwrap_err().to_string().contains("no file of this library"));
     // SAFETY: there is nothing to run.
-    assert!(unsafe { CompiledRows::load("/no/such/file") }.unwrap_err().is_file());
+    assert!(unsafe { Compiled::load("/no/such/file") }.unwrap_err().is_file());
     let error = f.save("/no/such/place/f.code").unwrap_err();
     assert!(error.is_file() && error.location().unwrap().file() == file!(), "{error}");
     // What has no code has nothing to save.

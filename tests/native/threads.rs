@@ -1,9 +1,10 @@
 //! Calls on several threads: the bits of one thread, and of the interpreter. Without the feature `threads` there is one thread, and
 //! the same tests compare native code, the interpreter and the order of sums that docs/numerics.md lays down.
 
+use crate::common::sums::summed;
 use proptest::prelude::*;
 use wengert::optim::Adam;
-use wengert::{Array, CompiledArrays, CompiledRows, CompiledUpdate, Expr, Function, Options, RowMap, Scalar, Width, aux, lit};
+use wengert::{Array, Compiled, Expr, Form, Function, Options, Scalar, Width, aux, lit};
 
 #[cfg(feature = "threads")]
 const THREADS: [usize; 4] = [1, 2, 3, 4];
@@ -18,44 +19,15 @@ fn wave<T: Scalar>(n: usize, seed: usize) -> Vec<T> {
     (0..n).map(|k| T::lit(((k * 7 + seed * 131) as f64).sin() * 1.5)).collect()
 }
 
-/// A sum by its definition: blocks of 1,024 rows in order; in each, partial sums of every eighth row (16th in f32), added in halves.
-fn summed<T: Scalar>(rows: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
-    let block = |rows: &[T]| {
-        let part = |from: usize| rows.iter().skip(from).step_by(every).copied().reduce(|a, b| a + b);
-        let mut parts: Vec<Option<T>> = (0..every).map(part).collect();
-        while parts.len() > 1 {
-            let upper = parts.split_off(parts.len() / 2);
-            parts = parts.into_iter().zip(upper).map(|(a, b)| a.zip(b).map(|(a, b)| a + b).or(a).or(b)).collect();
-        }
-        parts[0]
-    };
-    in_order(rows.chunks(1024).filter_map(block)).unwrap_or_default()
-}
-
-/// Sums of blocks in order. What rounding loses of one, which is a number itself, is added as soon as it counts.
-fn in_order<T: Scalar>(blocks: impl Iterator<Item = T>) -> Option<T> {
-    let (sum, _) = blocks.map(|block| (block, T::default())).reduce(|(sum, rest), (block, _)| {
-        let next = sum + block;
-        let [large, small] = if sum.to_f64().abs() < block.to_f64().abs() { [block, sum] } else { [sum, block] };
-        let left = rest + (small - (next - large));
-        if left == T::default() {
-            return (next, left);
-        }
-        (next + left, left - ((next + left) - next))
-    })?;
-    Some(sum)
-}
-
 /// A network's loss for a row, summed, with its mean gradient, and two numbers for every row.
-fn row_map(width: Width) -> RowMap {
+fn row_map(width: Width) -> Function {
     let f = Function::trace_in(width, (("w", 4), ("x", 3), "y"), |(w, x, y)| {
         let z = w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3];
         let e = z.tanh() - y;
         (("loss", e * e), aux(("rows", [e, z.exp()])))
     });
     let g = f.unwrap().wrt(["w"]).unwrap().value_and_grad().unwrap();
-    g.map_rows(["x", "y"]).unwrap().sum(["loss"]).unwrap().mean(["d_w"]).unwrap()
+    g.vmap("n", ["x", "y"]).unwrap().sum_of("n", ["loss"]).unwrap().mean_of("n", ["d_w"]).unwrap()
 }
 
 fn call_rows<T: Scalar>(n: usize, mut call: impl FnMut(&[&[T]], &mut [&mut [T]])) -> Vec<Vec<u64>> {
@@ -67,14 +39,15 @@ fn call_rows<T: Scalar>(n: usize, mut call: impl FnMut(&[&[T]], &mut [&mut [T]])
 
 fn rows_property<T: Scalar>(n: usize) {
     let map = row_map(T::WIDTH);
-    let lowered = map.lower();
-    let expected = call_rows::<T>(n, |x, y| assert_eq!(lowered.call_into(x, y).unwrap(), n));
+    let interpreted = map.compile_with(Options::new().interpreted(true)).unwrap();
+    let expected = call_rows::<T>(n, |x, y| interpreted.call_into(x, y).unwrap());
     for threads in THREADS {
-        let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
-        let found = call_rows::<T>(n, |x, y| assert_eq!(compiled.call_into(x, y).unwrap(), n));
+        let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
+        assert_eq!(compiled.report().form, Form::Rows);
+        let found = call_rows::<T>(n, |x, y| compiled.call_into(x, y).unwrap());
         assert_eq!(found, expected, "{n} rows on {threads} threads");
         let again = compiled.with_threads(1).unwrap();
-        assert_eq!(call_rows::<T>(n, |x, y| assert_eq!(again.call_into(x, y).unwrap(), n)), expected);
+        assert_eq!(call_rows::<T>(n, |x, y| again.call_into(x, y).unwrap()), expected);
     }
 }
 
@@ -91,11 +64,11 @@ fn rows_do_not_depend_on_threads() {
 #[test]
 fn no_rows() {
     let f = Function::trace(["x"], |[x]| (("y", x.exp()), ("sum", x))).unwrap();
-    let map = f.map_rows(["x"]).unwrap().sum(["sum"]).unwrap();
+    let map = f.vmap("n", ["x"]).unwrap().sum_of("n", ["sum"]).unwrap();
     for threads in THREADS {
-        let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
+        let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
         let mut sum = [7.0];
-        assert_eq!(compiled.call_into::<f64>(&[&[]], &mut [&mut [], &mut sum]).unwrap(), 0);
+        compiled.call_into::<f64>(&[&[]], &mut [&mut [], &mut sum]).unwrap();
         assert_eq!(sum, [0.0]);
     }
 }
@@ -107,21 +80,21 @@ proptest! {
     #[test]
     fn sums_have_the_order_of_the_manual(n in prop_oneof![1usize..3000, 100_000usize..140_000], seed in 0usize..100) {
         let f = Function::trace(["x"], |[x]| ("sum", x)).unwrap();
-        let map = f.map_rows(["x"]).unwrap().sum_all();
-        let narrow = Function::trace_in(Width::F32, ["x"], |[x]| ("sum", x)).unwrap().map_rows(["x"]).unwrap().sum_all();
+        let narrow = Function::trace_in(Width::F32, ["x"], |[x]| ("sum", x)).unwrap();
+        let [map, narrow] = [f, narrow].map(|f| f.vmap("n", ["x"]).unwrap().sum("n").unwrap());
         let array = Function::trace(["x[n]"], |[x]| x.sum(..)).unwrap();
         let (x, y): (Vec<f64>, Vec<f32>) = (wave(n, seed), wave(n, seed));
         let expected = summed(&x).to_bits();
         for threads in THREADS {
-            let options = Options::new().call_threads(threads);
+            let options = Options::new().threads(threads);
             let (mut sum, mut sum32, mut whole) = ([0.0], [0.0], [0.0]);
-            map.compile_with(options).unwrap().call_into(&[&x], &mut [&mut sum]).unwrap();
-            narrow.compile_with(options).unwrap().call_into(&[&y], &mut [&mut sum32]).unwrap();
-            array.compile_arrays_with(options).unwrap().call_into(&[&x], &mut [&mut whole]).unwrap();
+            map.compile_with(options.clone()).unwrap().call_into(&[&x], &mut [&mut sum]).unwrap();
+            narrow.compile_with(options.clone()).unwrap().call_into(&[&y], &mut [&mut sum32]).unwrap();
+            array.compile_with(options).unwrap().call_into(&[&x], &mut [&mut whole]).unwrap();
             prop_assert_eq!([sum[0].to_bits(), whole[0].to_bits()], [expected; 2], "{} rows on {} threads", n, threads);
             prop_assert_eq!(sum32[0].to_bits(), summed(&y).to_bits(), "{} rows of f32 on {} threads", n, threads);
         }
-        let interpreted = array.eval_arrays(&[Array::vector(x)]).unwrap();
+        let interpreted = array.run([Array::vector(x)]).unwrap();
         prop_assert_eq!(interpreted[0].data()[0].to_bits(), expected);
     }
 }
@@ -132,14 +105,14 @@ fn long_bodies_are_cut_into_functions_and_shared_out() {
         let y = (0..400).fold(x, |y: Expr, k| (y * a + f64::from(k) * 1e-3).sin());
         (("y", y), ("sum", y * x))
     });
-    let map = f.unwrap().map_rows(["x"]).unwrap().sum(["sum"]).unwrap();
-    let lowered = map.lower();
+    let map = f.unwrap().vmap("n", ["x"]).unwrap().sum_of("n", ["sum"]).unwrap();
+    let interpreted = map.compile_with(Options::new().interpreted(true)).unwrap();
     for n in [1, 1500] {
         let x: Vec<f64> = wave(n, 5);
         let mut expected = (vec![0.0; n], [0.0]);
-        lowered.call_into(&[&[1.1], &x], &mut [&mut expected.0, &mut expected.1]).unwrap();
+        interpreted.call_into(&[&[1.1], &x], &mut [&mut expected.0, &mut expected.1]).unwrap();
         for threads in THREADS {
-            let compiled = map.compile_with(Options::new().call_threads(threads)).unwrap();
+            let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
             assert!(!cfg!(feature = "jit") || compiled.report().functions > 1);
             let mut found = (vec![0.0; n], [0.0]);
             compiled.call_into(&[&[1.1], &x], &mut [&mut found.0, &mut found.1]).unwrap();
@@ -163,8 +136,8 @@ fn programs() -> Vec<(&'static str, Function)> {
     ]
 }
 
-fn run_arrays(compiled: &CompiledArrays, inputs: &[Array<f64>]) -> Vec<Vec<u64>> {
-    compiled.call_vec(inputs).unwrap().iter().map(|y| bits(y.data())).collect()
+fn run_arrays(compiled: &Compiled, inputs: &[Array<f64>]) -> Vec<Vec<u64>> {
+    compiled.run(inputs).unwrap().arrays().iter().map(|y| bits(y.data())).collect()
 }
 
 #[test]
@@ -173,13 +146,13 @@ fn arrays_do_not_depend_on_threads() {
         let scalar = f.output_nodes().all(|id| f.graph().node(id).shape().rank() == 0);
         let gradient = scalar.then(|| f.wrt(["x", "b"]).unwrap().value_and_grad().unwrap());
         for f in std::iter::once(f).chain(gradient) {
-            let one = f.compile_arrays().unwrap();
-            let plain = f.compile_arrays_with(Options::new().fuse(false).simplify(false)).unwrap();
+            let one = f.compile().unwrap();
+            let plain = f.compile_with(Options::new().fuse(false).simplify(false)).unwrap();
             for (n, m) in [(0, 3), (1, 1), (3, 5), (1, 5000), (700, 40), (40, 2500), (30_000, 2)] {
                 let x = Array::new([n, m], wave(n * m, 1)).unwrap();
                 let inputs = [x, Array::vector(wave(m, 2)), Array::new([], vec![0.7]).unwrap()];
                 let expected = run_arrays(&one, &inputs);
-                let interpreted: Vec<_> = f.eval_arrays(&inputs).unwrap().iter().map(|y| bits(y.data())).collect();
+                let interpreted: Vec<_> = f.run(&inputs).unwrap().arrays().iter().map(|y| bits(y.data())).collect();
                 assert_eq!(run_arrays(&plain, &inputs), interpreted, "{name} over {n}×{m}");
                 for threads in THREADS {
                     let found = run_arrays(&one.with_threads(threads).unwrap(), &inputs);
@@ -196,12 +169,12 @@ fn products_do_not_depend_on_threads() {
         let c = a.matmul(b);
         (("c", c), ("d", b.t().matmul(a.t())), ("e", c.matmul(c.t()).sum(..)))
     });
-    let compiled = f.unwrap().compile_arrays().unwrap();
+    let compiled = f.unwrap().compile().unwrap();
     for (n, k, m) in [(0, 3, 2), (1, 700, 900), (300, 70, 1), (130, 300, 65), (64, 784, 128), (700, 33, 10)] {
         let inputs = [Array::new([n, k], wave::<f32>(n * k, 1)).unwrap(), Array::new([k, m], wave(k * m, 2)).unwrap()];
         let run = |threads| {
-            let y = compiled.with_threads(threads).unwrap().call_vec(&inputs).unwrap();
-            y.iter().map(|y| bits(y.data())).collect::<Vec<_>>()
+            let y = compiled.with_threads(threads).unwrap().run(&inputs).unwrap();
+            y.arrays().iter().map(|y| bits(y.data())).collect::<Vec<_>>()
         };
         let expected = run(1);
         for threads in THREADS {
@@ -211,28 +184,28 @@ fn products_do_not_depend_on_threads() {
 }
 
 #[test]
-fn steps_in_place_and_bodies_do_not_depend_on_threads() {
+fn steps_that_overwrite_and_bodies_do_not_depend_on_threads() {
     let step = Function::trace(["p[n]", "g[n]"], |[p, g]| {
         let p = (0..3).fold(p, |p: Expr, _| p - 0.1 * (p.tanh() + g * g));
         (("next", p), ("norm", (p * p).sum(..)))
     });
-    let step: CompiledUpdate = step.unwrap().compile_arrays().unwrap().in_place([("next", "p")]).unwrap();
+    let step = step.unwrap().compile_with(Options::new().overwrite([("next", "p")])).unwrap();
     let looped = Function::trace(["p[n]", "g[n]"], |[p, g]| {
         wengert::while_loop_at_most(
             5,
             (p, lit::<Expr>(0.0)),
-            |(_, k)| k.lt(lit(4.0)),
+            |(_, k)| k.lt(4.0),
             |(p, k)| (p - 0.1 * (p.tanh() + g * g), k + 1.0),
         )
         .0
     });
-    let looped = looped.unwrap().compile_arrays().unwrap();
+    let looped = looped.unwrap().compile().unwrap();
     for n in [1, 1000, 50_001] {
         let (start, g): (Vec<f64>, Vec<f64>) = (wave(n, 1), wave(n, 2));
         let run = |threads: usize| {
             let (mut p, mut norm, mut end) = (start.clone(), [0.0], vec![0.0; n]);
             let step = step.with_threads(threads).unwrap();
-            (0..3).for_each(|_| step.call_into(&mut [&mut p], &[&g], &mut [&mut norm]).unwrap());
+            (0..3).for_each(|_| step.call_into(&[&g], &mut [&mut p, &mut norm]).unwrap());
             looped.with_threads(threads).unwrap().call_into(&[&p, &g], &mut [&mut end]).unwrap();
             [bits(&p), bits(&norm), bits(&end)]
         };
@@ -266,7 +239,7 @@ fn calls_from_many_threads_at_once() {
         v
     }
     let most = *THREADS.last().unwrap();
-    let rows: CompiledRows = shared(row_map(Width::F64).compile_with(Options::new().call_threads(most)).unwrap());
+    let rows: Compiled = shared(row_map(Width::F64).compile_with(Options::new().threads(most)).unwrap());
     let expected = call_rows::<f64>(9_001, |x, y| assert!(rows.call_into(x, y).is_ok()));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -278,20 +251,21 @@ fn calls_from_many_threads_at_once() {
         }
     });
     let f = Function::trace(["x[n]"], |[x]| x.exp().sum(..)).unwrap();
-    let _: CompiledArrays = shared(f.compile_arrays().unwrap());
+    let _: Compiled = shared(f.compile().unwrap());
 }
 
 #[test]
 fn numbers_of_threads_that_cannot_be() {
     let f = Function::trace(["x"], |[x]| x.exp()).unwrap();
     let array = Function::trace(["x[n]"], |[x]| x.exp()).unwrap();
-    let rows = |threads| f.map_rows(["x"]).unwrap().compile_with(Options::new().call_threads(threads)).map(|_| ());
-    let arrays = |threads| array.compile_arrays_with(Options::new().call_threads(threads)).map(|_| ());
-    let later = |threads| array.compile_arrays().unwrap().with_threads(threads).map(|_| ());
-    for error in [rows(0), arrays(0), later(0)].map(Result::unwrap_err) {
+    let numbers = |threads| f.compile_with(Options::new().threads(threads)).map(|_| ());
+    let rows = |threads| f.vmap("n", ["x"]).unwrap().compile_with(Options::new().threads(threads)).map(|_| ());
+    let arrays = |threads| array.compile_with(Options::new().threads(threads)).map(|_| ());
+    let later = |threads| array.compile().unwrap().with_threads(threads).map(|_| ());
+    for error in [numbers(0), rows(0), arrays(0), later(0)].map(Result::unwrap_err) {
         assert!(error.is_value() && error.to_string().contains("0 threads"), "{error}");
     }
-    for result in [rows(2), arrays(2), later(2)] {
+    for result in [numbers(2), rows(2), arrays(2), later(2)] {
         assert_eq!(result.is_ok(), cfg!(feature = "threads"));
         let named = |error: wengert::Error| error.is_unsupported() && error.to_string().contains("feature `threads`");
         assert!(result.err().is_none_or(named));

@@ -1,6 +1,6 @@
 //! Infinities and NaNs of branches not taken do not reach a derivative.
 
-use wengert::{DualVec, Expr, Function, Real, lit, select};
+use wengert::{DualVec, Expr, Function, Real, select};
 
 fn gradient(f: impl FnOnce([Expr; 2]) -> Expr, x: [f64; 2]) -> [f64; 2] {
     let g = Function::trace(["x", "y"], f).unwrap().grad().unwrap();
@@ -13,8 +13,8 @@ fn gradient(f: impl FnOnce([Expr; 2]) -> Expr, x: [f64; 2]) -> [f64; 2] {
 #[test]
 fn a_root_behind_a_mask() {
     // d/dx of select(x > 0, √x, 0) is 0 at 0, though the root's slope is infinite there.
-    assert_eq!(gradient(|[x, y]| select(x.gt(lit(0.0)), x.sqrt(), lit(0.0)) + y, [0.0, 1.0]), [0.0, 1.0]);
-    assert_eq!(gradient(|[x, y]| select(x.gt(lit(0.0)), (2.0 * x).sqrt(), lit(0.0)) + y, [2.0, 1.0]), [0.5, 1.0]);
+    assert_eq!(gradient(|[x, y]| select(x.gt(0.0), x.sqrt(), 0.0) + y, [0.0, 1.0]), [0.0, 1.0]);
+    assert_eq!(gradient(|[x, y]| select(x.gt(0.0), (2.0 * x).sqrt(), 0.0) + y, [2.0, 1.0]), [0.5, 1.0]);
 }
 
 #[test]
@@ -22,12 +22,12 @@ fn deep_inside_the_branch() {
     // The infinity arises behind products, shared nodes and further masks.
     let f = |[x, y]: [Expr; 2]| {
         let r = (x * x).sqrt();
-        let inner = select(y.lt(lit(5.0)), r * y + r.ln() * 3.0, r.recip());
-        select(r.gt(lit(0.0)), inner * 2.0, x)
+        let inner = select(y.lt(5.0), r * y + r.ln() * 3.0, r.recip());
+        select(r.gt(0.0), inner * 2.0, x)
     };
     assert_eq!(gradient(f, [0.0, 1.0]), [1.0, 0.0]);
     // an overflow: exp is not taken, and its product is ∞
-    assert_eq!(gradient(|[x, y]| select(x.lt(lit(700.0)), x * x.exp() * y, y), [1000.0, 2.0]), [0.0, 1.0]);
+    assert_eq!(gradient(|[x, y]| select(x.lt(700.0), x * x.exp() * y, y), [1000.0, 2.0]), [0.0, 1.0]);
     // max, relu and clamp mask as select does
     assert_eq!(gradient(|[x, y]| x.ln().max(y), [0.0, 1.0]), [0.0, 1.0]);
     assert_eq!(gradient(|[x, y]| x.ln().relu() + y, [0.0, 1.0]), [0.0, 1.0]);
@@ -35,7 +35,7 @@ fn deep_inside_the_branch() {
 
 #[test]
 fn second_derivatives() {
-    let f = Function::trace("x", |x| select(x.gt(lit(0.0)), x.sqrt(), x * x)).unwrap();
+    let f = Function::trace("x", |x| select(x.gt(0.0), x.sqrt(), x * x)).unwrap();
     assert_eq!(f.hessian().unwrap().eval(&[0.0]).unwrap(), [2.0]);
     let reverse_twice = f.grad().unwrap().grad().unwrap();
     assert_eq!(reverse_twice.eval(&[0.0]).unwrap(), [2.0]);

@@ -1,9 +1,10 @@
 //! Loops over arrays in vector lanes: any lengths, any broadcasting, sums over any axes, in both widths. Native code agrees with the
 //! interpreter to the bit, and both add up in the order that docs/numerics.md states.
 
+use crate::common::sums::summed;
 use crate::common::{Rng, cases};
 use proptest::prelude::*;
-use wengert::{Array, Expr, Function, Options, Scalar, Width};
+use wengert::{Array, Expr, Form, Function, Options, Scalar};
 
 fn array<T: Scalar>(shape: &[usize], rng: &mut Rng) -> Array<T> {
     Array::new(shape, (0..shape.iter().product()).map(|_| T::lit(rng.unit())).collect()).unwrap()
@@ -11,11 +12,11 @@ fn array<T: Scalar>(shape: &[usize], rng: &mut Rng) -> Array<T> {
 
 /// The numbers of all results, one after the other.
 fn native<T: Scalar>(f: &Function, x: &[Array<T>], y: &[Array<T>]) -> Vec<T> {
-    let compiled = f.compile_arrays_with(Options::new().fuse(false)).unwrap();
+    let compiled = f.compile_with(Options::new().fuse(false)).unwrap();
     let inputs: Vec<&[T]> = x.iter().map(|x| x.data()).collect();
-    let mut results = vec![T::lit(f64::NAN); y.iter().map(|y| y.data().len()).sum()];
-    compiled.call_into(&inputs, &mut [&mut results]).unwrap();
-    results
+    let mut results: Vec<Vec<T>> = y.iter().map(|y| vec![T::lit(f64::NAN); y.data().len()]).collect();
+    compiled.call_into(&inputs, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+    results.concat()
 }
 
 fn sum(v: Expr, axes: &[isize]) -> Expr {
@@ -73,10 +74,11 @@ fn property<T: Scalar>(seed: u64) -> Result<(), TestCaseError> {
         if plain {
             results.push(v);
         }
-        results
+        // Each of its own shape.
+        results.into_iter().enumerate().map(|(k, y)| (format!("y{k}"), y)).collect::<Vec<_>>()
     });
     let f = f.unwrap();
-    let y = f.eval_arrays(&x).unwrap();
+    let y = f.run(&x).unwrap().into_arrays();
     let want = y.iter().flat_map(|y| y.data());
     for (k, (a, b)) in native(&f, &x, &y).into_iter().zip(want).enumerate() {
         prop_assert!(a.to_f64().to_bits() == b.to_f64().to_bits(), "{lengths:?}: number {k} is {a:?}, interpreted {b:?}\n{f}");
@@ -94,33 +96,22 @@ fn loops_over_any_shape_f32() {
     proptest!(cases(300), |(seed: u64)| property::<f32>(seed)?);
 }
 
-/// Partial sums of every eighth number (every 16th in f32), then those in halves.
-fn in_order<T: Scalar>(x: &[T]) -> T {
-    let every = if T::WIDTH == Width::F64 { 8 } else { 16 };
-    let mut parts: Vec<T> = (0..every).map(|from| x.iter().skip(from).step_by(every).fold(T::lit(-0.0), |a, &b| a + b)).collect();
-    while parts.len() > 1 {
-        let upper = parts.split_off(parts.len() / 2);
-        parts.iter_mut().zip(upper).for_each(|(a, b)| *a += b);
-    }
-    parts[0]
-}
-
 fn sums_of_runs<T: Scalar>() {
     let mut rng = Rng(7);
     for n in [1, 2, 3, 4, 9, 31] {
         for m in [1, 5, 8, 10, 33] {
             let x = [array::<T>(&[3, n, m], &mut rng), array::<T>(&[m], &mut rng)];
             let f = Function::trace_in(T::WIDTH, ["x[3,n,m]", "b[m]"], |[x, b]| {
-                vec![(x + b).sum([1, 2]), (x + b).sum([0, 2]), (x + b).sum(1)]
+                ((x + b).sum([1, 2]), (x + b).sum([0, 2]), (x + b).sum(1))
             });
-            let y = f.as_ref().unwrap().eval_arrays(&x).unwrap();
+            let y = f.as_ref().unwrap().run(&x).unwrap().into_arrays();
             let e: Vec<T> = x[0].data().iter().enumerate().map(|(k, &v)| v + x[1].data()[k % m]).collect();
             // The last two axes are one group; the last axis is a group, and then the first one is; the middle axis is one.
-            let both = e.chunks(n * m).map(in_order).collect::<Vec<T>>();
+            let both = e.chunks(n * m).map(summed).collect::<Vec<T>>();
             let last: Vec<T> =
-                (0..n).map(|j| in_order(&(0..3).map(|i| in_order(&e[(i * n + j) * m..][..m])).collect::<Vec<T>>())).collect();
+                (0..n).map(|j| summed(&(0..3).map(|i| summed(&e[(i * n + j) * m..][..m])).collect::<Vec<T>>())).collect();
             let middle: Vec<T> =
-                (0..3 * m).map(|k| in_order(&(0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect::<Vec<T>>())).collect();
+                (0..3 * m).map(|k| summed(&(0..n).map(|j| e[(k / m * n + j) * m + k % m]).collect::<Vec<T>>())).collect();
             let want = [both, last, middle].concat();
             let interpreted: Vec<T> = y.iter().flat_map(|y| y.data()).copied().collect();
             for (results, how) in [(interpreted, "interpreted"), (native(f.as_ref().unwrap(), &x, &y), "native")] {
@@ -144,20 +135,18 @@ fn columns<T: Scalar>() {
             let y = (0..outputs).map(|k| z - x[k % inputs] * x[k / inputs % inputs]).collect::<Vec<_>>();
             (("y", y), ("z", z))
         });
-        let map = f.unwrap().map_rows(["x"]).unwrap().sum(["z"]).unwrap();
-        let program = map.lower_with(Options::new().fuse(false));
-        let compiled = program.compile().unwrap();
+        let map = f.unwrap().vmap("n", ["x"]).unwrap().sum_of("n", ["z"]).unwrap();
+        let options = Options::new().fuse(false);
+        let program = map.compile_with(options.clone().interpreted(true)).unwrap();
+        let compiled = map.compile_with(options).unwrap();
+        assert_eq!(compiled.report().form, Form::Rows);
         for rows in 0..19 {
             let mut rng = Rng(rows as u64);
             let (x, w) = (array::<T>(&[rows, inputs], &mut rng), array::<T>(&[inputs], &mut rng));
             let run = |native: bool| {
                 let (mut y, mut z) = (vec![T::lit(f64::NAN); rows * outputs], [T::lit(f64::NAN)]);
                 let (x, y_z): ([&[T]; 2], &mut [&mut [T]]) = ([x.data(), w.data()], &mut [&mut y, &mut z]);
-                if native {
-                    compiled.call_into(&x, y_z).unwrap()
-                } else {
-                    program.call_into(&x, y_z).unwrap()
-                };
+                if native { &compiled } else { &program }.call_into(&x, y_z).unwrap();
                 (y, z)
             };
             let zs: Vec<T> = (x.data().chunks(inputs))
@@ -165,7 +154,7 @@ fn columns<T: Scalar>() {
                 .collect();
             let ys = x.data().chunks(inputs).zip(&zs);
             let ys = ys.flat_map(|(x, &z)| (0..outputs).map(move |k| z - x[k % inputs] * x[k / inputs % inputs]));
-            let want = (ys.collect::<Vec<T>>(), [if rows == 0 { T::lit(0.0) } else { in_order(&zs) }]);
+            let want = (ys.collect::<Vec<T>>(), [summed(&zs)]);
             assert_eq!(run(false), want, "interpreted, {rows} rows of {inputs} to {outputs}");
             assert_eq!(run(true), want, "native, {rows} rows of {inputs} to {outputs}");
         }
@@ -182,16 +171,16 @@ fn rows_of_several_columns() {
 #[test]
 fn sums_of_products_are_fused() {
     let f = Function::trace(["x", "y"], |[x, y]| x * y).unwrap();
-    let map = f.map_rows(["x", "y"]).unwrap().sum_all();
+    let map = f.vmap("n", ["x", "y"]).unwrap().sum("n").unwrap();
     let t = 2f64.powi(-30);
     // The first and the ninth row share a partial sum.
     let at = |first: f64, ninth: f64| [first, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ninth];
     let (x, y) = (at(-1.0, 1.0 + t), at(1.0 + 2.0 * t, 1.0 + t));
     for (fuse, want) in [(true, t * t), (false, 0.0)] {
-        let program = map.lower_with(Options::new().fuse(fuse));
+        let options = Options::new().fuse(fuse);
         let (mut a, mut b) = ([0.0], [0.0]);
-        program.call_into(&[&x, &y], &mut [&mut a]).unwrap();
-        program.compile().unwrap().call_into(&[&x, &y], &mut [&mut b]).unwrap();
+        map.compile_with(options.clone().interpreted(true)).unwrap().call_into(&[&x, &y], &mut [&mut a]).unwrap();
+        map.compile_with(options).unwrap().call_into(&[&x, &y], &mut [&mut b]).unwrap();
         assert_eq!((a[0], b[0]), (want, want), "fuse {fuse}");
     }
 }

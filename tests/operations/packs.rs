@@ -1,6 +1,6 @@
 //! Equal functions of single numbers, which are computed in the lanes of a vector.
 
-use crate::common::{Rng, cases};
+use crate::common::{Rng, cases, flat};
 use proptest::prelude::*;
 use wengert::{Array, Expr, Function, Options, Scalar, Width, scan};
 
@@ -27,9 +27,8 @@ fn layers<S: wengert::Real>(x: &[S], layers: &[(usize, usize)]) -> Vec<S> {
 
 fn agree<T: Scalar>(f: &Function, x: &[T], want: &[T], close: f64) {
     for options in [Options::new(), Options::new().simplify(false), Options::new().fuse(false)] {
-        let program = f.lower_with(options);
-        let interpreted: Vec<T> = program.call_vec(x).unwrap();
-        let native: Vec<T> = program.compile().unwrap().call_vec(x).unwrap();
+        let interpreted: Vec<T> = flat(&f.compile_with(options.clone().interpreted(true)).unwrap(), x).unwrap();
+        let native: Vec<T> = flat(&f.compile_with(options).unwrap(), x).unwrap();
         for ((a, b), c) in interpreted.iter().zip(&native).zip(want) {
             assert!(a.to_f64().to_bits() == b.to_f64().to_bits(), "interpreted {a:?}, native {b:?}");
             assert!((a.to_f64() - c.to_f64()).abs() <= close, "{a:?} is not {c:?}");
@@ -80,10 +79,10 @@ fn recurrent<T: Scalar>(units: usize, steps: usize, seed: u64) -> Result<(), Tes
         .map(|shape| Array::new(&shape, (0..shape.iter().product()).map(|_| T::lit(rng.ordinary())).collect()).unwrap())
         .collect();
     let bits = |y: &[Array<T>]| y.iter().flat_map(|y| y.data()).map(|v| v.to_f64().to_bits()).collect::<Vec<_>>();
-    let want = bits(&f.eval_arrays(&x).unwrap());
+    let want = bits(f.run(&x).unwrap().arrays());
     for options in [Options::new().unroll(true), Options::new().unroll(false), Options::new().strange_processor(true)] {
-        let code = f.compile_arrays_with(options.fuse(false)).unwrap();
-        prop_assert_eq!(&bits(&code.call_vec(&x).unwrap()), &want, "{:?}, {} units", options, units);
+        let code = f.compile_with(options.clone().fuse(false)).unwrap();
+        prop_assert_eq!(&bits(code.run(&x).unwrap().arrays()), &want, "{:?}, {} units", options, units);
     }
     Ok(())
 }
@@ -102,7 +101,7 @@ fn arrays_side_by_side_f32() {
 #[test]
 #[cfg(feature = "jit")]
 fn only_what_is_independent() {
-    let vectors = |f: &Function| f.lower().clif().unwrap().contains("f64x2");
+    let vectors = |f: &Function| f.compile().unwrap().clif().unwrap().contains("f64x2");
     assert!(vectors(&Function::trace(["a", "b"], |[a, b]| a.tanh() * b.tanh()).unwrap()));
     assert!(!vectors(&Function::trace(["a", "b"], |[a, b]| (a.tanh() + b).tanh()).unwrap()));
     assert!(!vectors(&Function::trace(["a", "b"], |[a, b]| a.tanh() * b.exp()).unwrap()));

@@ -9,7 +9,7 @@ mod quad;
 
 use crate::common::Rng;
 use crate::common::big::{Big, big, reference, small};
-use wengert::{Function, Op, RowMap, Scalar, Value, Width};
+use wengert::{Form, Function, Op, Options, Scalar, Value, Width};
 
 /// A kernel: its operation, ranges of its operands, and the errors that are allowed, in ulps.
 struct Row {
@@ -111,14 +111,14 @@ impl Float for f32 {
 }
 
 /// The operation over rows.
-fn over_rows(op: Op, width: Width) -> RowMap {
+fn over_rows(op: Op, width: Width) -> Function {
     let one = op.arity() == 1;
     let f = Function::trace_in(width, ("x", "y"), |(x, y)| {
         let args = [Value::Num(x), Value::Num(y)];
         op.apply(&args[..op.arity()]).number().unwrap()
     });
     let f = f.unwrap();
-    if one { f.map_rows(["x"]) } else { f.map_rows(["x", "y"]) }.unwrap()
+    if one { f.vmap("n", ["x"]) } else { f.vmap("n", ["x", "y"]) }.unwrap()
 }
 
 fn std_value(op: Op, x: f64, y: f64) -> f64 {
@@ -129,7 +129,8 @@ fn std_value(op: Op, x: f64, y: f64) -> f64 {
 fn interpreted<T: Float>(op: Op, x: &[T], y: &[T]) -> Vec<T> {
     let mut z = vec![T::default(); x.len()];
     let y = if op.arity() == 1 { &y[..1] } else { y };
-    over_rows(op, T::WIDTH).lower().call_into(&[x, y], &mut [&mut z]).unwrap();
+    let rows = over_rows(op, T::WIDTH).compile_with(Options::new().interpreted(true)).unwrap();
+    rows.call_into(&[x, y], &mut [&mut z]).unwrap();
     z
 }
 
@@ -137,7 +138,9 @@ fn interpreted<T: Float>(op: Op, x: &[T], y: &[T]) -> Vec<T> {
 fn native<T: Float>(op: Op, x: &[T], y: &[T]) -> Vec<T> {
     let mut z = vec![T::default(); x.len()];
     let y = if op.arity() == 1 { &y[..1] } else { y };
-    over_rows(op, T::WIDTH).compile().unwrap().call_into(&[x, y], &mut [&mut z]).unwrap();
+    let rows = over_rows(op, T::WIDTH).compile().unwrap();
+    assert_eq!(rows.report().form, Form::Rows);
+    rows.call_into(&[x, y], &mut [&mut z]).unwrap();
     z
 }
 
@@ -313,7 +316,7 @@ fn kernels_are_accurate_on_a_million_arguments() {
 fn over_array<T: Float>(op: Op, x: &[T]) -> Vec<T> {
     let f = Function::trace_in(T::WIDTH, ["x[n]"], |[x]| op.apply(&[Value::Num(x)]).number().unwrap());
     let mut z = vec![T::default(); x.len()];
-    f.unwrap().compile_arrays().unwrap().call_into(&[x], &mut [&mut z]).unwrap();
+    f.unwrap().compile().unwrap().call_into(&[x], &mut [&mut z]).unwrap();
     z
 }
 
@@ -340,8 +343,8 @@ fn same_bits<T: Float>(op: Op, n: usize) {
     let f = Function::trace_in(T::WIDTH, ("x", "y"), |(x, y)| {
         op.apply(&[Value::Num(x), Value::Num(y)][..op.arity()]).number().unwrap()
     });
-    let program = f.unwrap().lower();
-    let code = program.compile().unwrap();
+    let f = f.unwrap();
+    let (code, program) = (f.compile().unwrap(), f.compile_with(Options::new().interpreted(true)).unwrap());
     for k in 0..n.min(2000) {
         let ([z], [wanted]): ([T; 1], [T; 1]) = (code.call([x[k], y[k]]).unwrap(), program.call([x[k], y[k]]).unwrap());
         assert_eq!(z.code(), wanted.code(), "{op:?} at {:?}, {:?}: {z:?} for {wanted:?}", x[k], y[k]);

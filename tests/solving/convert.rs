@@ -84,7 +84,7 @@ fn sparse_matrices() {
     let f = Function::trace(("x", 4), |x| (0..3).map(|i| x[i + 1] - x[i] * x[i]).collect::<Vec<_>>()).unwrap();
     let j = f.sparse_jacobian().unwrap();
     let mut values = vec![0.0; j.sparsity().len()];
-    j.compile().unwrap().call_into(&[&[1.0, 2.0, 3.0, 4.0]], &mut values).unwrap();
+    j.compile().unwrap().call_into(&[&[1.0, 2.0, 3.0, 4.0]], &mut [&mut values]).unwrap();
     let expected = [[-2.0, 1.0, 0.0, 0.0], [0.0, -4.0, 1.0, 0.0], [0.0, 0.0, -6.0, 1.0]];
     let dense = j.sparsity().as_faer(&values).unwrap().to_dense();
     let of_faer: [[f64; 4]; 3] = std::array::from_fn(|r| std::array::from_fn(|c| dense[(r, c)]));

@@ -119,9 +119,9 @@ fn a_fit_is_the_solution_within_a_trace() -> Result {
     let inside = Function::trace(["x[n]", "y[n]"], |[x, y]| {
         wengert::implicit::least_squares([1.0.into(), 1.0.into()], |[a, b]: [Expr; 2]| model(a, b, x) - y).x
     })?;
-    let inside: Vec<f64> = inside.eval_arrays(&[vector(&x), vector(&y)])?.iter().map(|y| y.data()[0]).collect();
+    let inside = inside.run(&[vector(&x), vector(&y)])?;
     let f = Function::trace(["a", "b", "x[n]", "y[n]"], |[a, b, x, y]| model(a, b, x) - y)?.wrt(["a", "b"])?;
     let fit = LeastSquares::new(&f)?.fit(&[1.0.into(), 1.0.into(), vector(&x), vector(&y)])?;
-    close(fit.params(), &inside, 1e-9);
+    close(fit.params(), inside["y"].data(), 1e-9);
     Ok(())
 }

@@ -56,8 +56,7 @@ fn a_system_has_the_derivatives_of_its_unrolled_loop() -> Result {
         (x * y).sin() + x
     });
     let unrolled = traced(["a", "b", "c"], |p| {
-        let init = (lit::<Expr>(1.0), lit::<Expr>(0.5));
-        let ((x, y), ()) = wengert::Scan::default().length(12).run(init, (), |(x, y), ()| {
+        let ((x, y), ()) = wengert::Scan::steps(12).run((1.0, 0.5), |(x, y), ()| {
             let [f, g] = system(p, [x, y]);
             // the Jacobian by hand
             let [a, b, c] = p;
@@ -83,7 +82,7 @@ fn every_engine_and_mode_agrees() {
     }
     // unknowns of several shapes, parameters with an open axis, indices, a loop in the equation
     let f = traced(["w[2,2]", "b[n]", "k[n]: index", "s"], |[w, b, k, s]| {
-        let start = (Expr::full(0.1, wengert::Shape::new(&[2.into()])), lit::<Expr>(0.0));
+        let start = (Expr::full(0.1, 2), lit::<Expr>(0.0));
         let (x, y) = newton(start, |(x, y)| {
             let (sum, ()) = scan(lit::<Expr>(0.0), b, |c: Expr, b| (c * 0.5 + (b * y).tanh(), ()));
             ((w.matmul(x) + x.powi(3) - s, y * 3.0 - b.gather(k, 0).sum(..) * 0.1 - sum * x.at(0, 0)),)
@@ -105,7 +104,7 @@ proptest! {
         (0..n).for_each(|i| a.data_mut()[i * n + i] += 3.0);
         let inputs = [format!("a[{n},{n}]"), format!("b[{n}]")];
         let with = |f: &dyn Fn(Expr, Expr) -> Expr| traced(inputs.clone(), |[a, b]| (f(a, b).sin() * b).sum(..));
-        let guess = || Expr::full(0.0, wengert::Shape::new(&[n.into()]));
+        let guess = || Expr::zeros(n);
         let exact = with(&|a, b| a.solve(b));
         let methods = [
             with(&|a, b| newton(guess(), |x| a.matmul(x) - b).x),
@@ -136,7 +135,7 @@ proptest! {
         let g = |w: Expr, b: Expr, x: Expr| (w.matmul(x) * 0.3 + b).tanh();
         let f = traced(["w[3,3]", "b[3]"], |[w, b]| fixed_point(b, |x| g(w, b, x)).x.powi(2).sum(..));
         let unrolled = traced(["w[3,3]", "b[3]"], |[w, b]| {
-            while_loop_at_most(60, b, |_: Expr| lit::<Expr>(1.0).gt(lit(0.0)), |x| g(w, b, x)).powi(2).sum(..)
+            while_loop_at_most(60, b, |_: Expr| lit::<Expr>(1.0).gt(0.0), |x| g(w, b, x)).powi(2).sum(..)
         });
         let at = [noise(&[3, 3], seed), noise(&[3], seed + 1)];
         close(&all(&f, &at), &all(&unrolled, &at), 1e-10);
@@ -157,7 +156,7 @@ fn lstsq_differentiates_and_refines() -> Result {
     close(&all(&traced(["a[6,4]", "b[6]"], |[a, b]| a.lstsq(b)), &[a, vector(&b)]), &[1.0; 4], 1e-11);
     let dependent = Array::new([3, 2], vec![1.0, 2.0, 2.0, 4.0, 3.0, 6.0])?;
     let f = traced(["a[3,2]", "b[3]"], |[a, b]| a.lstsq(b));
-    is_here(&f.eval_arrays(&[dependent, vector(&[1.0; 3])]).unwrap_err(), "cholesky");
+    is_here(&f.run(&[dependent, vector(&[1.0; 3])]).unwrap_err(), "cholesky");
     is_here(&Function::trace(["a[3,2]", "b[4]"], |[a, b]| a.lstsq(b)).unwrap_err(), "lstsq: the shapes [3,2] and [4] do not fit");
     Ok(())
 }
@@ -170,9 +169,9 @@ fn minima_are_found_from_afar() -> Result {
         let min = minimize([lit(-1.2), lit(1.0)], rosenbrock);
         (("x", min.x), aux(("report", min.report)))
     });
-    let y = f.eval_arrays(&[1.0.into(), 100.0.into()])?;
-    close(&[y[0].data()[0], y[1].data()[0]], &[1.0, 1.0], 1e-12);
-    let report = Convergence::read(y[2].data())?;
+    let y = f.run([1.0, 100.0])?;
+    close(y["x"].data(), &[1.0, 1.0], 1e-12);
+    let report = Convergence::read(y["report"].data())?;
     assert!(report.converged() && report.steps() < 40, "{report}");
     assert!(report.history().last().unwrap() < &1e-12);
     // −cos from 2.5, where it is concave
@@ -184,9 +183,9 @@ fn minima_are_found_from_afar() -> Result {
     });
     let x = [0.0, 0.5, 1.0, 2.0, 3.0];
     let y = x.map(|x: f64| 3.0 * (-0.7 * x).exp());
-    let found = f.eval_arrays(&[vector(&x), vector(&y)])?;
-    close(&[found[0].data()[0], found[1].data()[0]], &[3.0, -0.7], 1e-12);
-    assert!(Convergence::read(found[2].data())?.converged());
+    let found = f.run(&[vector(&x), vector(&y)])?;
+    close(found["p"].data(), &[3.0, -0.7], 1e-12);
+    assert!(Convergence::read(found["report"].data())?.converged());
     // With noise: d(parameters)/dy against finite differences, second order included.
     let y = [3.1, 2.0, 1.6, 0.7, 0.45];
     let f = traced(["x[n]", "y[n]"], |[x, y]| {
@@ -204,20 +203,16 @@ fn what_does_not_converge_is_told() -> Result {
             let found = f(a);
             (
                 ("x", found.x),
-                aux((
-                    ("last", found.last),
-                    ("converged", wengert::select(found.converged, lit::<Expr>(1.0), lit(0.0))),
-                    ("report", found.report),
-                )),
+                aux((("last", found.last), ("converged", wengert::select(found.converged, 1.0, 0.0)), ("report", found.report))),
             )
         })?;
-        let y = f.value_and_grad()?.eval_arrays(&[1.0.into()])?;
-        let [x, last, converged, report, dx] = &y[..] else { unreachable!() };
+        let y = f.value_and_grad()?.run([1.0])?;
+        let [x, last, converged, report, dx] = y.arrays() else { unreachable!() };
         let report = Convergence::read(report.data())?;
         assert_eq!(report.converged(), converged.data()[0] == 1.0);
         assert!(report.converged() || x.data()[0].is_nan());
-        let native = f.compile_arrays()?.call_vec(&[1.0.into()])?;
-        assert_eq!(Convergence::read(native[3].data())?.outcome(), report.outcome());
+        let native = f.compile()?.run([1.0])?;
+        assert_eq!(Convergence::read(native["report"].data())?.outcome(), report.outcome());
         Ok((x.data()[0], dx.data()[0], last.data()[0], report))
     };
     let (_, dx, last, report) = reported(&|a| newton(a * 3.0, |x| x * x + a))?;
@@ -252,11 +247,8 @@ fn what_cannot_be_solved_is_an_error_of_the_line() {
     // x³ at its root has no derivative in a.
     let f = traced("a", |a| newton(a, |x: Expr| x.powi(3) - a).x);
     assert_eq!(all(&f, &[0.0.into()]), [0.0]);
-    is_here(&f.grad().unwrap().eval_arrays(&[0.0.into()]).unwrap_err(), "solve: the matrix is singular");
-    is_here(
-        &f.grad().unwrap().compile_arrays().unwrap().call_vec::<f64>(&[0.0.into()]).unwrap_err(),
-        "solve: the matrix is singular",
-    );
+    is_here(&f.grad().unwrap().run([0.0]).unwrap_err(), "solve: the matrix is singular");
+    is_here(&f.grad().unwrap().compile().unwrap().run([0.0]).unwrap_err(), "solve: the matrix is singular");
     let trace = |f: &dyn Fn(Expr) -> Expr| Function::trace(["x[3]"], |[x]| f(x)).unwrap_err();
     is_here(
         &trace(&|x| newton(x, |x: Expr| x.sum(..)).x),
@@ -279,7 +271,7 @@ fn samples_converge_each_by_itself() -> Result {
     })?;
     let batch = f.vmap("n", ["a"])?;
     let a = [4.0, 1e8, -1.0, 1.0];
-    let y = batch.compile_arrays()?.call_vec(&[vector(&a), 4.0.into()])?;
+    let y = batch.compile()?.run(&[vector(&a), 4.0.into()])?;
     close(&y[0].data()[..2], &[1.0, 5e3], 1e-14);
     assert!(y[0].data()[2].is_nan() && y[0].data()[3] == 0.5);
     let reports: Vec<Convergence> = y[1].data().chunks(53).map(|r| Convergence::read(r).unwrap()).collect();
@@ -302,7 +294,7 @@ fn single_precision_has_its_own_bounds() -> Result {
         let root = newton(a, |x: Expr| x * x - a);
         (("x", root.x), aux(("report", root.report)))
     })?;
-    let y = f.value_and_grad()?.compile_arrays()?.call_vec(&[Array::scalar(2.0f32)])?;
+    let y = f.value_and_grad()?.compile()?.run([2f32])?;
     assert!((y[0].data()[0] - 2f32.sqrt()).abs() < 3e-7 && (y[2].data()[0] - 0.5 / 2f32.sqrt()).abs() < 1e-6);
     Ok(())
 }

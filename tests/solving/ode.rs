@@ -4,7 +4,7 @@
 use crate::common::arrays::{all, check, check_first, close, noise, traced, vector};
 use proptest::prelude::*;
 use wengert::ode::{DormandPrince, Ended, Integration, rk4};
-use wengert::{Array, Dual, Error, Expr, Function, Mode, Options, Real, Width, aux, lit};
+use wengert::{Dual, Error, Expr, Function, Mode, Options, Real, Width, aux, lit};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -54,7 +54,7 @@ fn dormand_and_prince_have_order_5() {
             let course = method.at_times(lit(0.0), t, a, |t, y: Expr| y * t.cos());
             (course.y, course.report)
         });
-        let y = f.eval_arrays(&[0.7.into(), vector(&times)]).unwrap();
+        let y = f.run(&[0.7.into(), vector(&times)]).unwrap();
         assert_eq!(Integration::read(y[1].data()).unwrap().accepted(), steps);
         (y[0].data()[steps - 1] - 0.7 * 3f64.sin().exp()).abs()
     };
@@ -71,12 +71,12 @@ fn tolerances_are_kept_and_derivatives_too() -> Result {
             (("y", course.y), aux(("report", course.report)))
         })?;
         let x = [0.7.into(), 0.0.into(), 3.0.into()];
-        let y = f.value_and_grad()?.eval_arrays(&x)?;
+        let y = f.value_and_grad()?.run(&x)?;
         let value = forced_exactly(0.7, 3.0);
         let wanted = [(-3f64).exp(), 0.7 * (-3f64).exp(), 3f64.sin() - value];
         close(y[0].data(), &[value], bound);
         // d/d(start) is −e^(start − t)·y′(start), y′ = −0.7
-        close(&y[2..].iter().map(|y| y.data()[0]).collect::<Vec<_>>(), &wanted, bound);
+        close(&y.arrays()[2..].iter().map(|y| y.data()[0]).collect::<Vec<_>>(), &wanted, bound);
         close(&all(&f.wrt(["a", "start", "t"])?.jacobian_in(Mode::Forward)?, &x), &wanted, bound);
         let report = Integration::read(y[1].data())?;
         assert!(report.is_complete() && report.time() == 3.0 && report.accepted() > 5, "{report}");
@@ -168,8 +168,8 @@ fn where_it_ends_is_told() -> Result {
             let course = method.at_times(lit(0.0), t, a, f);
             (("y", course.y.sum(..)), aux((("all", course.y), ("report", course.report))))
         })?;
-        let y = f.value_and_grad()?.eval_arrays(&[1.0.into()])?;
-        let native = f.compile_arrays_with(Options::new().fuse(false))?.call_vec(&[1.0.into()])?;
+        let y = f.value_and_grad()?.run([1.0])?;
+        let native = f.compile_with(Options::new().fuse(false))?.run([1.0])?;
         assert_eq!(native[2].data(), y[2].data());
         Ok((y[1].data().to_vec(), y[3].data()[0], Integration::read(y[2].data())?))
     };
@@ -218,7 +218,7 @@ fn samples_take_steps_of_their_own() -> Result {
         (("y", course.y[0]), aux(("report", course.report)))
     })?;
     let w = [1.0, 10.0];
-    let y = f.grad()?.vmap("n", ["w"])?.compile_arrays()?.call_vec(&[vector(&w), 1.5.into()])?;
+    let y = f.grad()?.vmap("n", ["w"])?.compile()?.run(&[vector(&w), 1.5.into()])?;
     close(y[0].data(), &w.map(|w: f64| -1.5 * w.sin()), 1e-5);
     let steps = y[2].data().chunks(4).map(|r| Integration::read(r).unwrap().accepted()).collect::<Vec<_>>();
     assert!(steps[1] > 3 * steps[0], "{steps:?}");
@@ -231,7 +231,7 @@ fn single_precision_has_its_own_bounds() -> Result {
         let course = DormandPrince::new().solve([lit(0.0), lit(2.0)], a, forced);
         (("y", course.y), ("report", course.report))
     })?;
-    let y = f.compile_arrays()?.call_vec(&[Array::scalar(0.7f32)])?;
+    let y = f.compile()?.run([0.7f32])?;
     assert!((f64::from(y[0].data()[0]) - forced_exactly(0.7, 2.0)).abs() < 1e-3);
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(super) const ORDERS: [Order; 5] =
 fn dense(d: &SparseDerivative, x: &[&[f64]]) -> Vec<f64> {
     let values = d.eval(x).unwrap();
     let mut native = vec![f64::NAN; values.len()];
-    d.compile().unwrap().call_into(x, &mut native).unwrap();
+    d.compile().unwrap().call_into(x, &mut [&mut native]).unwrap();
     for (a, b) in values.iter().zip(&native) {
         assert!(
             (a - b).abs() <= 1e-11 * (1.0 + a.abs()) || a.is_nan() && b.is_nan(),
@@ -122,7 +122,7 @@ fn numeric(f: &Function, x: &[Vec<Array>]) -> Vec<bool> {
                     Array::new(x[other].shape(), data).unwrap()
                 });
                 let inputs: Vec<Array> = x.iter().cloned().chain(seeds).collect();
-                let y = blocks.eval_arrays(&inputs).unwrap().split_off(f.outputs().len());
+                let y = blocks.run(&inputs).unwrap().into_arrays().split_off(f.outputs().len());
                 columns.push(y.into_iter().flat_map(Array::into_data).collect());
             }
         }
@@ -167,7 +167,7 @@ fn check_pattern(name: &str, f: &Function, shapes: &[&[usize]], exact: bool) {
             Array::new(x.shape(), own.to_vec()).unwrap()
         })
         .collect();
-    let t = f.jvp().unwrap().eval_arrays(&[x.clone(), seeds].concat()).unwrap().split_off(f.outputs().len());
+    let t = f.jvp().unwrap().run([x.clone(), seeds].concat()).unwrap().into_arrays().split_off(f.outputs().len());
     close(name, &times, &t.into_iter().flat_map(Array::into_data).collect::<Vec<_>>(), 1e-11);
 }
 
@@ -179,7 +179,7 @@ fn patterns_of_array_operations() {
         ("detached", true, |a, b| a.detach() * b),
         ("broadcast", true, |a, b| a.at(0, 1) + b),
         ("sums", true, |a, b| a.sum(0) * b.sum(..)),
-        ("reshape and permute", true, |a, b| a.reshape([9.into()]) * b.t().reshape([9.into()])),
+        ("reshape and permute", true, |a, b| a.reshape(9) * b.t().reshape(9)),
         ("slices", true, |a, b| a.slice_by(1, 2, 2, -2) * b.slice(1, 0..2)),
         ("pad and concat", true, |a, b| Expr::concat(&[a.pad(0, 1, 0), b], 0).powi(2)),
         ("stack", true, |a, b| Expr::stack(&[a, b * a], 1)),
@@ -196,7 +196,7 @@ fn patterns_of_array_operations() {
         ("largest", false, |a, b| a.max_of(0) * b.min_of(..)),
         ("softmax", true, |a, b| a.softmax(1) + b),
         ("log-sum-exp", true, |a, b| a.log_sum_exp(0) * b.norm()),
-        ("scatter", false, |a, b| (a * b).sum(0).reshape([3.into()])),
+        ("scatter", false, |a, b| (a * b).sum(0).reshape(3)),
         ("solve", true, |a, b| (a + Expr::eye(3) * 9.0).solve(b)),
         ("triangular solves", true, |a, b| {
             let a = a + Expr::eye(3) * 9.0;
@@ -207,8 +207,8 @@ fn patterns_of_array_operations() {
         ("cholesky", false, |a, b| (a.matmul(a.t()) + Expr::eye(3)).cholesky() * b),
         ("select", false, |a, b| wengert::select(a.lt(b), a * a, b)),
         ("masks of indices", true, |a, b| {
-            let shape = Shape::new(&[Axis::Fixed(3), Axis::Fixed(3)]);
-            wengert::select(Expr::iota(shape, 0).lt(Expr::iota(shape, 1)), a * b, wengert::lit(0.0))
+            let shape = Shape::new([Axis::Fixed(3), Axis::Fixed(3)]);
+            wengert::select(Expr::iota(shape, 0).lt(Expr::iota(shape, 1)), a * b, 0.0)
         }),
     ];
     for &(name, exact, f) in cases {
@@ -221,22 +221,20 @@ fn patterns_of_loops() {
     // A step shifts the state: exact step by step.
     let shifted = traced(["h[4]", "x[3]"], |[h, x]| {
         let (h, all) = scan(h, x, |h: Expr, x: Expr| {
-            let h = Expr::concat(&[x.reshape([1.into()]), h.slice(0, 0..3)], 0);
+            let h = Expr::concat(&[x.reshape(1), h.slice(0, 0..3)], 0);
             (h, h.sum(..))
         });
         (h, all)
     });
     check_pattern("a scan", &shifted, &[&[4], &[3]], true);
-    let recurrent = traced(["h[2]", "x[3,2]"], |[h, x]| {
-        wengert::Scan::default().reverse().run(h, x, |h: Expr, x: Expr| ((h * x).sin(), ())).0
-    });
+    let recurrent = traced(["h[2]", "x[3,2]"], |[h, x]| wengert::Scan::over(x).reverse().run(h, |h, x| ((h * x).sin(), ())).0);
     check_pattern("a scan from the end", &recurrent, &[&[2], &[3, 2]], true);
     let chosen = traced(["a[2]", "b[2]"], |[a, b]| cond(a.sum(..).gt(b.sum(..)), || a * a, || a * b));
     check_pattern("a choice", &chosen, &[&[2], &[2]], false);
     let looped = traced(["x[3]", "y[3]"], |[x, y]| {
         let turn = |x: Expr| Expr::concat(&[x.slice(0, 1..3), x.slice(0, 0..1)], 0);
         let start = (x, y.sum(..) * 0.0);
-        let (x, _) = while_loop(start, |(_, n): (Expr, Expr)| n.lt(2.0.into()), |(x, n)| (turn(x) * 0.5, n + 1.0));
+        let (x, _) = while_loop(start, |(_, n): (Expr, Expr)| n.lt(2.0), |(x, n)| (turn(x) * 0.5, n + 1.0));
         x
     });
     // How often it turns nobody knows: every number may depend on each.
@@ -284,7 +282,7 @@ fn lengths_go_into_bodies() {
     });
     let fixed = f.with_lengths([("d", 2), ("t", 3)]).unwrap();
     let x = [noise(&[2], 1), noise(&[3, 2], 2)];
-    assert_eq!(fixed.eval_arrays(&x).unwrap(), f.eval_arrays(&x).unwrap());
+    assert_eq!(fixed.run(&x).unwrap(), f.run(&x).unwrap());
     let shapes: Vec<String> = fixed.inputs().iter().map(|group| group.shape().to_string()).collect();
     assert_eq!(shapes, ["[2]", "[3,2]"]);
     let f = fixed.only(["last", "all"]).unwrap();
@@ -326,7 +324,7 @@ fn derivatives_of_ones_own() {
     // Of arrays, in both modes, and computed again.
     let twice = |x: Expr| wengert::custom_vjp(x, |x| x.slice(0, 0..2) * 1.0, |x, _, c: Expr| (x.slice(0, 0..2) * c).pad(0, 0, 1));
     let f = traced("x[3]", |x| twice(x) + wengert::remat(x, |x: Expr| x.slice(0, 1..3).sin()));
-    let want = f.jacobian_in(wengert::Mode::Reverse).unwrap().eval_arrays(&[Array::vector(x.to_vec())]).unwrap().remove(0);
+    let want = f.jacobian_in(wengert::Mode::Reverse).unwrap().run(&[Array::vector(x.to_vec())]).unwrap().into_arrays().remove(0);
     let j = Method::new().compress(Compress::Rows).jacobian(&f).unwrap();
     assert_eq!(j.sparsity(), &Sparsity::new(2, 3, [(0, 0), (0, 1), (1, 1), (1, 2)]).unwrap());
     close("arrays", &dense(&j, &[&x]), want.data(), 1e-13);
@@ -342,7 +340,7 @@ fn hessians_of_arrays() {
     .wrt(["x"])
     .unwrap();
     let (x, c) = (noise(&[n], 1), noise(&[n - 1], 2));
-    let want = f.hessian().unwrap().eval_arrays(&[x.clone(), c.clone()]).unwrap().remove(0);
+    let want = f.hessian().unwrap().run(&[x.clone(), c.clone()]).unwrap().into_arrays().remove(0);
     for (symmetric, colours) in [(Symmetric::Auto, 3), (Symmetric::Star, 3), (Symmetric::Acyclic, 2)] {
         let h = Method::new().symmetric(symmetric).hessian(&f).unwrap();
         assert_eq!((h.sparsity().len(), h.sweeps()), (3 * n - 2, (colours, 0)));
@@ -353,8 +351,7 @@ fn hessians_of_arrays() {
     let h = g.sparse_hessian().unwrap();
     let p = [0.3, 0.7];
     let x = [0.2, -0.4, 0.9];
-    let at: Vec<Array> = p.iter().map(|&v| Array::scalar(v)).chain([Array::vector(x.to_vec())]).collect();
-    let blocks = g.hessian().unwrap().eval_arrays(&at).unwrap();
+    let blocks = g.hessian().unwrap().run(&[Array::vector(p.to_vec()), Array::vector(x.to_vec())]).unwrap();
     let got = dense(&h, &[&p, &x]);
     let (pp, px, xx) = (&blocks[0], &blocks[1], &blocks[3]);
     for i in 0..5 {
@@ -422,7 +419,7 @@ fn edges_of_what_can_be() {
     let f = traced(("x", 2), |x| [x[0].detach(), x[1].floor()]);
     let j = f.sparse_jacobian().unwrap();
     assert!(j.sparsity().is_empty() && j.eval(&[&[1.0, 2.0]]).unwrap().is_empty());
-    j.compile().unwrap().call_into(&[&[1.0, 2.0]], &mut []).unwrap();
+    j.compile().unwrap().call_into(&[&[1.0, 2.0]], &mut [&mut []]).unwrap();
     // Linear: no second derivative.
     assert!(traced(("x", 2), |x| x[0] + x[1]).hessian_lower().unwrap().sparsity().is_empty());
     // An output that is an input, the same twice.
@@ -435,15 +432,20 @@ fn edges_of_what_can_be() {
     let f = Function::trace_in(Width::F32, "x[3]", |x| x * x.at(0, 0)).unwrap();
     let j = f.sparse_jacobian().unwrap();
     let mut values = [0f32; 5];
-    j.compile().unwrap().call_into(&[&[1f32, 2.0, 3.0]], &mut values).unwrap();
+    j.compile().unwrap().call_into(&[&[1f32, 2.0, 3.0]], &mut [&mut values]).unwrap();
     assert_eq!(values, [2.0, 2.0, 3.0, 1.0, 1.0]);
-    assert!(j.compile().unwrap().call_into(&[&[1f64, 2.0, 3.0]], &mut [0.0; 5]).is_err());
+    assert!(j.compile().unwrap().call_into(&[&[1f64, 2.0, 3.0]], &mut [&mut [0.0; 5]]).is_err());
     // What does not fit.
     let j = traced(["x[2]", "y"], |[x, y]| x * y).sparse_jacobian().unwrap().compile().unwrap();
     let (x, y) = ([1.0, 2.0], [3.0]);
-    assert!(j.call_into(&[&x[..]], &mut [0.0; 4]).unwrap_err().is_length());
-    assert!(j.call_into(&[&x[..], &x], &mut [0.0; 4]).unwrap_err().to_string().contains("`y` has 1 number"));
-    assert!(j.call_into(&[&x[..], &y], &mut [0.0; 3]).unwrap_err().to_string().contains("4 entries"));
+    assert!(j.call_into(&[&x], &mut [&mut [0.0; 4]]).unwrap_err().is_length());
+    assert!(j.call_into(&[&x, &x], &mut [&mut [0.0; 4]]).unwrap_err().to_string().contains("`y` has 1 number"));
+    assert!(j.call_into(&[&x, &y], &mut [&mut [0.0; 3]]).unwrap_err().to_string().contains("4 entries"));
+    let none = j.call_into(&[&x, &y], &mut []).unwrap_err();
+    let two = j.call_into(&[&x, &y], &mut [&mut [0.0; 2], &mut [0.0; 2]]).unwrap_err();
+    for error in [none, two] {
+        assert!(error.is_length() && error.location().is_some_and(|at| at.file().ends_with("sparse.rs")), "{error}");
+    }
     assert!(traced("x[2]", |x| x).sparse_hessian().unwrap_err().is_shape());
     assert!(traced("x[2]", |x| x).wrt([""; 0]).unwrap().sparse_jacobian().unwrap_err().is_unsupported());
     assert!(Sparsity::new(2, 2, [(2, 0)]).unwrap_err().is_value());

@@ -9,8 +9,9 @@ use wengert::{Expr, Function, Width};
 fn run(a: &Assembly, x: &[f64], others: &[&[f64]]) -> Vec<f64> {
     let mut values = vec![f64::NAN; a.len()];
     let code = a.compile().unwrap();
+    let inputs = [&[x][..], others].concat();
     for _ in 0..2 {
-        code.call_into(x, others, &mut values).unwrap();
+        code.call_into(&inputs, &mut [&mut values]).unwrap();
     }
     a.sparsity().map_or(values.clone(), |sparsity| sparsity.dense(&values).unwrap())
 }
@@ -153,12 +154,15 @@ fn what_cannot_be() {
     let terms = f.terms(2, [("x", vec![0, 1, 1, 0])]).unwrap();
     let code = terms.values().unwrap().compile().unwrap();
     let mut y = [0.0; 2];
-    assert!(code.call_into(&[1.0; 3], &[&[1.0, 2.0]], &mut y).unwrap_err().is_length());
-    assert!(code.call_into(&[1.0; 2], &[], &mut y).unwrap_err().to_string().contains("(w: 2)"));
-    assert!(code.call_into(&[1.0; 2], &[&[1.0]], &mut y).unwrap_err().to_string().contains("`w`"));
-    assert!(code.call_into(&[1.0; 2], &[&[1.0, 2.0]], &mut [0.0; 1]).unwrap_err().is_length());
-    assert!(code.call_into(&[1f32; 2], &[&[1.0, 2.0]], &mut [0f32; 2]).is_err());
-    code.call_into(&[2.0, 3.0], &[&[1.0, 2.0]], &mut y).unwrap();
+    assert!(code.call_into(&[&[1.0; 3], &[1.0, 2.0]], &mut [&mut y]).unwrap_err().is_length());
+    assert!(code.call_into(&[&[1.0; 2]], &mut [&mut y]).unwrap_err().to_string().contains("w[2]"));
+    assert!(code.call_into(&[&[1.0; 2], &[1.0]], &mut [&mut y]).unwrap_err().to_string().contains("`w`"));
+    assert!(code.call_into(&[&[1.0; 2], &[1.0, 2.0]], &mut [&mut [0.0; 1]]).unwrap_err().is_length());
+    assert!(code.call_into(&[&[1f32; 2], &[1.0, 2.0]], &mut [&mut [0f32; 2]]).is_err());
+    let nothing = code.call_into::<f64>(&[], &mut []).unwrap_err();
+    assert!(nothing.is_length() && nothing.to_string().contains("one for the variables"), "{nothing}");
+    assert!(nothing.location().is_some_and(|at| at.file().ends_with("terms.rs")), "{nothing}");
+    code.call_into(&[&[2.0, 3.0], &[1.0, 2.0]], &mut [&mut y]).unwrap();
     assert_eq!(y, [6.0, 12.0]);
     let two = Function::trace(("x", 2), |x| [x[0], x[1]]).unwrap().terms(2, [("x", vec![0, 1])]).unwrap();
     assert!(two.gradient().is_err() && two.hessian().is_err());
@@ -172,7 +176,7 @@ fn what_cannot_be() {
     let narrow = Function::trace_in(Width::F32, ("x", 2), |x| x[0] * x[1] * x[1]).unwrap();
     let h = narrow.terms(3, [("x", vec![0, 1, 1, 2])]).unwrap().hessian_lower().unwrap();
     let mut values = vec![0f32; h.len()];
-    h.compile().unwrap().call_into(&[1f32, 2.0, 3.0], &[], &mut values).unwrap();
+    h.compile().unwrap().call_into(&[&[1f32, 2.0, 3.0]], &mut [&mut values]).unwrap();
     // x₀·x₁² + x₁·x₂²
     assert_eq!(values, [4.0, 2.0, 6.0, 4.0]);
 }

@@ -1,7 +1,7 @@
 //! The twin of `if_on_expr.rs` that compiles.
 
 fn relu(x: wengert::Expr) -> wengert::Expr {
-    wengert::select(x.gt(wengert::lit(0.0)), x, 0.0 * x)
+    wengert::select(x.gt(0.0), x, 0.0 * x)
 }
 
 fn main() {

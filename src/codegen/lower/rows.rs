@@ -13,11 +13,17 @@ use std::ops::Range;
 
 /// Up to this many sums over rows are carried in registers; more are added up in memory.
 const CARRIED: usize = 5;
+/// Up to this many sums over rows have all of their partial sums in registers, where the body has up to this many steps: the rows are gone over
+/// once, and the body is there for each half of the partial sums.
+const AT_ONCE: usize = 3;
+const SHORT: usize = 16;
 /// Up to this many shared inputs (and as many constants) are loaded before the loop over rows; more are loaded where they are used.
 const HOISTED: usize = 8;
 /// A result is kept for this many steps at most, to be stored with its neighbours.
 const KEPT: u32 = 32;
 
+/// How many vectors of rows a turn has.
+const COPIES: usize = 2;
 /// Bytes of a vector.
 const VECTOR: i32 = 16;
 
@@ -132,8 +138,9 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let invariant = self.program.invariant;
         let body = invariant..self.program.steps.len();
         let lanes = self.emitter.lanes().lane_count() as usize;
-        let (copies, parts) = (2, partials(self.program.width));
+        let parts = partials(self.program.width);
         let sums = call.reduced();
+        let at_once = (1..=AT_ONCE).contains(&sums.len()) && body.len() <= SHORT;
         let carried = if sums.len() <= CARRIED { &sums[..] } else { &[] };
 
         // Before the rows: what no row changes.
@@ -141,11 +148,11 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         (0..invariant).for_each(|k| self.compute(k));
         let minus_zero = self.emitter.constants(-0.0);
         // Of each sum, the vectors of the first half of the partial sums come before the others, which few rows do without.
-        let vectors = |half: usize| (0..sums.len()).flat_map(move |s| (0..copies).map(move |k| (2 * s + half) * copies + k));
-        vectors(0).for_each(|at| self.store_at(minus_zero, self.scratch, self.partial(at)));
-        let turn = lanes * copies;
+        let vectors = |half: usize| (0..sums.len()).flat_map(move |s| (0..COPIES).map(move |k| (2 * s + half) * COPIES + k));
+        let turn = lanes * COPIES;
         let are_many = |this: &Self| this.with(|b| b.ins().icmp_imm_s(IntCC::SignedGreaterThan, rows, turn as i64));
-        if !sums.is_empty() {
+        if !sums.is_empty() && !at_once {
+            vectors(0).for_each(|at| self.store_at(minus_zero, self.scratch, self.partial(at)));
             let many = are_many(self);
             self.when(many, |this| vectors(1).for_each(|at| this.store_at(minus_zero, this.scratch, this.partial(at))));
         }
@@ -154,43 +161,32 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         let kept = std::mem::take(&mut self.kept);
         let local = self.copies[0].local.clone();
         self.lanes = lanes;
-        self.copies = (0..copies).map(|_| Copy { local: local.clone(), ..Copy::default() }).collect();
-        self.hoist(body.clone(), call);
+        self.copies = copies(&local);
+        self.hoist(body, call);
         self.squares = self.squares(call);
         let (none, whole) = self.with(|b| {
             let whole = b.ins().band_imm_s(rows, -(turn as i64));
             (b.ins().iconst(types::I64, 0), whole)
         });
-        let turns = |this: &mut Self, first: Value, step: usize| {
-            let initial = vec![minus_zero; carried.len() * copies];
-            this.repeat(first..whole, step, &initial, |this, row, totals| {
-                this.at_row(row);
-                this.sums.carried = carried.iter().copied().zip(totals.chunks(copies).map(<[Value]>::to_vec)).collect();
-                for copy in 0..copies {
-                    this.copy = copy;
-                    this.store(0..invariant);
-                }
-                this.steps(body.clone());
-                let mut totals = std::mem::take(&mut this.sums.carried);
-                carried.iter().flat_map(|k| totals.remove(k).expect("every carried sum is there")).collect()
-            })
-        };
-        if sums.is_empty() {
-            turns(self, none, turn);
+        let zeros = vec![minus_zero; carried.len() * COPIES];
+        let mut found = Vec::new();
+        if carried.is_empty() {
+            self.repeat(none..whole, turn, 1, &[], |this, row, _| this.vectors(row, &local, &[], &[]));
+        } else if at_once {
+            let both = [&zeros[..], &zeros].concat();
+            found = self.repeat(none..whole, turn, 2, &both, |this, row, totals| this.vectors(row, &local, carried, totals));
         } else {
             // A turn has some of the partial sums: first come all rows of the first ones, then those of the next, so that few are carried.
             let most = self.with(|b| {
                 let parts = b.ins().iconst(types::I64, parts as i64);
                 b.ins().smin(whole, parts)
             });
-            self.repeat(none..most, turn, &[], |this, first, _| {
-                let totals = turns(this, first, parts);
+            self.repeat(none..most, turn, 1, &[], |this, first, _| {
+                let totals =
+                    this.repeat(first..whole, parts, 1, &zeros, |this, row, totals| this.vectors(row, &local, carried, totals));
                 this.bases.clear();
                 let at = this.displaced(this.scratch, first, this.program.width.bytes());
-                for (k, &total) in totals.iter().enumerate() {
-                    let (sum, copy) = (k / copies, k % copies);
-                    this.store_at(total, at, this.partial(sum * parts / lanes + copy));
-                }
+                vectors(0).zip(totals).for_each(|(k, total)| this.store_at(total, at, this.partial(k)));
                 vec![]
             });
         }
@@ -200,35 +196,120 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         self.lanes = 1;
         self.copy = 0;
         self.copies = vec![Copy { local, ..Copy::default() }];
-        self.repeat(whole..rows, 1, &[], |this, row, _| {
-            this.at_row(row);
-            this.store(0..invariant);
-            this.steps(body);
-            vec![]
-        });
+        if at_once {
+            return self.finish_at_once(whole..rows, turn, &found, carried);
+        }
+        self.left(whole..rows);
 
         let vector = |this: &Self, at: usize| this.load(this.emitter.lanes(), this.scratch, this.partial(at));
         if !sums.is_empty() {
             let many = are_many(self);
             self.when(many, |this| {
                 for (low, high) in vectors(0).zip(vectors(1)) {
-                    let (a, b) = (vector(this, low), vector(this, high));
-                    let both = this.with(|builder| builder.ins().fadd(a, b));
+                    let both = this.add(vector(this, low), vector(this, high));
                     this.store_at(both, this.scratch, this.partial(low));
                 }
             });
         }
         self.bases.clear();
         for (s, &k) in sums.iter().enumerate() {
-            let mut parts: Vec<Value> = (0..copies).map(|k| vector(self, 2 * s * copies + k)).collect();
-            let (base, offset, _) = self.output_place(k);
-            let add = |a: Value, b: Value| self.with(|builder| builder.ins().fadd(a, b));
-            // Halves of these are vectors, and then lanes.
-            let mut parts: Vec<Value> = self.emitter.split(halve(&mut parts, add)).collect();
-            let total = halve(&mut parts, add);
-            let sum = add(self.load(self.emitter.float(), base, offset), total);
-            self.store_at(sum, base, offset);
+            let total = self.total((0..COPIES).map(|k| vector(self, 2 * s * COPIES + k)).collect());
+            self.add_total(k, total);
         }
+    }
+
+    /// The sums of partial sums that are all in registers, the first halves before the others. Where rows are left, these are added in memory,
+    /// number by number, to the half that comes next, which is loaded as it was stored: a vector would wait until the numbers are there.
+    fn finish_at_once(&mut self, rows: Range<Value>, turn: usize, found: &[Value], carried: &[u32]) {
+        let (low, high) = found.split_at(carried.len() * COPIES);
+        let (none, some, finish) = self.with(|b| (b.create_block(), b.create_block(), b.create_block()));
+        let totals: Vec<Value> =
+            carried.iter().map(|_| self.with(|b| b.append_block_param(finish, self.emitter.float()))).collect();
+        self.with(|b| {
+            let more = b.ins().icmp(IntCC::SignedLessThan, rows.start, rows.end);
+            b.ins().brif(more, some, &[], none, &[]);
+            b.switch_to_block(none);
+        });
+        let both: Vec<Value> = low.iter().zip(high).map(|(&low, &high)| self.add(low, high)).collect();
+        let found: Vec<Value> = both.chunks(COPIES).map(|parts| self.total(parts.to_vec())).collect();
+        self.with(|b| {
+            b.ins().jump(finish, &arguments(&found));
+            b.switch_to_block(some);
+        });
+
+        let place = |at: usize, half: usize| (2 * (at / COPIES) + half) * COPIES + at % COPIES;
+        for (at, (&low, &high)) in low.iter().zip(high).enumerate() {
+            self.store_at(low, self.scratch, self.partial(place(at, 0)));
+            self.store_at(high, self.scratch, self.partial(place(at, 1)));
+        }
+        self.left(rows.clone());
+        let size = self.size();
+        let [own, other] = self.with(|b| {
+            let own = b.ins().band_imm_s(rows.start, turn as i64);
+            [own, b.ins().bxor_imm_s(own, turn as i64)]
+        });
+        let [own, other] = [own, other].map(|at| self.displaced(self.scratch, at, size as usize));
+        let lanes = self.emitter.lanes();
+        let both: Vec<Value> = (0..low.len())
+            .map(|at| {
+                let offset = self.partial(place(at, 0));
+                let number = |lane: i32| self.load(self.emitter.float(), own, offset + lane * size);
+                let numbers: Vec<Value> = (0..lanes.lane_count() as i32).map(number).collect();
+                self.add(self.emitter.join(&numbers), self.load(lanes, other, offset))
+            })
+            .collect();
+        let found: Vec<Value> = both.chunks(COPIES).map(|parts| self.total(parts.to_vec())).collect();
+        self.with(|b| {
+            b.ins().jump(finish, &arguments(&found));
+            b.switch_to_block(finish);
+        });
+        self.bases.clear();
+        carried.iter().zip(totals).for_each(|(&output, total)| self.add_total(output, total));
+    }
+
+    /// Rows one by one.
+    fn left(&mut self, rows: Range<Value>) {
+        let invariant = self.program.invariant;
+        self.repeat(rows, 1, 1, &[], |this, row, _| {
+            this.at_row(row);
+            this.store(0..invariant);
+            this.steps(invariant..this.program.steps.len());
+            vec![]
+        });
+    }
+
+    fn add(&self, a: Value, b: Value) -> Value {
+        self.with(|builder| builder.ins().fadd(a, b))
+    }
+
+    /// The sum of vectors of partial sums. Halves of these are vectors, and then lanes.
+    fn total(&self, mut vectors: Vec<Value>) -> Value {
+        let add = |a: Value, b: Value| self.add(a, b);
+        let mut lanes: Vec<Value> = self.emitter.split(halve(&mut vectors, add)).collect();
+        halve(&mut lanes, add)
+    }
+
+    /// Adds a sum over the rows to what is in its place.
+    fn add_total(&mut self, output: u32, total: Value) {
+        let (base, offset, _) = self.output_place(output);
+        let sum = self.add(self.load(self.emitter.float(), base, offset), total);
+        self.store_at(sum, base, offset);
+    }
+
+    /// Vectors of rows, with what they carry along for sums.
+    fn vectors(&mut self, row: Value, local: &[Option<Value>], carried: &[u32], totals: &[Value]) -> Vec<Value> {
+        let invariant = self.program.invariant;
+        // What another turn has computed is of other rows.
+        self.copies = copies(local);
+        self.at_row(row);
+        self.sums.carried = carried.iter().copied().zip(totals.chunks(COPIES).map(<[Value]>::to_vec)).collect();
+        for copy in 0..COPIES {
+            self.copy = copy;
+            self.store(0..invariant);
+        }
+        self.steps(invariant..self.program.steps.len());
+        let mut totals = std::mem::take(&mut self.sums.carried);
+        carried.iter().flat_map(|k| totals.remove(k).expect("every carried sum is there")).collect()
     }
 
     /// Does something where a condition holds.
@@ -245,37 +326,50 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
         });
     }
 
-    /// A loop over rows, some at a time, from the first on as long as they are before the last; what it carries along.
+    /// A loop over rows, some at a time, from the first on as long as they are before the last; what it carries along. Some bodies take turns, each
+    /// with a share of that.
     fn repeat(
         &mut self,
         rows: Range<Value>,
         step: usize,
+        turns: usize,
         initial: &[Value],
-        body: impl FnOnce(&mut Self, Value, &[Value]) -> Vec<Value>,
+        mut body: impl FnMut(&mut Self, Value, &[Value]) -> Vec<Value>,
     ) -> Vec<Value> {
         let (start, exit) = self.with(|b| (b.create_block(), b.create_block()));
-        let row = self.with(|b| b.append_block_param(start, types::I64));
+        let first = self.with(|b| b.append_block_param(start, types::I64));
         let params = |block: Block| -> Vec<Value> {
             let param = |v: &Value| self.with(|b| b.append_block_param(block, b.func.dfg.value_type(*v)));
             initial.iter().map(param).collect()
         };
-        let (carried, found) = (params(start), params(exit));
+        let (mut carried, found) = (params(start), params(exit));
         let to_start = |row: Value, carried: &[Value]| [vec![BlockArg::from(row)], arguments(carried)].concat();
         self.with(|b| {
             let more = b.ins().icmp(IntCC::SignedLessThan, rows.start, rows.end);
             b.ins().brif(more, start, &to_start(rows.start, initial), exit, &arguments(initial));
             b.switch_to_block(start);
         });
-        // What was made elsewhere may not be there.
-        self.emitter.shared.borrow_mut().clear();
-        let next = body(self, row, &carried);
-        self.emitter.shared.borrow_mut().clear();
-        self.with(|b| {
-            let row = b.ins().iadd_imm_s(row, step as i64);
-            let more = b.ins().icmp(IntCC::SignedLessThan, row, rows.end);
-            b.ins().brif(more, start, &to_start(row, &next), exit, &arguments(&next));
-            b.switch_to_block(exit);
-        });
+        let (share, mut row) = (initial.len() / turns, first);
+        for k in 1..=turns {
+            let own = (k - 1) * share..k * share;
+            // What was made elsewhere may not be there.
+            self.emitter.shared.borrow_mut().clear();
+            let next = body(self, row, &carried[own.clone()]);
+            self.emitter.shared.borrow_mut().clear();
+            carried.splice(own, next);
+            self.with(|b| {
+                row = b.ins().iadd_imm_s(first, (k * step) as i64);
+                let more = b.ins().icmp(IntCC::SignedLessThan, row, rows.end);
+                if k == turns {
+                    b.ins().brif(more, start, &to_start(row, &carried), exit, &arguments(&carried));
+                    b.switch_to_block(exit);
+                } else {
+                    let next = b.create_block();
+                    b.ins().brif(more, next, &[], exit, &arguments(&carried));
+                    b.switch_to_block(next);
+                }
+            });
+        }
         found
     }
 
@@ -392,6 +486,11 @@ impl<'e, 'f, 'p> Lowering<'e, 'f, 'p> {
             DType::Float | DType::Index => self.emitter.spread(v),
         }
     }
+}
+
+/// The copies of a body before its first step: they have what is known before the rows.
+fn copies(local: &[Option<Value>]) -> Vec<Copy> {
+    (0..COPIES).map(|_| Copy { local: local.to_vec(), ..Copy::default() }).collect()
 }
 
 fn arguments(values: &[Value]) -> Vec<BlockArg> {

@@ -1,14 +1,20 @@
-//! Axes, as they are asked for.
+//! Axes, as they are asked for by number. (Lengths and names make shapes: [`IntoShape`](crate::IntoShape).)
 
 use std::ops;
 
-/// Axes to reduce over: one (negative from the end), several, or `..` for all. They disappear, unless they are wrapped in [`keep`].
+/// Axes that are meant, by their numbers: one (negative from the end), several, or `..` for all. Those that are reduced over disappear, unless
+/// they are wrapped in [`keep`]. (What a *shape* is made of is [`IntoShape`](crate::IntoShape).)
 pub trait Axes {
     /// The axes, ascending, of a value of this rank; `None` if one does not exist or comes twice.
     fn of(self, rank: usize) -> Option<Vec<usize>>;
 
     /// Whether the axes stay, with length 1.
     fn stay(&self) -> bool {
+        false
+    }
+
+    /// Whether they are not named, but all that there are.
+    fn all(&self) -> bool {
         false
     }
 }
@@ -20,9 +26,9 @@ pub struct Keep<A>(A);
 /// Axes to reduce over that stay, with length 1, so that the result broadcasts against the original: `x - x.mean(keep(0))`.
 ///
 /// ```
-/// use wengert::{Array, Function, keep};
+/// use wengert::{Function, keep};
 /// let f = Function::trace("x[2,2]", |x| x / x.sum(keep(1)))?;
-/// let y = f.eval_arrays(&[Array::new([2, 2], vec![1.0, 3.0, 5.0, 5.0])?])?;
+/// let y = f.run([("x", [[1.0, 3.0], [5.0, 5.0]])])?;
 /// assert_eq!(y[0].data(), [0.25, 0.75, 0.5, 0.5]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
@@ -37,11 +43,17 @@ impl<A: Axes> Axes for Keep<A> {
     fn stay(&self) -> bool {
         true
     }
+    fn all(&self) -> bool {
+        self.0.all()
+    }
 }
 
 impl Axes for ops::RangeFull {
     fn of(self, rank: usize) -> Option<Vec<usize>> {
         Some((0..rank).collect())
+    }
+    fn all(&self) -> bool {
+        true
     }
 }
 

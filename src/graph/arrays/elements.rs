@@ -2,7 +2,7 @@
 
 use super::axes::{Axes, keep};
 use super::run::{run, shape_error};
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, IntoShape, Shape};
 use crate::error::Caller;
 use crate::graph::handle::Expr;
 use crate::graph::trace;
@@ -35,28 +35,75 @@ impl Expr {
         self.shape().rank()
     }
 
-    /// A number in every place of a shape.
+    /// A number in every place of a shape: `Expr::full(0.5, [3, 4])`, `Expr::full(0.5, ("n", 3))`.
     #[track_caller]
-    pub fn full(v: f64, shape: Shape) -> Expr {
+    pub fn full(v: f64, shape: impl IntoShape) -> Expr {
+        let shape = shape.into_shape();
         if shape == Shape::SCALAR { lit(v) } else { run(ArrayOp::Broadcast(shape), &[lit(v)], Location::caller()) }
     }
 
-    /// Each place's own index along an axis of a shape.
+    /// Zeros of a shape.
     #[track_caller]
-    pub fn iota(shape: Shape, axis: usize) -> Expr {
-        run(ArrayOp::Iota(shape, axis), &[], Location::caller())
+    pub fn zeros(shape: impl IntoShape) -> Expr {
+        Expr::full(0.0, shape)
+    }
+
+    /// Ones of a shape.
+    #[track_caller]
+    pub fn ones(shape: impl IntoShape) -> Expr {
+        Expr::full(1.0, shape)
+    }
+
+    /// Each place's own index along an axis of a shape, as a number.
+    #[track_caller]
+    pub fn iota(shape: impl IntoShape, axis: isize) -> Expr {
+        let (shape, at) = (shape.into_shape(), Location::caller());
+        match axis.of(shape.rank()) {
+            Some(axes) => run(ArrayOp::Iota(shape, axes[0]), &[], at),
+            None => shape_error(at, format!("iota: the shape {shape} has no axis {axis}")),
+        }
     }
 
     /// The value repeated to a shape by NumPy's rules.
     #[track_caller]
-    pub fn broadcast_to(self, shape: impl AsRef<[Axis]>) -> Expr {
-        run(ArrayOp::Broadcast(Shape::new(shape.as_ref())), &[self], Location::caller())
+    pub fn broadcast_to(self, shape: impl IntoShape) -> Expr {
+        run(ArrayOp::Broadcast(shape.into_shape()), &[self], Location::caller())
     }
 
-    /// The same numbers in the same order, in another shape of as many.
+    /// The same numbers in the same order, in another shape of as many: `x.reshape([3, 4])`, `x.reshape(("n", 4))`, `x.reshape(12)`.
     #[track_caller]
-    pub fn reshape(self, shape: impl AsRef<[Axis]>) -> Expr {
-        run(ArrayOp::Reshape(Shape::new(shape.as_ref())), &[self], Location::caller())
+    pub fn reshape(self, shape: impl IntoShape) -> Expr {
+        run(ArrayOp::Reshape(shape.into_shape()), &[self], Location::caller())
+    }
+
+    /// The value with a new axis of length 1, before axis `axis` of it; −1 is behind all others.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x[n]", "y[m]"], |[x, y]| (x.unsqueeze(-1) - y.unsqueeze(0)).abs().max_of(..))?;
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn unsqueeze(self, axis: isize) -> Expr {
+        let (at, shape) = (Location::caller(), self.shape());
+        match axis.of(shape.rank() + 1) {
+            Some(axes) => run(ArrayOp::Reshape(with_new_axis(shape, axes[0])), &[self], at),
+            None => shape_error(at, format!("unsqueeze: no axis {axis} can be added to the shape {shape}")),
+        }
+    }
+
+    /// The value without axes of length 1; with `..` without every one.
+    #[track_caller]
+    pub fn squeeze(self, axes: impl Axes) -> Expr {
+        let (at, shape, all) = (Location::caller(), self.shape(), axes.all());
+        let Some(mut axes) = self.axes(axes, "squeeze", at) else { return lit(f64::NAN) };
+        let is_long = |&k: &usize| shape.axes()[k] != Axis::Fixed(1);
+        if all {
+            axes.retain(|k| !is_long(k));
+        } else if let Some(k) = axes.iter().find(|&k| is_long(k)) {
+            return shape_error(at, format!("squeeze: axis {k} of the shape {shape} has not the length 1"));
+        }
+        if axes.is_empty() { self } else { run(ArrayOp::Reshape(shape.without(&axes)), &[self], at) }
     }
 
     /// The axes in another order: axis k of the result is axis `order[k]` of this.
@@ -88,8 +135,12 @@ impl Expr {
 
     /// Zeros of a shape, with this value's slices added along an axis where the indices say: the transpose of a gather.
     #[track_caller]
-    pub fn scatter_add(self, index: Expr, shape: impl AsRef<[Axis]>, axis: usize) -> Expr {
-        run(ArrayOp::ScatterAdd { to: Shape::new(shape.as_ref()), axis, batch: 0 }, &[self, index], Location::caller())
+    pub fn scatter_add(self, index: Expr, shape: impl IntoShape, axis: isize) -> Expr {
+        let (to, at) = (shape.into_shape(), Location::caller());
+        match axis.of(to.rank()) {
+            Some(axes) => run(ArrayOp::ScatterAdd { to, axis: axes[0], batch: 0 }, &[self, index], at),
+            None => shape_error(at, format!("scatter_add: the shape {to} has no axis {axis}")),
+        }
     }
 
     /// `len` slices along an axis from `start` on, `step` apart (negative to go backward).
@@ -140,20 +191,22 @@ impl Expr {
         first.axes(axis, "concat", at).map_or(lit(f64::NAN), |axes| joined(axes[0]))
     }
 
-    /// Values of one shape side by side along a new axis, before axis `axis` of theirs.
+    /// Values of one shape side by side along a new axis, before axis `axis` of theirs; −1 is behind all others.
     #[track_caller]
-    pub fn stack(values: &[Expr], axis: usize) -> Expr {
+    pub fn stack(values: &[Expr], axis: isize) -> Expr {
         let at = Location::caller();
+        let Some(first) = values.first() else { return shape_error(at, "stack: no operands".into()) };
+        let Some(axes) = axis.of(first.rank() + 1) else {
+            return shape_error(at, format!("stack: axis {axis} beside the shape {}", first.shape()));
+        };
         let mut columns = Vec::with_capacity(values.len());
         for x in values {
-            let mut axes = x.shape().axes().to_vec();
-            if axis > axes.len() {
-                return shape_error(at, format!("stack: axis {axis} beside the shape {}", x.shape()));
+            if x.shape() != first.shape() {
+                return shape_error(at, format!("stack: the shapes {} and {} differ", first.shape(), x.shape()));
             }
-            axes.insert(axis, Axis::Fixed(1));
-            columns.push(run(ArrayOp::Reshape(Shape::new(&axes)), &[*x], at));
+            columns.push(run(ArrayOp::Reshape(with_new_axis(x.shape(), axes[0])), &[*x], at));
         }
-        if columns.is_empty() { shape_error(at, "stack: no operands".into()) } else { run(ArrayOp::Concat(axis), &columns, at) }
+        run(ArrayOp::Concat(axes[0]), &columns, at)
     }
 
     /// The value cut into pieces of these lengths along an axis.
@@ -237,25 +290,45 @@ impl Expr {
         self.reduced("min_of", axes, at, |x, axes| run(ArrayOp::MinOf(axes.to_vec()), &[x], at))
     }
 
-    /// The index of the first largest value. Over several axes it is counted through them in order, the last one running fastest;
-    /// they must not be open then.
+    /// The index of the first largest value; a NaN counts as such only where it is the first. Over several axes it is counted through
+    /// them in order, the last one running fastest; they must not be open then.
     #[track_caller]
     pub fn argmax(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
-        self.reduced("argmax", axes, at, |x, axes| {
-            if let [axis] = *axes {
-                return run(ArrayOp::ArgMax(axis), &[x], at);
-            }
-            let shape = x.shape();
-            let others: Vec<usize> = (0..shape.rank()).filter(|k| !axes.contains(k)).collect();
-            let lengths: Vec<Axis> = axes.iter().map(|&k| shape.axes()[k]).collect();
-            let Some(n) = Shape::new(&lengths).len() else {
-                return shape_error(at, format!("argmax: of several axes of the shape {shape} one is open"));
-            };
-            let flat = Shape::new(&[shape.without(axes).axes(), &[Axis::Fixed(n)]].concat());
-            let last = run(ArrayOp::Permute([&others[..], axes].concat()), &[x], at);
-            run(ArrayOp::ArgMax(others.len()), &[run(ArrayOp::Reshape(flat), &[last], at)], at)
-        })
+        self.reduced("argmax", axes, at, |x, axes| x.arg("argmax", x, axes, at))
+    }
+
+    /// The index of the first smallest value, otherwise as [`Expr::argmax`].
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x[n]", |x| x.argmin(0))?;
+    /// assert_eq!(f.run([("x", [2.0, -1.0, 3.0, -1.0])])?[0].data(), [1.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn argmin(self, axes: impl Axes) -> Expr {
+        let at = Location::caller();
+        self.reduced("argmin", axes, at, |x, axes| x.arg("argmin", -x, axes, at))
+    }
+
+    /// The index of the first largest of `values`, which have this one's shape.
+    fn arg(self, what: &str, values: Expr, axes: &[usize], at: Caller) -> Expr {
+        let shape = self.shape();
+        let lengths: Vec<Axis> = axes.iter().map(|&k| shape.axes()[k]).collect();
+        if lengths.contains(&Axis::Fixed(0)) {
+            return shape_error(at, format!("{what}: no value over the axes {axes:?} of {shape}, which are empty"));
+        }
+        if let [axis] = *axes {
+            return run(ArrayOp::ArgMax(axis), &[values], at);
+        }
+        let others: Vec<usize> = (0..shape.rank()).filter(|k| !axes.contains(k)).collect();
+        let Some(n) = Shape::new(&lengths).len() else {
+            return shape_error(at, format!("{what}: of several axes of the shape {shape} one is open"));
+        };
+        let flat = Shape::new([shape.without(axes).axes(), &[Axis::Fixed(n)]].concat());
+        let last = run(ArrayOp::Permute([&others[..], axes].concat()), &[values], at);
+        run(ArrayOp::ArgMax(others.len()), &[run(ArrayOp::Reshape(flat), &[last], at)], at)
     }
 
     /// The product; 1 over none. Its derivatives of every order are right also where factors are zero.
@@ -273,15 +346,15 @@ impl Expr {
             let shift = x.shift(axes, at);
             let sum = (x - shift.put_back(x.shape(), axes, at)).exp().total(axes, at);
             // The logarithm's slope would meet exponentials of 0.
-            let none = sum.eq(lit(0.0));
-            select(none, lit(f64::NEG_INFINITY), select(none, lit(1.0), sum).ln() + shift)
+            let none = sum.eq(0.0);
+            select(none, f64::NEG_INFINITY, select(none, 1.0, sum).ln() + shift)
         })
     }
 
     /// The maximum over axes as a constant, 0 where it is infinite.
     fn shift(self, axes: &[usize], at: Caller) -> Expr {
         let max = run(ArrayOp::MaxOf(axes.to_vec()), &[self], at).detach();
-        select(max.abs().lt(lit(f64::INFINITY)), max, lit(0.0))
+        select(max.abs().lt(f64::INFINITY), max, 0.0)
     }
 
     /// exp(x) / Σ exp(x) along an axis, without overflow.
@@ -312,8 +385,8 @@ impl Expr {
     pub fn cumprod(self, axis: isize) -> Expr {
         let at = Location::caller();
         let Some(axes) = self.axes(axis, "cumprod", at) else { return lit(f64::NAN) };
-        let first = run(ArrayOp::Iota(self.shape(), axes[0]), &[], at).eq(lit(0.0));
-        run(ArrayOp::Recur { axis: axes[0], reverse: false }, &[self, select(first, self, lit(0.0))], at)
+        let first = run(ArrayOp::Iota(self.shape(), axes[0]), &[], at).eq(0.0);
+        run(ArrayOp::Recur { axis: axes[0], reverse: false }, &[self, select(first, self, 0.0)], at)
     }
 
     /// The length √Σx² of a vector, or of all numbers of an array; its derivative at 0 is 0.
@@ -326,8 +399,8 @@ impl Expr {
 
     pub(super) fn norm_along(self, axes: &[usize], at: Caller) -> Expr {
         let square = (self * self).total(axes, at);
-        let zero = square.eq(lit(0.0));
-        select(zero, lit(0.0), select(zero, lit(1.0), square).sqrt())
+        let zero = square.eq(0.0);
+        select(zero, 0.0, select(zero, 1.0, square).sqrt())
     }
 }
 
@@ -357,4 +430,10 @@ impl Expr {
         }
         self.log_sum_exp(-1) - run(ArrayOp::Gather { axis: batch, batch }, &[self, wanted], at)
     }
+}
+
+/// The shape with an axis of length 1 before axis k.
+fn with_new_axis(shape: Shape, k: usize) -> Shape {
+    let (before, after) = shape.axes().split_at(k);
+    Shape::new([before, &[Axis::Fixed(1)], after].concat())
 }

@@ -5,7 +5,7 @@ use crate::base::{Axis, Shape};
 use crate::error::Caller;
 use crate::graph::handle::{Cond, Expr};
 use crate::graph::session::by;
-use crate::op::{ArrayOp, Cut, lit, select};
+use crate::op::{ArrayOp, Cut, select};
 use std::panic::Location;
 
 /// Matrices. What is said of a matrix holds for stacks of them, over the leading axes.
@@ -13,8 +13,8 @@ impl Expr {
     /// The identity matrix.
     #[track_caller]
     pub fn eye(n: usize) -> Expr {
-        let shape = Shape::new(&[Axis::Fixed(n), Axis::Fixed(n)]);
-        select(diagonal(shape, Location::caller()), lit(1.0), lit(0.0))
+        let shape = Shape::new([Axis::Fixed(n), Axis::Fixed(n)]);
+        select(diagonal(shape, Location::caller()), 1.0, 0.0)
     }
 
     /// The elements on and below the k-th diagonal, 0 elsewhere.
@@ -35,7 +35,7 @@ impl Expr {
             return shape_error(at, format!("{what}: the shape {shape} is not that of a matrix"));
         }
         let index = |axis| run(ArrayOp::Iota(shape, axis), &[], at);
-        select(keep(index(rank - 2), index(rank - 1)), self, lit(0.0))
+        select(keep(index(rank - 2), index(rank - 1)), self, 0.0)
     }
 
     /// The elements of the main diagonal of a matrix, `[…,m,n]` to `[…,min(m,n)]`; see [`Expr::diag_matrix`] for the way back.
@@ -47,12 +47,12 @@ impl Expr {
         };
         match (rows, columns) {
             (Axis::Fixed(m), Axis::Fixed(n)) => {
-                let flat = Shape::new(&[leading, &[Axis::Fixed(m * n)]].concat());
+                let flat = Shape::new([leading, &[Axis::Fixed(m * n)]].concat());
                 let mut cuts = vec![Cut::All; leading.len()];
                 cuts.push(Cut::Range { start: 0, step: *n as isize + 1, len: *m.min(n) });
                 run(ArrayOp::Slice(cuts), &[run(ArrayOp::Reshape(flat), &[self], at)], at)
             }
-            _ if rows == columns => select(diagonal(shape, at), self, lit(0.0)).sum(-1),
+            _ if rows == columns => select(diagonal(shape, at), self, 0.0).sum(-1),
             _ => shape_error(at, format!("diag: the matrix {shape} has an open axis and is not square")),
         }
     }
@@ -64,9 +64,9 @@ impl Expr {
         let Some(&n) = shape.axes().last() else {
             return shape_error(at, "diag_matrix: a number is no vector".into());
         };
-        let to = Shape::new(&[shape.axes(), &[n]].concat());
-        let column = run(ArrayOp::Reshape(Shape::new(&[shape.axes(), &[Axis::Fixed(1)]].concat())), &[self], at);
-        select(diagonal(to, at), column, lit(0.0))
+        let to = Shape::new([shape.axes(), &[n]].concat());
+        let column = run(ArrayOp::Reshape(Shape::new([shape.axes(), &[Axis::Fixed(1)]].concat())), &[self], at);
+        select(diagonal(to, at), column, 0.0)
     }
 
     /// The sum of the main diagonal of a matrix.
@@ -122,8 +122,8 @@ impl Expr {
         let Some((&n, leading)) = b.axes().split_last() else {
             return shape_error(at, format!("outer: the shapes {a} and {b} are not those of vectors"));
         };
-        let column = Shape::new(&[a.axes(), &[Axis::Fixed(1)]].concat());
-        let row = Shape::new(&[leading, &[Axis::Fixed(1), n]].concat());
+        let column = Shape::new([a.axes(), &[Axis::Fixed(1)]].concat());
+        let row = Shape::new([leading, &[Axis::Fixed(1), n]].concat());
         run(ArrayOp::Reshape(column), &[self], at) * run(ArrayOp::Reshape(row), &[other], at)
     }
 
@@ -140,11 +140,10 @@ impl Expr {
     /// the call.
     ///
     /// ```
-    /// use wengert::{Array, Function};
+    /// use wengert::Function;
     /// let f = Function::trace(["a[2,2]", "b[2]"], |[a, b]| a.solve(b))?;
-    /// let a = Array::new([2, 2], vec![2.0, 1.0, 0.0, 4.0])?;
-    /// assert_eq!(f.eval_arrays(&[a, Array::vector(vec![4.0, 8.0])])?[0].data(), [1.0, 2.0]);
-    /// let singular = f.eval_arrays(&[Array::new([2, 2], vec![1.0; 4])?, Array::vector(vec![1.0, 0.0])]);
+    /// assert_eq!(f.run((("a", [[2.0, 1.0], [0.0, 4.0]]), ("b", [4.0, 8.0])))?[0].data(), [1.0, 2.0]);
+    /// let singular = f.run((("a", [[1.0, 1.0], [1.0, 1.0]]), ("b", [1.0, 0.0])));
     /// assert!(singular.unwrap_err().to_string().contains("solve: the matrix is singular"));
     /// # Ok::<(), wengert::Error>(())
     /// ```
@@ -174,7 +173,7 @@ impl Expr {
     fn solved(self, op: ArrayOp, b: Expr, at: Caller) -> Expr {
         let (a, right) = (self.shape(), b.shape());
         let vector = right.rank() == 1;
-        let y = if vector { run(ArrayOp::Reshape(Shape::new(&[right.axes()[0], Axis::Fixed(1)])), &[b], at) } else { b };
+        let y = if vector { run(ArrayOp::Reshape(Shape::new([right.axes()[0], Axis::Fixed(1)])), &[b], at) } else { b };
         let fits = match (a.axes(), y.shape().axes()) {
             ([.., rows, columns], [.., n, _]) => rows == columns && columns == n,
             _ => false,
@@ -192,11 +191,10 @@ impl Expr {
     /// which makes up for squaring the condition number as long as that square is below 1/ε. Differentiable in both.
     ///
     /// ```
-    /// use wengert::{Array, Function};
+    /// use wengert::Function;
     /// // a line through four points
     /// let f = Function::trace(["a[n,2]", "b[n]"], |[a, b]| a.lstsq(b))?;
-    /// let a = Array::new([4, 2], vec![1.0, 0.0, 1.0, 1.0, 1.0, 2.0, 1.0, 3.0])?;
-    /// let x = f.eval_arrays(&[a, Array::vector(vec![1.0, 3.0, 5.0, 7.0])])?;
+    /// let x = f.run((("a", [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), ("b", [1.0, 3.0, 5.0, 7.0])))?;
     /// assert!((x[0].data()[0] - 1.0f64).abs() < 1e-14 && (x[0].data()[1] - 2.0f64).abs() < 1e-14);
     /// # Ok::<(), wengert::Error>(())
     /// ```
@@ -216,7 +214,7 @@ impl Expr {
             let columns = if right.rank() == 1 { b.reshape([m, Axis::Fixed(1)]) } else { b };
             // The solution does not depend on the lengths that columns are given, so they are constants to derivatives.
             let length = (self * self).sum(0).sqrt().detach();
-            let scale = select(length.gt(lit(0.0)), length.recip(), lit(1.0));
+            let scale = select(length.gt(0.0), length.recip(), 1.0);
             let a = self * scale;
             let l = a.t().matmul(a).cholesky();
             let solved = |r: Expr| l.t().solve_upper(l.solve_lower(a.t().matmul(r)));
@@ -267,7 +265,7 @@ fn stacked(x: Expr, y: Expr, at: Caller) -> Option<(Expr, Expr)> {
     let ((p, m), (q, n)) = (split(x.shape())?, split(y.shape())?);
     let batch = Shape::new(p).broadcast(Shape::new(q))?;
     let spread = |z: Expr, matrix: &[Axis]| {
-        let to = Shape::new(&[batch.axes(), matrix].concat());
+        let to = Shape::new([batch.axes(), matrix].concat());
         if z.shape() == to { z } else { run(ArrayOp::Broadcast(to), &[z], at) }
     };
     Some((spread(x, m), spread(y, n)))

@@ -43,11 +43,9 @@ fn read(parser: &mut Parser) -> Result<Function> {
             let node = nodes.builder.input(group.shape, group.dtype);
             nodes.define(id, at, node)?;
         }
-        let input = match group.ids.len() {
-            1 => InputGroup::value(group.name, group.shape, group.dtype),
-            len => InputGroup::numbers(group.name, len).with_shape(group.shape),
-        };
-        inputs.push(input.with_active(!group.marked));
+        let input = InputGroup { len: group.ids.len(), ..InputGroup::value(group.name, group.shape, group.dtype) };
+        group.check_batch(group.shape, "input")?;
+        inputs.push(input.with_active(!group.marked).with_batch(group.batch.0));
     }
     parser.symbol("->")?;
     let result_at = parser.here();
@@ -58,8 +56,11 @@ fn read(parser: &mut Parser) -> Result<Function> {
     }
     let mut outputs = Vec::new();
     for group in results {
-        let ids = group.ids.iter().map(|&(id, at)| nodes.result(id, at, group.name));
-        outputs.push(OutputGroup { name: group.name.to_owned(), nodes: ids.collect::<Result<_>>()?, aux: group.marked });
+        let ids = group.ids.iter().map(|&(id, at)| nodes.result(id, at, group.name)).collect::<Result<Vec<_>>>()?;
+        if let Some(&first) = ids.first() {
+            group.check_batch(nodes.builder.graph().node(first).shape(), "output")?;
+        }
+        outputs.push(OutputGroup { aux: group.marked, batch: group.batch.0, ..OutputGroup::new(group.name, ids) });
     }
     let graph = nodes.builder.finish();
     Function::assemble(graph, width, inputs, outputs).map_err(|error| result_at.error(error.to_string()))
@@ -189,7 +190,19 @@ struct Group<'t> {
     /// Of each of its values, as is the kind.
     shape: Shape,
     dtype: DType,
+    batch: (usize, Position),
     ids: Vec<(u32, Position)>,
+}
+
+impl Group<'_> {
+    /// That its values, which have this shape, have as many axes as the batch.
+    fn check_batch(&self, shape: Shape, what: &str) -> Result<()> {
+        let (batch, at) = self.batch;
+        if batch <= shape.rank() {
+            return Ok(());
+        }
+        Err(at.error(format!("a batch of {batch} axes, and {what} `{}` has the shape {shape}", self.name)))
+    }
 }
 
 /// What is left of the text.
@@ -285,6 +298,18 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// A name, or one in quotes: `"layers[0]"`.
+    fn group_name(&mut self, what: &str) -> Result<(&'t str, Position)> {
+        if self.peek() != Some('"') {
+            return self.name(what);
+        }
+        let at = self.at;
+        self.symbol("\"")?;
+        let name = self.take(|c| !"\"\n".contains(c));
+        self.symbol("\"")?;
+        Ok((name, at))
+    }
+
     /// `%5`
     fn id(&mut self) -> Result<(u32, Position)> {
         let at = self.here();
@@ -372,17 +397,23 @@ impl<'t> Parser<'t> {
             return Ok(groups);
         }
         loop {
-            let (mut name, mut at) = self.name(&format!("the name of an {what}"))?;
+            let (mut name, mut at) = self.group_name(&format!("the name of an {what}"))?;
             // The marker may also be a name: `aux: %3`.
-            let marked = name == marker && self.peek().is_some_and(|c| c.is_alphabetic() || c == '_');
+            let marked = name == marker && self.peek().is_some_and(|c| c.is_alphabetic() || "_\"".contains(c));
             if marked {
-                (name, at) = self.name("a name")?;
+                (name, at) = self.group_name("a name")?;
             }
             if !names.insert(name) {
                 return Err(at.error(format!("two {what}s are named `{name}`")));
             }
             let brackets = [self.maybe_shape()?, self.maybe_shape()?];
             self.symbol(":")?;
+            let mut batch = (0, self.here());
+            if self.peek() == Some('b') {
+                self.keyword("batch")?;
+                batch = (0, self.here());
+                batch.0 = self.integer("a number of axes")?;
+            }
             let dtype = match self.peek() {
                 Some('i') => {
                     self.keyword("index")?;
@@ -408,7 +439,7 @@ impl<'t> Parser<'t> {
             if ids.len() != wanted {
                 return Err(at.error(format!("{what} `{name}` has length {wanted} but {} nodes", ids.len())));
             }
-            groups.push(Group { marked, name, shape, dtype, ids });
+            groups.push(Group { marked, name, shape, dtype, batch, ids });
             if !self.eat(",") {
                 self.symbol(")")?;
                 return Ok(groups);

@@ -194,7 +194,7 @@ fn check_cuts(cuts: &[Cut], shape: Shape) -> Result<(), String> {
 fn gathered(x: Shape, axis: usize, index: Shape, batch: usize) -> Option<Shape> {
     let (before, after) = x.axes().split_at(axis);
     let shared = batch <= axis && index.axes().get(..batch)? == &x.axes()[..batch];
-    shared.then(|| Shape::new(&[before, &index.axes()[batch..], &after[1..]].concat()))
+    shared.then(|| Shape::new([before, &index.axes()[batch..], &after[1..]].concat()))
 }
 
 /// Whether the last two axes are equal.

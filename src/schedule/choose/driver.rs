@@ -9,12 +9,12 @@ use crate::graph::{Args, Control, Function, Kind, NodeId, Port, SharedControl};
 use crate::schedule::ir::{ControlStage, Schedule, Stage};
 use crate::schedule::lengths::MAX_RANK;
 use crate::schedule::unit::Units;
-use crate::schedule::{Options, lowered_arrays, prepared};
+use crate::schedule::{Settings, lowered_arrays, prepared};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
 /// are added to the units.
-pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straight: usize) -> Result<Schedule> {
+pub(crate) fn schedule(f: Function, options: Settings, units: &mut Units, straight: usize) -> Result<Schedule> {
     let graph = f.graph();
     if let Some(id) = graph.ids().find(|&id| graph.node(id).shape().rank() > MAX_RANK) {
         let message = format!("the shape {} has more than {MAX_RANK} axes", graph.node(id).shape());
@@ -25,7 +25,7 @@ pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straigh
     {
         let program = lowered_arrays(&numbers, options);
         let whole = Some(units.add(program, None));
-        return Ok(Schedule { f, options, stages: vec![], once: 0, whole });
+        return Ok(Schedule { f, stages: vec![], once: 0, whole });
     }
     if let Some(depths) = options.unroll.then(|| pieces(&f, straight)).flatten() {
         return in_pieces(f, depths, options, units);
@@ -72,11 +72,11 @@ pub(crate) fn schedule(f: Function, options: Options, units: &mut Units, straigh
             once = stages.len();
         }
     }
-    Ok(Schedule { f, options, stages, once, whole: None })
+    Ok(Schedule { f, stages, once, whole: None })
 }
 
 /// A function of few elements with operations that are done between pieces of straight-line code.
-fn in_pieces(f: Function, depths: Depths, options: Options, units: &mut Units) -> Result<Schedule> {
+fn in_pieces(f: Function, depths: Depths, options: Settings, units: &mut Units) -> Result<Schedule> {
     let mut nested = Nested::default();
     let mut first = FxHashSet::default();
     for &id in depths.iter().flat_map(|(_, between)| between) {
@@ -95,7 +95,7 @@ fn in_pieces(f: Function, depths: Depths, options: Options, units: &mut Units) -
             stages.push(nested.stage(&f, id, options, units)?);
         }
     }
-    Ok(Schedule { f, options, stages, once: 0, whole: None })
+    Ok(Schedule { f, stages, once: 0, whole: None })
 }
 
 /// The nodes of the results of each operation with bodies.
@@ -111,7 +111,7 @@ impl Nested {
     }
 
     /// The stage of a node that is not part of a loop.
-    fn stage(&mut self, f: &Function, id: NodeId, options: Options, units: &mut Units) -> Result<Stage> {
+    fn stage(&mut self, f: &Function, id: NodeId, options: Settings, units: &mut Units) -> Result<Stage> {
         let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
         let members = self.0.remove(&(std::ptr::from_ref(&**op.control), f.graph().operands(id).collect()));
         let members = members.expect("the first of the results stands for all");
@@ -124,7 +124,7 @@ fn control(
     f: &Function,
     control: &SharedControl,
     members: Vec<(Port, NodeId)>,
-    options: Options,
+    options: Settings,
     units: &mut Units,
 ) -> Result<ControlStage> {
     let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);

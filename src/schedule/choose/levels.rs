@@ -10,7 +10,7 @@ use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
 use crate::schedule::queries::is_transpose;
 use crate::schedule::unit::Units;
 use crate::schedule::views::{self, owner};
-use crate::schedule::{Options, Reduce, RowCall, RowShape, lowered};
+use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
@@ -345,7 +345,7 @@ impl<'f> Levels<'f> {
     }
 
     /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.
-    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Options, units: &mut Units) -> Result<Loop> {
+    pub(super) fn make_loop(&self, shape: Shape, members: &Members, options: Settings, units: &mut Units) -> Result<Loop> {
         let sources = self.sources(members);
         let slots: FxHashMap<View, usize> = sources.iter().copied().zip(0..).collect();
         let outputs = self.outputs(members);
@@ -414,9 +414,9 @@ impl<'f> Levels<'f> {
         let call = RowShape { varying: varying.clone(), reduce: outputs.iter().map(reduce).collect() };
         let signature = (0..inputs.len()).map(|k| InputGroup::numbers(format!("x{k}"), 1)).collect();
         let results = values.iter().enumerate();
-        let results = results.map(|(k, &value)| OutputGroup { name: format!("y{k}"), nodes: vec![value], aux: false }).collect();
+        let results = results.map(|(k, &value)| OutputGroup::new(format!("y{k}"), vec![value])).collect();
         let f = Function::assemble(builder.finish(), self.f.width(), signature, results)?;
-        let program = lowered(&f, options.fuse(false), &varying).with_kernels();
+        let program = lowered(&f, Settings { fuse: false, ..options }, &varying).with_kernels();
         let mut call = RowCall::new(&program, &call, options.fuse);
         call.in_turns = !partials.is_empty();
         let unit = units.add(program, Some(call));

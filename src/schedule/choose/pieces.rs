@@ -11,7 +11,7 @@ use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::ir::{Piece, Straight};
 use crate::schedule::unit::Units;
 use crate::schedule::views::owner;
-use crate::schedule::{Options, lowered_arrays};
+use crate::schedule::{Settings, lowered_arrays};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -105,7 +105,7 @@ pub(super) fn pieces(f: &Function, most: usize) -> Option<Depths> {
 }
 
 /// A piece with its program, in which inputs and outputs are apart.
-pub(super) fn straight(f: &Function, piece: Piece, options: Options, units: &mut Units) -> Result<Straight> {
+pub(super) fn straight(f: &Function, piece: Piece, options: Settings, units: &mut Units) -> Result<Straight> {
     let graph = f.graph();
     let mut builder = Builder::default();
     let inputs: Vec<NodeId> = piece.inputs.iter().map(|&id| builder.input(graph.node(id).shape(), DType::Float)).collect();
@@ -136,7 +136,7 @@ pub(super) fn straight(f: &Function, piece: Piece, options: Options, units: &mut
     let shapes = piece.inputs.iter().map(|&id| graph.node(id).shape()).enumerate();
     let groups = shapes.map(|(k, shape)| InputGroup::value(format!("x{k}"), shape, DType::Float)).collect();
     let results = outputs.into_iter().enumerate();
-    let results = results.map(|(k, id)| OutputGroup { name: format!("y{k}"), nodes: vec![id], aux: false }).collect();
+    let results = results.map(|(k, id)| OutputGroup::new(format!("y{k}"), vec![id])).collect();
     let whole = Function::assemble(builder.finish(), f.width(), groups, results)?;
     let program = lowered_arrays(&numbers(&whole)?, options);
     Ok(Straight { piece, unit: units.add(program, None) })

@@ -54,7 +54,7 @@ pub(super) fn numbers(f: &Function) -> Result<Function> {
     };
     let output = |group: &OutputGroup| {
         let nodes = numbers(&mut group.nodes().iter().copied());
-        OutputGroup { name: group.name().to_owned(), nodes, aux: group.is_aux() }
+        OutputGroup { aux: group.is_aux(), ..OutputGroup::new(group.name(), nodes) }
     };
     let inputs: Vec<InputGroup> = f.inputs().iter().map(input).collect();
     let outputs: Vec<OutputGroup> = f.outputs().iter().map(output).collect();

@@ -50,7 +50,7 @@ impl Buffer {
     }
 }
 
-/// Which of a plan's values some memory holds: the number of a state, behind these that of an input, behind these that of whatever is written.
+/// Which of a plan's values some memory holds: the number of an overwritten input, behind these that of another input, behind these that of whatever is written.
 /// A value that takes over the memory of another one has a number of its own, so that `verify` can tell them apart.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ValueId(pub(crate) u32);
@@ -59,10 +59,8 @@ pub(crate) struct ValueId(pub(crate) u32);
 pub(crate) enum Space {
     /// The slice of an input.
     Input(usize),
-    /// The slice of an output.
+    /// The slice of an output; before that is written, it has the input that it overwrites, if it does.
     Output(usize),
-    /// The slice of an input that an output overwrites.
-    State(usize),
     /// The workspace.
     Scratch,
     /// What depends on no input and is kept with the plan.
@@ -295,10 +293,11 @@ pub(crate) type Updates = [(usize, usize)];
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
     pub(crate) width: Width,
-    /// The lengths of the slices: of inputs that are overwritten, of other inputs, of outputs that overwrite none.
-    pub(crate) state: Vec<usize>,
+    /// The lengths of the slices: of inputs that are not overwritten, and of outputs.
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
+    /// Outputs whose slices have an input before, which they overwrite.
+    pub(crate) overwritten: Vec<usize>,
     /// Where the values of the outputs are in the end.
     pub(crate) results: Vec<Buffer>,
     /// What computes the values that depend on no input, once.

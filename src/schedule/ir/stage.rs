@@ -3,14 +3,12 @@
 use super::view::View;
 use crate::base::Shape;
 use crate::graph::{Function, NodeId, Port, SharedControl};
-use crate::schedule::Options;
 use crate::schedule::unit::UnitRef;
 use std::panic::Location;
 
 /// The stages of a function, in order.
 pub(crate) struct Schedule {
     pub(crate) f: Function,
-    pub(crate) options: Options,
     pub(crate) stages: Vec<Stage>,
     /// How many of them, the first ones, depend on no input: they run once.
     pub(crate) once: usize,

@@ -36,13 +36,18 @@ pub(super) fn outputs(planner: &mut Planner, order: &Order, once: usize, updates
         }
     }
     // A value between may be where an output will be that is computed over it.
-    for (id, place) in own.into_iter().filter(|(_, place)| matches!(place.space, Space::Output(_))) {
+    for (id, place) in own.into_iter().filter(|(_, place)| !is_overwritten(updates, *place)) {
         if let Some(input) = computed_over(planner, order, once, id) {
             let place = planner.taken_over(place);
             planner.places.insert(input, place);
         }
     }
     Outputs { results, pending }
+}
+
+/// Whether a buffer is in the slice of an output that overwrites an input.
+fn is_overwritten(updates: &Updates, buffer: Buffer) -> bool {
+    updates.iter().any(|&(output, _)| buffer.space == Space::Output(output))
 }
 
 /// What a loop reads last and overwrites with an output.
@@ -63,21 +68,13 @@ fn computed_over(planner: &Planner, order: &Order, once: usize, output: NodeId) 
 /// The outputs' values, their places in the slices of a call, and the inputs that they overwrite.
 fn output_places(planner: &mut Planner, updates: &Updates) -> Vec<(NodeId, Buffer, Option<NodeId>)> {
     let mut places = Vec::new();
-    let mut others = 0;
     let f = planner.f;
     for (g, group) in f.outputs().iter().enumerate() {
         let update = updates.iter().position(|&(output, _)| output == g);
-        let space = match update {
-            Some(k) => Space::State(k),
-            None => {
-                others += 1;
-                Space::Output(others - 1)
-            }
-        };
         let mut offset = 0;
         for (k, &id) in group.nodes().iter().enumerate() {
             let len = planner.size(id);
-            let place = planner.buffer(space, offset, len);
+            let place = planner.buffer(Space::Output(g), offset, len);
             offset += len;
             let overwritten = update.map(|u| NodeId::new(f.inputs()[updates[u].1].range().start + k));
             places.push((id, place, overwritten));
@@ -87,7 +84,7 @@ fn output_places(planner: &mut Planner, updates: &Updates) -> Vec<(NodeId, Buffe
 }
 
 /// A small function, which is straight-line code for all its numbers. `results` says where each output is to be; the code sees groups of them.
-pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer]) -> Vec<Buffer> {
+pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer], updates: &Updates) -> Vec<Buffer> {
     let all = |places: &mut dyn Iterator<Item = Buffer>| places.reduce(|all, place| Buffer { len: all.len + place.len, ..all });
     let nowhere = planner.borrow(0);
     let input = |group: &InputGroup| all(&mut group.range().map(|slot| planner.places[&NodeId::new(slot)]));
@@ -96,9 +93,9 @@ pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer]) ->
     let groups = planner.f.outputs().iter().map(|group| all(&mut places.by_ref().take(group.nodes().len())).unwrap_or(nowhere));
     let own: Vec<Buffer> = groups.collect();
     // The code reads inputs after it has written outputs.
-    let aside = |place: Buffer, this: &mut Planner| match place.space {
-        Space::State(_) => this.borrow(place.len),
-        _ => place,
+    let aside = |place: Buffer, this: &mut Planner| match is_overwritten(updates, place) {
+        true => this.borrow(place.len),
+        false => place,
     };
     let outputs: Vec<Buffer> = own.iter().map(|&place| aside(place, planner)).collect();
     let copies = own.iter().zip(&outputs).filter(|(to, from)| !to.is_at(**from)).map(|(&to, &from)| Action::Copy { from, to });
@@ -127,8 +124,8 @@ fn is_copied(planner: &Planner, id: NodeId) -> bool {
 }
 
 /// Copies outputs that have their memory elsewhere to their slices.
-pub(super) fn copy_out(planner: &mut Planner, Outputs { mut results, pending }: Outputs) -> Vec<Buffer> {
-    let is_state = |place: Buffer| matches!(place.space, Space::State(_));
+pub(super) fn copy_out(planner: &mut Planner, Outputs { mut results, pending }: Outputs, updates: &Updates) -> Vec<Buffer> {
+    let is_state = |place: Buffer| is_overwritten(updates, place);
     // First what is read of slices that are overwritten then.
     let mut copies = Vec::new();
     for &(node, to) in &pending {

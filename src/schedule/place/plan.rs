@@ -70,21 +70,19 @@ fn unverified(stages: &Schedule, once: usize, updates: &Updates, open: &Lengths,
     }
     planner.once = false;
     let results = match stages.whole.clone() {
-        Some(unit) => outputs::whole(&mut planner, unit, &known.results),
-        None => outputs::copy_out(&mut planner, known),
+        Some(unit) => outputs::whole(&mut planner, unit, &known.results, updates),
+        None => outputs::copy_out(&mut planner, known, updates),
     };
     let size = |id: NodeId| extent.size(id);
     let of_inputs: Vec<usize> = f.inputs().iter().map(|group| group.range().map(|slot| size(NodeId::new(slot))).sum()).collect();
     let of_outputs: Vec<usize> = f.outputs().iter().map(|group| group.nodes().iter().map(|&id| size(id)).sum()).collect();
-    let rest = |all: &[usize], taken: &dyn Fn(usize) -> bool| {
-        all.iter().enumerate().filter(|(k, _)| !taken(*k)).map(|(_, &len)| len).collect()
-    };
+    let is_given = |k: &usize| !updates.iter().any(|(_, input)| input == k);
     let table = first.iter().chain(&planner.actions).map(addresses).max().unwrap_or(0);
     Plan {
         width: f.width(),
-        state: updates.iter().map(|&(_, input)| of_inputs[input]).collect(),
-        inputs: rest(&of_inputs, &|k| updates.iter().any(|&(_, input)| input == k)),
-        outputs: rest(&of_outputs, &|k| updates.iter().any(|&(output, _)| output == k)),
+        overwritten: updates.iter().map(|&(output, _)| output).collect(),
+        inputs: (0..of_inputs.len()).filter(is_given).map(|k| of_inputs[k]).collect(),
+        outputs: of_outputs,
         results,
         once: first,
         actions: planner.actions,

@@ -69,7 +69,7 @@ impl<'a> Planner<'a> {
         let mut others = 0;
         for (g, group) in self.f.inputs().iter().enumerate() {
             let (space, value) = match updates.iter().position(|&(_, input)| input == g) {
-                Some(k) => (Space::State(k), k),
+                Some(k) => (Space::Output(updates[k].0), k),
                 None => {
                     others += 1;
                     (Space::Input(others - 1), updates.len() + others - 1)
@@ -173,7 +173,7 @@ impl<'a> Planner<'a> {
             Space::Scratch => self.scratch.give(offset, len),
             Space::Kept => self.kept.give(offset, len),
             Space::Tile => self.tile.give(offset, len),
-            Space::Input(_) | Space::Output(_) | Space::State(_) => unreachable!("slices are not borrowed"),
+            Space::Input(_) | Space::Output(_) => unreachable!("slices are not borrowed"),
         }
     }
 

@@ -198,8 +198,8 @@ impl<'f> Draft<'f> {
             return None;
         }
         // Threads share tiles out, so that none adds to what another does.
-        let in_place = |made: &Track| self.is_whole(walk, made) || (made.stride == 0 && !self.parallel);
-        if !walk.makes.iter().all(in_place) {
+        let tiled = |made: &Track| self.is_whole(walk, made) || (made.stride == 0 && !self.parallel);
+        if !walk.makes.iter().all(tiled) {
             return None;
         }
         let mut joined = Members { stages: members.stages.clone(), units };

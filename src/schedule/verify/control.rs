@@ -9,7 +9,7 @@ pub(super) fn footprint(run: &RunControl) -> Result<Footprint, Kind> {
     // The last element is a condition's.
     reaches(run.scratch, 1)?;
     for (body, plan) in run.plans.iter().enumerate() {
-        if !plan.once.is_empty() || plan.kept > 0 || !plan.state.is_empty() {
+        if !plan.once.is_empty() || plan.kept > 0 || !plan.overwritten.is_empty() {
             return Err(Kind::BodyKeeps(body));
         }
         if plan.scratch >= run.scratch.len {

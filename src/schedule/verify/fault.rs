@@ -187,7 +187,6 @@ impl fmt::Display for SpaceName {
         match self.0 {
             Space::Input(k) => write!(f, "input {k}"),
             Space::Output(k) => write!(f, "output {k}"),
-            Space::State(k) => write!(f, "state {k}"),
             Space::Scratch => f.write_str("the workspace"),
             Space::Kept => f.write_str("what is kept"),
             Space::Tile => f.write_str("a tile"),

@@ -89,14 +89,14 @@ impl Checker<'_> {
     /// The spaces of a call, beside what is kept.
     fn spaces(&mut self) {
         let plan = self.plan;
-        for (k, &len) in plan.state.iter().enumerate() {
-            self.memory.give(Space::State(k), len, ValueId(k as u32));
-        }
         for (k, &len) in plan.inputs.iter().enumerate() {
-            self.memory.give(Space::Input(k), len, ValueId((plan.state.len() + k) as u32));
+            self.memory.give(Space::Input(k), len, ValueId((plan.overwritten.len() + k) as u32));
         }
         for (k, &len) in plan.outputs.iter().enumerate() {
-            self.memory.add(Space::Output(k), len);
+            match plan.overwritten.iter().position(|&output| output == k) {
+                Some(value) => self.memory.give(Space::Output(k), len, ValueId(value as u32)),
+                None => self.memory.add(Space::Output(k), len),
+            }
         }
         self.memory.add(Space::Scratch, plan.scratch);
     }
@@ -285,8 +285,7 @@ impl Checker<'_> {
             ranges.push((buffer.space, span));
         }
         ranges.sort_unstable_by_key(|(space, span)| (*space, span.start));
-        let states = plan.state.iter().enumerate().map(|(k, len)| (Space::State(k), *len));
-        for (space, len) in states.chain(plan.outputs.iter().enumerate().map(|(k, len)| (Space::Output(k), *len))) {
+        for (space, len) in plan.outputs.iter().enumerate().map(|(k, len)| (Space::Output(k), *len)) {
             let (mut covered, mut end) = (0, 0);
             for (_, span) in ranges.iter().filter(|(other, _)| *other == space) {
                 covered += span.end.max(end) - span.start.max(end);

@@ -5,12 +5,11 @@ use crate::base::Width;
 use crate::error::Result;
 use crate::eval::Lengths;
 use crate::graph::{Expr, Function, cond, keep, scan, while_loop};
-use crate::op::lit;
 use crate::schedule::ir::{
     Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, RunSums, Space, Strided, Tiles, Updates, ValueId,
 };
 use crate::schedule::unit::Units;
-use crate::schedule::{MOST, Options, plan, prepared, schedule};
+use crate::schedule::{MOST, Settings, plan, prepared, schedule};
 
 /// How a function is planned.
 #[derive(Copy, Clone, Default)]
@@ -23,7 +22,7 @@ struct How {
 
 /// A plan that is sound.
 fn planned(f: Result<Function>, how: How) -> Plan {
-    let options = Options::new().unroll(how.unroll);
+    let options = Settings { unroll: how.unroll, ..Settings::default() };
     let schedule = schedule(prepared(&f.unwrap(), options), options, &mut Units::default(), MOST).unwrap();
     let open: Lengths = how.lengths.iter().copied().collect();
     let plan = plan(&schedule, schedule.once, how.updates, &open, how.parallel);
@@ -154,7 +153,7 @@ fn loops_and_what_they_overwrite() {
 
 #[test]
 fn loops_that_threads_share_out() {
-    let around = Function::trace(["x[8,6]", "b[8]"], |[x, b]| x * b.reshape([8.into(), 1.into()]));
+    let around = Function::trace(["x[8,6]", "b[8]"], |[x, b]| x * b.reshape([8, 1]));
     let plan = planned(around, How::default());
     let run = a_loop(&mut plan.clone().actions, 0).clone();
     assert_eq!((run.inner, run.count, run.strides.clone()), (6, 8, vec![48, 8, 48]));
@@ -239,12 +238,12 @@ fn straight_line_code() {
 }
 
 #[test]
-fn updates_in_place() {
+fn outputs_over_inputs() {
     let f = Function::trace(["w[8,8]", "x[8,8]"], |[w, x]| (("next", w * 0.5 - x), ("old", w.matmul(x))));
     let plan = planned(f, How { updates: &[(0, 0)], ..How::default() });
     // The new value is copied when the old one has been read.
     assert_eq!(kinds(&plan.actions, |action| matches!(action, Action::Copy { .. })), [2]);
-    refused(&plan, "reads value 0 in state 0[0..64], where value 2 is by now", |plan| plan.actions.swap(1, 2));
+    refused(&plan, "reads value 0 in output 0[0..64], where value 2 is by now", |plan| plan.actions.swap(1, 2));
     refused(&plan, "value 0, which is given", |plan| _ = plan.actions.pop());
 
     let f = Function::trace(["w[8,8]", "x[8,8]"], |[w, x]| w * 0.5 - x);
@@ -304,7 +303,7 @@ fn loops_with_bodies() {
         a_straight(whole, 0).0.swap(0, 1);
     });
 
-    let f = Function::trace(["x"], |[x]| while_loop(x, |x| x.gt(lit(1.0)), |x| x * 0.5));
+    let f = Function::trace(["x"], |[x]| while_loop(x, |x| x.gt(1.0), |x| x * 0.5));
     let plan = planned(f, How::default());
     refused(&plan, "body 1 takes 1 elements", |plan| {
         let run = a_control(&mut plan.actions, 0);
@@ -316,7 +315,7 @@ fn loops_with_bodies() {
         run.carried = vec![Carried::Turns([run.last[0].empty(); 2])];
     });
 
-    let f = Function::trace(["x[4]", "k"], |[x, k]| cond(k.gt(lit(0.0)), || x.cumsum(0), || x));
+    let f = Function::trace(["x[4]", "k"], |[x, k]| cond(k.gt(0.0), || x.cumsum(0), || x));
     let plan = planned(f, How::default());
     refused(&plan, "1 bodies where there must be 2", |plan| _ = a_control(&mut plan.actions, 0).plans.pop());
 }

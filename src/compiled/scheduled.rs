@@ -1,0 +1,91 @@
+//! A function that is lowered, in the form that it is going to have.
+
+use super::engine::Engine;
+use crate::base::Width;
+use crate::base::host::Stop;
+use crate::error::Result;
+use crate::exec::{Arrays, Code, Numbers, ON_STACK, Rows};
+use crate::graph::Function;
+use crate::schedule::ir::{Schedule, Updates};
+use crate::schedule::unit::{Unit, Units};
+use crate::schedule::{Layout, MOST, Program, RowCall, RowForm, Settings, lowered, prepared, schedule};
+use crate::vmap::packed;
+use std::sync::Arc;
+
+/// A function that is lowered, and not code yet.
+pub(super) enum Scheduled {
+    Numbers { units: [Arc<Unit>; 1], width: Width, layout: Arc<Layout>, apart: bool },
+    Rows { units: [Arc<Unit>; 1], call: Arc<RowCall>, fixed: Option<usize> },
+    Arrays { schedule: Arc<Schedule>, units: Units },
+}
+
+impl Scheduled {
+    /// Straight-line code where a function has numbers and nothing else, one loop over rows where that is all there is, and stages otherwise.
+    ///
+    /// # Errors
+    /// As [`schedule`]; if it is to stop.
+    #[track_caller]
+    pub(super) fn new(f: &Function, settings: Settings, updates: &Updates, stop: &Stop) -> Result<Scheduled> {
+        if !f.has_arrays() {
+            let program = lowered(f, settings, &[]);
+            let (layout, width) = (program.layout.clone(), program.width);
+            let apart = is_apart(&layout, updates);
+            let program = Program { apart, ..program };
+            stop.check()?;
+            return Ok(Scheduled::Numbers { units: [Arc::new(Unit::new(program, None))], width, layout, apart });
+        }
+        // Code for rows writes results of a row before it reads the next one, and its sums start before all of them.
+        if updates.is_empty()
+            && let Some(form) = RowForm::of(f)
+        {
+            return Scheduled::rows(form, settings, stop);
+        }
+        let f = prepared(&packed(f), settings);
+        stop.check()?;
+        let mut units = Units::default();
+        let schedule = Arc::new(schedule(f, settings, &mut units, MOST)?);
+        stop.check()?;
+        Ok(Scheduled::Arrays { schedule, units })
+    }
+
+    /// A loop over rows.
+    ///
+    /// # Errors
+    /// If it is to stop.
+    #[track_caller]
+    pub(super) fn rows(form: RowForm, settings: Settings, stop: &Stop) -> Result<Scheduled> {
+        let groups = form.f.inputs().iter().zip(&form.shape.varying);
+        let varying: Vec<bool> = groups.flat_map(|(group, &varying)| std::iter::repeat_n(varying, group.len())).collect();
+        let program = lowered(&form.f, settings, &varying);
+        stop.check()?;
+        let call = RowCall::new(&program, &form.shape, settings.fuse);
+        let units = [Arc::new(Unit::new(program, Some(call.clone())))];
+        Ok(Scheduled::Rows { units, call: Arc::new(call), fixed: form.rows })
+    }
+
+    pub(super) fn units(&self) -> &[Arc<Unit>] {
+        match self {
+            Scheduled::Numbers { units, .. } | Scheduled::Rows { units, .. } => units,
+            Scheduled::Arrays { units, .. } => units.all(),
+        }
+    }
+
+    /// `codes` are those of the units.
+    pub(super) fn engine(&self, codes: Vec<Arc<Code>>, updates: Box<Updates>, memory_limit: Option<usize>) -> Engine {
+        let only = || codes[0].clone();
+        match self {
+            Scheduled::Numbers { width, layout, apart, .. } => {
+                Engine::Numbers(Numbers::new(only(), *width, layout.clone(), *apart, updates))
+            }
+            Scheduled::Rows { call, fixed, .. } => Engine::Rows(Rows { code: only(), call: call.clone(), fixed: *fixed }),
+            Scheduled::Arrays { schedule, .. } => Engine::Arrays(Arrays::new(schedule.clone(), codes, updates, memory_limit)),
+        }
+    }
+}
+
+/// Whether code takes an address for every input and output. A few numbers are collected faster; slices that are overwritten have to be.
+fn is_apart(layout: &Layout, updates: &Updates) -> bool {
+    let are_few = layout.input_len <= ON_STACK && layout.output_len <= ON_STACK;
+    let are_two = layout.inputs.len() == 1 && layout.outputs.len() == 1;
+    !are_few && !are_two && updates.is_empty()
+}

@@ -1,0 +1,48 @@
+//! How a function is lowered and becomes code: what a user chooses by [`Options`](crate::Options), as far as it is known down here.
+
+use std::num::NonZero;
+
+/// How much time the native compiler may spend.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub enum Tier {
+    /// [`Tier::Best`] up to a size where it would take long, then [`Tier::Fast`].
+    #[default]
+    Auto,
+    /// A register allocator of one pass: code in a third of the time that runs up to twice as long.
+    Fast,
+    /// The backtracking register allocator.
+    Best,
+}
+
+/// Each is described where it is chosen, at [`Options`](crate::Options).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) simplify: bool,
+    pub(crate) fuse: bool,
+    pub(crate) tier: Tier,
+    pub(crate) flush_subnormals: bool,
+    pub(crate) unroll: bool,
+    /// Threads that make code.
+    pub(crate) threads: Option<NonZero<usize>>,
+    pub(crate) cached: bool,
+    pub(crate) code_limit: usize,
+    pub(crate) interpreted: bool,
+    pub(crate) strange_processor: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            simplify: true,
+            fuse: true,
+            tier: Tier::Auto,
+            flush_subnormals: false,
+            unroll: true,
+            threads: None,
+            cached: false,
+            code_limit: 1 << 30,
+            interpreted: false,
+            strange_processor: false,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Leaves may also be arrays or handles.
+
+#[derive(wengert::Structure)]
+struct Model<T: wengert::Real> {
+    w: T,
+}
+
+fn main() {}
