@@ -131,7 +131,7 @@ impl Options {
     /// use wengert::{Function, Options};
     /// let step = Function::trace(["w[2]", "x[n,2]", "y[n]"], |[w, x, y]| {
     ///     let e = x.matmul(w) - y;
-    ///     (("loss", (e * e).mean(..)), ("next_w", w - 0.5 * x.transpose().matmul(e)))
+    ///     (("loss", (e * e).mean(..)), ("next_w", w - 0.5 * x.t().matmul(e)))
     /// })?;
     /// let step = step.compile_with(Options::new().overwrite([("next_w", "w")]))?;
     /// let (mut w, mut loss) = ([0.0f64, 0.0], [0.0]);

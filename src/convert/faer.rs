@@ -12,7 +12,7 @@ impl Sparsity {
     /// use wengert::{Function, sparse::Sparsity};
     /// let f = Function::trace(("x", 3), |x| x[0] * x[0] * x[1] + x[2].powi(3))?.hessian_lower()?;
     /// let mut values = vec![0.0; f.sparsity().len()];
-    /// f.compile()?.call_into(&[&[1.0, 2.0, 3.0]], &mut values)?;
+    /// f.compile()?.call_into(&[&[1.0, 2.0, 3.0]], &mut [&mut values])?;
     /// let h = f.sparsity().as_faer(&values)?;
     /// let product = &h * faer::col![1.0, 0.0, 1.0];
     /// assert_eq!((product[0], product[1], product[2]), (4.0, 2.0, 18.0));

@@ -10,7 +10,7 @@ use std::{fmt, ops::Index};
 ///
 /// ```
 /// use wengert::{Array, Function, like};
-/// let f = Function::trace((("p", like(&[0.0; 2])), "x[n]"), |([a, b], x)| ("loss", (a * x + b).powi(2).sum(..)))?;
+/// let f = Function::trace((("p", like(&[0.0f64; 2])), "x[n]"), |([a, b], x)| ("loss", (a * x + b).powi(2).sum(..)))?;
 /// let y = f.wrt(["p"])?.value_and_grad()?.run((("p", [1.0, 2.0]), ("x", [0.0, 1.0])))?;
 /// assert_eq!(y["loss"].data(), [13.0]);
 /// assert_eq!(y[1], Array::from([6.0, 10.0]));

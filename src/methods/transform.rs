@@ -83,7 +83,7 @@ impl Function {
     ///
     /// ```
     /// use wengert::{Expr, Function, while_loop};
-    /// let f = Function::trace(("x", 2), |x| [Expr::stack(&x, 0).norm(), while_loop(x[0], |y| y.gt(1.0.into()), |y| y * x[1])])?;
+    /// let f = Function::trace(("x", 2), |x| [Expr::stack(&x, 0).norm(), while_loop(x[0], |y| y.gt(1.0), |y| y * x[1])])?;
     /// assert_eq!(f.jacobian()?.eval(&[3.0, 0.5])?[2..], [0.25, 3.0]); // 3·½², by both
     /// # Ok::<(), wengert::Error>(())
     /// ```

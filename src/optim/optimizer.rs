@@ -12,7 +12,7 @@ use crate::op::{Real, lit};
 /// ```
 /// use wengert::{Function, like, optim::{Adam, Optimizer}};
 /// // a line through points: the parameters are slope and offset
-/// let start = [0.0, 0.0];
+/// let start = [0.0f64, 0.0];
 /// let error = Function::trace((("line", like(&start)), ["x", "y"]), |([a, b], [x, y])| (a * x + b - y).powi(2))?;
 /// let gradient = error.wrt(["line"])?.grad()?.vmap("n", ["x", "y"])?.mean("n")?.compile()?;
 ///

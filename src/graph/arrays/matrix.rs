@@ -194,8 +194,8 @@ impl Expr {
     /// use wengert::Function;
     /// // a line through four points
     /// let f = Function::trace(["a[n,2]", "b[n]"], |[a, b]| a.lstsq(b))?;
-    /// let x = f.run((("a", [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), ("b", [1.0, 3.0, 5.0, 7.0])))?;
-    /// assert!((x[0].data()[0] - 1.0f64).abs() < 1e-14 && (x[0].data()[1] - 2.0f64).abs() < 1e-14);
+    /// let x: wengert::Results<f64> = f.run((("a", [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0], [1.0, 3.0]]), ("b", [1.0, 3.0, 5.0, 7.0])))?;
+    /// assert!((x[0].data()[0] - 1.0).abs() < 1e-14 && (x[0].data()[1] - 2.0).abs() < 1e-14);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
