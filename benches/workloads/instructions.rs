@@ -7,7 +7,7 @@
 use super::{arrays, formulas::*, rows::breast_cancer};
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
-use wengert::{Function, Width};
+use wengert::{Compiled, Function, Width};
 
 /// What a count may differ by: a part, and some instructions.
 const TOLERANCE: (f64, u64) = (0.04, 4);
@@ -31,17 +31,7 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w4.rows" => {
             let f = Function::trace((("w", 31), ("x", 30), "y"), |(w, x, y)| logistic(&w, &x, y)).unwrap();
-            let g = f
-                .wrt(["w"])
-                .unwrap()
-                .value_and_grad()
-                .unwrap()
-                .vmap("n", ["x", "y"])
-                .unwrap()
-                .mean("n")
-                .unwrap()
-                .compile()
-                .unwrap();
+            let g = over_points(&f, "w", Function::mean);
             let ((x, y), w, mut f, mut dw) = (breast_cancer(), [0.1; 31], [0.0], [0.0; 31]);
             Box::new(move || {
                 g.call_into(&[&w, black_box(&x), &y], &mut [&mut f, &mut dw]).unwrap();
@@ -49,17 +39,7 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w5.rows" => {
             let f = Function::trace((("p", 33), ("x", 2), "y"), |(p, x, y)| exclusive_or_row(&p, [x[0], x[1]], y)).unwrap();
-            let g = f
-                .wrt(["p"])
-                .unwrap()
-                .value_and_grad()
-                .unwrap()
-                .vmap("n", ["x", "y"])
-                .unwrap()
-                .mean("n")
-                .unwrap()
-                .compile()
-                .unwrap();
+            let g = over_points(&f, "p", Function::mean);
             let (x, y, p) = (XOR.map(|(x, _)| x).concat(), XOR.map(|(_, y)| y), [0.1; 33]);
             let (mut f, mut dp) = ([0.0], [0.0; 33]);
             Box::new(move || {
@@ -68,17 +48,7 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         "w6.rows" => {
             let f = Function::trace((("p", 4), ["x", "y"]), |(p, [x, y])| cubic([p[0], p[1], p[2], p[3]], x, y)).unwrap();
-            let g = f
-                .wrt(["p"])
-                .unwrap()
-                .value_and_grad()
-                .unwrap()
-                .vmap("n", ["x", "y"])
-                .unwrap()
-                .sum("n")
-                .unwrap()
-                .compile()
-                .unwrap();
+            let g = over_points(&f, "p", Function::sum);
             let (x, mut f, mut dp) = (vec![0.5; 2000], [0.0], [0.0; 4]);
             Box::new(move || {
                 g.call_into(&[&[1.0; 4], black_box(&x), &x], &mut [&mut f, &mut dp]).unwrap();
@@ -107,6 +77,12 @@ fn kernel(name: &str) -> Box<dyn FnMut()> {
         }
         _ => unreachable!("{name} is none of {NAMES:?}"),
     }
+}
+
+/// Value and gradient by the parameters, taken together over all points.
+fn over_points(f: &Function, parameters: &str, together: fn(&Function, &str) -> wengert::Result<Function>) -> Compiled {
+    let each = f.wrt([parameters]).unwrap().value_and_grad().unwrap().vmap("n", ["x", "y"]).unwrap();
+    together(&each, "n").unwrap().compile().unwrap()
 }
 
 /// What callgrind counts in.
