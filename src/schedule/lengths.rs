@@ -139,7 +139,7 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
 }
 
 /// Bytes of all values of a function together, up to which a plan's offsets, and what is added to them, stay within a machine word.
-const MOST_BYTES: usize = isize::MAX as usize >> 20;
+const MOST_BYTES: usize = isize::MAX as usize >> if usize::BITS < 64 { 2 } else { 20 };
 
 /// That the sizes of all values, those of bodies included, can be computed: everything that a plan says rests on them.
 pub(crate) fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
