@@ -9,7 +9,8 @@
 use common::{Outcome, chart, chart::Chart, chart::Mark, readable, seconds};
 use indicatif::ProgressBar;
 use plotters::prelude::{BLACK, SeriesLabelPosition};
-use wengert::{Dual, Function, Mode, Options, Real, dual, lit};
+use wengert::diff::Mode;
+use wengert::{Dual, Function, Options, Real, dual, lit};
 
 /// Rounds of the core.
 const ROUNDS: usize = 16;

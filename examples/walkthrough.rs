@@ -7,7 +7,10 @@
 
 use common::{Outcome, write_out};
 use std::ops::{Div, Sub};
-use wengert::{Expr, Function, Kind, Linearization, NodeId, Options, Real, Value, aux, dual, lit};
+use wengert::diff::Linearization;
+use wengert::graph::{Kind, NodeId};
+use wengert::op::Value;
+use wengert::{Expr, Function, Options, Real, aux, dual, lit};
 
 /// Written once: it runs on numbers, on dual numbers, and on the handles of a trace.
 fn e<T: Real>(a: T, b: T) -> T {

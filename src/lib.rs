@@ -6,15 +6,15 @@
 //! |---|---|
 //! | writing functions | [`Real`], [`lit`], [`select`] |
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
-//! | tracing: what goes in and what comes out | [`Function::trace`], [`Inputs`], [`Outputs`], [`Structure`](trait@Structure), [`Expr`] (with the methods of arrays) |
+//! | tracing: what goes in and what comes out | [`Function::trace`], [`graph::Inputs`], [`graph::Outputs`], [`Structure`](trait@Structure), [`Expr`] (with the methods of arrays) |
 //! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
 //! | solvers | with the feature `argmin` the module `solvers` |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |
-//! | derivatives of your own | [`custom_rule`], [`custom_jvp`], [`custom_vjp`], [`Opaque`], [`straight_through`], [`stop_gradient`], [`remat`] |
+//! | derivatives of your own | [`rules::custom_rule`], [`rules::custom_jvp`], [`rules::custom_vjp`], [`rules::Opaque`], [`rules::straight_through`], [`rules::stop_gradient`], [`rules::remat`] |
 //! | loops, sequences, choices | [`scan`], [`Scan`], [`while_loop`], [`cond`] |
 //! | equations, minima, differential equations | [`implicit`], [`ode`]; fits: [`optim::LeastSquares`] |
-//! | running | [`Function::compile`] and [`Compiled`]: [`call`](Compiled::call), [`call_into`](Compiled::call_into), [`run`](Compiled::run); by the interpreter: [`Function::eval`], [`Function::run`] (with [`Arguments`] and [`Results`]) |
+//! | running | [`Function::compile`] and [`Compiled`]: [`call`](Compiled::call), [`call_into`](Compiled::call_into), [`run`](Compiled::run); by the interpreter: [`Function::eval`], [`Function::run`] (with [`eval::Arguments`] and [`Results`]) |
 //! | a batch | [`Function::vmap`], [`Function::mean`], [`Function::sum`]; on several threads: [`Options::threads`] |
 //! | building without Cranelift, for duals, graphs and `wasm32-unknown-unknown` | `default-features = false`: all that compiles is interpreted |
 //! | compiling less, or later | [`Options::cached`], [`Options::background`], [`Compiled::save`], [`Compiled::load`] |
@@ -22,7 +22,7 @@
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
 //! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
-//! | the operations, and how they differentiate | [`Op`], [`ArrayOp`], [`EdgeMap`] |
+//! | the operations, and how they differentiate | [`op::Op`], [`op::ArrayOp`], [`op::EdgeMap`] |
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
 #![warn(clippy::undocumented_unsafe_blocks)]
@@ -36,16 +36,16 @@ mod codegen;
 #[cfg(not(feature = "jit"))]
 #[path = "codegen/none.rs"]
 mod codegen;
-mod compiled;
+pub mod compiled;
 mod convert;
-mod diagnose;
-mod diff;
+pub mod diagnose;
+pub mod diff;
 pub mod dual;
 mod error;
-mod eval;
+pub mod eval;
 #[allow(unsafe_code, reason = "plans run on raw pointers; see `schedule::verify`")]
 mod exec;
-mod graph;
+pub mod graph;
 pub mod implicit;
 pub mod io;
 pub mod jet;
@@ -53,33 +53,27 @@ mod kernels;
 mod methods;
 pub mod nn;
 pub mod ode;
-mod op;
+pub mod op;
 pub mod optim;
+/// Derivatives of your own: rules for functions of numbers and of arrays, functions from outside, and what is computed anew.
+pub mod rules {
+    pub use crate::graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
+    pub use crate::op::{CustomRule, custom_rule, straight_through};
+}
 mod schedule;
-mod simplify;
+pub mod simplify;
 #[cfg(feature = "argmin")]
 pub mod solvers;
 pub mod sparse;
 mod vmap;
 
-pub use base::{Axis, IntoShape, Machine, Mask, Shape, Width};
-pub use compiled::{Compiled, CompiledSparse, CompiledTerms, Form, Options, Report};
-pub use diagnose::{Cost, GradientCost, NonFinite};
-pub use diff::{Linearization, Mode};
+pub use base::{Shape, Width};
+pub use compiled::{Compiled, Options, Report};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
-pub use eval::{Argument, Arguments, Array, Element, Given, Results};
-pub use graph::{
-    Aux, Binder, BodyResult, Collector, Cond, Expr, Function, Handles, Inputs, IntoValues, Like, Outputs, aux, like,
-};
-pub use graph::{Axes, Graph, InputGroup, Keep, Kind, Nested, Node, NodeId, NodeWeight, OutputGroup, Scan, Values, keep};
-pub use graph::{Leaf, Step, Structure, Visit};
-pub use graph::{Opaque, custom_jvp, custom_vjp, remat, stop_gradient};
-pub use graph::{cond, scan, while_loop, while_loop_at_most};
-pub use op::{ArrayOp, Choose, CustomRule, Cut, DType, EdgeMap, Op, Real, Scalar, Value};
-pub use op::{custom_rule, lit, select, straight_through};
-pub use schedule::{RematCost, Tier};
-pub use simplify::{Licence, Rewrite, Simplify};
+pub use eval::{Array, Results};
+pub use graph::{Expr, Function, Scan, Structure, aux, cond, like, scan, while_loop, while_loop_at_most};
+pub use op::{Real, Scalar, lit, select};
 #[cfg(feature = "derive")]
 pub use wengert_derive::Structure;
 

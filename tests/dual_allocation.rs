@@ -7,7 +7,8 @@ use std::{
     cell::Cell,
     hint::black_box,
 };
-use wengert::{Compiled, Expr, Form, Function, Options, Real, Scan, Width, aux, cond, dual, lit, while_loop};
+use wengert::compiled::Form;
+use wengert::{Compiled, Expr, Function, Options, Real, Scan, Width, aux, cond, dual, lit, while_loop};
 
 thread_local! {
     // Per thread: the test harness allocates on others.

@@ -3,7 +3,9 @@
 #![cfg(target_os = "linux")]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use wengert::{Array, Axis, Compiled, Expr, Function, Opaque, Shape, lit, scan};
+use wengert::graph::Axis;
+use wengert::rules::Opaque;
+use wengert::{Array, Compiled, Expr, Function, Shape, lit, scan};
 
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
@@ -65,7 +67,7 @@ fn traced(k: usize) -> Function {
             (c * s + lit::<Expr>(k as f64) * rows.sum(..), ())
         };
         let (c, ()) = scan(1.0, x, step);
-        c + shift.call(&[wengert::stop_gradient(c)], &[Shape::SCALAR])[0]
+        c + shift.call(&[wengert::rules::stop_gradient(c)], &[Shape::SCALAR])[0]
     });
     f.unwrap()
 }

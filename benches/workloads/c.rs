@@ -5,7 +5,9 @@ use super::{bench::Target, cc::Library};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
-use wengert::{Function, Kind, Op};
+use wengert::Function;
+use wengert::graph::Kind;
+use wengert::op::Op;
 
 /// How kernels.c is compiled, by the last part of a row's name. `co3` keeps the order of sums; the other two may change it, take
 /// glibc's vector mathematics, and differ in the width of their vectors.

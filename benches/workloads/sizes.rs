@@ -2,7 +2,8 @@
 
 use super::{bench::*, c, formulas::*};
 use std::hint::black_box;
-use wengert::{Compiled, Function, Options, Tier};
+use wengert::compiled::Tier;
+use wengert::{Compiled, Function, Options};
 
 pub fn run(bench: &mut Bench) {
     first_results(bench);

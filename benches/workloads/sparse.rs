@@ -3,7 +3,8 @@
 use super::{bench::*, c, formulas};
 use std::hint::black_box;
 use std::time::Instant;
-use wengert::{Function, Real, Simplify, lit};
+use wengert::simplify::Simplify;
+use wengert::{Function, Real, lit};
 
 const NAMES: [[&str; 2]; 4] = [
     ["sparse.terms.1k", "sparse.terms.10k"],

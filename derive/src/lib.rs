@@ -49,7 +49,7 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     let mut carried = input.generics.clone();
     {
         let (_, own, _) = input.generics.split_for_impl();
-        carried.make_where_clause().predicates.push(syn::parse_quote!(#name #own: ::wengert::Values));
+        carried.make_where_clause().predicates.push(syn::parse_quote!(#name #own: ::wengert::graph::Values));
     }
     let carried = &carried.where_clause;
     let (parameters, own, conditions) = generics.split_for_impl();
@@ -74,12 +74,12 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
         impl #parameters ::wengert::Structure for #name #own #conditions {
             type Leaf = #leaf;
             type With<__U> = #with;
-            fn visit<'__a, __U>(&'__a self, __at: &mut ::wengert::Visit<'_, &'__a #leaf, __U>) -> #with {
+            fn visit<'__a, __U>(&'__a self, __at: &mut ::wengert::graph::Visit<'_, &'__a #leaf, __U>) -> #with {
                 #name { #(#fields),* }
             }
         }
         #[automatically_derived]
-        impl #parameters ::wengert::IntoValues for #name #own #carried {
+        impl #parameters ::wengert::graph::IntoValues for #name #own #carried {
             type Values = Self;
             fn into_values(self) -> Self {
                 self

@@ -10,8 +10,9 @@
 use super::{Outcome, chart, chart::Chart, chart::Mark};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolution, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
+use wengert::compiled::CompiledSparse;
+use wengert::sparse::Sparsity;
 use wengert::{Compiled, Function};
-use wengert::{CompiledSparse, sparse::Sparsity};
 
 pub struct Sqp {
     values: Compiled,

@@ -249,7 +249,7 @@ pub fn jacobian(input: &Value) -> Result<Prepared> {
     })?;
     let mut declared = vec![format!("bones[{}]", bones.output_len())];
     declared.extend(errors.inputs()[1..].iter().map(|x| {
-        let index = if x.dtype() == wengert::DType::Index { ": index" } else { "" };
+        let index = if x.dtype() == wengert::op::DType::Index { ": index" } else { "" };
         format!("{}{}{index}", x.name(), x.shape())
     }));
     let by_place = ["u", "v"].iter().take(columns - 26).map(|name| errors.wrt([*name])?.jvp());

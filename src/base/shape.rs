@@ -205,7 +205,7 @@ impl fmt::Debug for Shape {
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
-/// Axes that are *meant*, by their number, are [`Axes`](crate::Axes).
+/// Axes that are *meant*, by their number, are [`Axes`](crate::graph::Axes).
 pub trait IntoShape {
     /// The shape.
     fn into_shape(self) -> Shape;

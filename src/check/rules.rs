@@ -12,13 +12,14 @@ use crate::op::DType;
 /// How many points are tried beside the one that is given.
 const NEAR: usize = 4;
 
-/// Compares every rule of a function (see [`custom_rule`](crate::custom_rule), [`custom_jvp`](crate::custom_jvp) and
-/// [`custom_vjp`](crate::custom_vjp)) with the function that it belongs to, by finite differences along random directions: where the rule is
+/// Compares every rule of a function (see [`custom_rule`](crate::rules::custom_rule), [`custom_jvp`](crate::rules::custom_jvp) and
+/// [`custom_vjp`](crate::rules::custom_vjp)) with the function that it belongs to, by finite differences along random directions: where the rule is
 /// called when the function gets these inputs, and at points near it. Also that a rule is linear, which its transpose takes for granted.
 /// Rules within bodies of loops and choices are not reached.
 ///
 /// ```
-/// use wengert::{Array, Function, check, custom_jvp, lit};
+/// use wengert::rules::custom_jvp;
+/// use wengert::{Array, Function, check, lit};
 /// let f = |slope: f64| Function::trace(["x[3]"], |[x]| custom_jvp(x, |x| x.sin(), |x, _, t| x.cos() * t * slope).sum(..));
 /// let x = [Array::vector(vec![0.3, 1.0, 2.0])];
 /// assert!(check::rules(&f(1.0)?, &x).is_ok());

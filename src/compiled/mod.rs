@@ -24,3 +24,5 @@ pub use options::Options;
 pub use report::{Form, Report};
 pub use sparse::CompiledSparse;
 pub use terms::CompiledTerms;
+
+pub use crate::schedule::{RematCost, Tier};

@@ -82,8 +82,9 @@ fn number_of(given: Result<f64>) -> Result<Expr> {
 /// `#[derive(Structure)]` implements it. A structure by hand, or values by hand, that a loop starts from, says so:
 ///
 /// ```
-/// use wengert::{IntoValues, Values};
-/// # use wengert::{Structure, Visit};
+/// use wengert::graph::{IntoValues, Values};
+/// # use wengert::graph::Visit;
+/// # use wengert::Structure;
 /// # #[derive(Clone)]
 /// # struct Line<T> { slope: T, offset: T }
 /// # impl<T> Structure for Line<T> {

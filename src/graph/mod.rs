@@ -64,3 +64,5 @@ pub(crate) use text::{Line, Signature};
 pub(crate) use trace::{place, refuse, width};
 pub use values::Values;
 pub use view::{Kind, Nested, Node};
+
+pub use crate::base::{Axis, IntoShape};

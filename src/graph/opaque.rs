@@ -32,10 +32,11 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 /// from any thread. What it gives as `Err`, and a panic in it, is an error of the call (with the line of [`Opaque::call`]) and never unwinds
 /// through native code.
 ///
-/// It has no derivative by itself: give it one with [`custom_jvp`](crate::custom_jvp) or [`custom_vjp`](crate::custom_vjp), as here.
+/// It has no derivative by itself: give it one with [`custom_jvp`](crate::rules::custom_jvp) or [`custom_vjp`](crate::rules::custom_vjp), as here.
 ///
 /// ```
-/// use wengert::{Function, Opaque, custom_jvp};
+/// use wengert::rules::{Opaque, custom_jvp};
+/// use wengert::Function;
 /// let double = Opaque::new("double", |x, y| {
 ///     y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = 2.0 * x);
 ///     Ok(())

@@ -11,7 +11,7 @@ use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{CustomRule, DType, lit};
 use std::{cell::RefCell, panic::Location};
 
-/// A function that brings its derivative along, in a trace; see [`custom_rule`](crate::custom_rule).
+/// A function that brings its derivative along, in a trace; see [`custom_rule`](crate::rules::custom_rule).
 #[track_caller]
 pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
     let mut count = 1;
@@ -31,7 +31,8 @@ pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
 /// `f` does, so does this (see [`BodyResult`]).
 ///
 /// ```
-/// use wengert::{Function, custom_jvp};
+/// use wengert::rules::custom_jvp;
+/// use wengert::Function;
 /// // rounding that passes derivatives on
 /// let f = Function::trace(["x[n]"], |[x]| custom_jvp(x, |x| x.round(), |_, _, t| t).powi(2).sum(..))?;
 /// assert_eq!(f.grad()?.run([("x", [0.4, 1.6])])?["d_x"].data(), [0.0, 4.0]);
@@ -58,7 +59,8 @@ pub fn custom_jvp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<Y>>(
 /// `f` does, so does this (see [`BodyResult`]).
 ///
 /// ```
-/// use wengert::{Function, custom_vjp};
+/// use wengert::rules::custom_vjp;
+/// use wengert::Function;
 /// // the identity, whose gradient is clipped
 /// let f = Function::trace("x", |x| custom_vjp(x * 10.0, |x| x, |_, _, c| c.clamp(-1.0, 1.0)).powi(2))?;
 /// assert_eq!(f.grad()?.eval(&[3.0])?, [10.0]);
@@ -83,7 +85,8 @@ pub fn custom_vjp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<X>>(
 /// [`Function::remat_cost`](crate::Function::remat_cost) says what it takes and saves.
 ///
 /// ```
-/// use wengert::{Function, remat};
+/// use wengert::rules::remat;
+/// use wengert::Function;
 /// let f = Function::trace(["w[3,3]", "x[3]"], |[w, x]| {
 ///     let layer = |x: wengert::Expr| remat(x, |x| w.matmul(x).tanh().exp().sin());
 ///     layer(layer(x)).sum(..)
@@ -115,7 +118,8 @@ pub fn remat<X: Values, Y: Values, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> 
 /// The same values, but constants to every derivative.
 ///
 /// ```
-/// use wengert::{Function, stop_gradient};
+/// use wengert::rules::stop_gradient;
+/// use wengert::Function;
 /// let f = Function::trace("x", |x| x * stop_gradient(x))?;
 /// assert_eq!(f.grad()?.eval(&[3.0])?, [3.0]);
 /// # Ok::<(), wengert::Error>(())

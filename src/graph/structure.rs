@@ -5,7 +5,7 @@ use super::path::{Path, Step};
 use crate::op::Scalar;
 
 /// A value that consists of leaves: numbers, arrays, or handles of a trace. The parameters of a model as a struct of one's own, for instance:
-/// the struct is an input of a function ([`like`](crate::like)), what a closure returns ([`Outputs`](crate::Outputs)), and what
+/// the struct is an input of a function ([`like`](crate::like)), what a closure returns ([`Outputs`](crate::graph::Outputs)), and what
 /// [`Function::run`](crate::Function::run) takes and gives.
 ///
 /// A struct that is generic in its leaves derives it:
@@ -74,10 +74,11 @@ use crate::op::Scalar;
 ///
 /// # By hand
 ///
-/// (A loop starts from it when it says so: [`IntoValues`](crate::IntoValues).) It takes one method, which visits the leaves and puts the structure together from what comes out:
+/// (A loop starts from it when it says so: [`IntoValues`](crate::graph::IntoValues).) It takes one method, which visits the leaves and puts the structure together from what comes out:
 ///
 /// ```
-/// use wengert::{Structure, Visit};
+/// use wengert::graph::Visit;
+/// use wengert::Structure;
 ///
 /// struct Line<T> { slope: T, offset: T }
 ///

@@ -154,7 +154,7 @@ impl Function {
         diagnose::gradient_cost(self)
     }
 
-    /// What [`remat`](crate::remat) costs and saves in the value and gradient of a function of one number, for some lengths of its
+    /// What [`remat`](crate::rules::remat) costs and saves in the value and gradient of a function of one number, for some lengths of its
     /// open axes. Loops count with the number of their steps, `while_loop` with one step, a choice with its longer branch; a `remat` within
     /// the body of another loop or choice counts on both sides.
     ///

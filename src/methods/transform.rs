@@ -239,7 +239,7 @@ impl Function {
 
     /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
     /// axis. A name makes the axis open: its length comes with each call.
-    /// An input of k numbers becomes n rows of k neighbours, as do outputs; see [`InputGroup::array_shape`](crate::InputGroup::array_shape).
+    /// An input of k numbers becomes n rows of k neighbours, as do outputs; see [`InputGroup::array_shape`](crate::graph::InputGroup::array_shape).
     /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
     ///
     /// ```

@@ -7,7 +7,8 @@ use super::real::{CustomRule, Real};
 /// again; a rule that calls itself would have no end.
 ///
 /// ```
-/// use wengert::{CustomRule, Function, Real, custom_rule, dual};
+/// use wengert::rules::{CustomRule, custom_rule};
+/// use wengert::{Function, Real, dual};
 /// /// ln(1 + eˣ) by a formula that overflows, with a derivative that does not.
 /// struct Log1pExp;
 /// impl CustomRule for Log1pExp {
@@ -37,7 +38,8 @@ pub fn custom_rule<T: Real>(rule: &impl CustomRule, x: &[T]) -> Vec<T> {
 /// A. Courville, 2013).
 ///
 /// ```
-/// use wengert::{Function, Real, straight_through};
+/// use wengert::rules::straight_through;
+/// use wengert::{Function, Real};
 /// let f = Function::trace("x", |x| straight_through(x.round(), x) * 3.0)?.value_and_grad()?;
 /// assert_eq!(f.eval(&[1.6])?, [6.0, 3.0]);
 /// # Ok::<(), wengert::Error>(())

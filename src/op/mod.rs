@@ -1,4 +1,4 @@
-//! The operations: one row each in the private module `table`, read by every engine.
+//! The operations: one row each in the file `table.rs`, read by every engine.
 //!
 //! In: nothing. Out: [`Op`], the arithmetic traits [`Real`] (what users write over) and [`Machine`] (what hardware does),
 //! and [`EdgeMap`], the linear map that a graph's edge stands for.
@@ -21,6 +21,7 @@ mod value;
 
 pub use array::{ArrayOp, Cut};
 pub(crate) use array::{Chain, transposed};
+#[doc(hidden)]
 pub use bodied::{Bodied, Expanded};
 pub(crate) use constant::{constant, settled};
 pub use custom::{custom_rule, straight_through};
@@ -29,7 +30,11 @@ pub(crate) use library::op_of_library;
 pub use operation::Op;
 pub(crate) use operation::rule;
 pub(crate) use operators::derived_operators;
-pub use real::{Choose, ChosenBy, CustomRule, Real, lit, select};
+#[doc(hidden)]
+pub use real::ChosenBy;
+pub use real::{Choose, CustomRule, Real, lit, select};
 pub use scalar::Scalar;
 pub(crate) use table::op_table;
 pub use value::{DType, Value};
+
+pub use crate::base::{Machine, Mask};

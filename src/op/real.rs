@@ -77,7 +77,7 @@ impl<M, T: Real<Mask = M> + ChosenBy<M>> Choose<T, T> for M {
     }
 }
 
-/// A function with a derivative of its own, for bodies that are generic over [`Real`]; see [`custom_rule`](crate::custom_rule).
+/// A function with a derivative of its own, for bodies that are generic over [`Real`]; see [`custom_rule`](crate::rules::custom_rule).
 pub trait CustomRule {
     /// The results.
     fn value<T: Real>(&self, x: &[T]) -> Vec<T>;

@@ -24,7 +24,8 @@ impl<N: Copy, M: Copy> Value<N, M> {
     /// The number, `None` of a truth value.
     ///
     /// ```
-    /// use wengert::{Function, Value};
+    /// use wengert::op::Value;
+    /// use wengert::Function;
     /// let f = Function::trace("x", |x| x * x)?;
     /// let at = f.linearize_at(&[3.0])?;
     /// assert_eq!(at.value(f.outputs()[0].nodes()[0]).number(), Some(9.0));

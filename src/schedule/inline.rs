@@ -4,7 +4,7 @@ use crate::graph::{Args, Builder, Control, Function, Kind, NodeId, Port};
 use rustc_hash::FxHashMap;
 
 /// The function with the bodies of rules in their place; in functions of single numbers, where nothing is kept in memory, those of
-/// [`remat`](crate::remat), too.
+/// [`remat`](crate::rules::remat), too.
 pub(crate) fn inlined(f: &Function) -> Function {
     let remat = !f.has_arrays();
     without(f, &|control| match control {
@@ -19,7 +19,7 @@ pub(super) fn bare(f: &Function) -> Function {
     without(f, &|control| matches!(control, Control::Rule { .. } | Control::Remat { .. }))
 }
 
-/// The function with nothing computed again that [`remat`](crate::remat) would, bodies of loops and choices aside.
+/// The function with nothing computed again that [`remat`](crate::rules::remat) would, bodies of loops and choices aside.
 pub(crate) fn kept(f: &Function) -> Function {
     without(f, &|control| matches!(control, Control::Remat { .. }))
 }

@@ -14,7 +14,7 @@ use crate::schedule::{Settings, kept, prepared};
 use std::fmt;
 use std::panic::Location;
 
-/// The gradient of a function with [`remat`](crate::remat), and without; see [`Function::remat_cost`].
+/// The gradient of a function with [`remat`](crate::rules::remat), and without; see [`Function::remat_cost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RematCost {
     /// Operations on numbers, of value and gradient.

@@ -1,6 +1,6 @@
 //! Simplification: the same function with fewer or cheaper operations.
 //!
-//! In and out: a [`Function`]. One walk in topological order; each node is made anew through [`Rewriter::make`], which folds
+//! In and out: a [`Function`]. One walk in topological order; each node is made anew through `Rewriter::make`, which folds
 //! constants, applies the rules of the table in `rules` to operands that are simplified already, and shares equal nodes. Nodes that
 //! nothing needs any more are dropped at the end. Linear in the graph.
 

@@ -1,7 +1,8 @@
 //! Arrays: values against plain loops, and derivatives against finite differences and against each other.
 
 use crate::common::arrays::{check, evaluate, noise, traced};
-use wengert::{Array, Axis, Expr, Function, keep, lit, select, while_loop_at_most};
+use wengert::graph::{Axis, keep};
+use wengert::{Array, Expr, Function, lit, select, while_loop_at_most};
 
 #[test]
 fn every_operation_in_both_modes_and_orders() {

@@ -1,7 +1,8 @@
 //! Jacobians and Hessians of functions of arrays: against products with vectors, finite differences, and themselves in other modes.
 
 use crate::common::arrays::{evaluate, noise, traced};
-use wengert::{Array, Expr, Function, Mode};
+use wengert::diff::Mode;
+use wengert::{Array, Expr, Function};
 
 /// Σⱼ Jᵢⱼ·vⱼ, where the axes of v are the last of J.
 fn times(jacobian: &Array, v: &Array) -> Vec<f64> {

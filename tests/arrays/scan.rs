@@ -1,7 +1,8 @@
 //! Scans, loops and choices: values, derivatives in both modes and of second order, batches, against the same unrolled.
 
 use proptest::prelude::*;
-use wengert::{Array, Axis, Error, Expr, Function, Options, Scan, cond, lit, scan, select, while_loop, while_loop_at_most};
+use wengert::graph::Axis;
+use wengert::{Array, Error, Expr, Function, Options, Scan, cond, lit, scan, select, while_loop, while_loop_at_most};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -11,7 +12,7 @@ fn numbers(n: usize, seed: f64) -> Vec<f64> {
 }
 
 fn arrays(f: &Function, open: usize, seed: f64) -> Vec<Array<f64>> {
-    let lengths = |group: &wengert::InputGroup| -> Vec<usize> {
+    let lengths = |group: &wengert::graph::InputGroup| -> Vec<usize> {
         let length = |axis: &Axis| match axis {
             Axis::Fixed(n) => *n,
             Axis::Open(_) => open,

@@ -1,7 +1,8 @@
 //! Long arrays, whose stages run together strip by strip: the bits of the interpreter, on any number of threads, in little memory.
 
 use proptest::prelude::*;
-use wengert::{Array, Expr, Function, Options, Scalar, Width, aux, keep, select};
+use wengert::graph::keep;
+use wengert::{Array, Expr, Function, Options, Scalar, Width, aux, select};
 
 #[cfg(feature = "threads")]
 const THREADS: [usize; 3] = [1, 2, 3];

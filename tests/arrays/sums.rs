@@ -3,7 +3,8 @@
 use crate::common::Rng;
 use crate::common::sums::summed;
 use proptest::prelude::*;
-use wengert::{Array, Axis, Expr, Function, Options, Scalar, Shape, Width};
+use wengert::graph::Axis;
+use wengert::{Array, Expr, Function, Options, Scalar, Shape, Width};
 
 #[cfg(feature = "threads")]
 const THREADS: [usize; 3] = [1, 2, 4];

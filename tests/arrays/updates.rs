@@ -1,6 +1,7 @@
 //! Outputs that overwrite inputs give what outputs of their own would.
 
-use wengert::{Expr, Function, Options, OutputGroup, Result, Width, scan};
+use wengert::graph::OutputGroup;
+use wengert::{Expr, Function, Options, Result, Width, scan};
 
 /// Reproducible numbers in (−1, 1).
 fn noise(n: usize, seed: u64) -> Vec<f64> {

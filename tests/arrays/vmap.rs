@@ -1,6 +1,8 @@
 //! vmap is a loop over samples: values, derivatives, nested, and as native code.
 
-use wengert::{Array, Axis, Expr, Form, Function, Options, Results, Scan, select};
+use wengert::compiled::Form;
+use wengert::graph::Axis;
+use wengert::{Array, Expr, Function, Options, Results, Scan, select};
 
 fn noise(shape: &[usize], seed: u64) -> Array {
     let n = shape.iter().product::<usize>();
@@ -29,7 +31,7 @@ fn check(name: &str, f: &Function, inputs: &[&str], x: &[Array]) {
     let compiled = native(&batch, x, y.arrays());
     let n = f.inputs().iter().zip(x).find(|(group, _)| inputs.contains(&group.name())).unwrap().1.shape()[0];
     for k in 0..n {
-        let pick = |(group, x): (&wengert::InputGroup, &Array)| {
+        let pick = |(group, x): (&wengert::graph::InputGroup, &Array)| {
             if inputs.contains(&group.name()) { samples(x)[k].clone() } else { x.clone() }
         };
         let sample: Vec<Array> = f.inputs().iter().zip(x).map(pick).collect();
@@ -137,7 +139,7 @@ fn gathers() {
         for names in [&["x"][..], &["i"], &["x", "i"], &["c_y"], &["i", "c_y"], &["x", "i", "c_y"]] {
             let data = |g: &Function, by: usize, names: &[&str]| -> Vec<Array> {
                 let groups = g.inputs().iter().zip(&shapes);
-                let value = |(group, own): (&wengert::InputGroup, &Vec<usize>)| {
+                let value = |(group, own): (&wengert::graph::InputGroup, &Vec<usize>)| {
                     let shape = if names.contains(&group.name()) { [&[by], &own[..]].concat() } else { own.clone() };
                     if group.name() == "i" { index(&shape) } else { noise(&shape, 3) }
                 };

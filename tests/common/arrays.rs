@@ -1,6 +1,7 @@
 //! Functions of arrays, checked: every engine against every other, every mode of differentiation against finite differences.
 
-use wengert::{Array, Function, Inputs, Options, Outputs};
+use wengert::graph::{Inputs, Outputs};
+use wengert::{Array, Function, Options};
 
 /// Reproducible numbers in (−1, 1).
 pub fn noise(shape: &[usize], seed: u64) -> Array {

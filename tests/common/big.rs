@@ -2,7 +2,7 @@
 
 use dashu_float::{FBig, round::mode::HalfEven};
 use std::sync::OnceLock;
-use wengert::Op;
+use wengert::op::Op;
 
 pub type Big = FBig<HalfEven, 2>;
 

@@ -9,7 +9,9 @@ pub mod text;
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 use wengert::check::Body;
-use wengert::{Compiled, DType, EdgeMap, Expr, Function, Op, Outputs, Real, Result, Scalar, Value, Width, lit};
+use wengert::graph::Outputs;
+use wengert::op::{DType, EdgeMap, Op, Value};
+use wengert::{Compiled, Expr, Function, Real, Result, Scalar, Width, lit};
 
 /// Cases of a property: the same ones every time, unless `PROPTEST_RNG_SEED` says otherwise.
 pub fn cases(cases: u32) -> ProptestConfig {
@@ -202,16 +204,16 @@ impl Random {
         assert_eq!(groups.iter().sum::<usize>(), self.inputs);
         struct Many(Vec<(String, Expr)>);
         impl Outputs for Many {
-            fn collect(self, collector: &mut wengert::Collector) {
+            fn collect(self, collector: &mut wengert::graph::Collector) {
                 for (name, y) in self.0 {
                     (name.as_str(), y).collect(collector);
                 }
             }
         }
         struct Groups<'a>(&'a [usize]);
-        impl wengert::Inputs for Groups<'_> {
+        impl wengert::graph::Inputs for Groups<'_> {
             type Args = Vec<Expr>;
-            fn bind(self, binder: &mut wengert::Binder) -> Vec<Expr> {
+            fn bind(self, binder: &mut wengert::graph::Binder) -> Vec<Expr> {
                 self.0.iter().enumerate().flat_map(|(g, &len)| binder.numbers(&format!("x{g}"), len)).collect()
             }
         }

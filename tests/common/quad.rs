@@ -1,7 +1,7 @@
 //! Distances from exact values by the 113-bit arithmetic of the C library, which is quick enough for millions of numbers.
 
 use std::{ffi::CString, sync::OnceLock};
-use wengert::Op;
+use wengert::op::Op;
 
 #[path = "../../benches/common/cc.rs"]
 mod cc;

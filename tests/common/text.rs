@@ -1,7 +1,7 @@
 //! Random functions for property tests.
 
 use proptest::prelude::*;
-use wengert::{DType, Op};
+use wengert::op::{DType, Op};
 
 /// Texts of sound functions: node `k` applies the operation that `picks` says to earlier nodes of the right kind.
 pub fn text() -> impl Strategy<Value = String> {

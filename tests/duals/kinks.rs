@@ -2,7 +2,8 @@
 
 use crate::common::flat;
 use std::f64::consts::LN_2;
-use wengert::{Array, Dual, DualVec, Expr, Function, Mode, Real, Results, cond, dual, lit, select};
+use wengert::diff::Mode;
+use wengert::{Array, Dual, DualVec, Expr, Function, Real, Results, cond, dual, lit, select};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;

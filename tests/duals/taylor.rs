@@ -5,8 +5,9 @@ use crate::common::{Random, Recipe, Rng, cases, flat};
 use proptest::prelude::*;
 use wengert::check::Body;
 use wengert::dual::{Nested, Order};
+use wengert::graph::Axis;
 use wengert::jet::{self, Jet};
-use wengert::{Array, Axis, Dual, Error, Expr, Function, Real, cond, lit, scan, select, while_loop};
+use wengert::{Array, Dual, Error, Expr, Function, Real, cond, lit, scan, select, while_loop};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -213,7 +214,7 @@ fn repeated(f: &Function, order: usize, x: &[Array<f64>], v: &[Array<f64>]) -> R
     Ok(all)
 }
 
-fn shape_of(group: &wengert::InputGroup) -> String {
+fn shape_of(group: &wengert::graph::InputGroup) -> String {
     if group.shape().rank() == 0 { String::new() } else { group.shape().to_string() }
 }
 
@@ -227,7 +228,7 @@ fn array(shape: &[usize], seed: f64) -> Array<f64> {
 fn check_arrays(inputs: &[&str], body: impl Fn(&[Expr]) -> Expr) {
     const ORDER: usize = 4;
     let f = Function::trace(inputs.to_vec(), |x| body(&x)).unwrap();
-    let lengths = |group: &wengert::InputGroup| -> Vec<usize> {
+    let lengths = |group: &wengert::graph::InputGroup| -> Vec<usize> {
         let length = |axis: &Axis| if let Axis::Fixed(n) = axis { *n } else { 3 };
         group.shape().axes().iter().map(length).collect()
     };

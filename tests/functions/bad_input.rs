@@ -2,7 +2,8 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use wengert::{Cond, Error, Expr, Function, Options, Real, Width, aux, lit};
+use wengert::graph::Cond;
+use wengert::{Error, Expr, Function, Options, Real, Width, aux, lit};
 
 fn product() -> Function {
     Function::trace(["a", "b"], |[a, b]| a * b).unwrap()

@@ -3,10 +3,10 @@
 use crate::common::flat;
 use proptest::prelude::*;
 use wengert::jet::Jet;
-use wengert::{
-    Array, CustomRule, Dual, Error, Expr, Function, Opaque, Options, Real, Shape, Width, check, custom_jvp, custom_rule,
-};
-use wengert::{custom_vjp, dual, lit, remat, scan, stop_gradient, straight_through};
+use wengert::rules::{CustomRule, Opaque, custom_jvp, custom_rule};
+use wengert::rules::{custom_vjp, remat, stop_gradient, straight_through};
+use wengert::{Array, Dual, Error, Expr, Function, Options, Real, Shape, Width, check};
+use wengert::{dual, lit, scan};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 

@@ -1,7 +1,8 @@
 //! Linearisations at a point, pictures, costs, and the search for what is not finite.
 
 use expect_test::expect;
-use wengert::{Expr, Function, Op, Value, Width, select};
+use wengert::op::{Op, Value};
+use wengert::{Expr, Function, Width, select};
 
 /// e = (a + b)·(b + 1), the example of C. Olah, "Calculus on Computational Graphs" (2015).
 fn example() -> Function {
@@ -107,7 +108,7 @@ fn cost_counts_operations_and_library_calls() {
     assert_eq!(cost.calls(), 2);
     assert_eq!(cost.to_string(), "9 operations, 2 library calls: add 3, powi 3, exp 1, max 1, mul 1");
     let calls = |op: Op| {
-        let dtype = op.operands()[0] == wengert::DType::Float;
+        let dtype = op.operands()[0] == wengert::op::DType::Float;
         dtype && op.arity() == 1 && {
             let text = format!("function f64 (x: %0) -> (y: %1) {{ %1 = {op} %0 }}");
             Function::parse(&text).unwrap().cost().calls() == 1

@@ -79,8 +79,8 @@ fn bodies_take_the_question_mark() -> Result<()> {
         let (last, _) = scan(a, x, |c, x| Ok((half.eval(&[c])?[0] + x, ())))?;
         let small = while_loop(last, |c| Ok(half.eval(&[c])?[0].gt(1.0)), |c| Ok(half.eval(&[c])?[0]))?;
         let chosen = cond(small.gt(1.5), || Ok(half.eval(&[small])?[0]), || small)?;
-        let again = wengert::remat(chosen, |c| Ok(half.eval(&[c])?[0]))?;
-        let ruled = wengert::custom_jvp(again, |c| Ok(half.eval(&[c])?[0]), |_, _, t| Ok(half.eval(&[t])?[0]))?;
+        let again = wengert::rules::remat(chosen, |c| Ok(half.eval(&[c])?[0]))?;
+        let ruled = wengert::rules::custom_jvp(again, |c| Ok(half.eval(&[c])?[0]), |_, _, t| Ok(half.eval(&[t])?[0]))?;
         let bounded = wengert::while_loop_at_most(9, ruled, |c| c.lt(4.0), |c| Ok(c + half.eval(&[c])?[0]))?;
         Ok((last, small, bounded))
     })?;
@@ -104,8 +104,8 @@ fn errors_of_bodies_come_out() -> Result<()> {
     check(Function::trace("x[n]", |x| Ok(scan(0.0, x, |c: Expr, x| Ok((pair.eval(&[c])?[0] + x, ())))?.0)));
     check(Function::trace("x", |x| while_loop(x, |x| x.gt(1.0), |x| Ok(pair.eval(&[x])?[0]))));
     check(Function::trace("x", |x| cond(x.gt(0.0), || Ok(pair.eval(&[x])?[0]), || x)));
-    check(Function::trace("x", |x| wengert::remat(x, |x| Ok(pair.eval(&[x])?[0]))));
-    check(Function::trace("x", |x| wengert::custom_vjp(x, |x| x.sin(), |_, _, c| Ok(pair.eval(&[c])?[0]))));
+    check(Function::trace("x", |x| wengert::rules::remat(x, |x| Ok(pair.eval(&[x])?[0]))));
+    check(Function::trace("x", |x| wengert::rules::custom_vjp(x, |x| x.sin(), |_, _, c| Ok(pair.eval(&[c])?[0]))));
     // Where the loop gives plain values, an error is the trace's.
     check(Function::trace("x", |x| while_loop(x, |x| Ok(pair.eval(&[x])?[0].gt(1.0)), |x| x * 0.5)));
     check(Function::trace("x", |x| cond(x.gt(0.0), || x, || Ok(pair.eval(&[x])?[0]))));

@@ -3,9 +3,11 @@
 
 use crate::common::{Rng, flat};
 use crate::twice::{CASES, turn, turns};
+use wengert::diff::Mode;
+use wengert::graph::Axis;
 use wengert::jet::Jet;
 use wengert::sparse::SparseDerivative;
-use wengert::{Axis, Dual, Error, Expr, Function, Mode, Options, Scan, Shape, aux, dual, lit, while_loop};
+use wengert::{Dual, Error, Expr, Function, Options, Scan, Shape, aux, dual, lit, while_loop};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 

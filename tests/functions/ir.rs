@@ -7,7 +7,8 @@
 
 use crate::common::flat;
 use std::{fmt::Write, path::Path};
-use wengert::{Function, Options, Simplify, Width};
+use wengert::simplify::Simplify;
+use wengert::{Function, Options, Width};
 
 /// The transformations, by the words of the directives; they apply from left to right.
 fn transform(f: &Function, word: &str) -> Result<Function, wengert::Error> {

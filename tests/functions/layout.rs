@@ -2,7 +2,8 @@
 //!
 //! All numbers are small integers, so that sums are exact in any order.
 
-use wengert::{Array, Compiled, Expr, Form, Function, Options, like, select, while_loop};
+use wengert::compiled::Form;
+use wengert::{Array, Compiled, Expr, Function, Options, like, select, while_loop};
 
 /// How many rows there are.
 const N: usize = 4;

@@ -2,7 +2,8 @@
 
 use crate::common::{flat, text::text};
 use proptest::prelude::*;
-use wengert::{Expr, Function, Mode, Options, Width, select};
+use wengert::diff::Mode;
+use wengert::{Expr, Function, Options, Width, select};
 
 /// Any number, and those at which things go wrong.
 fn number() -> impl Strategy<Value = f64> {

@@ -4,7 +4,9 @@ use crate::common::{Random, Recipe, Rng, Step, Tally, cases, flat, same, same32}
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 use wengert::check::Check;
-use wengert::{Function, Op, Options, Simplify, Width};
+use wengert::op::Op;
+use wengert::simplify::Simplify;
+use wengert::{Function, Options, Width};
 
 /// Runs a property over random programs.
 fn over(
@@ -234,7 +236,7 @@ fn path_sums(program: &Random, x: &[f64], seeds: &[f64]) -> Vec<f64> {
     let mut sums = seeds.to_vec();
     for (k, step) in program.steps.iter().enumerate() {
         sums.push(match *step {
-            Step::Apply(op, args) if op.result() == wengert::DType::Float => {
+            Step::Apply(op, args) if op.result() == wengert::op::DType::Float => {
                 let operands: Vec<_> = args[..op.arity()].iter().map(|&k| values[k]).collect();
                 let edges = op.edges(&operands, values[program.inputs + k]);
                 args.iter().zip(&edges[..op.arity()]).map(|(&k, edge)| (edge.partial() * sums[k]).abs()).sum()

@@ -2,7 +2,9 @@
 
 use crate::common::text::text;
 use proptest::prelude::*;
-use wengert::{DType, Function, Kind, Op, Width, aux, select};
+use wengert::graph::Kind;
+use wengert::op::{DType, Op};
+use wengert::{Function, Width, aux, select};
 
 const EXAMPLE: &str = "\
 function f64 (a: %0, inactive x[2]: %1 %2, none[0]:) -> (y: %9, aux count: %3, both[2]: %0 %9) {
@@ -148,10 +150,10 @@ fn with_bodies() -> Vec<Function> {
 fn bodies_round_trip() {
     for f in with_bodies() {
         assert_round_trip(&f);
-        let shape = |group: &wengert::InputGroup| -> Vec<usize> {
+        let shape = |group: &wengert::graph::InputGroup| -> Vec<usize> {
             group.shape().axes().iter().map(|n| n.to_string().parse().unwrap_or(2)).collect()
         };
-        let array = |(k, group): (usize, &wengert::InputGroup)| {
+        let array = |(k, group): (usize, &wengert::graph::InputGroup)| {
             let value = |at| if group.dtype() == DType::Index { (at % 2) as f64 } else { 0.7 - 0.3 * at as f64 + 0.1 * k as f64 };
             let shape = shape(group);
             wengert::Array::new(&shape, (0..shape.iter().product()).map(value).collect()).unwrap()

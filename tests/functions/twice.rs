@@ -1,8 +1,10 @@
 //! Functions of numbers that are written twice: in numbers alone, and with arrays, loops, branches, roots and integrators inside.
 
+use wengert::graph::Axis;
 use wengert::implicit::newton;
 use wengert::ode::rk4;
-use wengert::{Axis, Expr, Function, Real, Scan, cond, custom_jvp, lit, remat, scan, select, while_loop, while_loop_at_most};
+use wengert::rules::{custom_jvp, remat};
+use wengert::{Expr, Function, Real, Scan, cond, lit, scan, select, while_loop, while_loop_at_most};
 
 /// A function of as many numbers, twice.
 pub struct Case {

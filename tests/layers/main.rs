@@ -37,6 +37,8 @@ const UNSAFE: &[(&str, &str)] = &[
 /// Files of a type's own methods, at most.
 const PARTS: usize = 3;
 const LINES: usize = 500;
+/// Names at the root that are not modules, at most: what is read on the first page of the documentation.
+const ROOT_NAMES: usize = 25;
 
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("WENGERT_LAYERS_ROOT") {
     Some(root) => root.into(),
@@ -109,6 +111,17 @@ fn files_are_short() {
     let files = ["src", "tests", "examples", "benches"].into_iter().flat_map(rust_files);
     let lines = files.map(|path| (text(&path).lines().count(), path)).filter(|(lines, _)| *lines > LINES);
     expect_none(lines.map(|(lines, path)| format!("{path} has {lines} lines; {LINES} are allowed")).collect());
+}
+
+#[test]
+fn the_root_has_few_names() {
+    let lib = SOURCES.files.iter().find(|file| file.path == "src/lib.rs").unwrap();
+    let root = &lib.source.scopes[0];
+    let names: BTreeSet<_> = root.uses.iter().filter(|import| import.public).map(|import| import.alias.as_ref()).collect();
+    assert!(names.contains(&Some(&"Function".to_string())), "{names:?}");
+    // A glob has no name, and brings any number of them.
+    assert!(!names.contains(&None) && names.len() <= ROOT_NAMES, "{} names: {names:?}", names.len());
+    assert!(root.items.is_empty() && !root.hidden, "{:?}", root.items);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //! differences.
 
 use proptest::prelude::*;
+use wengert::graph::{Inputs, Outputs};
 use wengert::nn::metrics::{Confusion, accuracy, best, r_squared, top_k};
 use wengert::nn::{self, Data, Init, Params, Rng, Schedule, Weights};
-use wengert::{Array, Expr, Function, Inputs, Outputs, scan};
+use wengert::{Array, Expr, Function, scan};
 
 fn array(shape: &[usize], data: &[f64]) -> Array {
     Array::new(shape, data.to_vec()).unwrap()

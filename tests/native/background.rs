@@ -3,7 +3,9 @@
 use crate::common::flat;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wengert::{Compiled, Expr, Form, Function, Opaque, Options, Real, Shape, Tier};
+use wengert::compiled::{Form, Tier};
+use wengert::rules::Opaque;
+use wengert::{Compiled, Expr, Function, Options, Real, Shape};
 
 fn long(x: &[Expr], steps: usize) -> Expr {
     (0..steps).fold(x[0], |y, k| (y + x[k % x.len()] * Expr::lit(1.0 + k as f64 * 1e-3)).sin())

@@ -1,7 +1,8 @@
 //! Making native code: threads, limits, the cache, and what happens on a processor that there is no code for.
 
 use crate::common::flat;
-use wengert::{Array, Expr, Function, Options, Tier};
+use wengert::compiled::Tier;
+use wengert::{Array, Expr, Function, Options};
 
 /// A few thousand operations, which are several native functions.
 fn long(x: &[Expr], steps: usize) -> Expr {

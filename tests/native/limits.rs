@@ -2,7 +2,9 @@
 
 use crate::common::flat;
 use std::time::Instant;
-use wengert::{Expr, Function, Options, Real, Simplify, Tier};
+use wengert::compiled::Tier;
+use wengert::simplify::Simplify;
+use wengert::{Expr, Function, Options, Real};
 
 const STEPS: usize = 500_000;
 

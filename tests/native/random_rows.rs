@@ -4,7 +4,8 @@ use crate::common::sums::summed;
 use crate::common::{Random, Recipe, Rng, Tally, cases, same};
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
-use wengert::{Form, Options, Scalar, Width};
+use wengert::compiled::Form;
+use wengert::{Options, Scalar, Width};
 
 /// What becomes of an output over the rows.
 #[derive(Copy, Clone, Debug, PartialEq)]

@@ -2,8 +2,9 @@
 
 use crate::common::flat;
 use std::path::PathBuf;
+use wengert::compiled::{Form, Tier};
 use wengert::io::Archive;
-use wengert::{Array, Compiled, Expr, Form, Function, Options, Real, Tier, Width, scan};
+use wengert::{Array, Compiled, Expr, Function, Options, Real, Width, scan};
 
 /// A file of a test, removed at its end.
 struct File(PathBuf);

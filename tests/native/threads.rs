@@ -3,8 +3,9 @@
 
 use crate::common::sums::summed;
 use proptest::prelude::*;
+use wengert::compiled::Form;
 use wengert::optim::Adam;
-use wengert::{Array, Compiled, Expr, Form, Function, Options, Scalar, Width, aux, lit};
+use wengert::{Array, Compiled, Expr, Function, Options, Scalar, Width, aux, lit};
 
 #[cfg(feature = "threads")]
 const THREADS: [usize; 4] = [1, 2, 3, 4];

@@ -4,7 +4,8 @@
 use crate::common::sums::summed;
 use crate::common::{Rng, cases};
 use proptest::prelude::*;
-use wengert::{Array, Expr, Form, Function, Options, Scalar};
+use wengert::compiled::Form;
+use wengert::{Array, Expr, Function, Options, Scalar};
 
 fn array<T: Scalar>(shape: &[usize], rng: &mut Rng) -> Array<T> {
     Array::new(shape, (0..shape.iter().product()).map(|_| T::lit(rng.unit())).collect()).unwrap()

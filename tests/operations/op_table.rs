@@ -2,7 +2,9 @@
 
 use crate::common::big::{big, reference, reference_partial, small};
 use crate::common::{Rng, flat};
-use wengert::{DType, EdgeMap, Function, Mode, Op, Real, Value, dual, lit, select};
+use wengert::diff::Mode;
+use wengert::op::{DType, EdgeMap, Op, Value};
+use wengert::{Function, Real, dual, lit, select};
 
 type Operand = Value<f64, bool>;
 

@@ -2,7 +2,9 @@
 
 use crate::common::{Rng, SPECIAL, same, same32};
 use std::collections::BTreeMap;
-use wengert::{Expr, Function, Licence, Op, Options, Real, Rewrite, Scalar, Simplify, Value, Width, lit};
+use wengert::op::{Op, Value};
+use wengert::simplify::{Licence, Rewrite, Simplify};
+use wengert::{Expr, Function, Options, Real, Scalar, Width, lit};
 
 /// One side of a rule.
 #[derive(Debug)]

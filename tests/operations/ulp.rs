@@ -9,7 +9,9 @@ mod quad;
 
 use crate::common::Rng;
 use crate::common::big::{Big, big, reference, small};
-use wengert::{Form, Function, Op, Options, Scalar, Value, Width};
+use wengert::compiled::Form;
+use wengert::op::{Op, Value};
+use wengert::{Function, Options, Scalar, Width};
 
 /// A kernel: its operation, ranges of its operands, and the errors that are allowed, in ulps.
 struct Row {

@@ -3,8 +3,9 @@
 
 use crate::common::arrays::{all, check, close, noise, traced, vector};
 use proptest::prelude::*;
+use wengert::diff::Mode;
 use wengert::implicit::{Convergence, Outcome, Solver, fixed_point, least_squares, minimize, newton};
-use wengert::{Array, Error, Expr, Function, Mode, Width, aux, lit, scan, while_loop_at_most};
+use wengert::{Array, Error, Expr, Function, Width, aux, lit, scan, while_loop_at_most};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 

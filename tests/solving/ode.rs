@@ -3,8 +3,9 @@
 
 use crate::common::arrays::{all, check, check_first, close, noise, traced, vector};
 use proptest::prelude::*;
+use wengert::diff::Mode;
 use wengert::ode::{DormandPrince, Ended, Integration, rk4};
-use wengert::{Dual, Error, Expr, Function, Mode, Options, Real, Width, aux, lit};
+use wengert::{Dual, Error, Expr, Function, Options, Real, Width, aux, lit};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 

@@ -3,8 +3,9 @@
 use crate::common::arrays::{noise, traced};
 use crate::common::{Random, Recipe, Rng, cases};
 use proptest::prelude::*;
+use wengert::graph::Axis;
 use wengert::sparse::{Compress, Method, Order, SparseDerivative, Sparsity, Symmetric};
-use wengert::{Array, Axis, Expr, Function, Real, Shape, Width, cond, scan, while_loop};
+use wengert::{Array, Expr, Function, Real, Shape, Width, cond, scan, while_loop};
 
 pub(super) const ORDERS: [Order; 5] =
     [Order::Auto, Order::Natural, Order::LargestFirst, Order::SmallestLast, Order::IncidenceDegree];
@@ -298,7 +299,7 @@ fn lengths_go_into_bodies() {
 #[test]
 fn derivatives_of_ones_own() {
     struct Pair;
-    impl wengert::CustomRule for Pair {
+    impl wengert::rules::CustomRule for Pair {
         fn value<T: Real>(&self, x: &[T]) -> Vec<T> {
             vec![x[0] * x[0] + x[1].floor(), x[1].sin()]
         }
@@ -308,7 +309,7 @@ fn derivatives_of_ones_own() {
         }
     }
     let f = traced(("x", 3), |x| {
-        let y = wengert::custom_rule(&Pair, &[x[0] * x[2], x[1]]);
+        let y = wengert::rules::custom_rule(&Pair, &[x[0] * x[2], x[1]]);
         vec![y[0] * x[1], y[1]]
     });
     let x = [0.5, -1.25, 2.0];
@@ -322,9 +323,11 @@ fn derivatives_of_ones_own() {
     let h = sum.sparse_hessian().unwrap();
     close("its Hessian", &dense(&h, &[&x]), &sum.hessian().unwrap().eval(&x).unwrap(), 1e-12);
     // Of arrays, in both modes, and computed again.
-    let twice = |x: Expr| wengert::custom_vjp(x, |x| x.slice(0, 0..2) * 1.0, |x, _, c: Expr| (x.slice(0, 0..2) * c).pad(0, 0, 1));
-    let f = traced("x[3]", |x| twice(x) + wengert::remat(x, |x: Expr| x.slice(0, 1..3).sin()));
-    let want = f.jacobian_in(wengert::Mode::Reverse).unwrap().run(&[Array::vector(x.to_vec())]).unwrap().into_arrays().remove(0);
+    let twice =
+        |x: Expr| wengert::rules::custom_vjp(x, |x| x.slice(0, 0..2) * 1.0, |x, _, c: Expr| (x.slice(0, 0..2) * c).pad(0, 0, 1));
+    let f = traced("x[3]", |x| twice(x) + wengert::rules::remat(x, |x: Expr| x.slice(0, 1..3).sin()));
+    let want =
+        f.jacobian_in(wengert::diff::Mode::Reverse).unwrap().run(&[Array::vector(x.to_vec())]).unwrap().into_arrays().remove(0);
     let j = Method::new().compress(Compress::Rows).jacobian(&f).unwrap();
     assert_eq!(j.sparsity(), &Sparsity::new(2, 3, [(0, 0), (0, 1), (1, 1), (1, 2)]).unwrap());
     close("arrays", &dense(&j, &[&x]), want.data(), 1e-13);
@@ -414,7 +417,7 @@ fn many_inputs() {
 #[test]
 fn edges_of_what_can_be() {
     fn shared<T: Send + Sync + Clone>() {}
-    shared::<(SparseDerivative, wengert::CompiledSparse, wengert::CompiledTerms)>();
+    shared::<(SparseDerivative, wengert::compiled::CompiledSparse, wengert::compiled::CompiledTerms)>();
     // Nothing depends on anything.
     let f = traced(("x", 2), |x| [x[0].detach(), x[1].floor()]);
     let j = f.sparse_jacobian().unwrap();
@@ -455,8 +458,8 @@ fn edges_of_what_can_be() {
 #[test]
 fn rules_and_rematerialisation() {
     let entries = |f: &Function| f.sparse_jacobian().unwrap().sparsity().len();
-    let through = |x: Expr| wengert::straight_through(x.round(), x);
+    let through = |x: Expr| wengert::rules::straight_through(x.round(), x);
     assert_eq!(entries(&Function::trace("x[4]", |x| through(x) * 2.0).unwrap()), 4);
-    let rerun = Function::trace("x[4]", |x| wengert::remat(x, |v| v * wengert::stop_gradient(v.sum(..)))).unwrap();
+    let rerun = Function::trace("x[4]", |x| wengert::rules::remat(x, |v| v * wengert::rules::stop_gradient(v.sum(..)))).unwrap();
     assert_eq!(entries(&rerun), 4);
 }

@@ -1,9 +1,9 @@
-//! Axes, as they are asked for by number. (Lengths and names make shapes: [`IntoShape`](crate::IntoShape).)
+//! Axes, as they are asked for by number. (Lengths and names make shapes: [`IntoShape`](crate::graph::IntoShape).)
 
 use std::ops;
 
 /// Axes that are meant, by their numbers: one (negative from the end), several, or `..` for all. Those that are reduced over disappear, unless
-/// they are wrapped in [`keep`]. (What a *shape* is made of is [`IntoShape`](crate::IntoShape).)
+/// they are wrapped in [`keep`]. (What a *shape* is made of is [`IntoShape`](crate::graph::IntoShape).)
 pub trait Axes {
     /// The axes, ascending, of a value of this rank; `None` if one does not exist or comes twice.
     fn of(self, rank: usize) -> Option<Vec<usize>>;
@@ -26,7 +26,8 @@ pub struct Keep<A>(A);
 /// Axes to reduce over that stay, with length 1, so that the result broadcasts against the original: `x - x.mean(keep(0))`.
 ///
 /// ```
-/// use wengert::{Function, keep};
+/// use wengert::graph::keep;
+/// use wengert::Function;
 /// let f = Function::trace("x[2,2]", |x| x / x.sum(keep(1)))?;
 /// let y = f.run([("x", [[1.0, 3.0], [5.0, 5.0]])])?;
 /// assert_eq!(y[0].data(), [0.25, 0.75, 0.5, 0.5]);

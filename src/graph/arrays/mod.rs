@@ -1,4 +1,4 @@
-//! What handles of arrays can do beyond elementwise arithmetic. Everything is made of the operations of [`ArrayOp`](crate::ArrayOp) and of
+//! What handles of arrays can do beyond elementwise arithmetic. Everything is made of the operations of [`ArrayOp`](crate::op::ArrayOp) and of
 //! the scalar table.
 
 mod axes;
