@@ -1,0 +1,1 @@
+//! What sums, norms and products over an axis make of extremes.

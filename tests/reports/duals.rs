@@ -1,0 +1,1 @@
+//! An edge that overflows, beside operands that do not vary.

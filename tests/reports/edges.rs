@@ -1,0 +1,1 @@
+//! Edges that would cancel or overflow before the derivative does.

@@ -1,0 +1,211 @@
+//! One value, one gradient and one Hessian, held against every mode and engine.
+#![allow(dead_code, unused_imports, unused_macros)]
+
+use std::fmt::Write;
+use wengert::check::Body;
+use wengert::diff::Mode;
+use wengert::graph::{Axis, OutputGroup};
+use wengert::jet::Jet;
+use wengert::{Dual, DualVec, Function, Options, Real, Result, Scalar, Shape, lit};
+
+/// A body of one result for `check::Body`, from a closure's text: `body!(|[x, y]| x / y)`.
+macro_rules! body {
+    (|[$($x:ident),+]| $result:expr) => {{
+        #[derive(Copy, Clone)]
+        struct Of;
+        impl wengert::check::Body for Of {
+            fn call<T: wengert::Real>(&self, x: &[T]) -> Vec<T> {
+                let &[$($x),+] = x else { panic!("it takes {} numbers", x.len()) };
+                vec![$result]
+            }
+        }
+        Of
+    }};
+}
+pub(crate) use body;
+
+/// What a body of one result has at a point: every mode that is asked for is held against it.
+pub struct Expected<'a> {
+    pub value: f64,
+    pub gradient: &'a [f64],
+    /// Row by row; none where no second derivative is asked for.
+    pub hessian: Option<&'a [f64]>,
+    /// How far a finite number may be off, relative to it.
+    pub relative: f64,
+}
+
+/// Holds the body in f64 against what is expected.
+#[track_caller]
+pub fn every_mode(body: impl Body + Copy, x: &[f64], expected: &Expected) {
+    in_width::<f64>(body, x, expected);
+}
+
+/// Holds the body in f32 against what is expected.
+#[track_caller]
+pub fn every_mode_f32(body: impl Body + Copy, x: &[f32], expected: &Expected) {
+    in_width::<f32>(body, x, expected);
+}
+
+/// Rows of a batch: full packs, and a rest.
+const ROWS: usize = 19;
+
+/// What was wrong, one line each.
+#[derive(Default)]
+struct Faults(String);
+
+impl Faults {
+    fn hold<T: Scalar>(&mut self, what: &str, mode: &str, found: &[T], expected: &[f64], relative: f64) {
+        let found: Vec<f64> = found.iter().map(|&v| v.to_f64()).collect();
+        let close = |(&a, &b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= relative * b.abs();
+        if found.len() != expected.len() || !found.iter().zip(expected).all(close) {
+            writeln!(self.0, "{what}, {mode}: {found:?}, not {expected:?}").unwrap();
+        }
+    }
+
+    /// The last numbers of a function's results, by every engine, alone and in the lanes of a batch.
+    fn engines<T: Scalar>(&mut self, what: &str, mode: &str, f: &Result<Function>, x: &[T], expected: &[f64], relative: f64) {
+        let mut hold = |by: &str, found: Result<Vec<T>>| match found {
+            Ok(found) => {
+                let last = found.len().saturating_sub(expected.len());
+                self.hold(what, &format!("{mode}, {by}"), &found[last..], expected, relative);
+            }
+            Err(error) => writeln!(self.0, "{what}, {mode}, {by}: {error}").unwrap(),
+        };
+        let f = match f {
+            Ok(f) => f,
+            Err(error) => return hold("traced", Err(error.clone())),
+        };
+        if f.inputs().iter().all(|group| group.shape() == Shape::SCALAR) {
+            hold("evaluated", f.eval(x));
+        }
+        hold("interpreted", f.compile_with(Options::new().interpreted(true)).and_then(|c| called(f, &c, x, 1)));
+        hold("native", f.compile().and_then(|c| called(f, &c, x, 1)));
+        let batch = f.vmap("n", f.inputs().iter().map(|group| group.name())).and_then(|batch| batch.compile());
+        let batch = batch.and_then(|batch| called(f, &batch, x, ROWS));
+        // In a pack, and in what is left over behind the last.
+        for row in [0, ROWS - 1] {
+            hold(&format!("row {row} of a batch"), batch.as_ref().map_err(Clone::clone).map(|all| of_row(f, all, row)));
+        }
+    }
+}
+
+/// The results, the same numbers in every row.
+fn called<T: Scalar>(f: &Function, compiled: &wengert::Compiled, x: &[T], rows: usize) -> Result<Vec<T>> {
+    let mut rest = x;
+    let mut inputs: Vec<Vec<T>> = Vec::new();
+    for group in f.inputs() {
+        let (own, more) = rest.split_at(group.len() * elements(group.shape()));
+        inputs.push(own.repeat(rows));
+        rest = more;
+    }
+    let mut outputs: Vec<Vec<T>> = f.outputs().iter().map(|group| vec![T::default(); len_of(f, group) * rows]).collect();
+    let inputs: Vec<&[T]> = inputs.iter().map(|x| &x[..]).collect();
+    let mut slices: Vec<&mut [T]> = outputs.iter_mut().map(|y| &mut y[..]).collect();
+    compiled.call_into(&inputs, &mut slices)?;
+    Ok(outputs.concat())
+}
+
+/// How many numbers an array of a fixed shape has.
+fn elements(shape: Shape) -> usize {
+    let fixed = |axis: &Axis| match axis {
+        Axis::Fixed(n) => *n,
+        Axis::Open(name) => panic!("`{name}` is open"),
+    };
+    shape.axes().iter().map(fixed).product()
+}
+
+fn len_of(f: &Function, group: &OutputGroup) -> usize {
+    group.nodes().iter().map(|&id| elements(f.graph().node(id).shape())).sum()
+}
+
+/// One row of results that were computed for many.
+fn of_row<T: Scalar>(f: &Function, all: &[T], row: usize) -> Vec<T> {
+    let (mut from, mut found) = (0, Vec::new());
+    for group in f.outputs() {
+        let len = len_of(f, group);
+        found.extend_from_slice(&all[from + row * len..][..len]);
+        from += ROWS * len;
+    }
+    found
+}
+
+fn unit<T: Real>(n: usize, k: usize) -> Vec<T> {
+    (0..n).map(|i| lit(if i == k { 1.0 } else { 0.0 })).collect()
+}
+
+#[track_caller]
+fn in_width<T: Scalar + Real>(body: impl Body + Copy, x: &[T], expected: &Expected) {
+    let Expected { value, gradient, hessian, relative } = *expected;
+    let n = x.len();
+    let mut faults = Faults::default();
+    faults.hold("value", "plain numbers", &body.call(x), &[value], relative);
+
+    let seeded = |j: usize| x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Dual::new(x, e)).collect::<Vec<_>>();
+    let duals: Vec<T> = (0..n).map(|j| body.call(&seeded(j))[0].eps()).collect();
+    faults.hold("gradient", "duals", &duals, gradient, relative);
+    let lanes: Vec<T> = (0..n)
+        .map(|j| {
+            let seed = |k: usize| [lit(0.0), lit(if k == j { 1.0 } else { 0.0 }), lit(0.0)];
+            let point: Vec<DualVec<T, 3>> = x.iter().enumerate().map(|(k, &re)| DualVec { re, eps: seed(k) }).collect();
+            body.call(&point)[0].eps[1]
+        })
+        .collect();
+    faults.hold("gradient", "vector duals", &lanes, gradient, relative);
+    let jets = |j: usize| body.call(&x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Jet::<T, 3>::line(x, e)).collect::<Vec<_>>())[0];
+    let slopes: Vec<T> = (0..n).map(|j| jets(j).derivative(1)).collect();
+    faults.hold("gradient", "jets", &slopes, gradient, relative);
+
+    let f = Function::trace_in(T::WIDTH, ("x", n), |x| body.call(&x));
+    let of = |make: &dyn Fn(&Function) -> Result<Function>| f.as_ref().map_err(Clone::clone).and_then(make);
+    faults.engines("value", "graph", &f, x, &[value], relative);
+    faults.engines("gradient", "grad", &of(&|f| f.grad()), x, gradient, relative);
+    faults.engines("gradient", "jacobian forward", &of(&|f| f.jacobian_in(Mode::Forward)), x, gradient, relative);
+    faults.engines("gradient", "jacobian reverse", &of(&|f| f.jacobian_in(Mode::Reverse)), x, gradient, relative);
+    for (j, slope) in gradient.iter().enumerate() {
+        let along = [x, &unit::<T>(n, j)].concat();
+        faults.engines("gradient", &format!("jvp along {j}"), &of(&|f| f.jvp()), &along, &[*slope], relative);
+        faults.engines("gradient", &format!("taylor along {j}"), &of(&|f| f.taylor(1)), &along, &[*slope], relative);
+    }
+    let vjp = [x, &[lit(1.0)]].concat();
+    faults.engines("gradient", "vjp", &of(&|f| f.vjp()), &vjp, gradient, relative);
+    arrays(body, x, gradient, relative, &mut faults);
+
+    if let Some(hessian) = hessian {
+        let entry = |i: usize, j: usize| {
+            let seeds = unit::<T>(n, i).into_iter().zip(unit::<T>(n, j));
+            let point = x.iter().zip(seeds).map(|(&v, (a, b))| Dual::new(Dual::new(v, a), Dual::constant(b)));
+            body.call(&point.collect::<Vec<Dual<Dual<T>>>>())[0].eps().eps()
+        };
+        let nested: Vec<T> = (0..n * n).map(|k| entry(k / n, k % n)).collect();
+        faults.hold("hessian", "nested duals", &nested, hessian, relative);
+        let diagonal: Vec<T> = (0..n).map(|j| jets(j).derivative(2)).collect();
+        let of_hessian: Vec<f64> = (0..n).map(|j| hessian[j * n + j]).collect();
+        faults.hold("diagonal of the hessian", "jets", &diagonal, &of_hessian, relative);
+        faults.engines("hessian", "hessian", &of(&|f| f.hessian()), x, hessian, relative);
+        faults.engines("hessian", "gradient of gradient", &of(&|f| f.grad()?.jacobian_in(Mode::Reverse)), x, hessian, relative);
+        faults.engines(
+            "hessian",
+            "forward twice",
+            &of(&|f| f.jacobian_in(Mode::Forward)?.jacobian_in(Mode::Forward)),
+            x,
+            hessian,
+            relative,
+        );
+        for j in 0..n {
+            let along = [x, &unit::<T>(n, j)].concat();
+            faults.engines("hessian", &format!("hvp along {j}"), &of(&|f| f.hvp()), &along, &hessian[j * n..][..n], relative);
+        }
+    }
+    assert!(faults.0.is_empty(), "at {x:?}\n{}", faults.0);
+}
+
+/// The gradient of a sum over arrays whose elements are all at the point.
+fn arrays<T: Scalar + Real>(body: impl Body + Copy, x: &[T], gradient: &[f64], relative: f64, faults: &mut Faults) {
+    let names: Vec<String> = (0..x.len()).map(|k| format!("x{k}[3]")).collect();
+    let names: Vec<&str> = names.iter().map(|name| &name[..]).collect();
+    let f = Function::trace_in(T::WIDTH, names, |x: Vec<wengert::Expr>| body.call(&x)[0].sum(..));
+    let long = |x: &[T]| x.iter().flat_map(|&x| [x; 3]).collect::<Vec<T>>();
+    let expected: Vec<f64> = gradient.iter().flat_map(|&g| [g; 3]).collect();
+    let grad = f.and_then(|f| f.grad());
+    faults.engines("gradient", "arrays", &grad, &long(x), &expected, relative);
+}

@@ -1,0 +1,1 @@
+//! Indices beyond the precision of a width, and special inputs.

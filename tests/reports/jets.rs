@@ -1,0 +1,1 @@
+//! Jets and series keep the conventions of the op table.

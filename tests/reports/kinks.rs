@@ -1,0 +1,1 @@
+//! Second derivatives at kinks follow the written convention.

@@ -1,0 +1,1 @@
+//! What cannot be is an error, and bounds are kept.

@@ -1,0 +1,14 @@
+//! What public bug reports of other libraries led to, by kind, each with its right value in every mode that has it. docs/numerics.md has the
+//! table of the kinds.
+
+mod along;
+mod duals;
+mod edges;
+mod every;
+mod guards;
+mod indices;
+mod jets;
+mod kinks;
+mod limits;
+mod names;
+mod solvers;

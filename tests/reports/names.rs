@@ -1,0 +1,1 @@
+//! Functions are inlined with names of their own.

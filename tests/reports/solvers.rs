@@ -1,0 +1,1 @@
+//! A solver that fails gives NaN in every mode, and says so.
