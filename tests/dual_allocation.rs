@@ -175,12 +175,13 @@ fn by_numbers<const N: usize, const M: usize>(what: &str, f: &Compiled) {
     });
 }
 
-/// Native code that is made at once, and such that is made while calls are interpreted.
-fn engines(f: &Function, options: Options) -> [(&'static str, Compiled); 2] {
+/// Native code that is made at once, such that is made while calls are interpreted, and none.
+fn engines(f: &Function, options: Options) -> [(&'static str, Compiled); 3] {
     let background = f.compile_with(options.clone().background(true)).unwrap();
     background.wait().unwrap();
     assert!(background.is_native());
-    [("at once", f.compile_with(options).unwrap()), ("in the background", background)]
+    let interpreted = f.compile_with(options.clone().interpreted(true)).unwrap();
+    [("at once", f.compile_with(options).unwrap()), ("in the background", background), ("interpreted", interpreted)]
 }
 
 /// Sums of neighbours' products and their sines, an output for every input.

@@ -120,7 +120,7 @@ impl Options {
     }
     /// Outputs that overwrite inputs of the same shape, as pairs of an output's name and an input's: a step of training moves its parameters
     /// and an optimiser's averages where they are, without a second copy of them. A call is given the slice of such an input once, among the
-    /// outputs.
+    /// outputs. The names of two structures stand for the pairs of all their leaves.
     ///
     /// A result is written straight to its input where nothing reads the input any more; otherwise it is kept in the workspace and
     /// copied at the end, so that every output is computed from what the inputs were before the call. After an error about lengths or given

@@ -5,14 +5,18 @@ use crate::error::{Error, Kind as ErrorKind, Result, bracketed, short};
 use crate::graph::Function;
 use crate::op::DType;
 
-/// The pairs of an output's and an input's number that pairs of names mean.
+/// The pairs of an output's and an input's number that pairs of names mean: those of two structures stand for those of all their leaves.
 ///
 /// # Errors
-/// If a name is unknown or stands in two pairs, or the shapes or kinds of a pair differ.
+/// If a name is unknown or stands in two pairs, the shapes or kinds of a pair differ, or the leaves of two structures do.
 #[track_caller]
 pub(super) fn overwrites(f: &Function, pairs: &[(String, String)]) -> Result<Vec<(usize, usize)>> {
     let mut updates: Vec<(usize, usize)> = Vec::new();
+    let mut all: Vec<(&str, &str)> = Vec::new();
     for (output, input) in pairs {
+        all.extend(leaves(f, output, input)?);
+    }
+    for (output, input) in all {
         let pair = pair(f, output, input)?;
         for (name, taken) in [
             (output, updates.iter().any(|&(output, _)| output == pair.0)),
@@ -25,6 +29,45 @@ pub(super) fn overwrites(f: &Function, pairs: &[(String, String)]) -> Result<Vec
         updates.push(pair);
     }
     Ok(updates)
+}
+
+/// The pairs of leaves that a pair of names means: itself, where it names no structures.
+#[track_caller]
+fn leaves<'a>(f: &'a Function, output: &'a str, input: &'a str) -> Result<Vec<(&'a str, &'a str)>> {
+    let from: Vec<&str> = f.outputs().iter().map(|group| group.name()).filter(|name| leaf(name, output).is_some()).collect();
+    let to: Vec<&str> = f.inputs().iter().map(|group| group.name()).filter(|name| leaf(name, input).is_some()).collect();
+    let exact = f.outputs().iter().any(|group| group.name() == output) || f.inputs().iter().any(|group| group.name() == input);
+    if exact || from.is_empty() && to.is_empty() {
+        return Ok(vec![(output, input)]);
+    }
+    let same = |a: &str, b: &str| leaf(a, output) == leaf(b, input);
+    if let Some(alone) = to.iter().find(|to| !from.iter().any(|from| same(from, to))) {
+        let message = format!(
+            "overwrite: there is no output `{}{}` for the input `{}`",
+            short(output),
+            &alone[input.len()..],
+            short(alone)
+        );
+        return Err(Error::here(ErrorKind::Name, message));
+    }
+    let partner = |from: &'a str| match to.iter().find(|to| same(from, to)) {
+        Some(to) => Ok((from, *to)),
+        None => {
+            let message = format!(
+                "overwrite: there is no input `{}{}` for the output `{}`",
+                short(input),
+                &from[output.len()..],
+                short(from)
+            );
+            Err(Error::here(ErrorKind::Name, message))
+        }
+    };
+    from.iter().map(|from| partner(from)).collect()
+}
+
+/// Where a leaf is in a structure of that name.
+fn leaf<'n>(name: &'n str, structure: &str) -> Option<&'n str> {
+    name.strip_prefix(structure).filter(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The numbers of an output and an input that fit each other.

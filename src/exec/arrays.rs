@@ -116,6 +116,9 @@ impl Arrays {
         for (group, slice) in self.given_inputs().zip(slices.inputs) {
             check_given(group, T::WIDTH, slice)?;
         }
+        for &(output, input) in &*self.updates {
+            check_given(&f.inputs()[input], T::WIDTH, slices.outputs[output])?;
+        }
         let size = plan.table + words::<T>(plan.scratch);
         if !may_lend_arrays(size) {
             return Err(no_room(size));

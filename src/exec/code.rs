@@ -2,7 +2,7 @@
 //! bits.
 
 use super::interpret::{Registers, interpret_rows};
-use super::scratch::with_scratch;
+use super::scratch::{with_gathered, with_scratch};
 use crate::base::Width;
 use crate::base::host::Stop;
 use crate::base::sums::{halve, partials};
@@ -205,25 +205,29 @@ unsafe extern "C" fn run_interpreted<T: Scalar>(x: *const u8, y: *mut u8, code: 
     let read = |x: *const u8, len: usize| unsafe { std::slice::from_raw_parts(x.cast::<T>(), len) };
     // SAFETY: as above.
     let write = |y: *mut u8, len: usize| unsafe { std::slice::from_raw_parts_mut(y.cast::<T>(), len) };
-    let mut registers = Registers::new(program);
-    if !program.apart {
-        let (x, y) = (read(x, layout.input_len), write(y, layout.output_len));
-        registers.run(program, 0..program.steps.len(), |slot| x[slot]);
-        return y.iter_mut().zip(&*program.outputs).for_each(|(y, &step)| *y = registers.number(step));
-    }
-    let (inputs, outputs) = (x.cast::<*const u8>(), y.cast::<*mut u8>());
-    let mut all = Vec::with_capacity(layout.input_len);
-    for (k, (_, len)) in layout.inputs.iter().enumerate() {
-        // SAFETY: there is an address for every input.
-        all.extend_from_slice(read(unsafe { *inputs.add(k) }, *len));
-    }
-    registers.run(program, 0..program.steps.len(), |slot| all[slot]);
-    let mut steps = program.outputs.iter();
-    for (k, (_, len)) in layout.outputs.iter().enumerate() {
-        // SAFETY: there is an address for every output.
-        let own = write(unsafe { *outputs.add(k) }, *len);
-        own.iter_mut().zip(steps.by_ref()).for_each(|(y, &step)| *y = registers.number(step));
-    }
+    Registers::with(program, |mut registers| {
+        if !program.apart {
+            let (x, y) = (read(x, layout.input_len), write(y, layout.output_len));
+            registers.run(program, 0..program.steps.len(), |slot| x[slot]);
+            return y.iter_mut().zip(&*program.outputs).for_each(|(y, &step)| *y = registers.number(step));
+        }
+        let (inputs, outputs) = (x.cast::<*const u8>(), y.cast::<*mut u8>());
+        with_gathered(layout.input_len, T::default(), |all| {
+            let mut at = 0;
+            for (k, (_, len)) in layout.inputs.iter().enumerate() {
+                // SAFETY: there is an address for every input.
+                all[at..at + len].copy_from_slice(read(unsafe { *inputs.add(k) }, *len));
+                at += len;
+            }
+            registers.run(program, 0..program.steps.len(), |slot| all[slot]);
+        });
+        let mut steps = program.outputs.iter();
+        for (k, (_, len)) in layout.outputs.iter().enumerate() {
+            // SAFETY: there is an address for every output.
+            let own = write(unsafe { *outputs.add(k) }, *len);
+            own.iter_mut().zip(steps.by_ref()).for_each(|(y, &step)| *y = registers.number(step));
+        }
+    });
 }
 
 /// # Safety

@@ -8,6 +8,9 @@ thread_local! {
     static ARRAYS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
     static SUMS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
     static TILES: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static REGISTERS: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static PARTIAL: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+    static GATHERED: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
@@ -36,6 +39,34 @@ pub(crate) fn with_sums<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
 /// As [`with_scratch`], of a tile of a call's arrays.
 pub(crate) fn with_tiles<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&TILES, words, f)
+}
+
+/// As [`with_scratch`], of an interpreted program's registers, all equal at first.
+pub(super) fn with_registers<V: Copy, R>(len: usize, first: V, f: impl FnOnce(&mut [V]) -> R) -> R {
+    values(&REGISTERS, len, first, f)
+}
+
+/// As [`with_scratch`], of the sums of interpreted rows.
+pub(super) fn with_partial<V: Copy, R>(len: usize, first: V, f: impl FnOnce(&mut [V]) -> R) -> R {
+    values(&PARTIAL, len, first, f)
+}
+
+/// As [`with_scratch`], of inputs that are put together.
+pub(super) fn with_gathered<V: Copy, R>(len: usize, first: V, f: impl FnOnce(&mut [V]) -> R) -> R {
+    values(&GATHERED, len, first, f)
+}
+
+fn values<V: Copy, R>(from: &'static LocalKey<Cell<Vec<u64>>>, len: usize, first: V, f: impl FnOnce(&mut [V]) -> R) -> R {
+    const { assert!(align_of::<V>() <= align_of::<u64>()) };
+    lend(from, (len * size_of::<V>()).div_ceil(8), |memory| {
+        let memory = memory.cast::<V>();
+        // SAFETY: there are as many words as the values need, nobody else has them, and all are written before they are lent.
+        let values = unsafe {
+            (0..len).for_each(|k| memory.add(k).write(first));
+            std::slice::from_raw_parts_mut(memory, len)
+        };
+        f(values)
+    })
 }
 
 /// Inlined, so that where the memory is noted is found without a call.

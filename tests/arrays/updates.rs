@@ -141,6 +141,20 @@ fn pairs_that_do_not_fit() {
     assert_eq!(a, [1.0; 4]);
 }
 
+/// What is overwritten is read before, so its indices are checked as given ones are.
+#[test]
+fn indices_that_are_overwritten_are_checked() {
+    let f = Function::trace(["x[3]", "i[2]: index"], |[x, i]| {
+        (("y", x.gather(i, 0)), ("next", x.gather(i, 0).argmax(0).broadcast_to([2])))
+    });
+    let update = f.unwrap().compile_with(Options::new().overwrite([("next", "i")])).unwrap();
+    let (mut y, mut i) = ([0.0; 2], [2.0, 0.0]);
+    update.call_into(&[&[1.0, 5.0, 7.0]], &mut [&mut y, &mut i]).unwrap();
+    assert_eq!((y, i), ([7.0, 1.0], [0.0, 0.0]));
+    let error = update.call_into(&[&[1.0, 5.0, 7.0]], &mut [&mut y, &mut [0.5, 0.0]]).unwrap_err();
+    assert!(error.to_string().contains("the input `i` has the index 0.5"), "{error}");
+}
+
 /// A step of a network in place: beside parameters, batch and results there is room for the gradient and the values between.
 #[test]
 fn a_step_needs_no_more_memory_than_gradients_and_activations() {

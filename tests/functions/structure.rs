@@ -1,7 +1,7 @@
 //! Structures as inputs, arguments and results: what is derived, what the leaves are called, what `run` takes and gives, and every error.
 
 use std::marker::PhantomData;
-use wengert::{Array, Error, Expr, Function, Results, Structure, Width, like, scan};
+use wengert::{Array, Error, Expr, Function, Options, Results, Structure, Width, like, scan};
 
 #[derive(Clone, Debug, PartialEq, Structure)]
 struct Line<T> {
@@ -435,4 +435,31 @@ fn a_structure_is_carried_by_a_loop() {
     });
     let y = f.unwrap().run((("line", &start), ("x", [3.0, 0.5]))).unwrap();
     assert_eq!(y.like("line", &start).unwrap(), Line { slope: 3.0, offset: 8.0 });
+}
+
+/// The names of two structures stand for the pairs of their leaves.
+#[test]
+fn structures_are_overwritten_by_name() {
+    #[derive(Structure)]
+    struct Line<T> {
+        a: T,
+        b: T,
+    }
+    let [a, b, c, d] = [1.0, 2.0, 3.0, 4.0].map(|v| Array::from([v]));
+    let model = [Line { a, b }, Line { a: c, b: d }];
+    let f = Function::trace((("model", like(&model)), "s"), |(model, s)| {
+        let sum = model[0].a + model[1].b;
+        (("sum", sum), ("next", model.map(|Line { a, b }| Line { a: a + s * b, b: b * s })))
+    })
+    .unwrap();
+    let update = f.compile_with(Options::new().overwrite([("next", "model")])).unwrap();
+    let (mut sum, mut leaves) = ([0.0], [[1.0], [2.0], [3.0], [4.0]]);
+    let [a, b, c, d] = &mut leaves;
+    update.call_into(&[&[0.5]], &mut [&mut sum, a, b, c, d]).unwrap();
+    assert_eq!((sum, leaves), ([5.0], [[2.0], [1.0], [5.0], [2.0]]));
+
+    let fails = |pair: (&str, &str)| f.compile_with(Options::new().overwrite([pair])).unwrap_err().to_string();
+    assert!(fails(("next", "s")).contains("`next`"), "{}", fails(("next", "s")));
+    assert!(fails(("next[0]", "model")).contains("there is no output `next[0][0].a` for the input `model[0].a`"));
+    assert!(fails(("next", "model[0]")).contains("there is no output `next.a` for the input `model[0].a`"));
 }
