@@ -7,7 +7,7 @@
 //! | writing functions | [`Real`], [`lit`], [`select`] |
 //! | dual numbers | [`dual`], with [`dual::gradient`], [`dual::jacobian_into`] and their like |
 //! | tracing: what goes in and what comes out | [`Function::trace`], [`graph::Inputs`], [`graph::Outputs`], [`Structure`](trait@Structure), [`Expr`] (with the methods of arrays) |
-//! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
+//! | derivatives of functions | [`Function::value_and_grad`], [`Function::jacobian`], [`Function::value_and_jacobian`], [`Function::hessian`], [`Function::jvp`], [`Function::vjp`], [`Function::wrt`] |
 //! | sparse derivatives | [`Function::sparse_jacobian`], [`Function::hessian_lower`], [`Function::lagrangian`], [`Function::terms`], [`sparse`] |
 //! | solvers | with the feature `argmin` the module `solvers` |
 //! | higher orders | [`jet`], [`Function::taylor`], [`Function::partial`], [`Function::hvp`], [`Function::gauss_newton`], [`Function::hessian_diagonal`] |

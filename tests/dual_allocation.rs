@@ -139,6 +139,42 @@ fn functions_of_arrays_do_not_allocate_after_the_first_call_of_their_lengths() {
 }
 
 #[test]
+fn plans_are_kept_for_many_lengths() {
+    let f = Function::trace(["w", "x[n]"], |[w, x]| w * x.log_sum_exp(..)).unwrap();
+    let x = vec![0.5; 300];
+    // How often one of the first so many lengths allocates, in a round after the first.
+    let misses = |f: &Compiled, lengths: usize| {
+        let call = |n: usize| {
+            let mut y = [0.0];
+            f.call_into(&[&[2.0], &x[..n]], &mut [&mut y]).unwrap();
+            assert!((y[0] - 2.0 * (0.5 + (n as f64).ln())).abs() < 1e-12);
+        };
+        (1..=lengths).rev().for_each(call);
+        (1..=lengths).filter(|&n| allocations(|| call(n)) > 0).count()
+    };
+    for options in [Options::new(), Options::new().interpreted(true)] {
+        for lengths in [9, 10, 40, 200] {
+            assert_eq!(misses(&f.compile_with(options.clone()).unwrap(), lengths), 0, "{lengths}");
+        }
+        // Of 300 in turns those go that come next; but that of the first call, and the one that is last of a round and first of the next.
+        assert!(misses(&f.compile_with(options.clone()).unwrap(), 300) > 40);
+        let few = f.compile_with(options.clone().plans(5)).unwrap();
+        assert_eq!(misses(&few, 5), 0);
+        assert!(misses(&few, 8) > 0);
+        let one = f.compile_with(options.clone().plans(0)).unwrap();
+        assert_eq!((misses(&one, 1), misses(&one, 3)), (0, 2));
+    }
+    // By lengths that are given, too, and on several threads.
+    let sums = Function::trace(["x[n,t]"], |[x]| x.sum(1)).unwrap().compile().unwrap();
+    let each: Vec<Compiled> = [1, 2, 3, 4, 6, 12].iter().map(|&n| sums.with_lengths([("n", n)]).unwrap()).collect();
+    let call = |(f, n): (&Compiled, usize)| f.call_into(&[&x[..12]], &mut [&mut vec![0.0; n][..]]).unwrap();
+    let all = || each.iter().zip([1, 2, 3, 4, 6, 12]);
+    all().for_each(call);
+    // The slice of results.
+    assert_eq!(allocations(|| all().for_each(call)), 6);
+}
+
+#[test]
 fn loops_over_many_arrays_do_not_allocate() {
     let names: Vec<String> = (0..60).map(|k| format!("x{k}[n]")).collect();
     let f = Function::trace(names, |x| x.iter().map(|&x| x.sin()).collect::<Vec<_>>()).unwrap().compile().unwrap();

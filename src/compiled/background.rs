@@ -45,18 +45,18 @@ impl Background {
         stop: Stop,
         watch: Stopwatch,
     ) -> Result<Background> {
-        let memory_limit = options.memory_limit;
+        let limits = options.limits;
         // One processor is left to the caller.
         let threads = options.settings.threads.or(NonZero::new(processors().saturating_sub(1))).or(Some(NonZero::<usize>::MIN));
         let settings = Settings { threads, ..options.settings };
         let codes = Code::of_units(scheduled.units(), Settings { interpreted: true, ..settings }, &Stop::default())?;
-        let interpreted = Box::new(scheduled.engine(codes, updates.clone(), memory_limit));
+        let interpreted = Box::new(scheduled.engine(codes, updates.clone(), limits));
         let shared = Arc::new(Shared { native: OnceLock::new(), stop });
         let given = shared.clone();
         let compile = move || {
             let make = || {
                 let codes = Code::of_units(scheduled.units(), settings, &given.stop)?;
-                Ok(Native { engine: scheduled.engine(codes, updates, memory_limit), time: watch.elapsed() })
+                Ok(Native { engine: scheduled.engine(codes, updates, limits), time: watch.elapsed() })
             };
             // Whoever waits is to learn that there will be no code.
             let made = panic::catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err(failed("the compiler panicked")));

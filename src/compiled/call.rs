@@ -8,7 +8,7 @@ use crate::base::wrong_width;
 use crate::codegen;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, count, listed, short};
 use crate::eval::{Arguments, Array, Resolved, Results, lengths_of, resolve};
-use crate::exec::{Point, check_threads};
+use crate::exec::{Point, check_threads, signature_of_calls};
 use crate::graph::{Function, InputGroup, OutputGroup};
 use crate::op::Scalar;
 use crate::schedule::Settings;
@@ -29,7 +29,7 @@ use std::{fmt, panic::Location, sync::Arc};
 /// A slice has the elements of its array in row-major order; an input of k numbers is k neighbours, and mapped over an axis (see
 /// [`Function::vmap`]) it is a row of k neighbours for each place on the axis. Open axes get their lengths from the slices. Values in between are kept
 /// in a workspace of the thread, which is allocated once. The first call of some lengths makes a plan for them; later ones allocate nothing, but `run`
-/// its results. Every call gives the same bits.
+/// its results, as long as the plan is kept ([`Options::plans`](crate::Options::plans)). Every call gives the same bits.
 #[derive(Clone)]
 pub struct Compiled {
     // What `call` reads comes first, on one cache line.
@@ -150,13 +150,9 @@ impl Compiled {
     #[track_caller]
     pub fn run<T: Scalar>(&self, arguments: impl Arguments<T>) -> Result<Results<T>> {
         let f = &self.body.f;
-        let Resolved { arrays, lengths: open } = resolve(f, &arguments)?;
+        let Resolved { arrays, lengths: open } = resolve(f, &arguments, &self.lengths)?;
         let (at, updates) = (Location::caller(), &self.body.updates);
         check_sizes(f, &open).map_err(|error| error.or_at(Some(at)))?;
-        if let Some((name, len)) = self.lengths.iter().find(|(name, len)| open.get(name.as_str()) != Some(len)) {
-            let message = format!("the open axis `{}` has the length {}, and was given {len}", short(name), open[name.as_str()]);
-            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
-        }
         let shape = |group: &OutputGroup| lengths(f.output_shape(group), &open);
         let mut results: Vec<Array<T>> = Vec::with_capacity(f.outputs().len());
         for (k, group) in f.outputs().iter().enumerate() {
@@ -270,7 +266,7 @@ impl Compiled {
     }
 
     /// The same code for calls with these lengths of open axes, which need not be told by the slices: of an input `x[n,t]` these tell the product
-    /// alone.
+    /// alone, as do numbers in one row for `run`.
     ///
     /// ```
     /// use wengert::Function;
@@ -278,6 +274,7 @@ impl Compiled {
     /// let mut y = [0.0; 2];
     /// f.call_into(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]], &mut [&mut y])?;
     /// assert_eq!(y, [6.0, 15.0]);
+    /// assert_eq!(f.run([("x", vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])])?[0].data(), y);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
@@ -290,7 +287,8 @@ impl Compiled {
         Ok(Compiled { lengths: lengths.into(), ..self.clone() })
     }
 
-    /// The inputs, in the order of a call's slices; those that are overwritten are among the outputs there.
+    /// The inputs, as `run` takes them. [`Compiled::call_into`] takes a slice for each, in this order, but for those that are overwritten: their
+    /// slices stand among the outputs. [`Compiled::report`] prints what it takes, as `(x, y) -> (loss, next_w over w)`.
     pub fn inputs(&self) -> &[InputGroup] {
         self.body.f.inputs()
     }
@@ -325,7 +323,9 @@ impl Compiled {
             Running::Made(..) => None,
         };
         let engine = self.body.running.engine();
-        let report = Report::new(engine.form(), engine.codes(), self.body.running.time(), self.body.zeros.clone());
+        let Body { f, updates, zeros, .. } = &*self.body;
+        let signature = signature_of_calls(f, updates);
+        let report = Report::new(engine.form(), signature, engine.codes(), self.body.running.time(), zeros.clone());
         Report { interpreted: why.or(report.interpreted), ..report }
     }
 

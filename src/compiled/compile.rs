@@ -41,12 +41,12 @@ fn made(f: &Function, options: &Options) -> Result<Compiled> {
         Running::Background(Background::new(scheduled, options, updates.clone(), stop, watch)?)
     } else {
         let codes = Code::of_units(scheduled.units(), options.settings, most)?;
-        Running::Made(scheduled.engine(codes, updates.clone(), options.memory_limit), watch.elapsed())
+        Running::Made(scheduled.engine(codes, updates.clone(), options.limits), watch.elapsed())
     };
     let zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
     let body = Body { running, f: signature(f)?, settings: options.settings, updates, zeros, units };
     let compiled = Compiled::new(body, options.threads);
-    match (options.memory_limit, compiled.workspace_bytes()) {
+    match (options.limits.memory, compiled.workspace_bytes()) {
         // Straight-line code and a loop over rows take the same for every call.
         (Some(limit), Some(bytes)) if bytes > limit => Err(too_much_memory(bytes, limit)),
         _ => Ok(compiled),

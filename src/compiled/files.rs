@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::running::Running;
 use crate::codegen::{check, native, put_native, start};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::exec::{Arrays, Code, Numbers, Rows};
+use crate::exec::{Arrays, Code, Limits, Numbers, Rows};
 use crate::graph::Function;
 use crate::io::{Archive, Read, exactly, numbers, put_numbers, text};
 use crate::schedule::ir::Updates;
@@ -165,7 +165,7 @@ fn arrays(archive: &Archive, settings: Settings, updates: Box<Updates>) -> Read<
         }
         codes.push(Arc::new(Code::native(Arc::new(native), needs)));
     }
-    Ok(Arrays::new(Arc::new(schedule), codes, updates, None))
+    Ok(Arrays::new(Arc::new(schedule), codes, updates, Limits::default()))
 }
 
 fn put_code(archive: &mut Archive, name: &str, code: &Code) -> Read<()> {

@@ -1,5 +1,6 @@
 //! What a user chooses about compiling and calling.
 
+use crate::exec::Limits;
 use crate::schedule::{Settings, Tier};
 use std::num::NonZero;
 use std::time::Duration;
@@ -15,7 +16,7 @@ pub struct Options {
     /// Pairs of an output's name and an input's.
     pub(super) overwrite: Vec<(String, String)>,
     pub(super) time_limit: Option<Duration>,
-    pub(super) memory_limit: Option<usize>,
+    pub(super) limits: Limits,
 }
 
 impl Default for Options {
@@ -26,7 +27,7 @@ impl Default for Options {
             background: false,
             overwrite: vec![],
             time_limit: None,
-            memory_limit: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -171,7 +172,26 @@ impl Options {
     /// The most bytes of memory that a call may take beside its slices. A call that needs more for its lengths is an error; compiling is one
     /// where every call would be. None by default.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.limits.memory = Some(bytes);
+        self
+    }
+    /// How many plans a compiled function of arrays keeps. Each combination of lengths needs one, which takes a hundred times as long to make as a
+    /// short call takes, and allocates; a call for which there is one allocates nothing. The least recently used goes, but that of the first call,
+    /// which stays. By default 256; of these, those beyond ten go earlier where they take more than 64 MiB together. 0 counts as 1. Straight-line code
+    /// and loops over rows need no plans.
+    ///
+    /// ```
+    /// use wengert::{Function, Options};
+    /// let f = Function::trace(["x[n]"], |[x]| x.log_sum_exp(..))?;
+    /// // sentences of up to a thousand words, in any order
+    /// let f = f.compile_with(Options::new().plans(1000))?;
+    /// let mut y = [0.0];
+    /// f.call_into(&[&[0.0; 4]], &mut [&mut y])?;
+    /// assert_eq!(y, [4f64.ln()]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn plans(mut self, most: usize) -> Self {
+        self.limits.plans = Some(most);
         self
     }
     /// Whether the interpreter runs in place of native code: the same plans, with the same bits, and no time for compiling. Off by default.

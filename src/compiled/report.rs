@@ -33,6 +33,8 @@ impl fmt::Display for Form {
 pub struct Report {
     /// What the function is compiled to.
     pub form: Form,
+    /// The slices that [`Compiled::call_into`](crate::Compiled::call_into) takes: `(x, y) -> (loss, next_w over w)`, where `next_w` overwrites `w`.
+    pub signature: String,
     /// The tier that was taken.
     pub tier: Tier,
     /// Operations in the lowered programs.
@@ -56,9 +58,16 @@ pub struct Report {
 
 impl Report {
     /// `codes` are those of the function's units.
-    pub(super) fn new(form: Form, codes: &[Arc<Code>], compile_time: Duration, structural_zeros: Vec<String>) -> Report {
+    pub(super) fn new(
+        form: Form,
+        signature: String,
+        codes: &[Arc<Code>],
+        compile_time: Duration,
+        structural_zeros: Vec<String>,
+    ) -> Report {
         let mut report = Report {
             form,
+            signature,
             tier: Tier::Best,
             operations: 0,
             functions: 0,
@@ -88,7 +97,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} operations, {} bytes of code in {} function{}, {} bytes of scratch, tier {:?}, compiled in {:.3} ms",
+            "{}: {}: {} operations, {} bytes of code in {} function{}, {} bytes of scratch, tier {:?}, compiled in {:.3} ms",
+            self.signature,
             self.form,
             self.operations,
             self.code_bytes,

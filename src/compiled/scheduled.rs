@@ -4,7 +4,7 @@ use super::engine::Engine;
 use crate::base::Width;
 use crate::base::host::Stop;
 use crate::error::Result;
-use crate::exec::{Arrays, Code, Numbers, ON_STACK, Rows};
+use crate::exec::{Arrays, Code, Limits, Numbers, ON_STACK, Rows};
 use crate::graph::Function;
 use crate::schedule::ir::{Schedule, Updates};
 use crate::schedule::unit::{Unit, Units};
@@ -71,14 +71,14 @@ impl Scheduled {
     }
 
     /// `codes` are those of the units.
-    pub(super) fn engine(&self, codes: Vec<Arc<Code>>, updates: Box<Updates>, memory_limit: Option<usize>) -> Engine {
+    pub(super) fn engine(&self, codes: Vec<Arc<Code>>, updates: Box<Updates>, limits: Limits) -> Engine {
         let only = || codes[0].clone();
         match self {
             Scheduled::Numbers { width, layout, apart, .. } => {
                 Engine::Numbers(Numbers::new(only(), *width, layout.clone(), *apart, updates))
             }
             Scheduled::Rows { call, fixed, .. } => Engine::Rows(Rows { code: only(), call: call.clone(), fixed: *fixed }),
-            Scheduled::Arrays { schedule, .. } => Engine::Arrays(Arrays::new(schedule.clone(), codes, updates, memory_limit)),
+            Scheduled::Arrays { schedule, .. } => Engine::Arrays(Arrays::new(schedule.clone(), codes, updates, limits)),
         }
     }
 }

@@ -60,7 +60,7 @@ fn rows(f: &Function, varying: &[String], options: &Options) -> Result<Rows> {
     let shape = RowShape { varying, reduce: vec![Reduce::Each; f.outputs().len()] };
     let scheduled = Scheduled::rows(RowForm { f: f.clone(), shape, rows: None }, options.settings, &stop)?;
     let codes = Code::of_units(scheduled.units(), options.settings, &stop)?;
-    match scheduled.engine(codes, [].into(), options.memory_limit) {
+    match scheduled.engine(codes, [].into(), options.limits) {
         Engine::Rows(rows) => Ok(rows),
         _ => unreachable!("rows are scheduled as rows"),
     }

@@ -4,7 +4,7 @@ use super::shelf::coefficients;
 use super::traced::{Extra, distinct, extended, named, the_output};
 use super::turns::seeds;
 use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, short};
 use crate::eval::outputs_at;
 use crate::graph::{Expr, Function, InputGroup, NewOutput};
 use crate::jet::interpolated;
@@ -98,7 +98,10 @@ pub(crate) fn hessian_diagonal(f: &Function) -> Result<Function> {
     let second = taylor(&f.without_aux(), 2)?.with_outputs(2..);
     let active: Vec<_> = f.inputs().iter().filter(|group| group.is_active()).collect();
     if let Some(open) = active.iter().find(|group| group.shape().len().is_none()) {
-        let message = format!("hessian_diagonal: the input `{}` has an open axis: {}", open.name(), open.shape());
+        let (name, shape) = (short(open.name()), open.shape());
+        let message = format!(
+            "hessian_diagonal: a sweep per number needs lengths that are known; the input `{name}` is {shape}: give its lengths with `Function::with_lengths`"
+        );
         return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
     }
     debug_assert_eq!(f.graph().node(y).shape(), Shape::SCALAR);

@@ -87,16 +87,17 @@ struct Values<'f> {
     name: &'f str,
     len: usize,
     each: Shape,
+    is_of_batch: bool,
 }
 
 impl<'f> Values<'f> {
     fn input(group: &'f InputGroup) -> Self {
-        Values { name: group.name(), len: group.len(), each: group.shape() }
+        Values { name: group.name(), len: group.len(), each: group.shape(), is_of_batch: group.batch() > 0 }
     }
 
     fn output(f: &Function, group: &'f OutputGroup) -> Self {
         let each = group.nodes().first().map_or(Shape::SCALAR, |&id| f.graph().node(id).shape());
-        Values { name: group.name(), len: group.nodes().len(), each }
+        Values { name: group.name(), len: group.nodes().len(), each, is_of_batch: group.batch() > 0 }
     }
 
     /// The shape of all together: several values have an axis of their own.
@@ -223,7 +224,12 @@ fn forward(what: &str, inputs: &[Values], outputs: &[Values], mode: Mode) -> Res
             Mode::Reverse => format!("in reverse, of the outputs: {y}"),
             Mode::Auto => format!("of the inputs: {x}, or of the outputs: {y}"),
         };
-        let message = format!("{what}: a sweep per number needs lengths that are known; there are open axes {which}");
+        // An open axis of the other side does no harm.
+        let hint = match inputs.iter().chain(outputs).any(|values| values.is_of_batch && values.numbers().is_none()) {
+            true => format!("take `{what}` of one sample, before `vmap`"),
+            false => "`Function::with_lengths` gives lengths".into(),
+        };
+        let message = format!("{what}: a sweep per number needs lengths that are known; there are open axes {which}; {hint}");
         Error::new(ErrorKind::Shape, message)
     })
 }

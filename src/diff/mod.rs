@@ -5,6 +5,7 @@
 
 mod backward;
 mod batched;
+mod beside;
 mod control;
 mod first;
 mod groups;
@@ -23,6 +24,7 @@ mod traced;
 mod transpose;
 mod turns;
 
+pub(crate) use beside::{with_aux, with_values};
 pub(crate) use first::{grad, jvp, value_and_grad, vjp};
 pub(crate) use higher::{hessian_diagonal, partial, taylor};
 pub use jacobian::Mode;

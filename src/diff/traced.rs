@@ -64,10 +64,13 @@ pub(crate) fn the_output(f: &Function, what: &str) -> Result<NodeId> {
     let mut nodes = f.differentiable().flat_map(|y| y.nodes());
     match (nodes.next(), nodes.count()) {
         (Some(&node), 0) if f.graph().node(node).shape() == Shape::SCALAR => Ok(node),
-        (Some(&node), 0) => Err(Error::here(
-            ErrorKind::Shape,
-            format!("{what} needs a function of one output number, not an array {}: use vjp", f.graph().node(node).shape()),
-        )),
+        (Some(&node), 0) => {
+            let is_of_batch = f.differentiable().any(|y| y.batch() > 0);
+            let hint = if is_of_batch { "take it before `vmap`, or go on with `mean` or `sum`" } else { "use vjp" };
+            let shape = f.graph().node(node).shape();
+            let message = format!("{what} needs a function of one output number, not an array {shape}: {hint}");
+            Err(Error::here(ErrorKind::Shape, message))
+        }
         (first, more) => Err(Error::here(
             ErrorKind::Unsupported,
             format!("{what} needs a function of one output number, not {}: use vjp or jacobian", first.map_or(0, |_| more + 1)),

@@ -29,9 +29,20 @@ impl<'a, T: Scalar> Value<'a, T> {
     }
 }
 
-/// The lengths of the open axes: from shapes, then from rows with one unknown axis, which may leave one unknown in another row.
-pub(super) fn lengths_of_values<T: Scalar>(inputs: &[InputGroup], values: &[Value<'_, T>]) -> Result<Lengths> {
+/// The lengths of the open axes: those that are given, from shapes, then from rows with one unknown axis, which may leave one unknown in another
+/// row.
+pub(super) fn lengths_of_values<T: Scalar>(
+    inputs: &[InputGroup],
+    given: &[(String, usize)],
+    values: &[Value<'_, T>],
+) -> Result<Lengths> {
     let mut known = Known::default();
+    for axis in inputs.iter().flat_map(|group| group.array_shape().axes()).filter_map(open) {
+        if let Some((_, len)) = given.iter().find(|(name, _)| name == axis) {
+            known.open.insert(axis, *len);
+        }
+    }
+    known.given = given;
     let mut rows: Vec<(&InputGroup, usize)> = vec![];
     for (group, value) in inputs.iter().zip(values) {
         match value {
@@ -47,7 +58,11 @@ pub(super) fn lengths_of_values<T: Scalar>(inputs: &[InputGroup], values: &[Valu
             }
         }
         if stuck.len() == rows.len() {
-            return Err(misfit(group, &count(len, "number"), ", which leaves its open axes undecided: an `Array` has a shape"));
+            return Err(misfit(
+                group,
+                &count(len, "number"),
+                ", which leaves its open axes undecided: an `Array` has a shape, and `with_lengths` gives lengths",
+            ));
         }
         rows = stuck;
     }
@@ -70,6 +85,8 @@ struct Known<'f> {
     open: Lengths,
     /// Which input has told the length of an axis.
     by: Vec<(&'static str, &'f str)>,
+    /// What was known before.
+    given: &'f [(String, usize)],
 }
 
 impl<'f> Known<'f> {
@@ -95,6 +112,9 @@ impl<'f> Known<'f> {
         }
         let source = |name: &&'static str| match self.by.iter().find(|(axis, _)| axis == name) {
             Some(&(_, by)) if by != group.name() => format!("`{}` is {} by `{}`", short(name), self.open[name], short(by)),
+            None if self.given.iter().any(|(given, _)| given == name) => {
+                format!("`{}` is {} by `with_lengths`", short(name), self.open[name])
+            }
             _ => format!("`{}` is {}", short(name), self.open[name]),
         };
         let sources: Vec<String> = names.iter().map(source).collect();

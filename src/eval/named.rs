@@ -89,7 +89,7 @@ pub(crate) struct Resolved<'a, T: Scalar> {
 pub(crate) fn run<T: Scalar>(f: &Function, arguments: &impl Arguments<T>) -> Result<Results<T>> {
     let at = Location::caller();
     let located = |error: Error| if error.location().is_some() { error } else { error.at(Some(at)) };
-    let Resolved { arrays, .. } = resolve(f, arguments)?;
+    let Resolved { arrays, .. } = resolve(f, arguments, &[])?;
     let values = f.inputs().iter().zip(&arrays).map(|(group, x)| split(x, group.len(), group.batch()));
     let values: Vec<Array<T>> = values.flat_map(|values| values.expect("the shape was checked")).collect();
     let mut y = evaluated(f, &values).map_err(located)?.into_iter();
@@ -98,9 +98,13 @@ pub(crate) fn run<T: Scalar>(f: &Function, arguments: &impl Arguments<T>) -> Res
     Ok(Results::new(f.outputs(), arrays))
 }
 
-/// The arguments as one array for every input.
+/// The arguments as one array for every input; some lengths of open axes may be known.
 #[track_caller]
-pub(crate) fn resolve<'a, T: Scalar>(f: &'a Function, arguments: &'a impl Arguments<T>) -> Result<Resolved<'a, T>> {
+pub(crate) fn resolve<'a, T: Scalar>(
+    f: &'a Function,
+    arguments: &'a impl Arguments<T>,
+    known: &[(String, usize)],
+) -> Result<Resolved<'a, T>> {
     let at = Location::caller();
     if T::WIDTH != f.width() {
         return Err(wrong_width(f.width(), T::WIDTH).at(Some(at)));
@@ -108,7 +112,7 @@ pub(crate) fn resolve<'a, T: Scalar>(f: &'a Function, arguments: &'a impl Argume
     let inputs = f.inputs();
     let mut given = Given { inputs, values: inputs.iter().map(|_| None).collect(), unnamed: 0, error: None };
     arguments.give(&mut given);
-    given.resolved().map_err(|error| error.at(Some(at)))
+    given.resolved(known).map_err(|error| error.at(Some(at)))
 }
 
 impl<'a, T: Scalar> Given<'a, T> {
@@ -229,7 +233,7 @@ impl<'a, T: Scalar> Given<'a, T> {
         }
     }
 
-    fn resolved(mut self) -> Result<Resolved<'a, T>> {
+    fn resolved(mut self, known: &[(String, usize)]) -> Result<Resolved<'a, T>> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
@@ -245,7 +249,7 @@ impl<'a, T: Scalar> Given<'a, T> {
             return Err(Error::new(ErrorKind::Name, message));
         }
         let values: Vec<Value<'a, T>> = self.values.into_iter().flatten().collect();
-        let lengths = lengths_of_values(inputs, &values)?;
+        let lengths = lengths_of_values(inputs, known, &values)?;
         let arrays = inputs.iter().zip(values).map(|(group, value)| value.shaped(group, &lengths)).collect();
         Ok(Resolved { arrays, lengths })
     }

@@ -2,6 +2,7 @@
 
 use super::call::{Access, Call, Slices};
 use super::code::Code;
+use super::plans::{Plans, Ready};
 use super::point::check_counts;
 use super::run::act_all;
 use super::scratch::{may_lend_arrays, with_arrays};
@@ -14,7 +15,7 @@ use crate::schedule::ir::{Plan, Schedule, Updates};
 use crate::schedule::lengths::open_lengths;
 use crate::schedule::{plan, workspace};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 /// A function of arrays, compiled.
 pub(crate) struct Arrays {
@@ -24,45 +25,22 @@ pub(crate) struct Arrays {
     updates: Box<Updates>,
     /// The most bytes of memory that a call may take.
     memory_limit: Option<usize>,
-    /// The plan for the lengths of the first call, which needs no lock.
-    first: OnceLock<Arc<Ready>>,
-    /// Plans for other lengths, those of late first.
-    others: Mutex<Vec<Arc<Ready>>>,
+    plans: Plans,
 }
 
-/// How many plans are kept beside the first.
-const PLANS: usize = 8;
-
-/// A plan, and the values that depend on no input.
-struct Ready {
-    /// The lengths of open axes that were given.
-    given: Vec<(String, usize)>,
-    plan: Plan,
-    kept: Vec<u64>,
-}
-
-impl Ready {
-    fn fits<T, S: AsRef<str>>(&self, threads: usize, given: &[(S, usize)], slices: &Slices<T>) -> bool {
-        let same = |lengths: &[usize], slices: &mut dyn ExactSizeIterator<Item = usize>| {
-            lengths.len() == slices.len() && lengths.iter().all(|&len| slices.next() == Some(len))
-        };
-        self.plan.parallel == (threads > 1)
-            && same(&self.plan.inputs, &mut slices.inputs.iter().map(|slice| slice.len()))
-            && self.plan.overwritten.iter().all(|&k| slices.outputs.get(k).map(|slice| slice.len()) == Some(self.plan.outputs[k]))
-            && self.given.len() == given.len()
-            && self.given.iter().zip(given).all(|((name, len), (other, n))| (name.as_str(), *len) == (other.as_ref(), *n))
-    }
+/// What calls may take.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most bytes of memory beside the slices.
+    pub(crate) memory: Option<usize>,
+    /// How many plans are kept.
+    pub(crate) plans: Option<usize>,
 }
 
 impl Arrays {
     /// `code` is that of the schedule's units.
-    pub(crate) fn new(
-        schedule: Arc<Schedule>,
-        codes: Vec<Arc<Code>>,
-        updates: Box<Updates>,
-        memory_limit: Option<usize>,
-    ) -> Arrays {
-        Arrays { schedule, codes, updates, memory_limit, first: OnceLock::new(), others: Mutex::default() }
+    pub(crate) fn new(schedule: Arc<Schedule>, codes: Vec<Arc<Code>>, updates: Box<Updates>, limits: Limits) -> Arrays {
+        Arrays { schedule, codes, updates, memory_limit: limits.memory, plans: Plans::new(limits.plans) }
     }
 
     pub(crate) fn function(&self) -> &Function {
@@ -80,7 +58,7 @@ impl Arrays {
 
     /// Bytes of memory that a call with the lengths of the first one uses beside its slices.
     pub(crate) fn workspace_bytes(&self) -> Option<usize> {
-        self.first.get().map(|ready| bytes(&ready.plan))
+        self.plans.first().map(|ready| bytes(&ready.plan))
     }
 
     /// The inputs that no output overwrites.
@@ -101,7 +79,7 @@ impl Arrays {
             return Err(crate::base::wrong_width(f.width(), T::WIDTH));
         }
         let other;
-        let ready: &Ready = match self.first.get() {
+        let ready: &Ready = match self.plans.first() {
             Some(first) if first.fits(threads, given, &slices) => first,
             _ => {
                 other = self.other_plan(threads, given, &slices)?;
@@ -148,12 +126,8 @@ impl Arrays {
         given: &[(S, usize)],
         slices: &Slices<T>,
     ) -> Result<Arc<Ready>> {
-        {
-            let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(at) = others.iter().position(|ready| ready.fits(threads, given, slices)) {
-                others[..=at].rotate_right(1);
-                return Ok(others[0].clone());
-            }
+        if let Some(ready) = self.plans.find(&self.updates, threads, given, slices) {
+            return Ok(ready);
         }
         check_counts(&self.schedule.f, &self.updates, (slices.inputs.len(), slices.outputs.len()))?;
         let given: Vec<(&str, usize)> = given.iter().map(|(name, len)| (name.as_ref(), *len)).collect();
@@ -165,7 +139,7 @@ impl Arrays {
             None => given_lengths.next().expect("the slices were counted"),
         };
         let lengths: Vec<usize> = (0..f.inputs().len()).map(length).collect();
-        let open = open_lengths(f, &given, &lengths)?;
+        let open = open_lengths(f, &self.updates, &given, &lengths)?;
         check_reach(f, &open)?;
         let plan = plan(&self.schedule, self.schedule.once, &self.updates, &open, threads > 1);
         if let Some(limit) = self.memory_limit.filter(|limit| bytes(&plan) > *limit) {
@@ -179,11 +153,7 @@ impl Arrays {
         let mut call = Call::new(Access::Slices(&mut none), (NonNull::dangling().as_ptr(), kept_at, table), 1);
         act_all(&self.codes, &plan.once, &mut call)?;
         let ready = Arc::new(Ready { given: given.iter().map(|(name, len)| ((*name).to_owned(), *len)).collect(), plan, kept });
-        if self.first.set(ready.clone()).is_err() {
-            let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            others.truncate(PLANS - 1);
-            others.insert(0, ready.clone());
-        }
+        self.plans.keep(&self.updates, threads, &given, slices, &ready);
         Ok(ready)
     }
 

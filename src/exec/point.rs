@@ -4,10 +4,11 @@ use super::code::{Code, FlatFn};
 use super::scratch::with_arrays;
 use crate::base::{Width, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result, count, names, short};
-use crate::graph::{Function, InputGroup};
+use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::Layout;
 use crate::schedule::ir::Updates;
+use crate::schedule::lengths::slice_of_input;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
@@ -91,14 +92,15 @@ impl Numbers {
     pub(crate) fn misfit<T: Scalar>(&self, f: &Function, inputs: &[&[T]], outputs: &[&mut [T]]) -> Error {
         let updates = &self.updates;
         check_counts(f, updates, (inputs.len(), outputs.len())).err().unwrap_or_else(|| {
-            let names = f.inputs().iter().map(InputGroup::name);
-            let x = self.ordered(inputs, outputs).zip(names).zip(&self.layout.inputs);
-            let x = x.map(|((slice, name), (_, len))| ("input", name, slice.len(), *len));
-            let y = outputs.iter().zip(f.outputs()).zip(&self.layout.outputs);
-            let y = y.map(|((slice, group), (_, len))| ("output", group.name(), slice.len(), *len));
-            match x.chain(y).find(|(_, _, len, own)| len != own) {
-                Some((what, name, len, own)) => {
-                    let message = format!("the {what} `{}` has {}, not {len}", short(name), count(own, "element"));
+            let slices = self.ordered(inputs, outputs).map(<[T]>::len).chain(outputs.iter().map(|slice| slice.len()));
+            let own = self.layout.inputs.iter().chain(&self.layout.outputs).map(|(_, len)| *len);
+            let named = |k: usize| match k.checked_sub(f.inputs().len()) {
+                None => slice_of_input(f, updates, k),
+                Some(output) => format!("the output `{}`", short(f.outputs()[output].name())),
+            };
+            match slices.zip(own).enumerate().find(|(_, (len, own))| len != own) {
+                Some((k, (len, own))) => {
+                    let message = format!("{} has {}, not {len}", named(k), count(own, "element"));
                     Error::new(ErrorKind::Length, message)
                 }
                 None => wrong_width(self.width, T::WIDTH),
@@ -214,6 +216,17 @@ impl Numbers {
     }
 }
 
+/// The slices of a call: `(x, y) -> (loss, next_w over w)`.
+pub(crate) fn signature_of_calls(f: &Function, updates: &Updates) -> String {
+    let is_given = |k: &usize| !updates.iter().any(|(_, input)| input == k);
+    let inputs = (0..f.inputs().len()).filter(is_given).map(|k| f.inputs()[k].name()).collect::<Vec<_>>();
+    let outputs = f.outputs().iter().enumerate().map(|(k, group)| match updates.iter().find(|(output, _)| *output == k) {
+        Some(&(_, input)) => format!("{} over {}", short(group.name()), short(f.inputs()[input].name())),
+        None => group.name().to_owned(),
+    });
+    format!("({}) -> ({})", names(inputs.into_iter()), names(outputs))
+}
+
 /// That there is a slice for every input that is not overwritten, and for every output.
 pub(super) fn check_counts(f: &Function, updates: &Updates, given: (usize, usize)) -> Result<()> {
     let is_given = |k: &usize| !updates.iter().any(|(_, input)| input == k);
@@ -221,17 +234,11 @@ pub(super) fn check_counts(f: &Function, updates: &Updates, given: (usize, usize
     if given == (inputs.len(), f.outputs().len()) {
         return Ok(());
     }
-    let inputs = inputs.iter().map(|&k| f.inputs()[k].name());
-    let outputs = f.outputs().iter().enumerate().map(|(k, group)| match updates.iter().find(|(output, _)| *output == k) {
-        Some(&(_, input)) => format!("{} over {}", short(group.name()), short(f.inputs()[input].name())),
-        None => group.name().to_owned(),
-    });
     let message = format!(
-        "{} and {}, where ({}) -> ({}) takes {} and {}",
+        "{} and {}, where {} takes {} and {}",
         count(given.0, "input slice"),
         count(given.1, "output slice"),
-        names(inputs.clone()),
-        names(outputs),
+        signature_of_calls(f, updates),
         inputs.len(),
         f.outputs().len()
     );

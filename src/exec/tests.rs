@@ -4,7 +4,7 @@
 //! cargo +nightly miri test -p wengert --no-default-features --lib exec
 //! ```
 
-use super::{Arrays, Code, Slices};
+use super::{Arrays, Code, Limits, Slices};
 use crate::base::host::Stop;
 use crate::base::{Shape, Width};
 use crate::eval::{Array, evaluated, lengths_of};
@@ -67,7 +67,7 @@ fn run<T: Scalar>(
     kinds(&planned.once, &mut found);
     kinds(&planned.actions, &mut found);
 
-    let arrays = Arrays::new(schedule, codes, updates.into(), None);
+    let arrays = Arrays::new(schedule, codes, updates.into(), Limits::default());
     let expected: Vec<Vec<T>> = {
         let mut values = evaluated(f, x).unwrap().into_iter();
         f.outputs().iter().map(|y| values.by_ref().take(y.nodes().len()).flat_map(|y| y.data().to_vec()).collect()).collect()

@@ -1,7 +1,7 @@
 //! Bodies under construction: a closure becomes a function whose inputs are its arguments and what it takes from the trace around.
 
 use super::builder::Builder;
-use super::control::{Type, types_in, types_out};
+use super::control::{Type, kind_of, types_in, types_out};
 use super::function::NewOutput;
 use super::handle::Expr;
 use super::model::{Control, Function, Graph, InputGroup, OutputGroup, SharedControl};
@@ -49,10 +49,8 @@ impl Body {
         match types.iter().zip(&outputs).position(|(a, b)| a != b) {
             None => Ok(()),
             Some(k) => {
-                let ((shape, dtype), (other, kind)) = (types[k], outputs[k]);
-                let message = format!(
-                    "{what}: carried value {k} has the shape {shape} ({dtype:?}) at first, and the body gives {other} ({kind:?})"
-                );
+                let [first, next] = [types[k], outputs[k]].map(kind_of);
+                let message = format!("{what}: carried value {k} is {first} at first, and the body gives {next}");
                 Err(Error::new(ErrorKind::Shape, message).at(Some(at)))
             }
         }

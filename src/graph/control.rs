@@ -6,6 +6,7 @@
 use super::model::{Control, Derivative, Function, SharedControl};
 use super::node::Port;
 use crate::base::{Axis, Shape};
+use crate::error::bracketed;
 use crate::op::DType;
 use std::fmt;
 
@@ -171,9 +172,7 @@ impl Control {
             return Err(format!("{} operands, not {}", given.len(), wanted.len()));
         }
         match wanted.iter().zip(given).find(|(wanted, given)| wanted != given) {
-            Some(((shape, dtype), (other, kind))) => {
-                Err(format!("an operand of the shape {other} ({kind:?}), where {shape} ({dtype:?}) is wanted"))
-            }
+            Some((&wanted, &given)) => Err(format!("an operand is {}, where {} is wanted", kind_of(given), kind_of(wanted))),
             None => Ok(self.result(port)),
         }
     }
@@ -244,13 +243,21 @@ pub(crate) fn numbers(types: &[Type]) -> Vec<Type> {
     types.iter().copied().filter(|&(_, dtype)| dtype == DType::Float).collect()
 }
 
-/// Shapes, as they are declared.
+/// What a value is, in words: a number, or an array of a shape.
+pub(super) fn kind_of((shape, dtype): Type) -> String {
+    match (shape == Shape::SCALAR, dtype) {
+        (true, DType::Float) => "a number".into(),
+        (true, DType::Index) => "an index".into(),
+        (true, DType::Mask) => "a truth value".into(),
+        (false, DType::Float) => format!("an array {}", bracketed(shape.axes())),
+        (false, DType::Index) => format!("an array {} of indices", bracketed(shape.axes())),
+        (false, DType::Mask) => format!("an array {} of truth values", bracketed(shape.axes())),
+    }
+}
+
+/// Such words for several values.
 pub(super) fn list(types: &[Type]) -> String {
-    let one = |(shape, dtype): &Type| {
-        let shape = if *shape == Shape::SCALAR { "a number".into() } else { shape.to_string() };
-        if *dtype == DType::Index { format!("{shape}: index") } else { shape }
-    };
-    let all: Vec<String> = types.iter().map(one).collect();
+    let all: Vec<String> = types.iter().copied().map(kind_of).collect();
     format!("({})", all.join(", "))
 }
 

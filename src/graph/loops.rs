@@ -3,7 +3,7 @@
 
 use super::body::{Body, fitting, joined, ports};
 use super::body_result::{BodyResult, IntoValues};
-use super::control::{Type, types_out};
+use super::control::{Type, list, types_out};
 use super::handle::{Cond, Expr};
 use super::model::Control;
 use super::scan::Scan;
@@ -42,20 +42,21 @@ pub fn while_loop<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::Values>>(
     let n = carries.len();
     let types: Vec<Type> = carries.iter().map(|&c| trace::type_of(c)).collect();
     let made = (|| {
-        let condition = Body::trace("while", &types, at, |args| {
+        let condition = Body::trace("while_loop", &types, at, |args| {
             let holds = condition(init.with(&mut args.iter().copied())).values()?;
             Ok((true, vec![select(holds, 1.0, 0.0)]))
         })?;
-        let body = Body::trace("while", &types, at, |args| {
+        let body = Body::trace("while_loop", &types, at, |args| {
             let next = body(init.with(&mut args.iter().copied())).values()?.parts();
             Ok((next.len() == n, fitting(next, &types)))
         })?;
-        body.check_carried("while", &types, at)?;
+        body.check_carried("while_loop", &types, at)?;
         let [condition, body] = joined([condition, body], n)?;
         if let [(shape, _)] = types_out(&condition.f)[..]
             && shape != Shape::SCALAR
         {
-            return Err(Error::new(ErrorKind::Shape, format!("while: the condition has the shape {shape}")).at(Some(at)));
+            let message = format!("while_loop: the condition has the shape {shape}, and is to be one truth value");
+            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
         }
         let control = Control::While { condition: condition.f, body: body.f, carries: n };
         Ok(ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0)
@@ -82,7 +83,7 @@ pub fn while_loop_at_most<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::V
         let kept = c.parts().into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
         Ok((c.with(&mut kept.into_iter()), ()))
     };
-    let made = Scan::steps(steps).run(init.clone(), run);
+    let made = Scan::steps(steps).called("while_loop_at_most").run(init.clone(), run);
     R::of(made.map(|(last, ())| last), || nothing_like(&init))
 }
 
@@ -115,7 +116,6 @@ pub fn cond<C: Values, A: BodyResult<C>, B: BodyResult<C>>(
         let b = Body::trace("cond", &[], at, |_| Ok((true, otherwise().values()?.parts())))?;
         let [types, others] = [&a, &b].map(|body| types_out(&body.f));
         if types != others {
-            let list = |types: &[Type]| types.iter().map(|(shape, _)| format!("[{shape}]")).collect::<Vec<_>>().join(", ");
             let message = format!("cond: one branch gives {}, the other {}", list(&types), list(&others));
             return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
         }

@@ -66,17 +66,33 @@ pub struct Scan<X = ()> {
     how: How,
 }
 
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Debug)]
 struct How {
+    /// What errors call it.
+    what: &'static str,
     reverse: bool,
     length: Option<Axis>,
     segments: bool,
+}
+
+impl Default for How {
+    fn default() -> How {
+        How { what: "scan", reverse: false, length: None, segments: false }
+    }
 }
 
 impl Scan {
     /// So many steps, which read nothing: the body's second argument is `()`. A name makes as many steps as the open axis of that name is long.
     pub fn steps(length: impl Into<Axis>) -> Scan {
         Scan { xs: (), how: How { length: Some(length.into()), ..How::default() } }
+    }
+}
+
+impl<X> Scan<X> {
+    /// Errors call it so.
+    pub(super) fn called(mut self, what: &'static str) -> Self {
+        self.how.what = what;
+        self
     }
 }
 
@@ -134,7 +150,7 @@ impl How {
         at: Caller,
         body: impl FnOnce(&[Expr], &[Expr]) -> Result<(Vec<Expr>, Vec<Expr>)>,
     ) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let fail = |message: String| Error::new(ErrorKind::Shape, format!("scan: {message}")).at(Some(at));
+        let fail = |message: String| Error::new(ErrorKind::Shape, format!("{}: {message}", self.what)).at(Some(at));
         let mut length = self.length;
         let mut types: Vec<Type> = carries.iter().map(|&c| trace::type_of(c)).collect();
         let mut problem = None;
@@ -151,13 +167,13 @@ impl How {
             }
             types.push((if shape.rank() == 0 { shape } else { shape.without(&[0]) }, dtype));
         }
-        let made = Body::trace("scan", &types, at, |args| {
+        let made = Body::trace(self.what, &types, at, |args| {
             let (c, x) = args.split_at(carries.len());
             let (next, each) = body(c, x)?;
             Ok((next.len() == carries.len(), [fitting(next, &types), each].concat()))
         });
         let (body, each) = made.and_then(|body| {
-            body.check_carried("scan", &types[..carries.len()], at)?;
+            body.check_carried(self.what, &types[..carries.len()], at)?;
             let each = body.f.output_len() - carries.len();
             Ok((body, each))
         })?;

@@ -1,4 +1,4 @@
-//! What is done with a function: it is evaluated, compiled, counted, drawn, and read from text.
+//! What is done with a function: it is evaluated, compiled, counted, drawn, read from text, and differentiated entry by entry.
 
 use crate::compiled::{self, Compiled, Options};
 use crate::diagnose::{self, Cost, GradientCost, NonFinite, Picture};
@@ -8,6 +8,7 @@ use crate::eval::{self, Arguments, Results};
 use crate::graph::{Function, NodeId};
 use crate::op::{Real, Scalar};
 use crate::schedule::{self, RematCost};
+use crate::sparse::{self, Method, SparseDerivative, Sparsity, Terms};
 
 impl Function {
     /// The outputs of a function of numbers at a point, in any arithmetic: numbers, duals, jets, or handles of a trace, which inlines the function
@@ -296,5 +297,121 @@ impl Function {
     /// The first thing that is wrong, with its line and column; see [`Error::line_column`](crate::Error::line_column).
     pub fn parse(text: &str) -> Result<Function> {
         text.parse()
+    }
+
+    /// Where the Jacobian has entries that are not zero at every point, as far as the graph tells: rows are the numbers of the outputs
+    /// (auxiliary ones aside), columns those of the active inputs, both in their order.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_jacobian`].
+    #[track_caller]
+    pub fn jacobian_sparsity(&self) -> Result<Sparsity> {
+        Method::new().jacobian_sparsity(self)
+    }
+
+    /// Where the Hessian of a function of one number has entries: a symmetric pattern.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_hessian`].
+    #[track_caller]
+    pub fn hessian_sparsity(&self) -> Result<Sparsity> {
+        Method::new().hessian_sparsity(self)
+    }
+
+    /// The entries of the Jacobian that may not be zero.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("x", 3), |x| [x[0] * x[1], x[1].sin(), x[2] * 3.0])?;
+    /// let j = f.sparse_jacobian()?.compile()?;
+    /// let mut values = [0.0; 4];
+    /// j.call_into(&[&[2.0, 0.0, 5.0]], &mut [&mut values])?;
+    /// assert_eq!(j.sparsity().entries().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 1), (2, 2)]);
+    /// assert_eq!(values, [0.0, 2.0, 1.0, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no input is active, or all outputs are auxiliary; if there are open axes, or indices that are not constant, which [`Method`]
+    /// takes.
+    #[track_caller]
+    pub fn sparse_jacobian(&self) -> Result<SparseDerivative> {
+        Method::new().jacobian(self)
+    }
+
+    /// The entries of the Hessian of a function of one number that may not be zero, those above the diagonal and those below.
+    ///
+    /// # Errors
+    /// As [`Function::sparse_jacobian`], and if there is not exactly one output number.
+    #[track_caller]
+    pub fn sparse_hessian(&self) -> Result<SparseDerivative> {
+        Method::new().hessian(self)
+    }
+
+    /// The entries of the Hessian on the diagonal and below it, as solvers take them.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// // (H. Rosenbrock, 1960)
+    /// let f = Function::trace("x[100]", |x| {
+    ///     let (a, b) = (x.slice(0, 0..99), x.slice(0, 1..100));
+    ///     (100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2)).sum(..)
+    /// })?;
+    /// let h = f.hessian_lower()?;
+    /// assert_eq!((h.sparsity().len(), h.sweeps()), (199, (3, 0)));
+    /// let (h, mut values) = (h.compile()?, [0.0; 199]);
+    /// h.call_into(&[&[1.0; 100]], &mut [&mut values])?;
+    /// assert_eq!((values[0], values[1], values[198]), (802.0, -400.0, 200.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::sparse_hessian`].
+    #[track_caller]
+    pub fn hessian_lower(&self) -> Result<SparseDerivative> {
+        Method::new().hessian_lower(self)
+    }
+
+    /// The Lagrangian σ·f + Σ λᵢ·gᵢ of an output f and all others, the constraints g (auxiliary ones aside): the inputs are followed by
+    /// `sigma` and a multiplier `lambda_g` for every other output `g`, by which nothing is differentiated. Its Hessian is what methods of
+    /// constrained optimisation ask for.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(("x", 2), |x| (("cost", x[0] * x[1]), ("circle", x[0] * x[0] + x[1] * x[1])))?;
+    /// let h = f.lagrangian("cost")?.hessian_lower()?;
+    /// assert_eq!(h.eval(&[&[1.0, 2.0], &[1.0], &[5.0]])?, [10.0, 1.0, 10.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such output, or it is auxiliary or not one number.
+    #[track_caller]
+    pub fn lagrangian(&self, objective: &str) -> Result<Function> {
+        sparse::lagrangian(self, objective)
+    }
+
+    /// The function applied to many rows of numbers: an input that is `gathered` takes its numbers in row r from a vector of
+    /// `variables` numbers, as its table says, which has the variables' numbers row by row. Other inputs are given with each call, row by
+    /// row, or once for all rows if they are named by [`Terms::shared`]. Derivatives are taken by the variables.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// // (H. Rosenbrock, 1960), as a sum of terms of two neighbours each
+    /// let term = Function::trace(["a", "b"], |[a, b]| 100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2))?;
+    /// let f = term.terms(100, [("a", (0..99).collect()), ("b", (1..100).collect())])?;
+    /// let h = f.hessian_lower()?;
+    /// let mut values = vec![0.0; h.len()];
+    /// h.compile()?.call_into(&[&[1.0; 100]], &mut [&mut values])?;
+    /// assert_eq!((values.len(), values[0], values[1], values[198]), (199, 802.0, -400.0, 200.0));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an input or output is an array; if a name is unknown or given twice, or none is given; if a table does not have a variable's number
+    /// for every number of every row.
+    #[track_caller]
+    pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
+        Terms::new(self, variables, gathered)
     }
 }

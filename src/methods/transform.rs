@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::eval;
 use crate::graph::{self, Function, Handles, Outputs};
 use crate::simplify::{self, Simplify};
-use crate::sparse::{self, Method, SparseDerivative, Sparsity, Terms};
 use crate::vmap::{self, Over};
 
 impl Function {
@@ -101,11 +100,14 @@ impl Function {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
+    /// Auxiliary outputs follow, as those of [`Function::grad`] do.
+    ///
     /// # Errors
-    /// If no input is active, if all outputs are auxiliary, or where open axes leave no mode.
+    /// If no input is active, if all outputs are auxiliary, or where open axes leave no mode. Of a batch with an open axis take the Jacobian of one
+    /// sample, before [`Function::vmap`].
     #[track_caller]
     pub fn jacobian(&self) -> Result<Function> {
-        diff::jacobian(self, Mode::Auto)
+        diff::with_aux(self, diff::jacobian(self, Mode::Auto)?)
     }
 
     /// The Jacobian, as [`Function::jacobian`], in the given mode.
@@ -114,12 +116,28 @@ impl Function {
     /// As [`Function::jacobian`].
     #[track_caller]
     pub fn jacobian_in(&self, mode: Mode) -> Result<Function> {
-        diff::jacobian(self, mode)
+        diff::with_aux(self, diff::jacobian(self, mode)?)
+    }
+
+    /// The outputs, then the Jacobian as in [`Function::jacobian`].
+    ///
+    /// ```
+    /// use wengert::{Function, aux};
+    /// let f = Function::trace(["x", "y"], |[x, y]| (("r", [x * y, x + y]), aux(("sum", x + y))))?.value_and_jacobian()?;
+    /// assert_eq!(f.eval(&[3.0, 2.0])?, [6.0, 5.0, 5.0, 2.0, 3.0, 1.0, 1.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::jacobian`].
+    #[track_caller]
+    pub fn value_and_jacobian(&self) -> Result<Function> {
+        diff::with_values(self, &diff::jacobian(self, Mode::Auto)?)
     }
 
     /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
     /// over reverse. If an input is an array, there is an output `hessian_x_y` for each pair of active inputs, or `hessian` if there is one input,
-    /// by the same rule as in [`Function::jacobian`].
+    /// by the same rule as in [`Function::jacobian`]. Auxiliary outputs follow.
     ///
     /// ```
     /// use wengert::Function;
@@ -134,22 +152,23 @@ impl Function {
     /// As [`Function::grad`], or if an active input has an open axis.
     #[track_caller]
     pub fn hessian(&self) -> Result<Function> {
-        diff::hessian(self)
+        diff::with_aux(self, diff::hessian(self)?)
     }
 
     /// The product of the Hessian with a vector, forward over reverse: the inputs are followed by a direction `v_x` for
-    /// every active input `x`; the outputs are `hv_x`.
+    /// every active input `x`; the outputs are `hv_x`, then the auxiliary ones. Where the Hessian is diagonal, the product with ones is its diagonal, in
+    /// one sweep and with axes open.
     ///
     /// # Errors
     /// As [`Function::grad`].
     #[track_caller]
     pub fn hvp(&self) -> Result<Function> {
-        diff::hvp(self)
+        diff::with_aux(self, diff::hvp(self)?)
     }
 
     /// The diagonal of the Hessian of a function of one number, ∂²y/∂xᵢ²: an output `h_x` of the shape of every active input `x`.
     /// Exact, from the second Taylor coefficient along every axis: as many forward sweeps of second order as there are numbers, but
-    /// no square matrix.
+    /// no square matrix. Auxiliary outputs follow.
     ///
     /// ```
     /// use wengert::Function;
@@ -159,14 +178,14 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// As [`Function::grad`], or if an active input has an open axis.
+    /// As [`Function::grad`], or if an active input has an open axis, which [`Function::with_lengths`] gives a length.
     #[track_caller]
     pub fn hessian_diagonal(&self) -> Result<Function> {
-        diff::hessian_diagonal(self)
+        diff::with_aux(self, diff::hessian_diagonal(self)?)
     }
 
     /// The product of the Gauss–Newton matrix JᵀJ with a vector, for residuals of any number of outputs: forward along the direction,
-    /// then backward. The inputs are followed by a direction `v_x` for every active input `x`; the outputs are `gv_x`. Of a sum of
+    /// then backward. The inputs are followed by a direction `v_x` for every active input `x`; the outputs are `gv_x`, then the auxiliary ones. Of a sum of
     /// squares, ½|r|², it is the Hessian's product without the residuals' own curvature.
     ///
     /// ```
@@ -180,7 +199,7 @@ impl Function {
     /// If no input is active, or all outputs are auxiliary.
     #[track_caller]
     pub fn gauss_newton(&self) -> Result<Function> {
-        diff::gauss_newton(self)
+        diff::with_aux(self, diff::gauss_newton(self)?)
     }
 
     /// As [`Function::gauss_newton`] with the Hessian H of a loss of the outputs: JᵀHJ·v. The loss has as many inputs as this function
@@ -198,7 +217,7 @@ impl Function {
     /// As [`Function::gauss_newton`] and, of the loss, [`Function::grad`]; if its inputs are not like this function's outputs.
     #[track_caller]
     pub fn gauss_newton_of(&self, loss: &Function) -> Result<Function> {
-        diff::gauss_newton_of(self, loss)
+        diff::with_aux(self, diff::gauss_newton_of(self, loss)?)
     }
 
     /// The Taylor coefficients of t ↦ f(x + v·t) up to an order: the inputs are followed by a direction `v_x` for every active input
@@ -220,7 +239,7 @@ impl Function {
     }
 
     /// The mixed partial derivative of every output (auxiliary ones aside) with respect to single numbers, as `("x", 2)` and
-    /// `("y", 1)` for ∂³/∂x²∂y: outputs `p_y`. Interpolated from Taylor coefficients along Π(αᵢ + 1) − 1 directions (A. Griewank,
+    /// `("y", 1)` for ∂³/∂x²∂y: outputs `p_y`, then the auxiliary ones. Interpolated from Taylor coefficients along Π(αᵢ + 1) − 1 directions (A. Griewank,
     /// J. Utke and A. Walther, 2000), which share all work on what they have in common. Without any, the outputs themselves.
     ///
     /// ```
@@ -234,13 +253,14 @@ impl Function {
     /// If a name is unknown or given twice, or is that of an array or of several numbers.
     #[track_caller]
     pub fn partial<'n>(&self, orders: impl IntoIterator<Item = (&'n str, usize)>) -> Result<Function> {
-        diff::partial(self, orders)
+        diff::with_aux(self, diff::partial(self, orders)?)
     }
 
     /// Maps the function over a new leading axis of the named inputs; the others are shared by all samples. Every output gets the
     /// axis. A name makes the axis open: its length comes with each call.
     /// An input of k numbers becomes n rows of k neighbours, as do outputs; see [`InputGroup::array_shape`](crate::graph::InputGroup::array_shape).
-    /// Composes with the derivatives, in either order: `f.grad()?.vmap("n", ["x"])?` gives the gradient of every sample.
+    /// Derivatives of every sample are taken before: `f.grad()?.vmap("n", ["x"])?`, `f.jacobian()?.vmap("n", ["x"])?`. Those of the batch as a whole
+    /// are taken after it, of the mean or the sum, say; its Jacobian has every result by every sample, for which the axis needs a length.
     ///
     /// ```
     /// use wengert::Function;
@@ -379,121 +399,5 @@ impl Function {
     /// The same function, simplified by the rewrites that are allowed.
     pub fn simplify_with(&self, allowed: Simplify) -> Function {
         simplify::simplify(self, allowed)
-    }
-
-    /// Where the Jacobian has entries that are not zero at every point, as far as the graph tells: rows are the numbers of the outputs
-    /// (auxiliary ones aside), columns those of the active inputs, both in their order.
-    ///
-    /// # Errors
-    /// As [`Function::sparse_jacobian`].
-    #[track_caller]
-    pub fn jacobian_sparsity(&self) -> Result<Sparsity> {
-        Method::new().jacobian_sparsity(self)
-    }
-
-    /// Where the Hessian of a function of one number has entries: a symmetric pattern.
-    ///
-    /// # Errors
-    /// As [`Function::sparse_hessian`].
-    #[track_caller]
-    pub fn hessian_sparsity(&self) -> Result<Sparsity> {
-        Method::new().hessian_sparsity(self)
-    }
-
-    /// The entries of the Jacobian that may not be zero.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(("x", 3), |x| [x[0] * x[1], x[1].sin(), x[2] * 3.0])?;
-    /// let j = f.sparse_jacobian()?.compile()?;
-    /// let mut values = [0.0; 4];
-    /// j.call_into(&[&[2.0, 0.0, 5.0]], &mut [&mut values])?;
-    /// assert_eq!(j.sparsity().entries().collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 1), (2, 2)]);
-    /// assert_eq!(values, [0.0, 2.0, 1.0, 3.0]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If no input is active, or all outputs are auxiliary; if there are open axes, or indices that are not constant, which [`Method`]
-    /// takes.
-    #[track_caller]
-    pub fn sparse_jacobian(&self) -> Result<SparseDerivative> {
-        Method::new().jacobian(self)
-    }
-
-    /// The entries of the Hessian of a function of one number that may not be zero, those above the diagonal and those below.
-    ///
-    /// # Errors
-    /// As [`Function::sparse_jacobian`], and if there is not exactly one output number.
-    #[track_caller]
-    pub fn sparse_hessian(&self) -> Result<SparseDerivative> {
-        Method::new().hessian(self)
-    }
-
-    /// The entries of the Hessian on the diagonal and below it, as solvers take them.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// // (H. Rosenbrock, 1960)
-    /// let f = Function::trace("x[100]", |x| {
-    ///     let (a, b) = (x.slice(0, 0..99), x.slice(0, 1..100));
-    ///     (100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2)).sum(..)
-    /// })?;
-    /// let h = f.hessian_lower()?;
-    /// assert_eq!((h.sparsity().len(), h.sweeps()), (199, (3, 0)));
-    /// let (h, mut values) = (h.compile()?, [0.0; 199]);
-    /// h.call_into(&[&[1.0; 100]], &mut [&mut values])?;
-    /// assert_eq!((values[0], values[1], values[198]), (802.0, -400.0, 200.0));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Function::sparse_hessian`].
-    #[track_caller]
-    pub fn hessian_lower(&self) -> Result<SparseDerivative> {
-        Method::new().hessian_lower(self)
-    }
-
-    /// The Lagrangian σ·f + Σ λᵢ·gᵢ of an output f and all others, the constraints g (auxiliary ones aside): the inputs are followed by
-    /// `sigma` and a multiplier `lambda_g` for every other output `g`, by which nothing is differentiated. Its Hessian is what methods of
-    /// constrained optimisation ask for.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// let f = Function::trace(("x", 2), |x| (("cost", x[0] * x[1]), ("circle", x[0] * x[0] + x[1] * x[1])))?;
-    /// let h = f.lagrangian("cost")?.hessian_lower()?;
-    /// assert_eq!(h.eval(&[&[1.0, 2.0], &[1.0], &[5.0]])?, [10.0, 1.0, 10.0]);
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If there is no such output, or it is auxiliary or not one number.
-    #[track_caller]
-    pub fn lagrangian(&self, objective: &str) -> Result<Function> {
-        sparse::lagrangian(self, objective)
-    }
-
-    /// The function applied to many rows of numbers: an input that is `gathered` takes its numbers in row r from a vector of
-    /// `variables` numbers, as its table says, which has the variables' numbers row by row. Other inputs are given with each call, row by
-    /// row, or once for all rows if they are named by [`Terms::shared`]. Derivatives are taken by the variables.
-    ///
-    /// ```
-    /// use wengert::Function;
-    /// // (H. Rosenbrock, 1960), as a sum of terms of two neighbours each
-    /// let term = Function::trace(["a", "b"], |[a, b]| 100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2))?;
-    /// let f = term.terms(100, [("a", (0..99).collect()), ("b", (1..100).collect())])?;
-    /// let h = f.hessian_lower()?;
-    /// let mut values = vec![0.0; h.len()];
-    /// h.compile()?.call_into(&[&[1.0; 100]], &mut [&mut values])?;
-    /// assert_eq!((values.len(), values[0], values[1], values[198]), (199, 802.0, -400.0, 200.0));
-    /// # Ok::<(), wengert::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If an input or output is an array; if a name is unknown or given twice, or none is given; if a table does not have a variable's number
-    /// for every number of every row.
-    #[track_caller]
-    pub fn terms<S: AsRef<str>>(&self, variables: usize, gathered: impl IntoIterator<Item = (S, Vec<usize>)>) -> Result<Terms> {
-        Terms::new(self, variables, gathered)
     }
 }

@@ -69,13 +69,28 @@ pub(crate) fn named(f: &Function, given: &[(impl AsRef<str>, usize)]) -> Result<
     Ok(open)
 }
 
-/// The lengths of the open axes, from those that are given and those of the slices.
-pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usize]) -> Result<Lengths> {
+/// What a call calls the slice of an input: where an output overwrites it (pairs of an output's and an input's number), it stands among the outputs.
+pub(crate) fn slice_of_input(f: &Function, overwrites: &[(usize, usize)], input: usize) -> String {
+    let name = short(f.inputs()[input].name());
+    match overwrites.iter().find(|(_, overwritten)| *overwritten == input) {
+        Some(&(output, _)) => format!("the output `{}` over `{name}`", short(f.outputs()[output].name())),
+        None => format!("the input `{name}`"),
+    }
+}
+
+/// The lengths of the open axes, from those that are given and those of the slices: one for each input, which is that of an output where one
+/// overwrites it.
+pub(crate) fn open_lengths(
+    f: &Function,
+    overwrites: &[(usize, usize)],
+    given: &[(&str, usize)],
+    slices: &[usize],
+) -> Result<Lengths> {
     // The line is that of the call, which is not known here.
     let mut open = named(f, given).map_err(|error| error.at(None))?;
-    let fail = |name: &str, shape: Shape, len: usize, why: String| {
-        let (name, shape) = (short(name), bracketed(shape.axes()));
-        let message = format!("the input `{name}` is declared as {shape} and has {}{why}", count(len, "number"));
+    let fail = |g: usize, why: String| {
+        let (slice, shape) = (slice_of_input(f, overwrites, g), bracketed(f.inputs()[g].array_shape().axes()));
+        let message = format!("{slice} is declared as {shape} and has {}{why}", count(slices[g], "number"));
         Err(Error::new(ErrorKind::Shape, message))
     };
     // A slice with one unknown axis tells its length; that may leave one unknown in another.
@@ -99,24 +114,19 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
             let Some(known) = known else { return Err(too_large(group.shape(), &open, None)) };
             match unknown[..] {
                 [] if known == len => {}
-                [] => return fail(group.name(), group.shape(), len, format!(", not {known}")),
+                [] => return fail(g, format!(", not {known}")),
                 [name] if known > 0 && len.is_multiple_of(known) => {
                     open.insert(name, len / known);
                 }
                 [name] if known > 0 => {
-                    return fail(group.name(), group.shape(), len, format!(": no whole `{}`, at {known} each", short(name)));
+                    return fail(g, format!(": no whole `{}`, at {known} each", short(name)));
                 }
                 // The axes of a square, say.
                 [name, ref rest @ ..] if known > 0 && rest.iter().all(|other| *other == name) && len.is_multiple_of(known) => {
                     let times = unknown.len() as u32;
                     let root = ((len / known) as f64).powf(1.0 / f64::from(times)).round() as usize;
                     if root.checked_pow(times) != Some(len / known) {
-                        return fail(
-                            group.name(),
-                            group.shape(),
-                            len,
-                            format!(": there is no length of `{}` for that", short(name)),
-                        );
+                        return fail(g, format!(": there is no length of `{}` for that", short(name)));
                     }
                     open.insert(name, root);
                 }
@@ -124,11 +134,8 @@ pub(crate) fn open_lengths(f: &Function, given: &[(&str, usize)], slices: &[usiz
             }
         }
         if stuck.len() == before {
-            let group = &f.inputs()[stuck[0]];
             return fail(
-                group.name(),
-                group.shape(),
-                slices[stuck[0]],
+                stuck[0],
                 ", which leaves its open axes undecided: give them with `Compiled::with_lengths`, or arrays to `run`".into(),
             );
         }

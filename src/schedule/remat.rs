@@ -73,7 +73,7 @@ fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
     // What is too large for a word is refused with the lengths.
     let len = |group: &InputGroup| group.shape().axes().iter().map(given).fold(group.len(), usize::wrapping_mul);
     let slices: Vec<usize> = f.inputs().iter().map(len).collect();
-    let open = open_lengths(&f, open, &slices)?;
+    let open = open_lengths(&f, &[], open, &slices)?;
     let (operations, number) = (operations(&f, &open), f.width().bytes());
     // Straight-line code would hide what arrays take.
     let stages = schedule(f, Settings { unroll: false, ..Settings::default() }, &mut Units::default(), MOST)?;

@@ -2,7 +2,7 @@
 
 use crate::common::arrays::{evaluate, noise, traced};
 use wengert::diff::Mode;
-use wengert::{Array, Expr, Function};
+use wengert::{Array, Expr, Function, aux};
 
 /// Σⱼ Jᵢⱼ·vⱼ, where the axes of v are the last of J.
 fn times(jacobian: &Array, v: &Array) -> Vec<f64> {
@@ -200,6 +200,82 @@ fn what_cannot_be() {
     let twice = traced("x[2]", |x| x.powi(3)).jacobian().unwrap().jacobian().unwrap();
     let y = twice.run(&[Array::vector(vec![1.0, 2.0])]).unwrap();
     assert_eq!((y[0].shape(), y[0].data()), (&[2, 2, 2][..], &[6.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 12.0][..]));
-    let f: Function = traced("x[2]", |x| (x * x, wengert::aux(x.sum(..))));
-    assert_eq!(f.jacobian().unwrap().outputs().len(), 1);
+}
+
+/// What a derivative is called, with its numbers, at x = (3, 5).
+fn named(f: wengert::Result<Function>, more: &[f64]) -> Vec<(String, Vec<f64>, bool)> {
+    let f = f.unwrap();
+    let x = [[3.0, 5.0].into(), Array::from(more)];
+    let y = f.run(&x[..f.inputs().len()]).unwrap();
+    let outputs = f.outputs().iter().map(|y| (y.name().to_owned(), y.is_aux()));
+    outputs.zip(y).map(|((name, is_aux), (_, y))| (name, y.into_data(), is_aux)).collect()
+}
+
+#[test]
+fn auxiliary_outputs_go_along() {
+    // As an array, and as two numbers.
+    let array = traced("x[2]", |x| (("y", x.powi(3).sum(..)), aux(("root", x.sqrt())), aux(("d_x", x.at(0, 1)))));
+    let numbers = traced(("x", 2), |x: Vec<Expr>| {
+        let root = [x[0].sqrt(), x[1].sqrt()];
+        (("y", x[0].powi(3) + x[1].powi(3)), aux(("root", root)), aux(("d_x", x[1])))
+    });
+    for f in [array, numbers] {
+        let aux = |taken: &str| {
+            let prime = if taken == "d_x" { "d_x'" } else { "d_x" };
+            [("root".to_owned(), vec![3f64.sqrt(), 5f64.sqrt()], true), (prime.to_owned(), vec![5.0], true)]
+        };
+        let derivative = |name: &str, values: &[f64]| (name.to_owned(), values.to_vec(), false);
+        let with = |name: &str, values: &[f64]| [vec![derivative(name, values)], aux(name).to_vec()].concat();
+        assert_eq!(named(f.grad(), &[]), with("d_x", &[27.0, 75.0]));
+        let jacobian = with("jacobian", &[27.0, 75.0]);
+        assert_eq!(named(f.jacobian(), &[]), jacobian);
+        assert_eq!(named(f.jacobian_in(Mode::Forward), &[]), jacobian);
+        assert_eq!(named(f.jacobian_in(Mode::Reverse), &[]), jacobian);
+        assert_eq!(named(f.hessian(), &[]), with("hessian", &[18.0, 0.0, 0.0, 30.0]));
+        assert_eq!(named(f.hvp(), &[1.0, 2.0]), with("hv_x", &[18.0, 60.0]));
+        assert_eq!(named(f.hessian_diagonal(), &[]), with("h_x", &[18.0, 30.0]));
+        assert_eq!(named(f.gauss_newton(), &[1.0, 0.0]), with("gv_x", &[27.0 * 27.0, 27.0 * 75.0]));
+        // The values stand in front, where the function has them.
+        let values = [vec![derivative("y", &[152.0])], aux("").to_vec(), vec![derivative("jacobian", &[27.0, 75.0])]];
+        assert_eq!(named(f.value_and_jacobian(), &[]), values.concat());
+        // What goes along is not differentiated again, and still goes along.
+        assert_eq!(named(f.jacobian().unwrap().jacobian(), &[]), with("jacobian", &[18.0, 0.0, 0.0, 30.0]));
+    }
+    let partial = traced(["x", "y"], |[x, y]| (x * y * y, aux(("twice", x * 2.0)))).partial([("y", 2)]).unwrap();
+    assert_eq!(partial.eval(&[3.0, 5.0]).unwrap(), [6.0, 6.0]);
+}
+
+#[test]
+fn values_and_jacobian_share_their_work() {
+    let f = traced(["a[2,2]", "b[2]"], |[a, b]| a.solve(b.exp())).wrt(["b"]).unwrap();
+    let both = f.value_and_jacobian().unwrap();
+    let x = [Array::from([[2.0, 0.0], [0.0, 4.0]]), Array::from([0.0, 0.0])];
+    let y = both.run(&x).unwrap();
+    assert_eq!(y[0].data(), [0.5, 0.25]);
+    assert_eq!(y["jacobian"], Array::from([[0.5, 0.0], [0.0, 0.25]]));
+    let exponentials = |f: &Function| f.to_string().matches(" exp ").count();
+    assert_eq!(exponentials(&both), exponentials(&f));
+    // An output that is called so already keeps its name.
+    let f = traced(["x"], |[x]| ("jacobian", x * x)).value_and_jacobian().unwrap();
+    assert_eq!(f.outputs().iter().map(|y| y.name()).collect::<Vec<_>>(), ["jacobian", "jacobian'"]);
+    assert!(traced("x", aux).value_and_jacobian().unwrap_err().is_unsupported());
+}
+
+#[test]
+fn open_axes_that_need_lengths_are_errors_that_say_what_to_do() {
+    let says = |f: wengert::Result<Function>, what: &[&str]| {
+        let error = f.unwrap_err();
+        assert!(error.is_shape() && error.location().is_some_and(|at| at.file().ends_with("jacobians.rs")), "{error:?}");
+        what.iter().for_each(|what| assert!(error.to_string().contains(what), "{error}"));
+    };
+    let f = traced("x[n]", |x| x.powi(3));
+    says(f.jacobian(), &["jacobian: a sweep per number", "`x` [n]", "`Function::with_lengths` gives lengths"]);
+    let sum = traced("x[n]", |x| x.powi(3).sum(..));
+    says(sum.hessian(), &["`Function::with_lengths` gives lengths"]);
+    let lengths = "the input `x` is [n]: give its lengths with `Function::with_lengths`";
+    says(sum.hessian_diagonal(), &["hessian_diagonal: a sweep per number", lengths]);
+    let fixed = sum.with_lengths([("n", 2)]).unwrap();
+    assert_eq!(fixed.hessian_diagonal().unwrap().run([[3.0, 5.0]]).unwrap()[0].data(), [18.0, 30.0]);
+    // Where the Hessian is diagonal, one product with ones will do.
+    assert_eq!(sum.hvp().unwrap().run([[3.0, 5.0], [1.0, 1.0]]).unwrap()[0].data(), [18.0, 30.0]);
 }

@@ -328,15 +328,36 @@ fn mistakes_are_errors_with_the_line() {
         Function::trace(["x[n]", "y[m]"], |[x, y]| scan(0.0, (x, y), |c: Expr, (x, y)| (c + x * y, ())).0),
         "first axis of the shape",
     );
-    check(Function::trace(["x[3]"], |[x]| scan(0.0, x, |c: Expr, _| (c + x, ())).0), "carried value 0 has the shape");
+    check(
+        Function::trace(["x[3]"], |[x]| scan(0.0, x, |c: Expr, _| (c + x, ())).0),
+        "scan: carried value 0 is a number at first, and the body gives an array [3]",
+    );
     check(Function::trace(["x"], |[x]| scan(0.0, x, |c: Expr, x| (c + x, ())).0), "no axis to run over");
     check(Function::trace(["x"], |[x]| scan(x, (), |c, ()| (c, ())).0), "nothing tells how many steps");
     check(
         Function::trace(["x"], |[x]| scan(vec![x], Expr::eye(2), |c, _| ([c.clone(), c].concat(), ())).0),
         "another number of values",
     );
-    check(Function::trace(["x[2]"], |[x]| while_loop(x, |x| x.gt(0.0), |x| x - 1.0)), "the condition has the shape");
-    check(Function::trace(["x[2]"], |[x]| cond(x.sum(..).gt(0.0), || x, || x.sum(..))), "one branch gives");
+    check(
+        Function::trace(["x[2]"], |[x]| while_loop(x, |x| x.gt(0.0), |x| x - 1.0)),
+        "while_loop: the condition has the shape [2], and is to be one truth value",
+    );
+    check(
+        Function::trace(["x[2]"], |[x]| while_loop((1.0, x), |(c, _)| c.lt(9.0), |(c, x)| (x * c, x)).1),
+        "while_loop: carried value 0 is a number at first, and the body gives an array [2]",
+    );
+    check(
+        Function::trace(["x[2]"], |[x]| while_loop_at_most(3, 1.0, |c: Expr| c.lt(9.0), |_| x)),
+        "while_loop_at_most: carried value 0 is a number at first, and the body gives an array [2]",
+    );
+    check(
+        Function::trace(["x[2]"], |[x]| scan(x, x, |c: Expr, _| (c.argmax(0), ())).0),
+        "scan: carried value 0 is an array [2] at first, and the body gives an index",
+    );
+    check(
+        Function::trace(["x[2]"], |[x]| cond(x.sum(..).gt(0.0), || x, || x.sum(..))),
+        "cond: one branch gives (an array [2]), the other (a number)",
+    );
     check(Function::trace(["x[2]"], |[x]| cond(x.gt(0.0), || x, || x)), "cond");
     check(Function::trace(["x[2]"], |[x]| scan(0.0, x, |c: Expr, x| (c + x.matmul(x), ())).0), "matmul");
 }

@@ -303,3 +303,32 @@ fn the_mean_over_a_batch() {
         assert!(error.is_name() && error.to_string().contains("vmap.rs"), "{error}");
     }
 }
+
+/// A Jacobian is that of a sample before the function is mapped, and that of all samples by all after it.
+#[test]
+fn jacobians_before_and_after() {
+    let f = Function::trace(["w", "x[2]"], |[w, x]| w * x * x).unwrap().wrt(["x"]).unwrap();
+    let (w, x) = (Array::from(2.0), Array::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    let each = f.jacobian().unwrap().vmap("n", ["x"]).unwrap().run((&w, &x)).unwrap().into_arrays().remove(0);
+    assert_eq!(each.shape(), [3, 2, 2]);
+    let all = f.vmap(3, ["x"]).unwrap().jacobian().unwrap().run((&w, &x)).unwrap().into_arrays().remove(0);
+    assert_eq!(all.shape(), [3, 2, 3, 2]);
+    for (i, j) in (0..6).flat_map(|i| (0..6).map(move |j| (i, j))) {
+        let own = if i / 2 == j / 2 { each.data()[i * 2 + j % 2] } else { 0.0 };
+        assert_eq!(all.data()[i * 6 + j], own, "{i}, {j}");
+    }
+    let batch = f.vmap("n", ["x"]).unwrap();
+    let says = |f: wengert::Result<Function>, what: &str| {
+        let error = f.unwrap_err();
+        assert!(error.is_shape() && error.to_string().contains(what), "{error}");
+    };
+    says(batch.jacobian(), "take `jacobian` of one sample, before `vmap`");
+    says(batch.jacobian_in(wengert::diff::Mode::Reverse), "take `jacobian` of one sample, before `vmap`");
+    let loss = Function::trace(["w", "x"], |[w, x]| (w * x).sin()).unwrap().vmap("n", ["x"]).unwrap();
+    for f in [loss.grad(), loss.hessian(), loss.value_and_grad()] {
+        says(f, "take it before `vmap`, or go on with `mean` or `sum`");
+    }
+    // By what is no sample's: one sweep, whatever the number of samples.
+    let by_w = loss.wrt(["w"]).unwrap().jacobian().unwrap();
+    assert_eq!(by_w.run((("w", 0.0), ("x", [1.0, 2.0]))).unwrap()[0].data(), [1.0, 2.0]);
+}

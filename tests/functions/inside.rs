@@ -36,6 +36,7 @@ fn transformations(f: &Function) -> Vec<(&'static str, Option<Result<Function>>)
         ("jvp", Some(f.jvp())),
         ("vjp", Some(f.vjp())),
         ("jacobian", Some(f.jacobian())),
+        ("value_and_jacobian", Some(f.value_and_jacobian())),
         ("forward", Some(f.jacobian_in(Mode::Forward))),
         ("reverse", Some(f.jacobian_in(Mode::Reverse))),
         ("gauss_newton", Some(f.gauss_newton())),
@@ -88,11 +89,15 @@ fn same(name: &str, [plain, inside]: &[Function; 2], x: &[f64], tolerance: f64, 
     let at = point(inside);
     let j = inside.sparse_jacobian().unwrap_or_else(|error| panic!("{name}: {error}"));
     sparse(name, &j, inside);
-    close(&format!("{name}, sparse"), &dense(&j, &at), &plain.jacobian().unwrap().eval(&at).unwrap(), tolerance);
+    // Entries, before what goes along.
+    let entries = |f: Result<Function>, len: usize| f.unwrap().eval(&at).unwrap()[..len].to_vec();
+    let found = dense(&j, &at);
+    close(&format!("{name}, sparse"), &found, &entries(plain.jacobian(), found.len()), tolerance);
     if inside.outputs().iter().filter(|y| !y.is_aux()).map(|y| y.nodes().len()).sum::<usize>() == 1 {
         let h = inside.sparse_hessian().unwrap_or_else(|error| panic!("{name}: {error}"));
         sparse(name, &h, inside);
-        close(&format!("{name}, sparse"), &dense(&h, &at), &plain.hessian().unwrap().eval(&at).unwrap(), tolerance);
+        let found = dense(&h, &at);
+        close(&format!("{name}, sparse"), &found, &entries(plain.hessian(), found.len()), tolerance);
     }
     for ((what, plain), (_, inside)) in transformations(plain).into_iter().zip(transformations(inside)) {
         let what = format!("{name}, {what}");

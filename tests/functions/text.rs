@@ -188,7 +188,7 @@ fn bodies_that_do_not_fit_say_where() {
         (
             text(&format!("final[0] of scan[1,1,n] {add} %0, %1")),
             (2, 6),
-            "scan: an operand of the shape [t] (Float), where [n] (Float) is wanted",
+            "scan: an operand is an array [t], where an array [n] is wanted",
         ),
         (text(&format!("final[0] of scan[1,1,t] {add} %0")), (2, 6), "scan: 1 operands, not 2"),
         (text(&format!("final[0] of scan[1,1,t] {add} %0, %7")), (2, 97), "scan: %7 is not defined so far"),

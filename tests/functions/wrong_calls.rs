@@ -177,6 +177,29 @@ fn lengths_that_slices_do_not_tell() {
     for f in engines(&open, &Options::new()) {
         let says = "declared as [n,t] and has 6 numbers, which leaves its open axes undecided: give them with `Compiled::with_lengths`, or arrays to `run`";
         here(f.call_into(&[&[1.0; 6]], &mut [&mut [0.0]]), Error::is_shape, says);
+        // So it is for numbers in one row, which `run` takes.
+        let row = [("x", vec![1.0; 6])];
+        here(f.run(&row), Error::is_shape, "an `Array` has a shape, and `with_lengths` gives lengths");
+        let two = f.with_lengths([("n", 2)]).unwrap();
+        assert_eq!(two.run(&row).unwrap()[0].data(), [6.0]);
+        here(two.run([("x", vec![1.0; 5])]), Error::is_shape, "is given as 5 numbers: no whole `t`, at 2 each");
+        let says = "is declared as [n,t] and is given as [3, 2], where `n` is 2 by `with_lengths`";
+        here(two.run([("x", [[1.0; 2]; 3])]), Error::is_shape, says);
+        assert_eq!(two.run([("x", [[1.0; 3]; 2])]).unwrap()[0].data(), [6.0]);
+    }
+    // Two inputs of which neither tells by itself how long its axes are.
+    let pair = Function::trace(["p[n,d]", "q[k,d]"], |[p, q]| p.matmul(q.t())).unwrap();
+    for f in engines(&pair, &Options::new()) {
+        let f = f.with_lengths([("d", 2)]).unwrap();
+        let y = f.run((("p", vec![1.0; 40]), ("q", vec![0.5; 6]))).unwrap();
+        assert_eq!((y[0].shape(), y[0].data()[0]), (&[20, 3][..], 1.0));
+    }
+    // A loop over rows, too.
+    let rows = Function::trace("x", |x| x * x).unwrap().vmap("n", ["x"]).unwrap().sum("n").unwrap();
+    for f in engines(&rows, &Options::new()) {
+        let three = f.with_lengths([("n", 3)]).unwrap();
+        assert_eq!(three.run([("x", [1.0, 2.0, 3.0])]).unwrap()[0].data(), [14.0]);
+        here(three.run([("x", [1.0, 2.0])]), Error::is_shape, "is given as 2 numbers, not 3, where `n` is 3 by `with_lengths`");
     }
     // An axis is listed once.
     let square = Function::trace(["y[n,n]"], |[y]| y.sum(..)).unwrap();
@@ -221,7 +244,20 @@ fn overwriting() {
             let says = "3 input slices and 2 output slices, where (x, y) -> (loss, next over w) takes 2 and 2";
             here(f.call_into(&[&[1.0, 2.0], x, y], &mut [&mut loss, &mut *w]), Error::is_length, says);
             here(f.call_into(&[x, y], &mut [&mut loss]), Error::is_length, "next over w");
-            here(f.call_into(&[x, y], &mut [&mut loss, &mut []]), |e| e.is_length() || e.is_shape(), "`w`");
+            here(
+                f.call_into(&[x, y], &mut [&mut loss, &mut []]),
+                |e| e.is_length() || e.is_shape(),
+                "the output `next` over `w`",
+            );
+            let mut three = [0.0; 3];
+            // In the order of the inputs, which is not that of the outputs.
+            here(
+                f.call_into(&[x, y], &mut [&mut three, &mut loss[..0]]),
+                |e| e.is_length() || e.is_shape(),
+                "the output `next` over `w`",
+            );
+            assert_eq!(f.report().signature, "(x, y) -> (loss, next over w)");
+            assert!(f.report().to_string().starts_with("(x, y) -> (loss, next over w): "), "{}", f.report());
             f.call_into(&[x, y], &mut [&mut loss, &mut *w]).unwrap();
         }
     }

@@ -1,6 +1,7 @@
 //! The intermediate representation between functions and code: stages of a function, and plans for its lengths. Data without behaviour.
 
 mod action;
+mod size;
 mod stage;
 mod strided;
 mod view;
@@ -8,6 +9,7 @@ mod view;
 pub(crate) use action::{
     Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, RunSums, Space, Tiles, Updates, ValueId, addresses,
 };
+pub(crate) use size::bytes_of_plan;
 pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Schedule, Stage, Straight};
 pub(crate) use strided::{Strided, strides};
 pub(crate) use view::View;
