@@ -121,7 +121,7 @@ fn dead_and_alive() -> Outcome {
         each.call_into(&[&p[..1], &p[1..], &x, &y], &mut [&mut loss, &mut dw, &mut db])?;
         let moved = dw.iter().zip(&db).filter(|(dw, db)| **dw != 0.0 || **db != 0.0).count();
 
-        let mut descent = Optimizer::new(Sgd { rate: 0.1 }, 2);
+        let mut descent = Optimizer::new(Sgd::new(0.1), 2);
         let (mut loss, mut dw, mut db) = ([0.0], [0.0], [0.0]);
         let mut losses = vec![];
         for _ in 0..2000 {

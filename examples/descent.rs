@@ -31,7 +31,7 @@ fn bowl() -> Outcome<Vec<(f64, f64)>> {
     let f = Function::trace(["x", "y"], |[x, y]| x * x + y * y)?;
     let value_and_grad = f.value_and_grad()?.compile()?;
     let mut p = [1.0, 3.0];
-    let mut descent = Optimizer::new(Sgd { rate: 0.02 }, p.len());
+    let mut descent = Optimizer::new(Sgd::new(0.02), p.len());
     let (mut path, mut values) = (vec![(p[0], p[1])], vec![]);
     for step in 0..100 {
         let [value, dx, dy] = value_and_grad.call(p)?;
@@ -82,7 +82,7 @@ fn list_of_parameters() -> Outcome {
     let f = Function::trace(("parameters", 2), |p| p.iter().map(|&p| p * p).sum::<Expr>())?;
     let grad = f.grad()?.compile()?;
     let mut p = [-1.8, -3.5];
-    let mut descent = Optimizer::new(Sgd { rate: 0.001 }, p.len());
+    let mut descent = Optimizer::new(Sgd::new(0.001), p.len());
     for _ in 0..3450 {
         let g: [f64; 2] = grad.call(p)?;
         descent.step(&mut p, &g)?;
@@ -97,7 +97,7 @@ fn list_of_parameters() -> Outcome {
 fn descend<T: Scalar>(width: Width, after: &[u64]) -> Outcome<Vec<T>> {
     let grad = Function::trace_in(width, "x", |x| (x - 2.0).powi(2))?.grad()?.compile()?;
     let mut x = [T::lit(-0.106718108)];
-    let mut descent = Optimizer::new(Sgd { rate: 0.001 }, 1);
+    let mut descent = Optimizer::new(Sgd::new(0.001), 1);
     let mut found = vec![];
     for &steps in after {
         while descent.steps() < steps {
@@ -130,7 +130,7 @@ struct Way {
 fn escape() -> Outcome<Vec<Way>> {
     println!("f = x⁴/4 − x² + x/5 from {START}: a local minimum lies between the start and the lowest point");
     let ways = vec![
-        Way { name: "plain descent", colour: chart::ORANGE, at: run(Sgd { rate: 0.02 })? },
+        Way { name: "plain descent", colour: chart::ORANGE, at: run(Sgd::new(0.02))? },
         Way { name: "momentum 0.9", colour: chart::BLUE, at: run(Momentum { rate: 0.02, momentum: 0.9 })? },
         Way { name: "AdaGrad", colour: chart::PINK, at: run(AdaGrad::new(0.3))? },
         Way { name: "Adam", colour: chart::GREEN, at: run(Adam::new(0.3))? },

@@ -103,7 +103,7 @@ fn structure() -> Outcome {
     for _ in 0..2000 {
         let results = step.run((("net", &net), ("x", x), ("y", y)))?;
         net = net.zip(&results.like("d_net", &net)?, |p, d| p.zip(d, |p, d| p - 0.1 * d));
-        losses.push(results["loss"].data()[0]);
+        losses.push(results.number("loss")?);
     }
     let last = losses[losses.len() - 1];
     println!("   the loss goes from {:.3} to {last:.1e}\n", losses[0]);

@@ -185,7 +185,7 @@ fn train_with(
     mut after_epoch: impl FnMut(&[f64]) -> Outcome,
 ) -> Outcome<Vec<f64>> {
     let (mut p, mut g) = (vec![0.0; features + 1], vec![0.0; features + 1]);
-    let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
+    let mut descent = Optimizer::new(Sgd::new(RATE), p.len());
     for epoch in 0..EPOCHS {
         for batch in rows.epoch(features, epoch as u64)? {
             gradient(&p, &batch, &mut g)?;
@@ -200,7 +200,7 @@ fn train_with(
 fn time_epoch(rows: &Rows, features: usize, gradient: &mut Gradient) -> Outcome<f64> {
     let batches = rows.epoch(features, 0)?;
     let (mut p, mut g) = (vec![0.0; features + 1], vec![0.0; features + 1]);
-    let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
+    let mut descent = Optimizer::new(Sgd::new(RATE), p.len());
     let mut best = f64::INFINITY;
     for _ in 0..EPOCHS {
         let start = Instant::now();

@@ -121,7 +121,7 @@ fn train(step: &Compiled, seed: u64) -> Outcome<(Net<f64>, f64)> {
     let net = Net::start(seed);
     let mut p = net.flatten();
     let (mut loss, mut gradient) = ([0.0], vec![0.0; p.len()]);
-    let mut descent = Optimizer::new(Sgd { rate: RATE }, p.len());
+    let mut descent = Optimizer::new(Sgd::new(RATE), p.len());
     for _ in 0..STEPS {
         step.call_into(&[&p, &X, &Y], &mut [&mut loss, &mut gradient])?;
         descent.step(&mut p, &gradient)?;

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use wengert::{Expr, Function, select};
 
 /// The toolchain's rustc, beside its cargo.
@@ -31,8 +32,13 @@ fn check(program: &str, library: &Path) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8(output.stderr).unwrap()) }
 }
 
-/// The library, among those of other features and compilers: the newest one against which a sound program compiles.
+/// The library, among those of other features and compilers: the newest one against which a sound program compiles. It is looked for once.
 fn library() -> PathBuf {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(find_library).clone()
+}
+
+fn find_library() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let entries = test.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap());
     let is_library = |name: &str| name.starts_with("libwengert-") && name.ends_with(".rlib");
@@ -90,6 +96,31 @@ fn structures_are_derived_or_it_is_said_why_not() {
         let says = check(&format!("tests/ui/derive_{name}.rs"), &library).expect_err(name);
         assert!(says.contains(reason), "{name}: the compiler says\n{says}");
     }
+}
+
+#[test]
+fn what_is_no_result_or_start_is_told_what_is() {
+    let library = library();
+    let programs = [
+        (
+            "solution_result",
+            &["`Solution<Expr>` is no result of a traced closure", "of a `Solution` or a `Trajectory` give the parts"][..],
+        ),
+        ("tuple_result", &["is no result of a traced closure", "a truth value, an `f64`"]),
+        ("loop_start", &["nothing that a loop, a solver or an integrator starts from"]),
+    ];
+    for (name, words) in programs {
+        let says = check(&format!("tests/ui/{name}.rs"), &library).expect_err(name);
+        words.iter().for_each(|word| assert!(says.contains(word), "{name}: the compiler says\n{says}"));
+    }
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn a_list_as_a_leaf_is_told_to_be_wrapped() {
+    let says = check("tests/ui/vec_leaf.rs", &library()).expect_err("a list is no leaf");
+    let words = ["`Vec<{float}>` is no leaf of a structure", "`Array::from(vec)`"];
+    words.iter().for_each(|word| assert!(says.contains(word), "the compiler says\n{says}"));
 }
 
 /// `ui/if_on_expr.rs` as it should be written.

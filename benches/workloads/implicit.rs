@@ -18,7 +18,7 @@ fn root(bench: &mut Bench) {
         return;
     }
     let f = Function::trace(["a", "b"], |[a, b]| {
-        newton([lit(1.0), lit(0.5)], |[x, y]: [Expr; 2]| [x * x / a + y * y - 1.0, y - b * x.sin()]).x[0]
+        newton([1.0, 0.5], |[x, y]: [Expr; 2]| [x * x / a + y * y - 1.0, y - b * x.sin()]).x[0]
     });
     let g = f.unwrap().value_and_grad().unwrap().compile().unwrap();
     let by_hand = |a: f64, b: f64| {

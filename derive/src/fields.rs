@@ -1,7 +1,7 @@
 //! What is done with each field, by how its type is written.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Field, Fields, GenericArgument, Ident, Index, Member, PathArguments, Result, Type, TypePath};
@@ -13,6 +13,8 @@ pub(crate) struct Visitor<'a> {
     pub(crate) others: Vec<&'a Ident>,
     /// The types that must be `Clone` and depend on a parameter. What others lack is said where they are cloned.
     pub(crate) cloned: Vec<Type>,
+    /// The types of fields that are structures of their own.
+    pub(crate) nested: Vec<TypePath>,
 }
 
 impl Visitor<'_> {
@@ -97,8 +99,67 @@ impl Visitor<'_> {
                 Ok(quote!(::std::boxed::Box::new(#value)))
             }
             ("PhantomData", Some(_)) => Ok(quote!(::core::marker::PhantomData)),
-            _ => Ok(quote_spanned!(ty.span()=> ::wengert::Structure::visit(#place, __at))),
+            _ => {
+                self.nested.push(ty.clone());
+                Ok(quote_spanned!(ty.span()=> ::wengert::Structure::visit(#place, __at)))
+            }
         }
+    }
+
+    /// The statements that hand over the leaves of every field to `__each`, to write to. Fields that cannot be visited were refused before.
+    pub(crate) fn fields_mut(&self, fields: &Fields) -> Vec<TokenStream> {
+        let with_leaves = fields.iter().enumerate().filter(|(_, field)| mentions(&field.ty, self.leaf));
+        let one = |(k, field): (usize, &Field)| {
+            let member = field.ident.clone().map_or_else(|| Member::Unnamed(Index::from(k)), Member::Named);
+            self.part_mut(&field.ty, &quote!((&mut self.#member)))
+        };
+        with_leaves.map(one).collect()
+    }
+
+    /// The statement for `place`, a reference to a value of the type.
+    fn part_mut(&self, ty: &Type, place: &TokenStream) -> TokenStream {
+        match ty {
+            _ if !mentions(ty, self.leaf) => quote!(),
+            Type::Paren(inner) => self.part_mut(&inner.elem, place),
+            Type::Group(inner) => self.part_mut(&inner.elem, place),
+            Type::Array(array) => self.each_mut(&array.elem, place),
+            Type::Tuple(tuple) => {
+                let names: Vec<Ident> = (0..tuple.elems.len()).map(|k| format_ident!("__p{k}")).collect();
+                let parts = tuple.elems.iter().zip(&names).map(|(ty, name)| {
+                    let part = self.part_mut(ty, &quote!(#name));
+                    // Also where it has no leaf, so that the name is used.
+                    quote!({ let _ = &#name; #part })
+                });
+                quote!({ let (#(#names,)*) = #place; #(#parts)* })
+            }
+            Type::Path(path) => self.path_mut(path, place),
+            _ => quote!(),
+        }
+    }
+
+    fn path_mut(&self, ty: &TypePath, place: &TokenStream) -> TokenStream {
+        if ty.path.is_ident(self.leaf) {
+            return quote!(__each(#place););
+        }
+        let last = ty.path.segments.last().expect("a path has segments");
+        let only = match &last.arguments {
+            PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => match &arguments.args[0] {
+                GenericArgument::Type(only) => Some(only),
+                _ => None,
+            },
+            _ => None,
+        };
+        match (last.ident.to_string().as_str(), only) {
+            ("Vec" | "Option", Some(elem)) => self.each_mut(elem, place),
+            ("Box", Some(elem)) => self.part_mut(elem, &quote!((&mut **#place))),
+            ("PhantomData", Some(_)) => quote!(),
+            _ => quote_spanned!(ty.span()=> ::wengert::graph::VisitMut::visit_mut(#place, __each);),
+        }
+    }
+
+    fn each_mut(&self, elem: &Type, place: &TokenStream) -> TokenStream {
+        let each = self.part_mut(elem, &quote!(__x));
+        quote!(for __x in #place.iter_mut() { #each })
     }
 
     fn refusal(&self, ty: &impl ToTokens) -> Error {

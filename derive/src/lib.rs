@@ -11,7 +11,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, GenericParam, Result};
 
-/// Implements `wengert::Structure` for a struct that is generic in its leaves.
+/// Implements `wengert::Structure` for a struct that is generic in its leaves, and `wengert::graph::VisitMut`, which writes to them.
 ///
 /// | a field | is |
 /// |---|---|
@@ -36,8 +36,9 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     };
     let leaf = leaf::parameter(input)?;
     let others = input.generics.type_params().map(|parameter| &parameter.ident).filter(|ident| *ident != leaf).collect();
-    let mut visitor = Visitor { leaf, others, cloned: vec![] };
+    let mut visitor = Visitor { leaf, others, cloned: vec![], nested: vec![] };
     let fields = visitor.fields(&data.fields)?;
+    let fields_mut = visitor.fields_mut(&data.fields);
 
     let name = &input.ident;
     let mut generics = input.generics.clone();
@@ -45,6 +46,12 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     for ty in &visitor.cloned {
         conditions.predicates.push(syn::parse_quote!(#ty: ::core::clone::Clone));
     }
+    // Its leaves can be written to where those of its parts can; a struct within itself says nothing new.
+    let mut writable = generics.clone();
+    for ty in visitor.nested.iter().filter(|ty| ty.path.segments.last().is_none_or(|last| last.ident != *name)) {
+        writable.make_where_clause().predicates.push(syn::parse_quote!(#ty: ::wengert::graph::VisitMut<Leaf = #leaf>));
+    }
+    let writable = &writable.where_clause;
     // A loop may start from it where it consists of handles.
     let mut carried = input.generics.clone();
     {
@@ -76,6 +83,12 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
             type With<__U> = #with;
             fn visit<'__a, __U>(&'__a self, __at: &mut ::wengert::graph::Visit<'_, &'__a #leaf, __U>) -> #with {
                 #name { #(#fields),* }
+            }
+        }
+        #[automatically_derived]
+        impl #parameters ::wengert::graph::VisitMut for #name #own #writable {
+            fn visit_mut<'__a>(&'__a mut self, __each: &mut dyn ::core::ops::FnMut(&'__a mut #leaf)) {
+                #(#fields_mut)*
             }
         }
         #[automatically_derived]

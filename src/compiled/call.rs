@@ -73,6 +73,8 @@ impl Compiled {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///
+    /// One output is an array of one number, too: `let [y] = f.call([2.0])?`. With `let y = f.call([2.0])?` nothing would say how many there are.
+    ///
     /// # Errors
     /// If a length or the width does not fit, or an axis is open; as [`Compiled::call_into`] otherwise.
     #[inline]
@@ -144,6 +146,9 @@ impl Compiled {
     /// assert_eq!((y["rows"].data(), y["all"].data()), (&[3.0, 7.0][..], &[5.0][..]));
     /// # Ok::<(), wengert::Error>(())
     /// ```
+    ///
+    /// An input that is overwritten ([`Options::overwrite`](crate::Options::overwrite)) is given like the others, and stays as it is: what
+    /// would overwrite it comes out by the output's name.
     ///
     /// # Errors
     /// If a value is missing or of no input, or a shape or the width does not fit; as [`Compiled::call_into`] otherwise.

@@ -1,7 +1,7 @@
 //! Numbers in a shape.
 
 use crate::error::{Error, Kind as ErrorKind, Result, count};
-use crate::graph::{Leaf, Structure, Visit};
+use crate::graph::{Leaf, Structure, Visit, VisitMut};
 use crate::op::Scalar;
 
 /// Numbers in a shape, the last axis running fastest.
@@ -145,11 +145,34 @@ impl<T> Structure for Array<T> {
     }
 }
 
+impl<T> VisitMut for Array<T> {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut Array<T>)) {
+        each(self);
+    }
+}
+
+/// The numbers.
+impl<T> AsRef<[T]> for Array<T> {
+    fn as_ref(&self) -> &[T] {
+        &self.data
+    }
+}
+
+/// The numbers, to write to.
+impl<T> AsMut<[T]> for Array<T> {
+    fn as_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+}
+
 impl<T: Scalar> Leaf for Array<T> {
     type Number = T;
     const IS_ARRAY: bool = true;
     fn lengths(&self) -> &[usize] {
         &self.shape
+    }
+    fn numbers(&self) -> &[T] {
+        &self.data
     }
     fn with(&self, numbers: &[T]) -> Self {
         Array { shape: self.shape.clone(), data: numbers.to_vec() }

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind as ErrorKind, Result, count, names as listed, sho
 use crate::graph::{Function, InputGroup, OutputGroup, Path, Step, Structure, Visit, named};
 use crate::op::Scalar;
 use smallvec::SmallVec;
-use std::{borrow::Cow, panic::Location};
+use std::{borrow::Cow, collections::BTreeMap, panic::Location};
 
 /// What [`Function::run`] takes: a value for every input.
 ///
@@ -54,7 +54,10 @@ pub trait Argument<T: Scalar> {
 }
 
 /// What the values of [`Arguments`] consist of: numbers, integers, arrays of either.
-#[diagnostic::on_unimplemented(message = "`{Self}` is no value of a function of `{T}`")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value of a function of `{T}`",
+    note = "leaves are numbers of its width, integers for indices, or arrays: a list is wrapped, `Array::from(vec)`"
+)]
 pub trait Element<T: Scalar>: Structure<Leaf = Self> + Sized {
     /// Whether it has axes.
     #[doc(hidden)]
@@ -204,6 +207,11 @@ impl<'a, T: Scalar> Given<'a, T> {
                 }
             }));
             let declared = self.inputs[at].array_shape().rank();
+            if let (true, Ok(numbers)) = (nest.is_lists(declared), &numbers)
+                && !nest.is_regular(numbers.len())
+            {
+                return self.set(at, Err(ragged(value)));
+            }
             let value = numbers.map(|data| match nest.lengths(data.len()) {
                 Some(shape) if shape.len() != 1 && shape.len() <= declared.max(1) => {
                     Value::Shaped(Cow::Owned(Array { shape, data }))
@@ -284,11 +292,51 @@ impl Nest {
         }
     }
 
+    /// Whether these are lists, as many levels of them as an array of the rank may be given in.
+    fn is_lists(&self, rank: usize) -> bool {
+        !self.irregular && self.lengths.as_ref().is_some_and(|lengths| (2..=rank).contains(&lengths.len()))
+    }
+
+    /// Whether all lists on a level are as long.
+    fn is_regular(&self, leaves: usize) -> bool {
+        !self.irregular && self.lengths.as_ref().is_none_or(|lengths| lengths.iter().product::<usize>() == leaves)
+    }
+
     /// The lengths of the lists, if all on a level are as long.
     fn lengths(self, leaves: usize) -> Option<Vec<usize>> {
         let lengths = self.lengths.map_or(vec![0], SmallVec::into_vec);
         (!self.irregular && lengths.iter().product::<usize>() == leaves).then_some(lengths)
     }
+}
+
+/// Which of the lists of numbers on some level has more or less in it than the first.
+fn ragged<S: Structure + ?Sized>(value: &S) -> String {
+    let mut paths: Vec<Vec<usize>> = vec![];
+    value.visit(&mut Visit::new(&mut |path, _| {
+        let items = path.back().map(|step| if let Step::Item(k) = step { k } else { 0 });
+        let mut items: Vec<usize> = items.collect();
+        items.reverse();
+        paths.push(items);
+    }));
+    let depth = paths.first().map_or(0, Vec::len);
+    for level in 1..depth {
+        let mut lists: BTreeMap<&[usize], usize> = BTreeMap::new();
+        for path in &paths {
+            let own = lists.entry(&path[..level]).or_default();
+            *own = (*own).max(path[level] + 1);
+        }
+        let what = if level + 1 == depth { "number" } else { "row" };
+        let row = |list: &[usize]| match list {
+            [k] => format!("row {k}"),
+            list => format!("row {}", list.iter().map(|k| format!("[{k}]")).collect::<String>()),
+        };
+        let mut all = lists.iter();
+        let Some((first, wanted)) = all.next() else { break };
+        if let Some((list, n)) = all.find(|(_, n)| *n != wanted) {
+            return format!("{} has {}, {} has {wanted}", row(list), count(*n, what), row(first));
+        }
+    }
+    "some rows are empty, and others are not".into()
 }
 
 /// Arrays of one shape in lists as one array.

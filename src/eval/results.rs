@@ -78,6 +78,29 @@ impl<T> Results<T> {
 }
 
 impl<T: Scalar> Results<T> {
+    /// The result of a name that is one number, whatever the width: a loss, for instance.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x[n]", |x| ("loss", x.powi(2).mean(..)))?;
+    /// assert_eq!(f.run([("x", [1.0, 3.0])])?.number("loss")?, 5.0);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is none of the name, or it is not one number.
+    #[track_caller]
+    pub fn number(&self, name: &str) -> Result<f64> {
+        let array = self.get(name)?;
+        match array.data() {
+            [v] => Ok(v.to_f64()),
+            _ => {
+                let (name, shape) = (short(name), array.shape());
+                Err(Error::here(ErrorKind::Shape, format!("the result `{name}` has the shape {shape:?}, and is not one number")))
+            }
+        }
+    }
+
     /// The results of a name as a structure like a sample, of which only structure and shapes count. The gradient by an input that was
     /// declared [`like`](crate::like) the sample, for instance: `y.like("d_model", &model)?`. Rows of structures of numbers are like a list of
     /// them.

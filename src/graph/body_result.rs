@@ -77,7 +77,8 @@ fn number_of(given: Result<f64>) -> Result<Expr> {
     given.map(Expr::from)
 }
 
-/// What a loop starts from: [`Values`], with plain numbers among them, as in `scan(0.0, x, …)` or `while_loop((x, 1.0), …)`.
+/// What a loop, a solver or an integrator starts from: [`Values`], with plain numbers among them, as in `scan(0.0, x, …)`,
+/// `while_loop((x, 1), …)` or `newton([1.0, 0.5], …)`.
 ///
 /// `#[derive(Structure)]` implements it. A structure by hand, or values by hand, that a loop starts from, says so:
 ///
@@ -99,6 +100,10 @@ fn number_of(given: Result<f64>) -> Result<Expr> {
 ///     fn into_values(self) -> Self { self }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a loop, a solver or an integrator starts from",
+    note = "a start is a handle, a number (`f64`, `i32`), or a tuple, array or vector of these; a structure of handles has `#[derive(Structure)]`"
+)]
 pub trait IntoValues {
     /// What is carried.
     type Values: Values + IntoValues<Values = Self::Values>;
@@ -110,6 +115,13 @@ impl IntoValues for f64 {
     type Values = Expr;
     fn into_values(self) -> Expr {
         self.into()
+    }
+}
+
+impl IntoValues for i32 {
+    type Values = Expr;
+    fn into_values(self) -> Expr {
+        f64::from(self).into()
     }
 }
 
@@ -127,16 +139,22 @@ impl IntoValues for () {
 
 // One for each kind of structure, not one for all: a literal is seen to be none of these, so that `scan(0.0, x, |c, x| …)` knows what c is.
 macro_rules! structures {
-    ($([$($parameter:tt)*] $S:ty;)*) => { $(
-        impl<$($parameter)*> IntoValues for $S where $S: Values {
-            type Values = $S;
-            fn into_values(self) -> $S {
-                self
+    ($([$($parameter:tt)*] $S:ty as $Values:ty, |$x:ident| $into:expr;)*) => { $(
+        impl<S: IntoValues $($parameter)*> IntoValues for $S where $Values: Values {
+            type Values = $Values;
+            fn into_values(self) -> $Values {
+                let $x = self;
+                $into
             }
         }
     )* };
 }
-structures! { [S, const N: usize] [S; N]; [S] Vec<S>; [S] Option<S>; [S] Box<S>; }
+structures! {
+    [, const N: usize] [S; N] as [S::Values; N], |all| all.map(S::into_values);
+    [] Vec<S> as Vec<S::Values>, |all| all.into_iter().map(S::into_values).collect();
+    [] Option<S> as Option<S::Values>, |one| one.map(S::into_values);
+    [] Box<S> as Box<S::Values>, |one| Box::new((*one).into_values());
+}
 
 macro_rules! tuples {
     ($(($($T:ident $x:ident),*))*) => { $(

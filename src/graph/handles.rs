@@ -2,9 +2,11 @@
 
 use super::handle::Expr;
 use super::model::{InputGroup, OutputGroup};
+use super::names::named;
 use super::signature::{Collector, Outputs};
+use super::structure::{Structure, Visit};
 use super::trace;
-use crate::error::{Error, Kind as ErrorKind, Result, count, unknown_name};
+use crate::error::{Error, Kind as ErrorKind, Result, count, names, short, unknown_name};
 use std::ops;
 
 /// The inputs or the outputs of a function, as handles; see [`Function::then`](super::Function::then).
@@ -14,6 +16,7 @@ use std::ops;
 /// | `inputs["x"]`, `inputs[0]` | the handle of an input of one value |
 /// | `let [w, x] = inputs.all();` | those of all inputs, each of one value |
 /// | `inputs.values("p")?` | the handles of an input of several numbers, a slice |
+/// | `inputs.like("model", &model)?` | those of a structure, as the structure of handles that the closure of the trace got |
 ///
 /// A name that there is not, a number that is too large, and an input of several numbers where one handle is wanted are errors of the
 /// trace. Given as a result, these are outputs with their names: `(outputs, ("next_w", w))` adds one.
@@ -63,7 +66,7 @@ impl Handles {
     }
 
     /// The names, in order.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.groups.iter().map(|group| &*group.name)
     }
 
@@ -103,12 +106,71 @@ impl Handles {
         }
     }
 
+    /// The handles of a structure, of which the sample gives the form: the struct that a closure gets for `("model", like(&model))`, or the
+    /// gradient by it. So an update is one line:
+    ///
+    /// ```
+    /// use wengert::{Function, Structure, like};
+    ///
+    /// #[derive(Structure)]
+    /// struct Line<T> { slope: T, offset: T }
+    ///
+    /// let line = Line { slope: 2.0, offset: 1.0 };
+    /// let error = Function::trace((("line", like(&line)), ["x", "y"]), |(line, [x, y])| (line.slope * x + line.offset - y).powi(2))?;
+    /// let step = error.wrt(["line"])?.grad()?.then(|inputs, outputs| {
+    ///     let (line, d) = (inputs.like("line", &line)?, outputs.like("d_line", &line)?);
+    ///     Ok(("line", line.zip(&d, |&p, &d| p - 0.1 * d)))
+    /// })?;
+    /// let next = step.run((("line", &line), ("x", 10.0), ("y", 20.0)))?.like("line", &line)?;
+    /// assert_eq!((next.slope, next.offset), (0.0, 0.8));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there is none of this name, or it is not a structure of these leaves.
+    #[track_caller]
+    pub fn like<S: Structure + ?Sized>(&self, name: &str, sample: &S) -> Result<S::With<Expr>> {
+        let mut leaves: Vec<String> = vec![];
+        sample.visit(&mut Visit::new(&mut |path, _| leaves.push(path.under(name))));
+        let found = named(name, self.names());
+        let whole = self.find(name).map(|group| &group.values);
+        let values: Option<Vec<Expr>> = match whole {
+            Some(values) => (values.len() == leaves.len()).then(|| values.clone()),
+            None if found.is_empty() => return Err(self.unknown(name)),
+            None if found.len() != leaves.len() => None,
+            None => leaves
+                .iter()
+                .map(|leaf| self.find(leaf).filter(|group| group.values.len() == 1))
+                .map(|g| Some(g?.values[0]))
+                .collect(),
+        };
+        match values {
+            Some(values) => Ok(sample.refill(&values)),
+            None => {
+                let known = match whole {
+                    Some(values) => count(values.len(), "number"),
+                    None => names(found.iter().map(|&at| &self.groups[at].name)),
+                };
+                let (name, what) = (short(name), self.what);
+                let message = format!("the {what} `{name}` is {known}, and the sample has {}", names(leaves.iter()));
+                Err(Error::here(ErrorKind::Name, message))
+            }
+        }
+    }
+
     fn find(&self, name: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.name == name)
     }
 
     #[track_caller]
     fn unknown(&self, name: &str) -> Error {
+        let parts = named(name, self.names());
+        if !parts.is_empty() {
+            let (name, parts) = (short(name), names(parts.iter().map(|&at| &self.groups[at].name)));
+            let message =
+                format!("`{name}` is a structure of {parts}: `like(\"{name}\", &sample)?` gives it, for a sample of its form");
+            return Error::here(ErrorKind::Name, message);
+        }
         unknown_name(self.what, name, &self.names().collect::<Vec<_>>())
     }
 

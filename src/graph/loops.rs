@@ -26,7 +26,9 @@ use std::panic::Location;
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
-/// Both closures may give a [`Result`]; where the body does, so does the loop (see [`BodyResult`]).
+/// The condition is a [`Cond`], by `x.gt(1.0)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; `x > 1.0` does not compile. What
+/// is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)`. Both closures may give a [`Result`]; where the
+/// body does, so does the loop (see [`BodyResult`]).
 ///
 /// # Errors
 /// Of the trace: a body that gives another shape to carry on than it takes; a condition that is no single truth value.

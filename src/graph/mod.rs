@@ -59,7 +59,7 @@ pub use scan::{Scan, scan};
 pub(crate) use session::{Located, by};
 pub(crate) use signature::parse as parse_declaration;
 pub use signature::{Aux, Binder, Collector, Inputs, Outputs, aux};
-pub use structure::{Leaf, Structure, Visit};
+pub use structure::{Leaf, Structure, Visit, VisitMut};
 pub(crate) use text::{Line, Signature};
 pub(crate) use trace::{place, refuse, width};
 pub use values::Values;

@@ -1,12 +1,12 @@
 //! What a traced closure takes and gives.
 
-use super::handle::Expr;
+use super::handle::{Cond, Expr};
 use super::model::InputGroup;
 use super::names::is_name;
 use super::session::Session;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::op::DType;
+use crate::op::{DType, select};
 
 /// Declares a function's inputs; what it is decides what the closure gets.
 ///
@@ -143,6 +143,7 @@ impl Inputs for (&str, usize) {
 /// | result | outputs of the function |
 /// |---|---|
 /// | `Expr` | one, called `y`; of several without a name the k-th is called `yk`, counted from 0 |
+/// | `Cond` | the same, 1 where it holds, else 0; an `f64` is a constant |
 /// | `[Expr; N]`, `Vec<Expr>` | one of several numbers |
 /// | a [`Structure`](super::Structure) of numbers | one of several numbers |
 /// | a [`Structure`](super::Structure) with arrays | one for each, called by the path to it, as `model.layers[0].b` in `("model", result)` |
@@ -159,6 +160,12 @@ impl Inputs for (&str, usize) {
 /// assert_eq!(f.eval(&[2.0])?, [9f64.sin()]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no result of a traced closure",
+    label = "this closure's result",
+    note = "a result is a handle, a truth value, an `f64`, or an array, vector or structure of handles; with a name: `(\"loss\", y)`; of several, a tuple",
+    note = "of a `Solution` or a `Trajectory` give the parts that are wanted, as `.x` or `.y`"
+)]
 pub trait Outputs {
     /// Hands the results over, in order.
     fn collect(self, collector: &mut Collector);
@@ -223,6 +230,20 @@ impl<R: Outputs> Outputs for (&str, R) {
         let outer = collector.name.replace(self.0.to_owned());
         self.1.collect(collector);
         collector.name = outer;
+    }
+}
+
+/// A constant.
+impl Outputs for f64 {
+    fn collect(self, collector: &mut Collector) {
+        collector.output(vec![self.into()]);
+    }
+}
+
+/// 1 where it holds, else 0.
+impl Outputs for Cond {
+    fn collect(self, collector: &mut Collector) {
+        collector.output(vec![select(self, 1.0, 0.0)]);
     }
 }
 

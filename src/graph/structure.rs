@@ -60,7 +60,7 @@ use crate::op::Scalar;
 ///     let results = step.run((("net", &net), ("x", &x), ("y", y)))?;
 ///     let gradient = results.like("d_net", &net)?;
 ///     net = net.zip(&gradient, |p, d| p.zip(d, |p, d| p - 0.1 * d));
-///     errors.push(results["error"].data()[0]);
+///     errors.push(results.number("error")?);
 /// }
 /// assert!(errors[0] > 0.5 && errors[199] < 0.01, "{errors:?}");
 /// # Ok::<(), wengert::Error>(())
@@ -162,6 +162,105 @@ pub trait Structure {
         self.visit(&mut Visit::new(&mut |path, leaf| all.push((path.name(), leaf))));
         all
     }
+
+    /// The leaves with their names, to write to.
+    ///
+    /// ```
+    /// use wengert::Structure;
+    ///
+    /// #[derive(Structure)]
+    /// struct Line<T> { slope: T, offset: T }
+    ///
+    /// let mut line = Line { slope: 2.0, offset: 1.0 };
+    /// line.leaves_mut().into_iter().for_each(|(_, v)| *v *= 2.0);
+    /// assert_eq!(line.flatten(), [4.0, 2.0]);
+    /// ```
+    fn leaves_mut(&mut self) -> Vec<(String, &mut Self::Leaf)>
+    where
+        Self: VisitMut,
+    {
+        let names: Vec<String> = self.leaves().into_iter().map(|(name, _)| name).collect();
+        let mut names = names.into_iter();
+        let mut all = vec![];
+        self.visit_mut(&mut |leaf| all.push((names.next().expect("as many leaves as were visited"), leaf)));
+        all
+    }
+
+    /// The numbers of a structure of arrays, a slice for each of them, as inputs of [`Compiled::call_into`](crate::Compiled::call_into).
+    fn slices<T>(&self) -> Vec<&[T]>
+    where
+        Self::Leaf: AsRef<[T]>,
+    {
+        references(self).into_iter().map(AsRef::as_ref).collect()
+    }
+
+    /// The same to write to, as outputs of a call: those of a step that overwrites the structure where it is, for instance
+    /// ([`Options::overwrite`](crate::Options::overwrite)).
+    ///
+    /// ```
+    /// use wengert::{Array, Function, Options, Structure, like};
+    ///
+    /// #[derive(Structure)]
+    /// struct Dense<T> { w: T, b: T }
+    ///
+    /// let mut net = Dense { w: Array::from([[0.5], [0.0]]), b: Array::from([0.0]) };
+    /// let loss = Function::trace((("net", like(&net)), "x[n,2]", "y[n,1]"), |(net, x, y)| {
+    ///     ("loss", (x.matmul(net.w) + net.b - y).powi(2).mean(..))
+    /// })?;
+    /// let step = loss.wrt(["net"])?.value_and_grad()?.then(|inputs, outputs| {
+    ///     let (p, d) = (inputs.like("net", &net)?, outputs.like("d_net", &net)?);
+    ///     Ok((("loss", outputs["loss"]), ("net'", p.zip(&d, |&p, &d| p - 0.1 * d))))
+    /// })?;
+    /// let step = step.compile_with(Options::new().overwrite([("net'", "net")]))?;
+    /// let (x, y, mut loss) = ([0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0.0, 2.0, 1.0], [f64::NAN]);
+    /// for _ in 0..2000 {
+    ///     let mut outputs = vec![&mut loss[..]];
+    ///     outputs.extend(net.slices_mut());
+    ///     step.call_into(&[&x, &y], &mut outputs)?;
+    /// }
+    /// assert!(loss[0] < 1e-12 && (net.w.data()[0] - 2.0).abs() < 1e-6, "{loss:?}");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    fn slices_mut<T>(&mut self) -> Vec<&mut [T]>
+    where
+        Self: VisitMut,
+        Self::Leaf: AsMut<[T]>,
+    {
+        let mut all = vec![];
+        self.visit_mut(&mut |leaf| all.push(leaf.as_mut()));
+        all
+    }
+}
+
+/// A structure whose leaves can be written to. `#[derive(Structure)]` implements it; a structure by hand has it where
+/// [`Structure::leaves_mut`] or [`Structure::slices_mut`] are wanted of it.
+///
+/// ```
+/// use wengert::graph::{Visit, VisitMut};
+/// use wengert::Structure;
+///
+/// struct Line<T> { slope: T, offset: T }
+/// # impl<T> Structure for Line<T> {
+/// #     type Leaf = T;
+/// #     type With<U> = Line<U>;
+/// #     fn visit<'a, U>(&'a self, at: &mut Visit<'_, &'a T, U>) -> Line<U> {
+/// #         Line { slope: at.leaf("slope", &self.slope), offset: at.leaf("offset", &self.offset) }
+/// #     }
+/// # }
+///
+/// impl<T> VisitMut for Line<T> {
+///     fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut T)) {
+///         each(&mut self.slope);
+///         each(&mut self.offset);
+///     }
+/// }
+/// let mut line = Line { slope: 2.0, offset: 1.0 };
+/// *line.leaves_mut()[1].1 = 3.0;
+/// assert_eq!(line.offset, 3.0);
+/// ```
+pub trait VisitMut: Structure {
+    /// Hands over every leaf, in the order of [`Structure::visit`].
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut Self::Leaf));
 }
 
 fn references<S: Structure + ?Sized>(structure: &S) -> Vec<&S::Leaf> {
@@ -224,6 +323,11 @@ impl<'a, L, U> Visit<'_, &'a L, U> {
 }
 
 /// What a structure consists of that is an input of a function: numbers, or arrays of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no leaf of a structure that is an input or a result",
+    label = "a leaf is `f64`, `f32`, or an `Array` of these",
+    note = "a list of numbers is wrapped: `Array::from(vec)`, so that the structure is one of arrays"
+)]
 pub trait Leaf: Structure<Leaf = Self> + Sized {
     /// `f64` or `f32`.
     type Number: Scalar;
@@ -233,6 +337,9 @@ pub trait Leaf: Structure<Leaf = Self> + Sized {
     /// The lengths of its axes.
     #[doc(hidden)]
     fn lengths(&self) -> &[usize];
+    /// Its numbers.
+    #[doc(hidden)]
+    fn numbers(&self) -> &[Self::Number];
     /// The same with other numbers.
     #[doc(hidden)]
     fn with(&self, numbers: &[Self::Number]) -> Self;
@@ -247,6 +354,11 @@ macro_rules! leaves {
                 at.this(self)
             }
         }
+        impl VisitMut for $L {
+            fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut $L)) {
+                each(self);
+            }
+        }
     )* };
 }
 leaves! { Expr f64 f32 usize u64 u32 i64 i32 }
@@ -258,6 +370,9 @@ macro_rules! numbers {
             const IS_ARRAY: bool = false;
             fn lengths(&self) -> &[usize] {
                 &[]
+            }
+            fn numbers(&self) -> &[$L] {
+                std::slice::from_ref(self)
             }
             fn with(&self, numbers: &[$L]) -> $L {
                 numbers[0]
@@ -275,11 +390,23 @@ impl<S: Structure, const N: usize> Structure for [S; N] {
     }
 }
 
+impl<S: VisitMut, const N: usize> VisitMut for [S; N] {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut S::Leaf)) {
+        self.iter_mut().for_each(|item| item.visit_mut(each));
+    }
+}
+
 impl<S: Structure> Structure for [S] {
     type Leaf = S::Leaf;
     type With<U> = Vec<S::With<U>>;
     fn visit<'a, U>(&'a self, at: &mut Visit<'_, &'a S::Leaf, U>) -> Self::With<U> {
         at.list(self, |at, item| item.visit(at))
+    }
+}
+
+impl<S: VisitMut> VisitMut for [S] {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut S::Leaf)) {
+        self.iter_mut().for_each(|item| item.visit_mut(each));
     }
 }
 
@@ -291,6 +418,12 @@ impl<S: Structure> Structure for Vec<S> {
     }
 }
 
+impl<S: VisitMut> VisitMut for Vec<S> {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut S::Leaf)) {
+        self.as_mut_slice().visit_mut(each);
+    }
+}
+
 impl<S: Structure> Structure for Option<S> {
     type Leaf = S::Leaf;
     type With<U> = Option<S::With<U>>;
@@ -299,11 +432,23 @@ impl<S: Structure> Structure for Option<S> {
     }
 }
 
+impl<S: VisitMut> VisitMut for Option<S> {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut S::Leaf)) {
+        self.iter_mut().for_each(|part| part.visit_mut(each));
+    }
+}
+
 impl<S: Structure> Structure for Box<S> {
     type Leaf = S::Leaf;
     type With<U> = Box<S::With<U>>;
     fn visit<'a, U>(&'a self, at: &mut Visit<'_, &'a S::Leaf, U>) -> Self::With<U> {
         Box::new((**self).visit(at))
+    }
+}
+
+impl<S: VisitMut> VisitMut for Box<S> {
+    fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut S::Leaf)) {
+        (**self).visit_mut(each);
     }
 }
 

@@ -7,7 +7,7 @@ use super::unknowns::{Unknowns, packed};
 use super::{minimum, root};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Result};
-use crate::graph::{Body, Cond, Expr, Function, Values, refuse};
+use crate::graph::{Body, Cond, Expr, Function, IntoValues, Values, refuse};
 use std::panic::Location;
 
 #[allow(unused_imports, reason = "the documentation links it")]
@@ -58,9 +58,9 @@ impl Solver {
 /// are shorter (H. B. Curry, 1944, L. Armijo, 1966).
 ///
 /// ```
-/// use wengert::{Function, implicit::newton, lit};
+/// use wengert::{Function, implicit::newton};
 /// // ∛a, as what is 0 where x³ = a
-/// let f = Function::trace("a", |a| newton(lit(1.0), |x: wengert::Expr| x * x * x - a).x)?;
+/// let f = Function::trace("a", |a| newton(1.0, |x| x * x * x - a).x)?;
 /// let [x, dx] = f.value_and_grad()?.compile()?.call([8.0f64])?;
 /// assert!((x - 2.0).abs() < 1e-14 && (dx - 1.0 / 12.0).abs() < 1e-14);
 /// # Ok::<(), wengert::Error>(())
@@ -70,7 +70,7 @@ impl Solver {
 /// Of the trace: another number of equations than of unknowns; unknowns with an open axis. Of the call: a derivative where the Jacobian at the
 /// root is singular to working precision. That the loop does not converge is no error: see [`Solution`].
 #[track_caller]
-pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Solution<X> {
+pub fn newton<X: IntoValues, R: Values>(x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
     Solver::new().root(x0, residual)
 }
 
@@ -78,7 +78,7 @@ pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Sol
 /// equation dx = g_x dx + g_p dp (B. Christianson, 1994), which is solved at once. The error is estimated from how the last steps shrank.
 ///
 /// ```
-/// use wengert::{Function, implicit::fixed_point, lit};
+/// use wengert::{Function, implicit::fixed_point};
 /// // Kepler's equation E = M + e·sin E
 /// let f = Function::trace(["m", "e"], |[m, e]| fixed_point(m, |x| m + e * x.sin()).x)?;
 /// let [x, dm, _] = f.value_and_grad()?.compile()?.call([1.0f64, 0.1])?;
@@ -90,7 +90,7 @@ pub fn newton<X: Values, R: Values>(x0: X, residual: impl FnOnce(X) -> R) -> Sol
 /// # Errors
 /// As [`newton`].
 #[track_caller]
-pub fn fixed_point<X: Values>(x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
+pub fn fixed_point<X: IntoValues>(x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
     Solver::new().fixed_point(x0, g)
 }
 
@@ -99,10 +99,10 @@ pub fn fixed_point<X: Values>(x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
 /// handles that `f` uses. From a guess that is stationary already, a saddle as well, there is no step.
 ///
 /// ```
-/// use wengert::{Function, implicit::minimize, lit};
+/// use wengert::{Function, implicit::minimize};
 /// let f = Function::trace(["a", "b"], |[a, b]| {
 ///     let rosenbrock = |[x, y]: [wengert::Expr; 2]| (a - x).powi(2) + b * (y - x * x).powi(2);
-///     minimize([lit(-1.0), lit(1.0)], rosenbrock).x
+///     minimize([-1.0, 1.0], rosenbrock).x
 /// })?;
 /// let d: [f64; 4] = f.jacobian()?.compile()?.call([2.0, 100.0])?; // of the minimum (a, a²)
 /// assert!(d.iter().zip([1.0, 0.0, 4.0, 0.0]).all(|(d, want)| (d - want).abs() < 1e-9), "{d:?}");
@@ -112,7 +112,7 @@ pub fn fixed_point<X: Values>(x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
 /// # Errors
 /// As [`newton`], and if `f` gives several numbers.
 #[track_caller]
-pub fn minimize<X: Values>(x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
+pub fn minimize<X: IntoValues>(x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
     Solver::new().minimum(x0, f)
 }
 
@@ -121,10 +121,10 @@ pub fn minimize<X: Values>(x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
 /// error bars, see [`LeastSquares`](crate::optim::LeastSquares).
 ///
 /// ```
-/// use wengert::{Function, implicit::least_squares, lit};
+/// use wengert::{Function, implicit::least_squares};
 /// // y = a·exp(b·x), fitted; then how a depends on the data
 /// let f = Function::trace(["x[n]", "y[n]"], |[x, y]| {
-///     least_squares([lit(1.0), lit(0.0)], |[a, b]: [wengert::Expr; 2]| a * (b * x).exp() - y).x[0]
+///     least_squares([1.0, 0.0], |[a, b]| a * (b * x).exp() - y).x[0]
 /// })?.wrt(["y"])?;
 /// let x = [0.0, 1.0, 2.0];
 /// let y = x.map(|x: f64| 2.0 * (-0.5 * x).exp());
@@ -136,36 +136,36 @@ pub fn minimize<X: Values>(x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
 /// # Errors
 /// As [`newton`]; there may be any number of residuals.
 #[track_caller]
-pub fn least_squares<X: Values, R: Values>(x0: X, residuals: impl FnOnce(X) -> R) -> Solution<X> {
+pub fn least_squares<X: IntoValues, R: Values>(x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
     Solver::new().least_squares(x0, residuals)
 }
 
 impl Solver {
     /// See [`newton`].
     #[track_caller]
-    pub fn root<X: Values, R: Values>(self, x0: X, residual: impl FnOnce(X) -> R) -> Solution<X> {
+    pub fn root<X: IntoValues, R: Values>(self, x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
         let at = Location::caller();
-        self.solved("newton", at, x0, residual, |f| root::newton(self, f, at))
+        self.solved("newton", at, x0.into_values(), residual, |f| root::newton(self, f, at))
     }
 
     /// See [`fixed_point`].
     #[track_caller]
-    pub fn fixed_point<X: Values>(self, x0: X, g: impl FnOnce(X) -> X) -> Solution<X> {
+    pub fn fixed_point<X: IntoValues>(self, x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
         let at = Location::caller();
-        self.solved("fixed_point", at, x0, g, |g| root::fixed_point(self, g, at))
+        self.solved("fixed_point", at, x0.into_values(), g, |g| root::fixed_point(self, g, at))
     }
 
     /// See [`minimize`].
     #[track_caller]
-    pub fn minimum<X: Values>(self, x0: X, f: impl FnOnce(X) -> Expr) -> Solution<X> {
+    pub fn minimum<X: IntoValues>(self, x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
         let at = Location::caller();
-        self.solved("minimize", at, x0, f, |f| minimum::newton(self, f, at))
+        self.solved("minimize", at, x0.into_values(), f, |f| minimum::newton(self, f, at))
     }
 
     /// See [`least_squares`].
     #[track_caller]
-    pub fn least_squares<X: Values, R: Values>(self, x0: X, residuals: impl FnOnce(X) -> R) -> Solution<X> {
+    pub fn least_squares<X: IntoValues, R: Values>(self, x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
         let at = Location::caller();
-        self.solved("least_squares", at, x0, residuals, |f| minimum::gauss_newton(self, f, at))
+        self.solved("least_squares", at, x0.into_values(), residuals, |f| minimum::gauss_newton(self, f, at))
     }
 }

@@ -2,13 +2,13 @@
 
 use super::entry::{Entries, Entry};
 use super::{bytes, file};
-use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
+use crate::error::{Error, Kind as ErrorKind, Result, short, unknown_name};
 use crate::eval::Array;
-use crate::graph::Function;
+use crate::graph::{Function, Leaf, Structure, Visit, named};
 use crate::op::Scalar;
 use std::{panic::Location, path::Path};
 
-/// Named entries that are saved together: texts, counts, arrays, functions.
+/// Named entries that are saved together: texts, counts, arrays, structures of them, functions.
 ///
 /// ```
 /// use wengert::{Array, Function, io::Archive};
@@ -18,7 +18,7 @@ use std::{panic::Location, path::Path};
 ///
 /// let read = Archive::from_bytes(&archive.to_bytes())?; // or save and load, with a path
 /// assert_eq!(read.text("about")?, "a line");
-/// assert_eq!(read.array::<f64>("w")?.data()[0], 0.1);
+/// assert_eq!(read.array::<f64>("w")?.data()[0], 0.1); // or `let w: Array<f32>`: the width is said, and must be that of the file
 /// assert_eq!(read.function("line")?.eval(&[2.0, 3.0])?, [6.0]);
 /// # Ok::<(), wengert::Error>(())
 /// ```
@@ -34,7 +34,7 @@ impl Archive {
     }
 
     /// The names of the entries, in order.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
@@ -66,6 +66,65 @@ impl Archive {
         let mut bytes = Vec::with_capacity(size_of_val(array.data()));
         array.data().iter().for_each(|v| v.to_bytes(&mut bytes));
         self.put(name, Entry::Array(T::WIDTH, array.shape().to_vec(), bytes))
+    }
+
+    /// Puts a structure of numbers or arrays under a name, in place of what was there: an array for each leaf, which is called by the path to
+    /// it, as in `model.layers[0].b`.
+    ///
+    /// ```
+    /// use wengert::{Array, Structure, io::Archive};
+    ///
+    /// #[derive(Clone, Debug, PartialEq, Structure)]
+    /// struct Dense<T> { w: T, b: T }
+    ///
+    /// let model = Dense { w: Array::from([[0.5, 1.0]]), b: Array::from([0.0, -1.0]) };
+    /// let mut archive = Archive::new();
+    /// archive.put_structure("model", &model);
+    ///
+    /// let read = Archive::from_bytes(&archive.to_bytes())?;
+    /// assert_eq!(read.structure("model", &model)?, model);
+    /// assert_eq!(read.array::<f64>("model.b")?, model.b);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn put_structure<S: Structure<Leaf: Leaf> + ?Sized>(&mut self, name: &str, structure: &S) -> &mut Self {
+        let old: Vec<String> = self.parts(name).into_iter().map(str::to_owned).collect();
+        self.entries.retain(|(known, _)| !old.contains(known));
+        structure.visit(&mut Visit::new(&mut |path, leaf| {
+            let array = Array { shape: leaf.lengths().to_vec(), data: leaf.numbers().to_vec() };
+            self.put_array(&path.under(name), &array);
+        }));
+        self
+    }
+
+    /// The structure of a name, like a sample, of which only structure and shapes count.
+    ///
+    /// # Errors
+    /// If there is none; if it has not the sample's leaves and shapes, or is of another width.
+    #[track_caller]
+    pub fn structure<S: Structure<Leaf: Leaf> + ?Sized>(&self, name: &str, sample: &S) -> Result<S::With<S::Leaf>> {
+        let mut leaves = vec![];
+        sample.visit(&mut Visit::new(&mut |path, leaf| leaves.push((path.under(name), leaf))));
+        let known = self.parts(name);
+        if let Some(other) = known.iter().find(|known| !leaves.iter().any(|(leaf, _)| leaf == *known)) {
+            return Err(Error::here(ErrorKind::Name, format!("the structure has no place for the entry `{}`", short(other))));
+        }
+        let mut made = vec![];
+        for (part, leaf) in leaves {
+            let array = self.array::<<S::Leaf as Leaf>::Number>(&part)?;
+            if array.shape() != leaf.lengths() {
+                let (part, own, wanted) = (short(&part), array.shape(), leaf.lengths());
+                let message = format!("the entry `{part}` has the shape {own:?}, and the sample {wanted:?}");
+                return Err(Error::here(ErrorKind::Shape, message));
+            }
+            made.push(leaf.with(array.data()));
+        }
+        let mut made = made.into_iter();
+        Ok(sample.map(|_| made.next().expect("a leaf for every leaf")))
+    }
+
+    /// The entries that a name stands for: itself, or the parts of a structure.
+    fn parts(&self, name: &str) -> Vec<&str> {
+        named(name, self.names()).into_iter().map(|at| self.entries[at].0.as_str()).collect()
     }
 
     /// Puts a function under a name, in place of what was there: its text, as [`Function::parse`] reads it.

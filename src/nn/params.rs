@@ -2,9 +2,9 @@
 
 use super::{Init, Rng};
 use crate::base::Axis;
-use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
+use crate::error::{Error, Kind as ErrorKind, Result, names, short, unknown_name};
 use crate::eval::Array;
-use crate::graph::{Binder, Expr, Inputs, parse_declaration, refuse};
+use crate::graph::{Binder, Expr, Inputs, Structure, Visit, named, parse_declaration, refuse};
 use crate::io::Archive;
 use crate::op::DType;
 use crate::op::Scalar;
@@ -69,6 +69,62 @@ impl<T: Scalar> Params<T> {
         Ok(params)
     }
 
+    /// The arrays of a structure of one's own, called by the paths to them, as the inputs of a loss over `("model", like(&model))` are. So a
+    /// [`Training`](super::Training) takes them, and [`Params::like`] gives the structure back.
+    ///
+    /// ```
+    /// use wengert::nn::{Params, Training, dense, mse};
+    /// use wengert::{Array, Function, Structure, like, optim::Adam};
+    ///
+    /// #[derive(Structure)]
+    /// struct Dense<T> { w: T, b: T }
+    ///
+    /// let model = Dense { w: Array::from([[0.0]]), b: Array::from([0.0]) };
+    /// let loss = Function::trace((("model", like(&model)), ["x[n,1]", "y[n,1]"]), |(m, [x, y])| mse(dense(x, m.w, m.b), y))?;
+    /// let mut training = Training::new(&loss, Params::from_structure("model", &model), Adam::new(0.05))?;
+    /// for _ in 0..2000 {
+    ///     training.step(&[[0.0, 1.0, 2.0], [1.0, 3.0, 5.0]])?; // y = 2x + 1
+    /// }
+    /// let model = training.params().like("model", &model)?;
+    /// assert!((model.w.data()[0] - 2.0).abs() < 1e-3 && (model.b.data()[0] - 1.0).abs() < 1e-3);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn from_structure<S: Structure<Leaf = Array<T>> + ?Sized>(name: &str, structure: &S) -> Self {
+        let mut params = Params { names: vec![], arrays: vec![] };
+        structure.visit(&mut Visit::new(&mut |path, leaf: &Array<T>| {
+            params.names.push(path.under(name));
+            params.arrays.push(leaf.clone());
+        }));
+        params
+    }
+
+    /// The parameters of a name as a structure like a sample, of which only structure and shapes count; see [`Params::from_structure`].
+    ///
+    /// # Errors
+    /// If there is none of the name, or they have not the sample's leaves and shapes.
+    #[track_caller]
+    pub fn like<S: Structure<Leaf = Array<T>> + ?Sized>(&self, name: &str, sample: &S) -> Result<S::With<Array<T>>> {
+        let mut leaves = vec![];
+        sample.visit(&mut Visit::new(&mut |path, leaf: &Array<T>| leaves.push((path.under(name), leaf.shape().to_vec()))));
+        let own: Vec<&str> = named(name, self.iter().map(|(name, _)| name)).into_iter().map(|at| &*self.names[at]).collect();
+        if !own.is_empty() && own.len() != leaves.len() {
+            let (own, wanted) = (names(own.iter()), names(leaves.iter().map(|(leaf, _)| leaf)));
+            let message = format!("the parameters of `{}` are {own}, and the sample has {wanted}", short(name));
+            return Err(Error::here(ErrorKind::Name, message));
+        }
+        let mut made = vec![];
+        for (leaf, shape) in leaves {
+            let array = self.get(&leaf)?;
+            if array.shape() != shape {
+                let message =
+                    format!("the parameter `{}` has the shape {:?}, and the sample {shape:?}", short(&leaf), array.shape());
+                return Err(Error::here(ErrorKind::Shape, message));
+            }
+            made.push(array.clone());
+        }
+        Ok(sample.refill(&made))
+    }
+
     #[track_caller]
     fn push(&mut self, name: String, array: Array<T>) -> Result<()> {
         if self.names.contains(&name) {
@@ -95,7 +151,7 @@ impl<T: Scalar> Params<T> {
     }
 
     /// Names and arrays, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Array<T>)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Array<T>)> + Clone {
         self.names.iter().map(String::as_str).zip(&self.arrays)
     }
 

@@ -30,10 +30,10 @@ const E: [f64; 7] = [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253
 /// computed again.
 ///
 /// ```
-/// use wengert::{Expr, Function, ode::{DormandPrince, Integration}};
+/// use wengert::{Function, ode::{DormandPrince, Integration}};
 /// // exponential decay at several times, and the derivative of their sum in the rate
 /// let f = Function::trace(["rate", "t[n]"], |[rate, t]| {
-///     let course = DormandPrince::new().relative(1e-10).at_times(0.0.into(), t, 1.0.into(), |_, y: Expr| -rate * y);
+///     let course = DormandPrince::new().relative(1e-10).at_times(0.0.into(), t, 1.0, |_, y| -rate * y);
 ///     (("sum", course.y.sum(..)), wengert::aux((("y", course.y), ("report", course.report))))
 /// })?;
 /// let y = f.wrt(["rate"])?.value_and_grad()?.run((("rate", 2.0f64), ("t", [0.5, 1.0])))?;
@@ -87,10 +87,10 @@ impl DormandPrince {
     /// # Errors
     /// Of the trace: a right-hand side of another shape than y. That the end is not reached is no error: see [`Trajectory`].
     #[track_caller]
-    pub fn solve<Y: Values>(self, span: [Expr; 2], y0: Y, f: impl Fn(Expr, Y) -> Y) -> Trajectory<Y> {
+    pub fn solve<Y: IntoValues>(self, span: [Expr; 2], y0: Y, f: impl Fn(Expr, Y::Values) -> Y::Values) -> Trajectory<Y::Values> {
         let at = Location::caller();
         let times = span[1].reshape([Axis::Fixed(1)]);
-        let Trajectory { y, report } = self.run(span[0], times, y0, &f, at);
+        let Trajectory { y, report } = self.run(span[0], times, y0.into_values(), &f, at);
         let last = y.parts().into_iter().map(|y| y.at(0, 0)).collect::<Vec<_>>();
         Trajectory { y: y.with(&mut last.into_iter()), report }
     }
@@ -101,8 +101,14 @@ impl DormandPrince {
     /// # Errors
     /// As [`DormandPrince::solve`]; if the times are no vector.
     #[track_caller]
-    pub fn at_times<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: impl Fn(Expr, Y) -> Y) -> Trajectory<Y> {
-        self.run(start, times, y0, &f, Location::caller())
+    pub fn at_times<Y: IntoValues>(
+        self,
+        start: Expr,
+        times: Expr,
+        y0: Y,
+        f: impl Fn(Expr, Y::Values) -> Y::Values,
+    ) -> Trajectory<Y::Values> {
+        self.run(start, times, y0.into_values(), &f, Location::caller())
     }
 
     fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {

@@ -24,7 +24,7 @@ impl Ended {
 /// use wengert::{Expr, Function, lit, ode::{DormandPrince, Ended, Integration}};
 /// // y′ = y² has a pole at t = 1
 /// let f = Function::trace("t", |t| {
-///     let course = DormandPrince::new().relative(1e-4).solve([lit(0.0), t], lit(1.0), |_, y: Expr| y * y);
+///     let course = DormandPrince::new().relative(1e-4).solve([lit(0.0), t], 1.0, |_, y| y * y);
 ///     (("y", course.y), ("report", course.report))
 /// })?;
 /// let y = f.run([2.0f64])?;

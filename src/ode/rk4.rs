@@ -2,17 +2,17 @@
 
 use super::{moved, slopes};
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Expr, Scan, Values, refuse};
+use crate::graph::{Expr, IntoValues, Scan, Values, refuse};
 use std::panic::Location;
 
 /// Integrates y′ = f(t, y) from `span[0]` to `span[1]` in equal steps of Kutta's method of order 4 (1901). Gives y at the end, and after every
 /// step, along a new first axis. Differentiable in y, in both times, and in all handles that `f` uses; reverse mode keeps y at every step.
 ///
 /// ```
-/// use wengert::{Expr, Function, lit, ode::rk4};
+/// use wengert::{Function, lit, ode::rk4};
 /// // the angle of a pendulum after a time t, and its derivative in time and in the pendulum's length
 /// let f = Function::trace(["length", "t"], |[length, t]| {
-///     let ([angle, _], _) = rk4([lit(0.0), t], 200, [lit(1.0), lit(0.0)], |_, [a, v]: [Expr; 2]| [v, -9.81 / length * a.sin()]);
+///     let ([angle, _], _) = rk4([lit(0.0), t], 200, [1.0, 0.0], |_, [a, v]| [v, -9.81 / length * a.sin()]);
 ///     angle
 /// })?;
 /// let [y, _, dt] = f.value_and_grad()?.compile()?.call([1.0f64, 0.5])?;
@@ -24,8 +24,13 @@ use std::panic::Location;
 /// # Errors
 /// Of the trace: a right-hand side of another shape than y; no steps.
 #[track_caller]
-pub fn rk4<Y: Values>(span: [Expr; 2], steps: usize, y0: Y, f: impl Fn(Expr, Y) -> Y) -> (Y, Y) {
-    let at = Location::caller();
+pub fn rk4<Y: IntoValues>(
+    span: [Expr; 2],
+    steps: usize,
+    y0: Y,
+    f: impl Fn(Expr, Y::Values) -> Y::Values,
+) -> (Y::Values, Y::Values) {
+    let (at, y0) = (Location::caller(), y0.into_values());
     if steps == 0 {
         refuse(Error::new(ErrorKind::Value, "rk4: no step leads from one time to another").at(Some(at)));
         return (y0.clone(), y0);

@@ -30,7 +30,7 @@ pub trait Rule {
     fn rate(&self) -> f64;
 
     /// One step: the next parameter and state from the parameter `p`, its gradient `g`, the state, and the number `t` of
-    /// the step, from 1.
+    /// the step, from 1, which the rules of Adam use, and others do not look at.
     #[track_caller]
     fn update<T: Real>(&self, p: T, g: T, state: Self::State<T>, t: T) -> (T, Self::State<T>) {
         self.update_at(lit(self.rate()), p, g, state, t)
@@ -46,6 +46,13 @@ pub trait Rule {
 pub struct Sgd {
     /// The learning rate η.
     pub rate: f64,
+}
+
+impl Sgd {
+    /// With a learning rate.
+    pub fn new(rate: f64) -> Self {
+        Sgd { rate }
+    }
 }
 
 impl Rule for Sgd {
@@ -70,6 +77,13 @@ pub struct Momentum {
     pub momentum: f64,
 }
 
+impl Momentum {
+    /// With μ = 0.9.
+    pub fn new(rate: f64) -> Self {
+        Momentum { rate, momentum: 0.9 }
+    }
+}
+
 impl Rule for Momentum {
     type State<T: Real> = [T; 1];
     fn start<T: Real>(&self) -> [T; 1] {
@@ -91,6 +105,13 @@ pub struct Nesterov {
     pub rate: f64,
     /// The momentum μ, commonly 0.9.
     pub momentum: f64,
+}
+
+impl Nesterov {
+    /// With μ = 0.9.
+    pub fn new(rate: f64) -> Self {
+        Nesterov { rate, momentum: 0.9 }
+    }
 }
 
 impl Rule for Nesterov {

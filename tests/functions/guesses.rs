@@ -118,3 +118,39 @@ fn errors_of_bodies_come_out() -> Result<()> {
     assert_eq!(f.outputs().len(), 1);
     Ok(())
 }
+
+#[test]
+fn counters_start_from_integers() -> Result<()> {
+    let f = Function::trace("x", |x| while_loop((x, 0), |(x, _)| x.gt(1.0), |(x, k)| (x * 0.5, k + 1.0)))?;
+    assert_eq!(f.eval(&[6.0])?, [0.75, 3.0]);
+    // Beside literals of floats, which are still seen to be numbers.
+    let f = Function::trace("x[n]", |x| scan([0.0, 1.0], x, |[sum, product], x| ([sum + x, product * x], ())).0)?;
+    let y = f.run([("x", [2.0, 3.0])])?;
+    assert_eq!(y[0].data(), [5.0, 6.0]);
+    let f = Function::trace("x[n]", |x| scan(vec![1, 2], x, |c, x| (vec![c[0] + x, c[1] * x], ())).0)?;
+    assert_eq!(f.run([("x", [2.0, 3.0])])?[0].data(), [6.0, 12.0]);
+    Ok(())
+}
+
+#[test]
+fn truth_values_and_numbers_are_results() -> Result<()> {
+    let f = Function::trace(["a", "x[n]"], |[a, x]| (("ok", a.gt(1.0)), ("all", x.lt(a)), ("half", 0.5), a * x.sum(..)))?;
+    let y = f.run((("a", 2.0), ("x", [1.0, 3.0])))?;
+    assert_eq!((y["ok"].data(), y["all"].data(), y["half"].data()), (&[1.0][..], &[1.0, 0.0][..], &[0.5][..]));
+    assert_eq!(f.compile()?.run((("a", 2.0), ("x", [1.0, 3.0])))?, y);
+    // Nothing depends on them.
+    let d = Function::trace("a", |a| (a.gt(1.0), a * a))?.jacobian()?;
+    assert_eq!(d.eval(&[3.0])?, [0.0, 6.0]);
+    Ok(())
+}
+
+#[test]
+fn a_result_of_one_number_is_one() -> Result<()> {
+    let f = Function::trace("x[n]", |x| (("loss", x.sum(..)), ("x", x), ("first", x.sum(..).reshape(1))))?;
+    let y = f.run([("x", [1.0f32 as f64, 2.0])])?;
+    assert_eq!((y.number("loss")?, y.number("first")?), (3.0, 3.0));
+    let error = y.number("x").unwrap_err();
+    assert!(error.is_shape() && error.to_string().contains("the result `x` has the shape [2], and is not one number"), "{error}");
+    assert!(y.number("los").unwrap_err().to_string().contains("did you mean `loss`?"));
+    Ok(())
+}

@@ -12,6 +12,8 @@ mod inside;
 mod ir;
 mod layout;
 mod matrices;
+#[cfg(feature = "derive")]
+mod parts;
 mod random;
 mod random_programs;
 mod sources;

@@ -194,7 +194,7 @@ pub const CASES: &[Case] = &[
         name: "a root",
         x: &[2.3, 0.8],
         plain: |x| vec![x[0].sqrt() * x[1], (x[0] * x[1]).cbrt()],
-        inside: |x| vec![newton(x[0], |y: Expr| y * y - x[0]).x * x[1], newton(lit(1.0), |y: Expr| y.powi(3) - x[0] * x[1]).x],
+        inside: |x| vec![newton(x[0], |y: Expr| y * y - x[0]).x * x[1], newton(1.0, |y: Expr| y.powi(3) - x[0] * x[1]).x],
         tolerance: 1e-8,
     },
     Case {

@@ -435,3 +435,34 @@ fn long_names_and_many() {
         here(g.call::<f64, 1>([0.0; 7]), Error::is_length, "… 88 more) have 100 elements together, not 7");
     }
 }
+
+/// Rows of different lengths are no array, whatever numbers there are together.
+#[test]
+fn ragged_rows() {
+    let f = lines();
+    let given = [vec![1.0; 2], vec![1.0; 1]];
+    here(f.run((("w", [1.0, 2.0]), ("x", given), ("y", [1.0, 2.0]))), Error::is_value, "row 1 has 1 number, row 0 has 2");
+    let run = |x: Vec<Vec<f64>>| f.run((("w", [1.0, 2.0]), ("x", x), ("y", [1.0, 2.0])));
+    fails(run(vec![vec![1.0; 2], vec![1.0; 3]]), Error::is_value, "the input `x`: row 1 has 3 numbers, row 0 has 2");
+    fails(run(vec![vec![1.0; 3], vec![1.0; 1]]), Error::is_value, "row 1 has 1 number, row 0 has 3");
+    fails(
+        run(vec![vec![1.0; 2], vec![], vec![1.0; 2]]),
+        Error::is_value,
+        "the input `x`: some rows are empty, and others are not",
+    );
+    assert!(run(vec![vec![1.0; 2], vec![1.0; 2]]).is_ok());
+    let cube = Function::trace("x[n,m,2]", |x| x.sum(..)).unwrap();
+    let cube = |x: Vec<Vec<Vec<f64>>>| cube.run([("x", x)]);
+    fails(cube(vec![vec![vec![1.0; 2]; 2], vec![vec![1.0; 2]]]), Error::is_value, "row 1 has 1 row, row 0 has 2");
+    fails(
+        cube(vec![vec![vec![1.0; 2]; 2], vec![vec![1.0; 2], vec![1.0]]]),
+        Error::is_value,
+        "row [1][1] has 1 number, row [0][0] has 2",
+    );
+    // A structure of numbers may have such lists.
+    let form = vec![vec![0.0], vec![0.0, 0.0]];
+    let f = Function::trace(("p", wengert::like(&form)), |p| p[1][0] * p[1][1] + p[0][0]).unwrap();
+    assert_eq!(f.run([("p", &form)]).unwrap()[0].data(), [0.0]);
+    let all = f.vmap("n", ["p"]).unwrap();
+    assert_eq!(all.run([("p", vec![vec![vec![1.0], vec![2.0, 3.0]]; 2])]).unwrap()[0].data(), [7.0, 7.0]);
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 use wengert::io::Archive;
 use wengert::nn::{self, Init, Params, Rng};
-use wengert::{Array, Function};
+use wengert::{Array, Function, Structure};
 
 /// A directory that is removed in the end.
 struct Directory(PathBuf);
@@ -230,4 +230,42 @@ fn parameters_come_back() {
     assert_eq!(read.to_string(), params.to_string());
     let bits = |params: &Params<f32>| params.iter().flat_map(|(_, a)| a.data()).map(|v| v.to_bits()).collect::<Vec<u32>>();
     assert_eq!(bits(&read), bits(&params));
+}
+
+#[cfg(feature = "derive")]
+#[derive(Clone, Debug, PartialEq, Structure)]
+struct Dense<T> {
+    w: T,
+    b: T,
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn structures_come_back_and_others_are_refused() {
+    let dense = |n, v: f64| Dense { w: Array::full([2, n], v), b: Array::full([n], -v) };
+    let (net, line) = (vec![dense(3, 0.1), dense(1, f64::INFINITY)], Dense { w: 1.5f32, b: -0.0 });
+    let mut archive = Archive::new();
+    archive.put_structure("net", &net).put_structure("line", &line).put_count("n", 1);
+    let read = Archive::from_bytes(&archive.to_bytes()).unwrap();
+    assert_eq!(read.structure("net", &net).unwrap(), net);
+    let back: Dense<f32> = read.structure("line", &Dense { w: 0.0, b: 0.0 }).unwrap();
+    assert_eq!((back.w, back.b.to_bits()), (1.5, (-0.0f32).to_bits()));
+    assert_eq!(read.array::<f64>("net[1].b").unwrap(), net[1].b);
+    let says = |made: wengert::Result<Vec<Dense<Array<f64>>>>, words: &str| {
+        let error = made.unwrap_err();
+        assert!(error.to_string().contains(words) && error.location().is_some_and(|at| at.file() == file!()), "{error}");
+    };
+    says(read.structure("nets", &net), "no entry is named `nets[0].w`");
+    says(read.structure("net", &net[..1]), "the structure has no place for the entry `net[1].w`");
+    says(read.structure("net", &[&net[..], &net[..1]].concat()), "no entry is named `net[2].w`");
+    says(
+        read.structure("net", &vec![dense(3, 0.0), dense(3, 0.0)]),
+        "the entry `net[1].w` has the shape [2, 1], and the sample [2, 3]",
+    );
+    says(read.structure("line", &net), "no place for the entry `line.w`");
+    let error = read.structure("line", &Dense { w: 0.0f64, b: 0.0 }).unwrap_err();
+    assert!(error.to_string().contains("the entry `line.w` is an array of f32, not an array of f64"), "{error}");
+    // A shorter structure of the name leaves nothing of the longer one behind.
+    archive.put_structure("net", &net[..1]);
+    assert_eq!(archive.structure("net", &net[..1]).unwrap(), net[..1]);
 }

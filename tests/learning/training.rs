@@ -2,7 +2,7 @@
 
 use wengert::nn::{Clip, Data, Init, Params, Rng, Schedule, Settings, Training, cross_entropy, dense, dropout, hits, mse};
 use wengert::optim::{Adam, Momentum, Rule, Sgd};
-use wengert::{Function, Width, aux, scan};
+use wengert::{Array, Function, Structure, Width, aux, like, scan};
 
 /// A file that is removed in the end.
 struct File(std::path::PathBuf);
@@ -262,4 +262,39 @@ fn a_file_of_another_training() {
     params.save(&file.0).unwrap();
     assert!(fresh(&params).resume(&file.0).unwrap_err().is_shape());
     assert!(fresh(&params).resume(file.0.with_extension("none")).unwrap_err().is_file());
+}
+
+#[cfg(feature = "derive")]
+#[derive(Clone, Debug, PartialEq, Structure)]
+struct Line<T> {
+    w: T,
+    b: T,
+}
+
+#[cfg(feature = "derive")]
+#[test]
+fn a_struct_is_trained_as_parameters_by_name_are() {
+    let line = Line { w: Array::from([[0.5]]), b: Array::from([0.0]) };
+    let inputs = ["x[n,1]", "y[n,1]"];
+    let loss = Function::trace((("line", like(&line)), inputs), |(p, [x, y])| mse(dense(x, p.w, p.b), y)).unwrap();
+    let params = Params::from_structure("line", &line);
+    assert_eq!((params.to_string(), params.like("line", &line).unwrap()), ("(line.w[1,1], line.b[1])".into(), line.clone()));
+    let by_name = Function::trace((&params, inputs), |(p, [x, y])| mse(dense(x, p["line.w"], p["line.b"]), y)).unwrap();
+    let mut both = [&loss, &by_name].map(|loss| Training::new(loss, params.clone(), Adam::new(0.1)).unwrap());
+    for _ in 0..20 {
+        both.iter_mut().for_each(|training| assert!(training.step(&[[1.0, 2.0], [3.0, 5.0]]).unwrap().is_finite()));
+    }
+    let [a, b] = both.each_ref().map(|training| training.params().like("line", &line).unwrap());
+    assert!(a == b && a != line);
+    let says = |made: wengert::Result<_>, words: &str| {
+        let error = made.map(|_: Line<Array<f64>>| ()).unwrap_err();
+        assert!(error.to_string().contains(words) && error.location().is_some_and(|at| at.file() == file!()), "{error}");
+    };
+    says(params.like("lines", &line), "no parameter is named `lines.w`");
+    says(
+        params.like("line", &Line { w: Array::from([1.0]), ..line.clone() }),
+        "`line.w` has the shape [1, 1], and the sample [1]",
+    );
+    let error = params.like("line", &[Array::from([0.0])]).unwrap_err();
+    assert!(error.to_string().contains("the parameters of `line` are line.w, line.b, and the sample has line[0]"), "{error}");
 }

@@ -117,7 +117,7 @@ fn a_fit_is_the_solution_within_a_trace() -> Result {
     let model = |a: Expr, b: Expr, x: Expr| a * (b * x).sin();
     let (x, y) = ([0.1, 0.5, 0.9, 1.4, 2.0], [0.2, 0.9, 1.3, 1.1, 0.3]);
     let inside = Function::trace(["x[n]", "y[n]"], |[x, y]| {
-        wengert::implicit::least_squares([1.0.into(), 1.0.into()], |[a, b]: [Expr; 2]| model(a, b, x) - y).x
+        wengert::implicit::least_squares([1.0, 1.0], |[a, b]: [Expr; 2]| model(a, b, x) - y).x
     })?;
     let inside = inside.run(&[vector(&x), vector(&y)])?;
     let f = Function::trace(["a", "b", "x[n]", "y[n]"], |[a, b, x, y]| model(a, b, x) - y)?.wrt(["a", "b"])?;

@@ -53,7 +53,7 @@ fn system(p: [Expr; 3], [x, y]: [Expr; 2]) -> [Expr; 2] {
 #[test]
 fn a_system_has_the_derivatives_of_its_unrolled_loop() -> Result {
     let implicit = traced(["a", "b", "c"], |p| {
-        let [x, y] = newton([lit(1.0), lit(0.5)], |x| system(p, x)).x;
+        let [x, y] = newton([1.0, 0.5], |x| system(p, x)).x;
         (x * y).sin() + x
     });
     let unrolled = traced(["a", "b", "c"], |p| {
@@ -167,7 +167,7 @@ fn minima_are_found_from_afar() -> Result {
     // From where the Hessian is indefinite.
     let f = traced(["a", "b"], |[a, b]| {
         let rosenbrock = |[x, y]: [Expr; 2]| (a - x).powi(2) + b * (y - x * x).powi(2);
-        let min = minimize([lit(-1.2), lit(1.0)], rosenbrock);
+        let min = minimize([-1.2, 1.0], rosenbrock);
         (("x", min.x), aux(("report", min.report)))
     });
     let y = f.run([1.0, 100.0])?;
@@ -176,10 +176,10 @@ fn minima_are_found_from_afar() -> Result {
     assert!(report.converged() && report.steps() < 40, "{report}");
     assert!(report.history().last().unwrap() < &1e-12);
     // −cos from 2.5, where it is concave
-    close(&all(&traced("a", |a| minimize(lit(2.5), |x: Expr| -(x - a).cos()).x), &[0.3.into()]), &[0.3], 1e-12);
+    close(&all(&traced("a", |a| minimize(2.5, |x: Expr| -(x - a).cos()).x), &[0.3.into()]), &[0.3], 1e-12);
     // Exact data: nothing is left.
     let f = traced(["x[n]", "y[n]"], |[x, y]| {
-        let fit = least_squares([lit(1.0), lit(0.0)], |[a, b]: [Expr; 2]| a * (b * x).exp() - y);
+        let fit = least_squares([1.0, 0.0], |[a, b]: [Expr; 2]| a * (b * x).exp() - y);
         (("p", fit.x), aux(("report", fit.report)))
     });
     let x = [0.0, 0.5, 1.0, 2.0, 3.0];
@@ -190,7 +190,7 @@ fn minima_are_found_from_afar() -> Result {
     // With noise: d(parameters)/dy against finite differences, second order included.
     let y = [3.1, 2.0, 1.6, 0.7, 0.45];
     let f = traced(["x[n]", "y[n]"], |[x, y]| {
-        Expr::stack(&least_squares([lit(1.0), lit(0.0)], |[a, b]: [Expr; 2]| a * (b * x).exp() - y).x, 0)
+        Expr::stack(&least_squares([1.0, 0.0], |[a, b]: [Expr; 2]| a * (b * x).exp() - y).x, 0)
     });
     check("fit", &f, &[vector(&x), vector(&y)]);
     Ok(())
@@ -258,7 +258,7 @@ fn what_cannot_be_solved_is_an_error_of_the_line() {
     is_here(&trace(&|x| minimize(x, |x: Expr| x * x).x), "minimize: the function gives [3], not a number");
     let open = Function::trace(["x[n]"], |[x]| newton(x, |x: Expr| x * x - 2.0).x).unwrap_err();
     is_here(&open, "newton: the unknown of the shape [n] has an open axis");
-    let none = Function::trace(["x[n]"], |[x]| newton(vec![], |_: Vec<Expr>| x).report).unwrap_err();
+    let none = Function::trace(["x[n]"], |[x]| newton(Vec::<Expr>::new(), |_| x).report).unwrap_err();
     is_here(&none, "newton: there is no unknown");
     assert!(Convergence::read(&[0.0]).unwrap_err().is_value());
     assert!(Convergence::read(&[0.0, 3.0, 1.0]).unwrap_err().is_value());
@@ -267,7 +267,7 @@ fn what_cannot_be_solved_is_an_error_of_the_line() {
 #[test]
 fn samples_converge_each_by_itself() -> Result {
     let f = Function::trace(["a", "b"], |[a, b]| {
-        let root = newton(lit(1.0), |x: Expr| x * x * b - a);
+        let root = newton(1.0, |x: Expr| x * x * b - a);
         (("x", root.x), aux(("report", root.report)))
     })?;
     let batch = f.vmap("n", ["a"])?;
@@ -297,5 +297,27 @@ fn single_precision_has_its_own_bounds() -> Result {
     })?;
     let y = f.value_and_grad()?.compile()?.run([2f32])?;
     assert!((y[0].data()[0] - 2f32.sqrt()).abs() < 3e-7 && (y[2].data()[0] - 0.5 / 2f32.sqrt()).abs() < 1e-6);
+    Ok(())
+}
+
+#[test]
+fn guesses_are_plain_numbers_and_converged_is_a_result() -> Result {
+    let f = Function::trace(["a", "b"], |[a, b]| {
+        let root = newton([1.0, 0.5], |[x, y]| [x * x - a, y * y - b]);
+        let (x, y) = newton((1.0, 2), |(x, y)| [x * x - a, y - x]).x;
+        let other = fixed_point(1.0, |x| (x + a / x) * 0.5).x;
+        let least = minimize(0.5, |x| (x * x - a).powi(2)).x;
+        let fit = least_squares(vec![1.0, 1.0], |p| [p[0] * p[0] - a, p[1] - b]).x;
+        (("x", root.x), ("ok", root.converged), ("all", [x, y, other, least, fit[0]]))
+    })?;
+    for y in [f.run([4.0, 9.0])?, f.compile()?.run([4.0, 9.0])?] {
+        close(y["x"].data(), &[2.0, 3.0], 1e-12);
+        close(y["all"].data(), &[2.0; 5], 1e-7);
+        assert_eq!(y.number("ok")?, 1.0);
+    }
+    assert_eq!(f.run([-1.0, 9.0])?.number("ok")?, 0.0);
+    // In a batch, each row has its own.
+    let rows = f.vmap("n", ["a"])?;
+    assert_eq!(rows.run((("a", [4.0, -1.0]), ("b", 9.0)))?["ok"].data(), [1.0, 0.0]);
     Ok(())
 }

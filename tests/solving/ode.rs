@@ -236,3 +236,15 @@ fn single_precision_has_its_own_bounds() -> Result {
     assert!((f64::from(y[0].data()[0]) - forced_exactly(0.7, 2.0)).abs() < 1e-3);
     Ok(())
 }
+
+#[test]
+fn a_start_is_plain_numbers() -> Result {
+    let f = traced("t", |t| {
+        let (last, _) = rk4([lit(0.0), t], 100, [1.0, 0.0], |_, [y, v]| [v, -y]);
+        let course = DormandPrince::new().relative(1e-10).solve([lit(0.0), t], (1.0, 0), |_, (y, v)| (v, -y));
+        [last[0], last[1], course.y.0, course.y.1]
+    });
+    let t = 0.7f64;
+    close(f.run([t])?[0].data(), &[t.cos(), -t.sin(), t.cos(), -t.sin()], 1e-8);
+    Ok(())
+}
