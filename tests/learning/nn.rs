@@ -1,5 +1,4 @@
-//! Layers, losses, starting values, schedules, data and metrics against numbers worked out by hand, and gradients against
-//! differences.
+//! Layers, losses, starting values, schedules, data and metrics against numbers worked out by hand, gradients against differences.
 
 use proptest::prelude::*;
 use wengert::graph::{Inputs, Outputs};
