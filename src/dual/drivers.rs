@@ -199,7 +199,8 @@ pub fn directional_slice<T: Real>(f: impl FnOnce(&[Dual<T>]) -> Vec<Dual<T>>, x:
 
 /// f(x), its gradient and its Hessian Hᵢⱼ = ∂²f/∂xᵢ∂xⱼ, for f: ℝᴺ → ℝ; one run of f over N tangents of N tangents.
 ///
-/// The Hessian is symmetric to the last bit. A value holds (N + 1)² numbers, on the stack.
+/// The Hessian is symmetric to the last bit. A value holds (N + 1)² numbers, on the stack. At a kink it is that of the convention for the first
+/// derivative: of |x²| and ½·hypot² at 0 it is 0 (docs/numerics.md, "Second order at kinks").
 ///
 /// ```
 /// use wengert::dual;

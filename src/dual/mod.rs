@@ -93,6 +93,22 @@ impl<T: Real, const N: usize> DualVec<T, N> {
         }
         DualVec { re, eps }
     }
+
+    /// By the product rule, with `whole` for what the first factor is multiplied by, and `part` for the products of its tangents.
+    #[inline(always)]
+    #[track_caller]
+    fn product(self, y: Self, whole: impl Fn(T, T) -> T, part: impl Fn(T, T) -> T) -> Self {
+        let mut eps = [lit(0.0); N];
+        for i in 0..N {
+            eps[i] = match (self.eps[i].is_absent(), y.eps[i].is_absent()) {
+                (true, true) => continue,
+                (true, false) => whole(self.re, y.eps[i]),
+                (false, true) => part(self.eps[i], y.re),
+                (false, false) => part(self.eps[i], y.re) + whole(self.re, y.eps[i]),
+            };
+        }
+        DualVec { re: whole(self.re, y.re), eps }
+    }
 }
 
 impl<T: Real, const N: usize> From<f64> for DualVec<T, N> {
@@ -176,6 +192,21 @@ macro_rules! dual_arithmetic {
             #[inline(always)]
             fn is_absent(&self) -> bool {
                 self.re.is_absent() && self.eps.iter().all(T::is_absent)
+            }
+            #[inline(always)]
+            #[track_caller]
+            fn scaled(self, t: Self) -> Self {
+                self.product(t, T::scaled, T::joint_product)
+            }
+            #[inline(always)]
+            #[track_caller]
+            fn strong_product(self, t: Self) -> Self {
+                self.product(t, T::strong_product, if T::SYMBOLIC { T::strong_product } else { T::joint_product })
+            }
+            #[inline(always)]
+            #[track_caller]
+            fn joint_product(self, t: Self) -> Self {
+                self.product(t, T::joint_product, T::joint_product)
             }
             fn shape_of(&self) -> Shape {
                 self.re.shape_of()

@@ -9,6 +9,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 library! {
     NORM_CDF: Library1(x) = norm_cdf, norm_cdf;
     SIGMOID: Library1(x) = sigmoid, sigmoid;
+    LOGISTIC_DENSITY: Library1(x) = logistic_density, logistic_density;
     SOFTPLUS: Library1(x) = softplus, softplus;
 }
 
@@ -34,6 +35,14 @@ fn norm_cdf<M: Machine>(x: M) -> M {
 fn sigmoid<M: Machine>(x: M) -> M {
     let (one, e) = (x.k(1.0), (-x.abs()).call1(&EXP));
     quotient((M::select(x.lt(x.k(0.0)), e, one), x.k(0.0)), two_sum(one, e))
+}
+
+/// The same.
+#[inline(always)]
+fn logistic_density<M: Machine>(x: M) -> M {
+    let e = (-x.abs()).call1(&EXP);
+    let below = x.k(1.0) + e;
+    e / (below * below)
 }
 
 /// The same.

@@ -44,3 +44,17 @@ pub(crate) fn max<M: Machine>(x: M, y: M) -> M {
 pub(crate) fn clamp<M: Machine>(x: M, lo: M, hi: M) -> M {
     M::select(hi.lt(x), hi, M::select(x.lt(lo), lo, x))
 }
+
+/// x / √(x² + y²) by the ratio r of the smaller number to the larger one: 1/√(1 + r²) or r/√(1 + r²), which neither over- nor underflow
+/// before the result does.
+#[inline(always)]
+pub(crate) fn direction<M: Machine>(x: M, y: M) -> M {
+    let (a, b) = (x.abs(), y.abs());
+    let along = b.le(a);
+    let r = M::select(along, b, a) / M::select(along, a, b);
+    let w = r.fma(r, x.k(1.0)).sqrt();
+    let part = M::select(along, x.k(1.0), r) / w;
+    // The ratio at the origin is NaN, as that of infinities.
+    let apart = !(a.eq(x.k(0.0)) & b.eq(x.k(0.0)));
+    M::select(apart, part, x.k(0.0)).copysign(x)
+}

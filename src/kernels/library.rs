@@ -1,6 +1,6 @@
-//! The routines of the libraries: std's, those of the `libm` crate where std has none, and those of `gamma` where neither has.
+//! The routines of the libraries: std's, those of the `libm` crate where std has none, and those of `gamma` and `lgamma` where neither is good.
 
-use super::gamma;
+use super::{gamma, lgamma};
 use crate::base::{Library1, Library2};
 
 macro_rules! library {
@@ -51,7 +51,7 @@ library! {
     ATANH: Library1(x) = libm::atanh, libm::atanhf;
     ERF: Library1(x) = libm::erf, libm::erff;
     ERFC: Library1(x) = libm::erfc, libm::erfcf;
-    LGAMMA: Library1(x) = libm::lgamma, libm::lgammaf;
+    LGAMMA: Library1(x) = lgamma::lgamma, |x| lgamma::lgamma(x as f64) as f32;
     DIGAMMA: Library1(x) = gamma::digamma, |x| gamma::digamma(x as f64) as f32;
     POWF: Library2(x, y) = f64::powf, f32::powf;
     HYPOT: Library2(x, y) = f64::hypot, f32::hypot;

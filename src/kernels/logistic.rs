@@ -1,9 +1,9 @@
-//! The logistic function and its integral, both of e^−|x|, which is kept as a sum of two numbers.
+//! The logistic function, its derivative and its integral, all of e^−|x|, which is kept as a sum of two numbers.
 
 use super::elementary::relu;
 use super::exp::{Parts, exp_limit, parts};
 use super::ln::ln_1p_sum;
-use super::parts::{pick, quotient, sum_of_any, two_sum};
+use super::parts::{pick, quotient, sum_of_any, two_product, two_sum};
 use crate::base::Lanes;
 
 /// e^−|x|: taken apart, without its power of two as a sum, and as a sum that is 0 where it does not count against 1.
@@ -36,6 +36,16 @@ pub(super) fn sigmoid<L: Lanes>(x: L) -> L {
     let (below, lost) = two_sum(x.k(1.0), e);
     let y = quotient(above, (below, lost + e_rest));
     L::select(negative, parts.scaled(y), y)
+}
+
+/// e / (1 + e)², whose power of two comes last.
+#[inline(always)]
+pub(super) fn density<L: Lanes>(x: L) -> L {
+    let Falling { parts, power, value: (e, e_rest) } = falling(x);
+    let (one, lost) = two_sum(x.k(1.0), e);
+    let (square, square_lost) = two_product(one, one);
+    let rest = (one + one).fma(lost + e_rest, square_lost);
+    parts.scaled(quotient(power, (square, rest)))
 }
 
 /// max(x, 0) + ln(1 + e), where the logarithm is e in the tail.

@@ -12,6 +12,7 @@ mod exp;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod fused;
 mod gamma;
+mod lgamma;
 mod library;
 mod ln;
 mod logistic;
@@ -25,7 +26,7 @@ mod trig;
 mod types;
 
 pub(crate) use composed::*;
-pub(crate) use elementary::{clamp, copysign, leaky_relu, max, min, relu, round, signum};
+pub(crate) use elementary::{clamp, copysign, direction, leaky_relu, max, min, relu, round, signum};
 pub(crate) use fused::{Walk, fused};
 pub(crate) use library::*;
 pub(crate) use routines::Routine;

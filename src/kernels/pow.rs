@@ -23,7 +23,7 @@ const ARTANH: Poly = Poly {
 
 /// ln x as a sum, for a positive finite x.
 #[inline(always)]
-fn ln_parts<L: Lanes>(x: L) -> (L, L) {
+pub(super) fn ln_parts<L: Lanes>(x: L) -> (L, L) {
     let (k, f) = split_any(x);
     let (below, below_rest) = two_sum(x.k(2.0), f);
     let (s, s_rest) = quotient_parts((f, x.k(0.0)), (below, below_rest));

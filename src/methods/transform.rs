@@ -137,7 +137,8 @@ impl Function {
 
     /// The Hessian of a function of one number, ∂²y/∂xᵢ∂xⱼ, row by row (n×n numbers in one output `hessian`): forward
     /// over reverse. If an input is an array, there is an output `hessian_x_y` for each pair of active inputs, or `hessian` if there is one input,
-    /// by the same rule as in [`Function::jacobian`]. Auxiliary outputs follow.
+    /// by the same rule as in [`Function::jacobian`]. Auxiliary outputs follow. At a kink it is that of the convention there, as 0 for |x²| at 0:
+    /// docs/numerics.md, "Second order".
     ///
     /// ```
     /// use wengert::Function;
@@ -156,8 +157,8 @@ impl Function {
     }
 
     /// The product of the Hessian with a vector, forward over reverse: the inputs are followed by a direction `v_x` for
-    /// every active input `x`; the outputs are `hv_x`, then the auxiliary ones. Where the Hessian is diagonal, the product with ones is its diagonal, in
-    /// one sweep and with axes open.
+    /// every active input `x`; the outputs are `hv_x`, then the auxiliary ones. At a kink as in [`Function::hessian`]. Where the Hessian is diagonal,
+    /// the product with ones is its diagonal, in one sweep and with axes open.
     ///
     /// # Errors
     /// As [`Function::grad`].
@@ -168,7 +169,7 @@ impl Function {
 
     /// The diagonal of the Hessian of a function of one number, ∂²y/∂xᵢ²: an output `h_x` of the shape of every active input `x`.
     /// Exact, from the second Taylor coefficient along every axis: as many forward sweeps of second order as there are numbers, but
-    /// no square matrix. Auxiliary outputs follow.
+    /// no square matrix. Auxiliary outputs follow. At a kink as in [`Function::hessian`].
     ///
     /// ```
     /// use wengert::Function;

@@ -17,6 +17,11 @@ pub enum EdgeMap<S: Real> {
     Flip,
     /// t ↦ p·t
     Scale(S),
+    /// t ↦ p·t, where p may overflow though the operand is finite, as 1/y for a small y. Among numbers as [`EdgeMap::Strong`], since
+    /// there a tangent of 0 may be that of another input; among graph handles the plain product.
+    Steep(S),
+    /// t ↦ p·(q·t), in this order: where p·q over- or underflows and the tangent makes up for it. Otherwise as [`EdgeMap::Steep`].
+    Twice(S, S),
     /// t ↦ t where the mask holds, 0 elsewhere
     Where(S::Mask),
     /// t ↦ p·t where the mask holds, 0 elsewhere (p may be NaN there)
@@ -39,12 +44,15 @@ impl<S: Real> EdgeMap<S> {
             EdgeMap::Zero => None,
             EdgeMap::Id => Some(t),
             EdgeMap::Flip => Some(-t),
-            EdgeMap::Scale(p) => Some(p * t),
+            EdgeMap::Scale(p) => Some(p.scaled(t)),
+            EdgeMap::Steep(p) | EdgeMap::Singular(p) if S::SYMBOLIC => Some(p * t),
+            EdgeMap::Twice(p, q) if S::SYMBOLIC => Some(p * (q * t)),
+            EdgeMap::Steep(p) => Some(p.strong_product(t)),
+            EdgeMap::Twice(p, q) => Some(p.strong_product(q.strong_product(t))),
             EdgeMap::Where(m) => Some(select(m, t, lit(0.0))),
-            EdgeMap::ScaleWhere(m, p) => Some(select(m, p * t, lit(0.0))),
-            EdgeMap::Strong(p) => Some(strong_product(p, t)),
-            EdgeMap::Singular(p) if S::SYMBOLIC => Some(p * t),
-            EdgeMap::Singular(p) => Some(strong_product(p, t)),
+            EdgeMap::ScaleWhere(m, p) if S::SYMBOLIC => Some(select(m, p * t, lit(0.0))),
+            EdgeMap::ScaleWhere(m, p) => Some(select(m, p.strong_product(t), lit(0.0))),
+            EdgeMap::Strong(p) | EdgeMap::Singular(p) => Some(p.strong_product(t)),
         }
     }
 
@@ -57,14 +65,6 @@ impl<S: Real> EdgeMap<S> {
     pub fn partial(self) -> S {
         self.apply(lit(1.0)).unwrap_or(lit(0.0))
     }
-}
-
-/// Only where p − p is not 0 is the product replaced: t may be zero and yet vary, which the next order of derivatives sees.
-#[inline(always)]
-#[track_caller]
-#[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
-fn strong_product<S: Real>(p: S, t: S) -> S {
-    select(t.eq(lit(0.0)) & (p - p).ne(lit(0.0)), lit(0.0), p * t)
 }
 
 impl<S: Real> From<S> for EdgeMap<S> {

@@ -49,6 +49,7 @@ calls! {
     Erfc ERFC
     NormCdf NORM_CDF
     Sigmoid SIGMOID
+    LogisticDensity LOGISTIC_DENSITY
     Softplus SOFTPLUS
     Lgamma LGAMMA
     Digamma DIGAMMA

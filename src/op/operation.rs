@@ -8,7 +8,7 @@ use super::table::op_table;
 use super::value::{DType, Value};
 use super::{conventions, primal};
 use crate::base::Machine;
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
 macro_rules! define_ops {
     (
@@ -155,10 +155,11 @@ impl Op {
         use Op::*;
         match self {
             Powi(n) => n >= 0,
-            Add | Sub | Mul | Neg | MulAdd | Detach | Sin | Cos | Atan | Tanh | Asinh | Sigmoid | Softplus | Relu | LeakyRelu => {
+            Add | Sub | Mul | Neg | MulAdd | Detach | Sin | Cos | Atan | Tanh | Asinh | Sigmoid | LogisticDensity | Softplus
+            | Relu | LeakyRelu => true,
+            Abs | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Min | Max | Clamp | Hypot | Direction | Atan2 => {
                 true
             }
-            Abs | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Min | Max | Clamp | Hypot | Atan2 => true,
             LogAddExp | Erf | Erfc | NormCdf | Select => true,
             Lt | Le | Gt | Ge | Eq | Ne | And | Or | Not => true,
             _ => false,

@@ -136,6 +136,30 @@ macro_rules! define_real {
             /// Whether values have axes.
             #[doc(hidden)]
             const ARRAYS: bool = false;
+            /// p·t of a partial derivative p, which is `self`, and a tangent t. What duals nested for a second order add to it is a tangent,
+            /// too, and 0 where one of its factors is and the other is infinite.
+            #[doc(hidden)]
+            #[inline(always)]
+            #[track_caller]
+            fn scaled(self, t: Self) -> Self {
+                self * t
+            }
+            /// The same, but 0 for t = 0 where p is infinite or NaN.
+            #[doc(hidden)]
+            #[inline(always)]
+            #[track_caller]
+            #[allow(clippy::eq_op, reason = "p − p is 0 where p is finite, NaN elsewhere")]
+            fn strong_product(self, t: Self) -> Self {
+                // Only where p − p is not 0 is the product replaced: t may be zero and yet vary, which the next order of derivatives sees.
+                Self::select(t.eq(lit(0.0)) & (self - self).ne(lit(0.0)), lit(0.0), self * t)
+            }
+            /// The product of two tangents: 0 where one is and the other is infinite or NaN, since a tangent of 0 may be that of another input.
+            #[doc(hidden)]
+            #[inline(always)]
+            #[track_caller]
+            fn joint_product(self, t: Self) -> Self {
+                self * t
+            }
             /// An array operation on values that have axes.
             #[doc(hidden)]
             #[track_caller]
@@ -200,6 +224,16 @@ macro_rules! define_real {
             fn lit(v: f64) -> Self { v as $T }
             #[inline(always)]
             fn known(&self) -> Option<f64> { Some(f64::from(*self)) }
+            #[inline(always)]
+            fn strong_product(self, t: Self) -> Self {
+                let product = self * t;
+                if t == 0.0 && product.is_nan() { 0.0 } else { product }
+            }
+            #[inline(always)]
+            fn joint_product(self, t: Self) -> Self {
+                let product = self * t;
+                if product.is_nan() && (self == 0.0 || t == 0.0) { 0.0 } else { product }
+            }
             fn of_index(k: usize) -> Option<Self> { Whole::of_whole(k as i64) }
             #[inline(always)]
             fn to_index(&self) -> i64 { Whole::whole(*self) }

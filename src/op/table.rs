@@ -14,9 +14,9 @@ macro_rules! op_table {
             /// x·y
             Mul mul(x, y) = x * y, |z| [y, x];
             /// x / y
-            Div div(x, y) = x / y, |z| [y.recip(), -(z * y.recip())];
+            Div div(x, y) = x / y, |z| [EdgeMap::Steep(y.recip()), EdgeMap::Twice(-z, y.recip())];
             /// The remainder x − y·trunc(x/y), with the sign of x.
-            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, -((x - z) / y).round()];
+            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, EdgeMap::Steep(-((x - z) / y).round())];
             /// −x
             Neg neg(x) = -x, |z| [EdgeMap::Flip];
         }
@@ -24,14 +24,14 @@ macro_rules! op_table {
             /// The same value, but a constant to every derivative.
             Detach detach(x) = x, |z| [EdgeMap::Zero];
             /// 1 / x
-            Recip recip(x) = x.k(1.0) / x, |z| [-(z * z)];
+            Recip recip(x) = x.k(1.0) / x, |z| [EdgeMap::Twice(-z, z)];
             /// x·y + a, rounded once.
             MulAdd mul_add(x, y, a) = x.fma(y, a), |z| [y, x, EdgeMap::Id];
             /// xⁿ for an integer n, also 0 (where it is 1 for every x) and negative.
-            Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [conventions::powi_edge(x, n)];
+            Powi{n: i32 = 3} powi(x) = kernels::powi(x, n), |z| [conventions::powi_edge(x, n, z)];
             /// xʸ. ∂/∂y is z·ln x; at x = 0 it is 0 for y ≥ 0.
             Powf powf(x, y) = x.kernel2(y, kernels::Powf), |z| [
-                EdgeMap::Singular(S::select(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y * x.powf(y - lit(1.0)), lit(0.0))),
+                EdgeMap::Singular(S::select(y.ne(lit(0.0)) | x.abs().gt(lit(0.0)), y.joint_product(x.powf(y - lit(1.0))), lit(0.0))),
                 EdgeMap::Strong(z * S::select(x.eq(lit(0.0)), lit(1.0), x).ln())
             ];
             /// √x, with the derivative ∞ at 0.
@@ -40,59 +40,67 @@ macro_rules! op_table {
             Cbrt cbrt(x) = x.kernel1(kernels::Cbrt), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
             Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
-                EdgeMap::ScaleWhere(z.ne(lit(0.0)), x / z),
-                EdgeMap::ScaleWhere(z.ne(lit(0.0)), y / z)
+                EdgeMap::ScaleWhere(z.ne(lit(0.0)), x.direction(y)),
+                EdgeMap::ScaleWhere(z.ne(lit(0.0)), y.direction(x))
+            ];
+            /// x / √(x² + y²), the cosine of the angle of the point (x, y), also where the root overflows; 0 at the origin, with the
+            /// derivatives 0.
+            Direction direction(x, y) = kernels::direction(x, y), |z| [
+                conventions::turn(x, y, y.direction(x)),
+                conventions::turn(x, y, -z)
             ];
             /// eˣ
-            Exp exp(x) = x.kernel1(kernels::Exp), |z| [z];
+            Exp exp(x) = x.kernel1(kernels::Exp), |z| [EdgeMap::Steep(z)];
             /// 2ˣ
-            Exp2 exp2(x) = x.kernel1(kernels::Exp2), |z| [z * lit(LN_2)];
+            Exp2 exp2(x) = x.kernel1(kernels::Exp2), |z| [EdgeMap::Steep(z.joint_product(lit(LN_2)))];
             /// eˣ − 1, accurate near 0.
-            ExpM1 exp_m1(x) = x.kernel1(kernels::ExpM1), |z| [x.exp()];
+            ExpM1 exp_m1(x) = x.kernel1(kernels::ExpM1), |z| [EdgeMap::Steep(x.exp())];
             /// The natural logarithm.
             Ln ln(x) = x.kernel1(kernels::Ln), |z| [EdgeMap::Singular(x.recip())];
             /// ln(1 + x), accurate near 0.
             Ln1p ln_1p(x) = x.kernel1(kernels::Ln1p), |z| [EdgeMap::Singular((lit::<S>(1.0) + x).recip())];
             /// The logarithm to base 2.
-            Log2 log2(x) = x.kernel1(kernels::Log2), |z| [EdgeMap::Singular((x * lit(LN_2)).recip())];
+            Log2 log2(x) = x.kernel1(kernels::Log2), |z| [EdgeMap::Singular(x.recip().joint_product(lit(LOG2_E)))];
             /// The logarithm to base 10.
-            Log10 log10(x) = x.kernel1(kernels::Log10), |z| [EdgeMap::Singular((x * lit(LN_10)).recip())];
+            Log10 log10(x) = x.kernel1(kernels::Log10), |z| [EdgeMap::Singular(x.recip().joint_product(lit(LOG10_E)))];
             /// The logarithm of x to base b, ln x / ln b.
             Log log(x, b) = x.kernel1(kernels::Ln) / b.kernel1(kernels::Ln), |z| [
-                (x * b.ln()).recip(),
-                -(z / (b * b.ln()))
+                EdgeMap::Steep(b.ln().recip() / x),
+                EdgeMap::Steep(-(z / b.ln() / b))
             ];
             /// sin x
             Sin sin(x) = x.kernel1(kernels::Sin), |z| [x.cos()];
             /// cos x
             Cos cos(x) = x.kernel1(kernels::Cos), |z| [-x.sin()];
             /// tan x
-            Tan tan(x) = x.kernel1(kernels::Tan), |z| [lit::<S>(1.0) + z * z];
+            Tan tan(x) = x.kernel1(kernels::Tan), |z| [EdgeMap::Steep(lit::<S>(1.0) + z * z)];
             /// arcsin x
-            Asin asin(x) = x.kernel1(kernels::Asin), |z| [EdgeMap::Singular(((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Asin asin(x) = x.kernel1(kernels::Asin), |z| [EdgeMap::Singular((-x).mul_add(x, lit(1.0)).sqrt().recip())];
             /// arccos x
-            Acos acos(x) = x.kernel1(kernels::Acos), |z| [EdgeMap::Singular(-((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).sqrt().recip())];
+            Acos acos(x) = x.kernel1(kernels::Acos), |z| [EdgeMap::Singular(-(-x).mul_add(x, lit(1.0)).sqrt().recip())];
             /// arctan x
-            Atan atan(x) = x.kernel1(kernels::Atan), |z| [(lit::<S>(1.0) + x * x).recip()];
+            Atan atan(x) = x.kernel1(kernels::Atan), |z| [conventions::atan_edge(x)];
             /// The angle of the point (x, y), as `y.atan2(x)`; both derivatives are 0 at the origin.
             Atan2 atan2(y, x) = y.kernel2(x, kernels::Atan2), |z| [
-                EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), x / x.hypot(y) / x.hypot(y)),
-                EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), -(y / x.hypot(y) / x.hypot(y)))
+                EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), x.direction(y) / x.hypot(y)),
+                EdgeMap::ScaleWhere(x.hypot(y).ne(lit(0.0)), -(y.direction(x) / x.hypot(y)))
             ];
             /// sinh x
-            Sinh sinh(x) = x.kernel1(kernels::Sinh), |z| [x.cosh()];
+            Sinh sinh(x) = x.kernel1(kernels::Sinh), |z| [EdgeMap::Steep(x.cosh())];
             /// cosh x
-            Cosh cosh(x) = x.kernel1(kernels::Cosh), |z| [x.sinh()];
+            Cosh cosh(x) = x.kernel1(kernels::Cosh), |z| [EdgeMap::Steep(x.sinh())];
             /// tanh x
-            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(1.0) - z * z];
+            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(4.0) * (x + x).logistic_density()];
             /// arsinh x
             Asinh asinh(x) = x.kernel1(kernels::Asinh), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x
-            Acosh acosh(x) = x.kernel1(kernels::Acosh), |z| [EdgeMap::Singular(((x - lit(1.0)) * (x + lit(1.0))).sqrt().recip())];
+            Acosh acosh(x) = x.kernel1(kernels::Acosh), |z| [EdgeMap::Singular((x - lit(1.0)).sqrt().recip() * (x + lit(1.0)).sqrt().recip())];
             /// artanh x
-            Atanh atanh(x) = x.kernel1(kernels::Atanh), |z| [((lit::<S>(1.0) - x) * (lit::<S>(1.0) + x)).recip()];
+            Atanh atanh(x) = x.kernel1(kernels::Atanh), |z| [EdgeMap::Steep((-x).mul_add(x, lit(1.0)).recip())];
             /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
-            Sigmoid sigmoid(x) = x.kernel1(kernels::Sigmoid), |z| [z * (lit::<S>(1.0) - z)];
+            Sigmoid sigmoid(x) = x.kernel1(kernels::Sigmoid), |z| [x.logistic_density()];
+            /// e⁻ˣ / (1 + e⁻ˣ)², the density of the logistic distribution: σ(x)·σ(−x), the derivative of σ.
+            LogisticDensity logistic_density(x) = x.kernel1(kernels::LogisticDensity), |z| [-(z * (x * lit(0.5)).tanh())];
             /// ln(1 + eˣ), without overflow.
             Softplus softplus(x) = x.kernel1(kernels::Softplus), |z| [x.sigmoid()];
             /// max(x, 0), with the derivative 0 at 0.
@@ -145,17 +153,17 @@ macro_rules! op_table {
                 EdgeMap::Singular(S::select(x.ne(lit(0.0)) | y.ne(lit(0.0)), x / y, lit(0.0)))
             ];
             /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
-            Erf erf(x) = x.kernel1(kernels::Erf), |z| [(-(x * x)).exp() * lit(FRAC_2_SQRT_PI)];
+            Erf erf(x) = x.kernel1(kernels::Erf), |z| [conventions::bell(x, 1.0) * lit(FRAC_2_SQRT_PI)];
             /// 1 − erf x, without cancellation.
-            Erfc erfc(x) = x.kernel1(kernels::Erfc), |z| [(-(x * x)).exp() * lit(-FRAC_2_SQRT_PI)];
+            Erfc erfc(x) = x.kernel1(kernels::Erfc), |z| [conventions::bell(x, 1.0) * lit(-FRAC_2_SQRT_PI)];
             /// The standard normal distribution function ½·erfc(−x/√2).
-            NormCdf norm_cdf(x) = x.kernel1(kernels::NormCdf), |z| [(x * x * lit(-0.5)).exp() * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
+            NormCdf norm_cdf(x) = x.kernel1(kernels::NormCdf), |z| [conventions::bell(x, 0.5) * lit(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)];
             /// ln |Γ(x)|
-            Lgamma lgamma(x) = x.call1(&kernels::LGAMMA), |z| [x.digamma()];
+            Lgamma lgamma(x) = x.call1(&kernels::LGAMMA), |z| [EdgeMap::Steep(x.digamma())];
             /// ψ(x) = d ln Γ(x)/dx
-            Digamma digamma(x) = x.call1(&kernels::DIGAMMA), |z| [x.polygamma(1)];
+            Digamma digamma(x) = x.call1(&kernels::DIGAMMA), |z| [EdgeMap::Steep(x.polygamma(1))];
             /// ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
-            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [x.polygamma(n.saturating_add(1))];
+            Polygamma{n: i32 = 1} polygamma(x) = x.k(n as f64).call2(x, &kernels::POLYGAMMA), |z| [EdgeMap::Steep(x.polygamma(n.saturating_add(1)))];
         }
         comparisons {
             /// x < y

@@ -150,7 +150,7 @@ impl Rewriter<'_> {
         };
         match op {
             Op::Powi(0) => Some(self.constant(1.0)),
-            Op::Powi(n) if n.unsigned_abs() <= crate::kernels::POWI_CHAIN => {
+            Op::Powi(n) if crate::kernels::POWI_PLAIN.contains(&n) => {
                 let (x, m) = (args[0], n.unsigned_abs());
                 let mut p = x;
                 for bit in (0..m.ilog2()).rev() {

@@ -70,7 +70,7 @@ fn erfc(x: &Big) -> Big {
 }
 
 /// Bernoulli numbers B₂, B₄, …, by their recurrence.
-fn bernoulli() -> &'static [Big] {
+pub fn bernoulli() -> &'static [Big] {
     static NUMBERS: OnceLock<Vec<Big>> = OnceLock::new();
     NUMBERS.get_or_init(|| {
         let bits = 700;
@@ -165,6 +165,7 @@ pub fn reference(op: Op, args: &[Big]) -> Big {
         Sqrt => x.sqrt(),
         Cbrt => sign(x) * abs(x).nth_root(3),
         Hypot => (x * x + y * y).sqrt(),
+        Direction => x / (x * x + y * y).sqrt(),
         Exp => x.exp(),
         Exp2 => (x * big(2.0).ln()).exp(),
         ExpM1 => x.exp() - one(),
@@ -187,6 +188,7 @@ pub fn reference(op: Op, args: &[Big]) -> Big {
         Acosh => (x + (x * x - one()).sqrt()).ln(),
         Atanh => ((one() + x) / (one() - x)).ln() / big(2.0),
         Sigmoid => one() / (one() + (-x.clone()).exp()),
+        LogisticDensity => x.exp() / ((one() + x.exp()) * (one() + x.exp())),
         Softplus => (one() + x.exp()).ln(),
         Relu => {
             if *x > big(0.0) {

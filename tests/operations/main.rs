@@ -4,9 +4,11 @@
 mod common;
 
 mod branches;
+mod exact;
 mod lanes;
 mod op_table;
 mod packs;
 mod rules;
 mod sharing;
+mod sweep;
 mod ulp;
