@@ -1,7 +1,7 @@
 //! Series of arrays: what the edges of array operations make of them, and the recurrences of products and solutions; and what operations with
 //! bodies make of series.
 
-use super::recurrence::convolved;
+use super::convolution::convolved;
 use super::series::{Series, Storage, zeros};
 use crate::base::Shape;
 use crate::op::{ArrayOp, Bodied, Chain, Real, Value, lit};

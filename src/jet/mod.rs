@@ -6,7 +6,9 @@
 
 mod arithmetic;
 mod arrays;
+mod convolution;
 mod drivers;
+mod powers;
 mod recurrence;
 mod series;
 

@@ -3,11 +3,15 @@
 //!
 //! In: an operation, its value, and the operands' series. Out: the result's series, in O(N²). The family of ln Γ satisfies no
 //! algebraic differential equation (O. Hölder, 1887): its series is composed from the derivatives at the point, in O(N³), which is
-//! O(N²) where the operand is a line.
+//! O(N²) where the operand is a line. Where a recurrence would cancel, or divide by 0, the first coefficients are the op table's.
 
-use super::series::{Series, Storage, plus};
-use crate::op::{Op, Real, lit};
+use super::convolution::{after, along, at, convolved, each_from, minus, or_zero, over, plus, scaled, slope};
+use super::powers;
+use super::series::{Series, Storage, first};
+use crate::op::{EdgeMap, Op, Real, lit, rule};
 use std::f64::consts::LN_2;
+
+type Coefficients<T> = smallvec::SmallVec<[T; 32]>;
 
 /// Fills in a result's coefficients behind the first, from one operand's or two.
 type Fill1<'f, T> = dyn Fn(&[T], &mut [T]) + 'f;
@@ -50,23 +54,35 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
         }
         Op::Div => with_second(n, &quotient),
         Op::Recip => filled(n, &|x, z| quotient(&[lit(1.0)], x, z)),
+        // A logarithm's slope may overflow where the quotient's does not.
         Op::Log => {
-            let [x, b] = [x[0].ln(), x[1].ln()];
-            replaced(x / b, z0)
+            let [y, b] = [x[0].ln(), x[1].ln()];
+            let series = replaced(y / b, z0);
+            let edge = x[0].with(|x0| x[1].with(|b| first(rule::log(x0[0], b[0], z0), [x0, b])));
+            series.with(|from| {
+                Series::filled(from.len().max(n.min(2)), |z| {
+                    z[..from.len()].copy_from_slice(from);
+                    each_from(z, 1, || edge);
+                })
+            })
         }
         // z·z = x
         Op::Sqrt => filled(n, &|x, z| {
             let half = lit::<T>(0.5) / z[0];
-            for k in 1..z.len() {
+            each_from(z, 1, || first(rule::sqrt(x[0], z0), [x]));
+            for k in 2..z.len() {
                 z[k] = scaled(minus(at(x, k), convolved(z, z, k, 1, k - 1)), half);
             }
         }),
-        Op::Cbrt => filled(n, &|x, z| power(x, lit(1.0 / 3.0), z)),
+        Op::Cbrt => filled(n, &|x, z| powers::cbrt(x, z)),
         Op::Powi(m) => {
-            let (x, m) = (x[0], m.unsigned_abs());
             if m == 0 {
                 return Some(Series::constant(z0));
             }
+            if m < 0 {
+                return Some(filled(n, &|x, z| powers::negative(x, m, z)));
+            }
+            let x = x[0];
             let mut p = x;
             for bit in (0..m.ilog2()).rev() {
                 p = p * p;
@@ -74,30 +90,25 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
                     p *= x;
                 }
             }
-            let Op::Powi(m) = op else { unreachable!("it was one") };
-            replaced(if m < 0 { p.recip() } else { p }, z0)
+            replaced(p, z0)
         }
         Op::Powf if x[1].is_constant() => {
             let y = x[1].value();
             match y.known().filter(|y| y.fract() == 0.0 && y.abs() < 1e9) {
                 // Products are right at 0, too.
                 Some(m) => return of(Op::Powi(m as i32), z0, &x[..1]),
-                None => filled(n, &|x, z| power(x, y, z)),
+                None => filled(n, &|x, z| powers::of_constant(x, y, z)),
             }
         }
-        Op::Powf if x[0].is_constant() => {
-            let ln = x[0].value().ln();
-            x[1].with(|y| filled(n, &|_, z| quadratic(y, [None, Some(ln), None], z)))
-        }
-        Op::Powf => {
-            let exponent = x[1] * x[0].ln();
-            exponent.with(|y| filled(n, &|_, z| quadratic(y, [None, Some(lit(1.0)), None], z)))
-        }
-        Op::Exp => filled(n, &|x, z| quadratic(x, [None, Some(lit(1.0)), None], z)),
-        Op::Exp2 => filled(n, &|x, z| quadratic(x, [None, Some(lit(LN_2)), None], z)),
-        Op::Tan => filled(n, &|x, z| quadratic(x, [Some(lit(1.0)), None, Some(lit(1.0))], z)),
-        Op::Tanh => filled(n, &|x, z| quadratic(x, [Some(lit(1.0)), None, Some(lit(-1.0))], z)),
-        Op::Sigmoid => filled(n, &|x, z| quadratic(x, [None, Some(lit(1.0)), Some(lit(-1.0))], z)),
+        Op::Powf => match x[0].value().known().filter(|&x0| x[0].is_constant() && x0 > 0.0) {
+            Some(x0) => x[1].with(|y| filled(n, &|_, z| quadratic(y, z0 * lit(x0.ln()), [Some(x0.ln()), None], z))),
+            None => with_second(n, &powers::of_series),
+        },
+        Op::Exp => filled(n, &|x, z| quadratic(x, z0, [Some(1.0), None], z)),
+        Op::Exp2 => filled(n, &|x, z| quadratic(x, z0 * lit(LN_2), [Some(LN_2), None], z)),
+        Op::Tan => filled(n, &|x, z| quadratic(x, partial(rule::tan(x[0], z0)), [None, Some(1.0)], z)),
+        Op::Tanh => filled(n, &|x, z| quadratic(x, partial(rule::tanh(x[0], z0)), [None, Some(-1.0)], z)),
+        Op::Sigmoid => filled(n, &|x, z| quadratic(x, partial(rule::sigmoid(x[0], z0)), [Some(1.0), Some(-1.0)], z)),
         Op::Sin => filled(n, &|x, z| pair(x, z, x[0].cos(), true)),
         Op::Cos => filled(n, &|x, z| pair(x, z, -x[0].sin(), true)),
         Op::Sinh => filled(n, &|x, z| pair(x, z, x[0].cosh(), false)),
@@ -112,7 +123,9 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
             let q = ((x[0].value() - z0) / x[1].value()).round();
             replaced(x[0] - x[1] * Series::constant(q), z0)
         }
-        Op::Hypot => with_second(n, &hypot),
+        Op::Hypot => with_second(n, &|x, y, z| {
+            turned(x, y, z);
+        }),
         Op::Direction => {
             let apart = z0.ne(lit(0.0)) | x[1].value().ne(lit(0.0));
             replaced(Series::chosen(apart, x[0] / x[0].hypot(x[1]), Series::constant(lit(0.0))), z0)
@@ -132,6 +145,15 @@ fn each<T: Real>(z: &mut [T], coefficient: impl Fn(usize) -> T) {
     }
 }
 
+/// The op table's partial derivative with respect to the one operand.
+#[track_caller]
+fn partial<T: Real>([edge]: [EdgeMap<T>; 1]) -> T {
+    match edge {
+        EdgeMap::Scale(p) => p,
+        edge => edge.partial(),
+    }
+}
+
 /// The series with this first coefficient.
 fn replaced<T: Real, S: Storage<T>>(series: Series<T, S>, z0: T) -> Series<T, S> {
     series.with(|from| {
@@ -142,102 +164,26 @@ fn replaced<T: Real, S: Storage<T>>(series: Series<T, S>, z0: T) -> Series<T, S>
     })
 }
 
-#[inline(always)]
-fn at<T: Real>(x: &[T], k: usize) -> T {
-    x.get(k).copied().unwrap_or(lit(0.0))
-}
-
-#[inline(always)]
-fn or_zero<T: Real>(x: Option<T>) -> T {
-    x.unwrap_or(lit(0.0))
-}
-
-/// x − y
-#[inline(always)]
-#[track_caller]
-fn minus<T: Real>(x: T, y: Option<T>) -> T {
-    match y {
-        None => x,
-        Some(y) if x.is_absent() => -y,
-        Some(y) => x - y,
-    }
-}
-
-/// x·y, and nothing of nothing.
-#[inline(always)]
-#[track_caller]
-fn scaled<T: Real>(x: T, y: T) -> T {
-    if x.is_absent() { x } else { x * y }
-}
-
-/// x / k
-#[inline(always)]
-#[track_caller]
-fn over<T: Real>(x: T, k: usize) -> T {
-    if k == 1 || x.is_absent() { x } else { x / lit(k as f64) }
-}
-
-/// Σ xⱼ·y₍ₖ₋ⱼ₎ over j from `first` to `last`; nothing if there is no term.
-#[inline(always)]
-#[track_caller]
-pub(super) fn convolved<T: Real>(x: &[T], y: &[T], k: usize, first: usize, last: usize) -> Option<T> {
-    let mut sum: Option<T> = None;
-    let from = first.max((k + 1).saturating_sub(y.len()));
-    for j in from..x.len().min(last + 1) {
-        let (x, y) = (x[j], y[k - j]);
-        if x.is_absent() || y.is_absent() {
-            continue;
-        }
-        sum = Some(match sum {
-            None => x * y,
-            Some(sum) => sum + x * y,
-        });
-    }
-    sum
-}
-
-/// The coefficients of x′.
-fn slope<T: Real>(x: &[T]) -> smallvec::SmallVec<[T; 32]> {
-    let times = |(k, &x): (usize, &T)| if k == 1 || x.is_absent() { x } else { x * lit(k as f64) };
-    x.iter().enumerate().skip(1).map(times).collect()
-}
-
-/// z·y = x
+/// z·y = x. The divisor's reciprocal may overflow where no quotient does.
 #[track_caller]
 fn quotient<T: Real>(x: &[T], y: &[T], z: &mut [T]) {
-    let r = y[0].recip();
     for k in 1..z.len() {
-        z[k] = scaled(minus(at(x, k), convolved(y, z, k, 1, k)), r);
+        let rest = minus(at(x, k), after(y, z, k));
+        z[k] = if rest.is_absent() { rest } else { rest / y[0] };
     }
 }
 
-/// z = xʳ for a constant r: x·z′ = r·z·x′
+/// z′ = (a + b·z + c·z²)·x′ for constants a, b, c. The factor at the point is the op table's, which may be written so that it does not
+/// cancel; the rest of its coefficients do not.
 #[track_caller]
-fn power<T: Real>(x: &[T], r: T, z: &mut [T]) {
-    let (dx, inverse) = (slope(x), x[0].recip());
-    let mut dz: smallvec::SmallVec<[T; 32]> = smallvec::SmallVec::new();
-    for k in 1..z.len() {
-        let right = scaled(or_zero(convolved(&dx, z, k - 1, 0, k - 1)), r);
-        dz.push(scaled(minus(right, convolved(x, &dz, k - 1, 1, k - 1)), inverse));
-        z[k] = over(dz[k - 1], k);
-    }
-}
-
-/// z′ = (a + b·z + c·z²)·x′ for constants a, b, c.
-#[track_caller]
-fn quadratic<T: Real>(x: &[T], [a, b, c]: [Option<T>; 3], z: &mut [T]) {
+fn quadratic<T: Real>(x: &[T], factor: T, [b, c]: [Option<f64>; 2], z: &mut [T]) {
     let dx = slope(x);
-    let mut w: smallvec::SmallVec<[T; 32]> = smallvec::SmallVec::new();
+    let mut w: Coefficients<T> = smallvec::smallvec![factor];
     for k in 1..z.len() {
-        let mut next = a.filter(|_| k == 1).unwrap_or(lit(0.0));
-        if let Some(b) = b {
-            next = plus(next, if b.known() == Some(1.0) { z[k - 1] } else { scaled(z[k - 1], b) });
-        }
-        if let (Some(c), Some(square)) = (c, convolved(z, z, k - 1, 0, k - 1)) {
-            next = if c.known() == Some(-1.0) { minus(next, Some(square)) } else { plus(next, scaled(square, c)) };
-        }
-        w.push(next);
-        z[k] = over(or_zero(convolved(&dx, &w, k - 1, 0, k - 1)), k);
+        z[k] = over(or_zero(along(&dx, &w, k - 1)), k);
+        let linear = b.map_or(lit(0.0), |b| if b == 1.0 { z[k] } else { scaled(z[k], lit(b)) });
+        let square = if c.is_some() && k + 1 < z.len() { convolved(z, z, k, 0, k) } else { None };
+        w.push(if c == Some(-1.0) { minus(linear, square) } else { plus(linear, or_zero(square)) });
     }
 }
 
@@ -245,36 +191,44 @@ fn quadratic<T: Real>(x: &[T], [a, b, c]: [Option<T>; 3], z: &mut [T]) {
 #[track_caller]
 fn pair<T: Real>(x: &[T], z: &mut [T], w0: T, circular: bool) {
     let dx = slope(x);
-    let mut w: smallvec::SmallVec<[T; 32]> = smallvec::smallvec![w0];
+    let mut w: Coefficients<T> = smallvec::smallvec![w0];
     for k in 1..z.len() {
-        z[k] = over(or_zero(convolved(&dx, &w, k - 1, 0, k - 1)), k);
-        let next = over(or_zero(convolved(&dx, z, k - 1, 0, k - 1)), k);
+        z[k] = over(or_zero(along(&dx, &w, k - 1)), k);
+        let next = over(or_zero(along(&dx, z, k - 1)), k);
         w.push(if circular && !next.is_absent() { -next } else { next });
     }
 }
 
-/// z′ = (x/z)·x′ + (y/z)·y′, whose quotients do not overflow where x² would; constant at the origin, by the op table's convention.
+/// z = √(x² + y²) with the cosine c and the sine s of the point's angle a, of which c is given back: z′ = c·x′ + s·y′,
+/// a′ = (c·y′ − s·x′)/z, c′ = −s·a′, s′ = c·a′. Nothing cancels where x and y are of unequal size, nor overflows as x² would. Constant at the
+/// origin, by the op table's convention.
 #[track_caller]
-fn hypot<T: Real>(x: &[T], y: &[T], z: &mut [T]) {
+fn turned<T: Real>(x: &[T], y: &[T], z: &mut [T]) -> Coefficients<T> {
     let (dx, dy) = (slope(x), slope(y));
-    let apart = z[0].ne(lit(0.0));
-    let r = z[0].recip();
-    let mut quotients: [smallvec::SmallVec<[T; 32]>; 2] = [x, y].map(|x| smallvec::smallvec![x[0] / z[0]]);
+    let certain = [x, y].iter().any(|x| x.len() == 1 && x[0].known().is_some_and(|x| x != 0.0));
+    let [c, s] = rule::hypot(x[0], y[0], z[0]).map(|edge| match edge {
+        EdgeMap::ScaleWhere(_, p) if certain => p,
+        EdgeMap::ScaleWhere(apart, p) => T::select(apart, p, lit(0.0)),
+        edge => edge.partial(),
+    });
+    let distance = if certain { z[0] } else { T::select(z[0].ne(lit(0.0)), z[0], lit(1.0)) };
+    let (mut c, mut s, mut turn): (Coefficients<T>, Coefficients<T>, Coefficients<T>) =
+        (smallvec::smallvec![c], smallvec::smallvec![s], smallvec::smallvec![]);
     for k in 1..z.len() {
-        let [u, v] = &quotients;
-        let sum = plus(or_zero(convolved(&dx, u, k - 1, 0, k - 1)), or_zero(convolved(&dy, v, k - 1, 0, k - 1)));
-        z[k] = T::select(apart, over(sum, k), lit(0.0));
-        for (x, u) in [x, y].into_iter().zip(&mut quotients) {
-            let next = scaled(minus(at(x, k), convolved(z, u, k, 1, k)), r);
-            u.push(next);
-        }
+        z[k] = over(plus(or_zero(along(&dx, &c, k - 1)), or_zero(along(&dy, &s, k - 1))), k);
+        let across = minus(or_zero(along(&dy, &c, k - 1)), along(&dx, &s, k - 1));
+        let rest = minus(across, after(z, &turn, k - 1));
+        turn.push(if rest.is_absent() { rest } else { rest / distance });
+        let [dc, ds] = [&s, &c].map(|of| over(or_zero(convolved(&turn, of, k - 1, 0, k - 1)), k));
+        c.push(if dc.is_absent() { dc } else { -dc });
+        s.push(ds);
     }
+    c
 }
 
 /// f(x) from the derivatives f⁽ᵏ⁾ at the point, by Horner's scheme in x − x₀.
 #[track_caller]
 fn composed<T: Real, S: Storage<T>>(x: Series<T, S>, z0: T, derivative: &dyn Fn(T, usize) -> T) -> Series<T, S> {
-    let rest = replaced(x, lit(0.0));
     let mut factorial = 1.0;
     let coefficients: Vec<T> = (1..S::limit())
         .map(|k| {
@@ -282,6 +236,16 @@ fn composed<T: Real, S: Storage<T>>(x: Series<T, S>, z0: T, derivative: &dyn Fn(
             derivative(x.value(), k) / lit(factorial)
         })
         .collect();
-    let series = coefficients.iter().rev().fold(Series::constant(lit(0.0)), |sum, &c| (sum + Series::constant(c)) * rest);
-    replaced(series, z0)
+    x.with(|x| {
+        Series::filled(S::limit(), |z| {
+            let mut sum = vec![lit(0.0); z.len()];
+            for &c in coefficients.iter().rev() {
+                sum[0] = c;
+                // x₀ is left out, which may be a pole.
+                z.iter_mut().enumerate().skip(1).for_each(|(k, z)| *z = or_zero(convolved(x, &sum, k, 1, k)));
+                sum[1..].copy_from_slice(&z[1..]);
+            }
+            z[0] = z0;
+        })
+    })
 }

@@ -1,5 +1,6 @@
 //! Truncated power series, and what is known of all of them: their coefficients, and how they follow from edges.
 
+use super::convolution::{is_zero, plus, scaled_slope};
 use crate::base::Shape;
 use crate::op::{ArrayOp, EdgeMap, Real, Value, lit};
 use std::{fmt, marker::PhantomData};
@@ -33,6 +34,9 @@ impl<T: Real, const N: usize> Storage<T> for Fixed<T, N> {
     fn filled(len: usize, fill: impl FnOnce(&mut [T])) -> Self {
         let mut coefficients = [lit(0.0); N];
         fill(&mut coefficients[..len]);
+        // What does not vary is a constant to whatever follows, so that an infinite slope makes nothing of it.
+        let varying = |c: &T| !is_zero(c);
+        let len = coefficients[..len].iter().skip(1).rposition(varying).map_or(1, |last| last + 2);
         Fixed { len, coefficients }
     }
     #[inline(always)]
@@ -43,7 +47,7 @@ impl<T: Real, const N: usize> Storage<T> for Fixed<T, N> {
 
 /// A truncated power series z₀ + z₁·t + z₂·t² + … with coefficients of type `T`; see [`Jet`].
 ///
-/// Trailing coefficients that are zero by construction (all but the first of a constant) are not there, and cost nothing.
+/// Trailing coefficients that are zero (all but the first of a constant) are not there, and cost nothing.
 #[derive(Copy, Clone)]
 pub struct Series<T, S> {
     coefficients: S,
@@ -67,7 +71,7 @@ pub type Jet<T, const N: usize> = Series<T, Fixed<T, N>>;
 impl<T: Real, const N: usize> Jet<T, N> {
     /// The series of these coefficients.
     pub fn new(coefficients: [T; N]) -> Self {
-        Series::of(Fixed { len: Fixed::<T, N>::limit(), coefficients })
+        Series::from_slice(&coefficients)
     }
 
     /// All coefficients: of tᵏ at k.
@@ -163,6 +167,19 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
         })
     }
 
+    /// An edge applied to an operand's slope. Where it is infinite and the slope 0, the first product is 0, as it is among numbers; the
+    /// rest of the slope counts.
+    #[track_caller]
+    pub(super) fn passed(edge: EdgeMap<Self>, slope: Self) -> Option<Self> {
+        match edge {
+            EdgeMap::Strong(p) | EdgeMap::Singular(p) if !T::SYMBOLIC => {
+                let len = S::limit().min(p.len() + slope.len() - 1);
+                Some(p.with(|p| slope.with(|t| Series::filled(len, |z| scaled_slope(p, t, z)))))
+            }
+            edge => edge.apply(slope),
+        }
+    }
+
     /// By the op table: z′ is the sum, over the operands, of the edge applied to the operand's derivative. What an edge passes on as it
     /// is keeps its coefficients as they are. An edge that is written with z gives one more coefficient each time it is asked.
     #[track_caller]
@@ -180,7 +197,7 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
                 let Some(change) = operands[k].slope() else { continue };
                 let (sum, term) = match edges[k] {
                     EdgeMap::Id | EdgeMap::Flip | EdgeMap::Where(_) => (&mut linear, edges[k].apply(operands[k])),
-                    edge => (&mut slope, edge.apply(change)),
+                    edge => (&mut slope, Series::passed(edge, change)),
                 };
                 if let Some(term) = term {
                     *sum = Some(match *sum {
@@ -232,15 +249,17 @@ pub(super) fn zeros<T: Real>(like: T) -> T {
     }
 }
 
-/// The sum, of which what is absent is no part.
-#[inline(always)]
+/// The first coefficient by the op table: the sum, over the operands, of the edge applied to the operand's.
 #[track_caller]
-pub(super) fn plus<T: Real>(x: T, y: T) -> T {
-    match (x.is_absent(), y.is_absent()) {
-        (true, _) => y,
-        (_, true) => x,
-        _ => x + y,
+pub(super) fn first<T: Real, const A: usize>(edges: [EdgeMap<T>; A], x: [&[T]; A]) -> T {
+    let mut sum = lit(0.0);
+    for k in 0..A {
+        let Some(&change) = x[k].get(1) else { continue };
+        if let Some(term) = (!change.is_absent()).then(|| edges[k].apply(change)).flatten() {
+            sum = plus(sum, term);
+        }
     }
+    sum
 }
 
 /// `[z₀, z₁, …]`

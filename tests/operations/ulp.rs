@@ -194,7 +194,8 @@ fn exact(op: Op, x: f64, y: f64) -> Big {
 
 /// The largest error of the kernel, and its arguments.
 fn largest<T: Float>(row: &Row, n: usize) -> (f64, [f64; 2]) {
-    let mut rng = Rng(row.allowed.to_bits() ^ row.op.name().bytes().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(b as u64)));
+    let mut rng =
+        Rng(row.allowed.to_bits() ^ row.op.name().bytes().fold(0, |h: u64, b| h.wrapping_mul(31).wrapping_add(b as u64)));
     let x: Vec<T> = arguments(row.ranges, n, &mut rng);
     let y: Vec<T> = if row.op.arity() == 1 { x.clone() } else { arguments(row.second, n, &mut rng) };
     let (mut worst, mut at) = (0.0, [0.0; 2]);

@@ -7,6 +7,7 @@ mod edges;
 mod every;
 mod guards;
 mod indices;
+mod jax;
 mod jets;
 mod kinks;
 mod limits;
