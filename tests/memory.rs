@@ -131,3 +131,51 @@ fn a_full_table_of_shapes_is_an_error() {
     assert_eq!(none, Shape::new([Axis::Fixed(10), Axis::Fixed(9), Axis::Fixed(9)]));
     assert_eq!(compiled.run(&x).unwrap()[0].data(), [5.0]);
 }
+
+#[test]
+fn what_shapes_may_cost_is_settable() -> wengert::Result<()> {
+    use wengert::eval::{memory_limit, set_memory_limit};
+    use wengert::sparse::Sparsity;
+    let _alone = alone();
+    let machine = memory_limit();
+    assert!(machine > 1 << 28, "{machine} bytes");
+    let f = Function::trace("x[n]", |x| x.cumsum(0).cumsum(0).cumsum(0))?;
+    let (native, x) = (f.compile()?, vec![1.0; 2000]);
+    let all = || -> wengert::Result<[wengert::Result<()>; 4]> {
+        let (pattern, wide) = (Sparsity::new(1, 10, [(0, 3)])?, Sparsity::new(60, 60, [(0, 3)])?);
+        Ok([
+            f.run([("x", &x)]).map(drop),
+            native.run([("x", &x)]).map(drop),
+            Sparsity::new(1, 2000, []).map(drop),
+            pattern.dense(&[0.0; 1]).map(drop).and(wide.dense(&[1.0])).map(drop),
+        ])
+    };
+    assert!(all()?.iter().all(Result::is_ok));
+    set_memory_limit(10_000);
+    let limited = all();
+    set_memory_limit(0);
+    let limited = limited?;
+    for found in limited {
+        assert!(found.as_ref().unwrap_err().is_limit(), "{found:?}");
+    }
+    assert_eq!(memory_limit(), machine);
+    assert!(all()?.iter().all(Result::is_ok));
+    Ok(())
+}
+
+/// What the cache counts for a small function: a page of code, as much for what finds and frees it, and its program.
+#[test]
+fn cached_code_takes_no_more_than_is_counted() {
+    let _alone = alone();
+    const FUNCTIONS: usize = 400;
+    let make = |k: usize| {
+        let f = Function::trace(("x", 4), |x| (0..10).fold(x[k % 4], |y, i| y * x[i % 4] + lit::<Expr>(k as f64 + i as f64)));
+        f.unwrap().compile_with(wengert::Options::new().cached(true)).unwrap()
+    };
+    (0..50).for_each(|k| drop(make(k + 1_000_000)));
+    let before = resident();
+    (0..FUNCTIONS).for_each(|k| drop(make(k)));
+    let each = resident().saturating_sub(before) / FUNCTIONS;
+    println!("a cached function of 20 operations: {each} bytes");
+    assert!(each < 2 * 4096 + 2048, "{each} bytes");
+}

@@ -1,9 +1,9 @@
-//! The machine that this runs on: its clock, its processors. A browser's has neither.
+//! The machine that this runs on: its clock, its processors, its memory. A browser's has no clock.
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use std::num::NonZero;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Whether the standard library has a clock here: asking for one that is not there is a panic.
@@ -71,4 +71,36 @@ pub(crate) fn processors() -> usize {
     // Asking takes as long as compiling a small function.
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// Where a machine does not say how much memory it has.
+const ASSUMED: u64 = 1 << 36;
+
+/// What a program has set; 0 where it has not.
+static LIMIT: AtomicUsize = AtomicUsize::new(0);
+
+/// The most bytes of memory that a shape may cost this process at a time: all values of an evaluation by interpretation, the workspace of a compiled
+/// call (unless [`Options::memory_limit`](crate::Options::memory_limit) says otherwise), a result of its
+/// [`run`](crate::Compiled::run), the elements and the starts of columns of a sparse pattern. What needs more is an error
+/// ([`Error::is_limit`](crate::Error::is_limit)), where the process would end for want of memory.
+///
+/// By default it is the memory of the machine where that is known (on Linux), and 64 GiB elsewhere.
+pub fn memory_limit() -> usize {
+    static MACHINE: OnceLock<usize> = OnceLock::new();
+    match LIMIT.load(Relaxed) {
+        0 => *MACHINE.get_or_init(|| usize::try_from(memory().unwrap_or(ASSUMED)).unwrap_or(isize::MAX as usize)),
+        set => set,
+    }
+}
+
+/// Sets what [`memory_limit`] says, for the whole process; 0 puts the default back.
+pub fn set_memory_limit(bytes: usize) {
+    LIMIT.store(bytes, Relaxed);
+}
+
+/// The bytes of memory that this machine has, if it says so.
+fn memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024).filter(|&bytes| bytes > 0)
 }

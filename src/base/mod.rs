@@ -8,10 +8,12 @@ mod interner;
 mod machine;
 pub(crate) mod sets;
 mod shape;
+pub(crate) mod squares;
 pub(crate) mod sums;
 mod whole;
 mod width;
 
+pub use host::{memory_limit, set_memory_limit};
 pub(crate) use machine::{Bits, Lanes};
 pub use machine::{Kernel1, Kernel2, Library1, Library2, Machine, Mask};
 pub(crate) use shape::check_room;

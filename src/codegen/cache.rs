@@ -2,11 +2,11 @@
 
 use super::native::Native;
 use crate::schedule::unit::Unit;
-use crate::schedule::{Program, Settings, Step};
+use crate::schedule::{Program, Settings};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// As much code is kept, with what it is found by, in bytes.
+/// As much is kept, in bytes: code, in whole pages, and the programs that it is found by, with all that memory is taken for.
 const ROOM: usize = 64 << 20;
 
 /// All that code depends on; the processor is one in a process.
@@ -49,6 +49,11 @@ struct Entry {
     used: u64,
 }
 
+/// What an entry takes; the list that it is in has room for as many again.
+fn bytes(key: &Key, native: &Native) -> usize {
+    native.bytes() + key.unit.bytes() + 2 * size_of::<Entry>()
+}
+
 #[derive(Default)]
 struct Cache {
     entries: FxHashMap<u64, Vec<Entry>>,
@@ -69,8 +74,7 @@ impl Cache {
         if let Some(known) = self.find(key) {
             return known;
         }
-        const PAGE: usize = 4096;
-        let bytes = native.stats.code_bytes.next_multiple_of(PAGE) + key.unit.program.steps.len() * size_of::<Step>();
+        let bytes = bytes(key, &native);
         if bytes > room {
             return native;
         }
@@ -206,8 +210,10 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_freed() {
-        let (mut cache, room) = (Cache::default(), 3 * 5000);
+        let mut cache = Cache::default();
         let units: Vec<Arc<Unit>> = (0..10).map(|c| unit(&program(c as f64 + 0.1, Settings::default()))).collect();
+        // For three and a half.
+        let room = bytes(&Key::new(&units[0]), &made(&units[0])) * 7 / 2;
         let keep = |cache: &mut Cache, unit: &Arc<Unit>| Arc::downgrade(&cache.keep(&Key::new(unit), made(unit), room));
         let first = keep(&mut cache, &units[0]);
         let rest: Vec<_> = units[1..]

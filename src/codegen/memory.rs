@@ -32,6 +32,9 @@ impl Call {
     }
 }
 
+/// What Cranelift's module takes beside the code, about: tables of names and signatures, and of the pages.
+const MODULE: usize = 4096;
+
 /// Code in memory that can be run, and cannot be changed.
 pub(super) struct Memory {
     module: Option<Box<JITModule>>,
@@ -64,6 +67,12 @@ impl Memory {
         module.define_function_bytes(id, align, &code.bytes, &[]).map_err(failed)?;
         module.finalize_definitions().map_err(failed)?;
         Ok(Memory { address: module.get_finalized_function(id), len: code.bytes.len(), module: Some(Box::new(module)) })
+    }
+
+    /// Bytes of memory, about. Code has pages of its own, as it cannot be written to.
+    pub(super) fn resident(&self) -> usize {
+        const PAGE: usize = 4096;
+        self.len.next_multiple_of(PAGE) + MODULE
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -34,6 +34,12 @@ impl Native {
         &self.stats
     }
 
+    /// Bytes of memory, about: pages of code, and what finds and frees it.
+    pub(super) fn bytes(&self) -> usize {
+        let lists = size_of_val(&self.calls[..]) + size_of_val(&self.functions[..]);
+        size_of::<Native>() + lists + self.memory.resident()
+    }
+
     /// The code, which can go elsewhere.
     pub(super) fn object(&self) -> Object {
         let mut bytes = self.memory.bytes().to_vec();

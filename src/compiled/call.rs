@@ -4,16 +4,16 @@ use super::engine::{Engine, How};
 use super::report::Report;
 use super::running::Running;
 use super::slices::with_slices;
-use crate::base::wrong_width;
+use crate::base::{memory_limit, wrong_width};
 use crate::codegen;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, count, listed, short};
-use crate::eval::{Arguments, Array, Resolved, Results, lengths_of, resolve};
+use crate::eval::{Arguments, Array, Resolved, Results, check_sizes, lengths_of, resolve};
 use crate::exec::{Point, check_threads, signature_of_calls};
 use crate::graph::{Function, InputGroup, OutputGroup};
 use crate::op::Scalar;
 use crate::schedule::Settings;
 use crate::schedule::ir::Updates;
-use crate::schedule::lengths::{check_sizes, lengths, named};
+use crate::schedule::lengths::{lengths, named};
 use crate::schedule::unit::Unit;
 use std::{fmt, panic::Location, sync::Arc};
 
@@ -393,7 +393,7 @@ impl Compiled {
 fn zeros<T: Scalar>(shape: Vec<usize>) -> Result<Array<T>> {
     let len = shape.iter().product();
     let mut data = Vec::new();
-    if data.try_reserve_exact(len).is_err() {
+    if size_of::<T>() * len > memory_limit() || data.try_reserve_exact(len).is_err() {
         let message = format!("the result of the shape {shape:?} is larger than the memory that there is");
         return Err(Error::new(ErrorKind::Limit, message));
     }

@@ -9,7 +9,7 @@ use super::scheduled::Scheduled;
 use super::signature::signature;
 use crate::base::host::{Stop, Stopwatch};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::exec::{Code, check_threads, too_much_memory};
+use crate::exec::{Code, check_threads, check_workspace};
 use crate::graph::Function;
 use crate::schedule::ir::Updates;
 use std::panic::Location;
@@ -46,9 +46,7 @@ fn made(f: &Function, options: &Options) -> Result<Compiled> {
     let zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
     let body = Body { running, f: signature(f)?, settings: options.settings, updates, zeros, units };
     let compiled = Compiled::new(body, options.threads);
-    match (options.limits.memory, compiled.workspace_bytes()) {
-        // Straight-line code and a loop over rows take the same for every call.
-        (Some(limit), Some(bytes)) if bytes > limit => Err(too_much_memory(bytes, limit)),
-        _ => Ok(compiled),
-    }
+    // Straight-line code and a loop over rows take the same for every call.
+    compiled.workspace_bytes().map_or(Ok(()), |bytes| check_workspace(bytes, options.limits.memory))?;
+    Ok(compiled)
 }

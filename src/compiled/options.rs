@@ -170,7 +170,7 @@ impl Options {
         self
     }
     /// The most bytes of memory that a call may take beside its slices. A call that needs more for its lengths is an error; compiling is one
-    /// where every call would be. None by default.
+    /// where every call would be. By default what [`eval::memory_limit`](crate::eval::memory_limit) says.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.limits.memory = Some(bytes);
         self

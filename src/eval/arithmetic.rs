@@ -17,6 +17,9 @@ pub(super) trait Arithmetic {
     /// What the elements are.
     type Number: Real;
 
+    /// Whether elements are numbers and nothing else, without tangents.
+    const PLAIN: bool = false;
+
     /// A scalar operation.
     fn apply(op: Op, args: &[Value<Self::Number, Truth<Self>>]) -> Value<Self::Number, Truth<Self>>;
 
@@ -48,9 +51,10 @@ pub(super) trait Arithmetic {
         operands: &[Array<Self::Number>],
     ) -> Result<Vec<Array<Self::Number>>>;
 
-    /// Calls a closure of doubles.
+    /// Calls a closure of doubles; `indices` says which operands are indices.
     fn call(
         call: &Opaque,
+        indices: &[bool],
         inputs: &[&[Self::Number]],
         outputs: &mut [&mut [Self::Number]],
         at: Option<&'static Location<'static>>,

@@ -28,9 +28,11 @@ impl<T> Array<T> {
     #[track_caller]
     pub fn new(shape: impl AsRef<[usize]>, data: Vec<T>) -> Result<Self> {
         let shape = shape.as_ref().to_vec();
-        let places: usize = shape.iter().product();
-        if places != data.len() {
-            let (given, places) = (count(data.len(), "number"), count(places, "place"));
+        // A length of 0 makes it nothing, whatever the others are.
+        let places = if shape.contains(&0) { Some(0) } else { shape.iter().try_fold(1, |all: usize, &len| all.checked_mul(len)) };
+        if places != Some(data.len()) {
+            let places = places.map_or("more places than can be counted".into(), |places| count(places, "place"));
+            let given = count(data.len(), "number");
             return Err(Error::here(ErrorKind::Shape, format!("{given} for the shape {shape:?}, which has {places}")));
         }
         Ok(Array { shape, data })
@@ -46,7 +48,7 @@ impl<T> Array<T> {
         Array { shape: vec![data.len()], data }
     }
 
-    /// The same number all over a shape.
+    /// The same number all over a shape. As for any vector, memory that there is not ends the process.
     ///
     /// ```
     /// # use wengert::Array;

@@ -8,10 +8,13 @@ use super::kernels::Kernels;
 use super::linalg::Sizes;
 use super::moves::{moved, reduce, sum};
 use super::run::{Computed, Either, Run, num};
+use super::sizes::check_memory;
+use crate::base::squares::Window;
 use crate::base::{Axis, Width, sums, wrong_width};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::{ArrayOp, DType, Op, Real, Scalar, Value, lit};
+use std::ops::Range;
 use std::panic::Location;
 
 /// The outputs of a function, an array for each of their values, from an array for each value of the inputs.
@@ -37,6 +40,7 @@ pub(crate) fn lengths_of<T: Scalar>(f: &Function, inputs: &[Array<T>]) -> Result
     for (slot, input) in inputs.iter().enumerate() {
         bind(f, &mut open, slot, input)?;
     }
+    check_memory::<T>(f, &open)?;
     check_reach(f, &open)?;
     Ok(open)
 }
@@ -139,6 +143,25 @@ impl<A: Arithmetic> Run<'_, A> {
         Ok(Array { data, shape })
     }
 
+    /// The root of the sum of squares. Tangents would be out of range where the values are not: they go from element to element.
+    fn norm(&self, x: &Array<A::Number>, axes: &[usize], groups: &[Range<usize>], shape: Vec<usize>) -> Array<A::Number> {
+        if !A::PLAIN {
+            return reduce(&x.map(|x| x.abs()), axes, shape, |a, b| a.hypot(b), lit(0.0));
+        }
+        let Window { least, most, up, down } = Window::of(self.f.width());
+        let squares = |factor: f64| {
+            let factor: A::Number = lit(factor);
+            sum(&x.map(|&x| (x * factor) * (x * factor)), groups, A::total)
+        };
+        let [plain, of_small, of_large] = [1.0, up, down].map(squares);
+        let root = |k: usize| {
+            let moved = |square: A::Number, factor: f64| square.sqrt() * lit(1.0 / factor);
+            let root = Real::select(plain.data[k].lt(lit(least)), moved(of_small.data[k], up), plain.data[k].sqrt());
+            Real::select(plain.data[k].gt(lit(most)), moved(of_large.data[k], down), root)
+        };
+        Array { data: (0..plain.data.len()).map(root).collect(), shape }
+    }
+
     fn array(
         &self,
         id: NodeId,
@@ -155,6 +178,11 @@ impl<A: Arithmetic> Run<'_, A> {
                 let x = first.expect("an operand");
                 let summed = sum(x, &sums::groups(self.f.graph().node(operand).shape(), axes), A::total);
                 Array { shape: lengths, data: summed.data }
+            }
+            ArrayOp::Norm(axes) => {
+                let operand = self.f.graph().operands(id).next().expect("a norm has an operand");
+                let groups = sums::groups(self.f.graph().node(operand).shape(), axes);
+                self.norm(first.expect("an operand"), axes, &groups, lengths)
             }
             ArrayOp::MaxOf(axes) => {
                 let larger = |a: A::Number, b: A::Number| Real::select(b.gt(a) | b.ne(b), b, a);
@@ -180,6 +208,12 @@ impl<A: Arithmetic> Run<'_, A> {
                     data.push(sum);
                 }
                 Array { data, shape: lengths }
+            }
+            ArrayOp::SlopeOf => {
+                let (value, x) = (first.expect("two operands"), num(operands[1]));
+                let each =
+                    value.data.iter().zip(&x.data).map(|(&value, &x)| Real::array(op, &[Value::Num(value), Value::Num(x)]).num());
+                Array { data: each.collect(), shape: lengths }
             }
             ArrayOp::Prod(axis)
             | ArrayOp::ArgMax(axis)

@@ -63,7 +63,7 @@ impl<A: Arithmetic> Run<'_, A> {
                 let mut results: Vec<Vec<A::Number>> = shapes.iter().map(|shape| vec![zero; shape.iter().product()]).collect();
                 let inputs: Vec<&[A::Number]> = operands.iter().map(Array::data).collect();
                 let mut outputs: Vec<&mut [A::Number]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-                A::call(call, &inputs, &mut outputs, at)?;
+                A::call(call, &body.index_inputs(), &inputs, &mut outputs, at)?;
                 let last = shapes.into_iter().zip(results).map(|(shape, data)| Array::new(shape, data));
                 Ok(Results { last: last.collect::<Result<_>>()?, ..Results::default() })
             }

@@ -18,6 +18,8 @@ pub(super) struct Kernels<T>(PhantomData<T>);
 impl<T: Scalar> Arithmetic for Kernels<T> {
     type Number = T;
 
+    const PLAIN: bool = true;
+
     fn apply(op: Op, args: &[Value<T, bool>]) -> Value<T, bool> {
         op.value::<T>(args)
     }
@@ -45,7 +47,13 @@ impl<T: Scalar> Arithmetic for Kernels<T> {
         Run::<Self>::new(body, open.clone()).all(operands)
     }
 
-    fn call(call: &Opaque, inputs: &[&[T]], outputs: &mut [&mut [T]], at: Option<&'static Location<'static>>) -> Result<()> {
-        call_opaque(call, inputs, outputs, at)
+    fn call(
+        call: &Opaque,
+        indices: &[bool],
+        inputs: &[&[T]],
+        outputs: &mut [&mut [T]],
+        at: Option<&'static Location<'static>>,
+    ) -> Result<()> {
+        call_opaque(call, indices, inputs, outputs, at)
     }
 }

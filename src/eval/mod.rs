@@ -12,6 +12,7 @@ mod elements;
 mod fit;
 mod groups;
 mod indices;
+mod inline;
 mod kernels;
 mod known;
 pub(crate) mod linalg;
@@ -21,6 +22,7 @@ mod opaque;
 mod reals;
 mod results;
 mod run;
+mod sizes;
 mod then;
 mod walk;
 
@@ -30,9 +32,13 @@ pub(crate) use arrays::{evaluated, index_error, lengths_of};
 #[cfg(test)]
 pub(crate) use groups::{joined, split};
 pub(crate) use indices::{check_given, check_reach, gives_indices, to_numbers};
+pub(crate) use inline::inlined;
 pub use named::{Argument, Arguments, Element, Given};
 pub(crate) use named::{Resolved, resolve, run};
 pub(crate) use opaque::call_opaque;
 pub use results::Results;
+pub(crate) use sizes::{check_memory, check_sizes, too_large};
 pub(crate) use then::then;
 pub(crate) use walk::{eval, eval_but, outputs_at, result};
+
+pub use crate::base::{memory_limit, set_memory_limit};

@@ -7,6 +7,7 @@ use super::array::Array;
 use super::indices::{check_given, check_reach};
 use super::linalg::{Sizes, run_any};
 use super::run::{Run, lengths};
+use super::sizes::check_memory;
 use crate::base::sums::{BLOCK, halve, partials};
 use crate::base::{Shape, Width};
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -21,7 +22,7 @@ pub(super) fn numbers_at<T: Real>(f: &Function, x: &[T]) -> Result<Vec<T>> {
     let at = Location::caller();
     let given = f.inputs().iter().try_for_each(|group| check_given(group, f.width(), &x[group.range()]));
     let open = Lengths::default();
-    given.and_then(|()| check_reach(f, &open)).map_err(|error| error.at(Some(at)))?;
+    given.and_then(|()| check_memory::<T>(f, &open)).and_then(|()| check_reach(f, &open)).map_err(|error| error.at(Some(at)))?;
     let outputs = Run::<Reals<T>>::new(f, open).all(&inputs)?;
     Ok(outputs.into_iter().flat_map(Array::into_data).collect())
 }
@@ -72,9 +73,16 @@ impl<T: Real> Arithmetic for Reals<T> {
         arrays(open, types_out(body).into_iter().map(|(shape, _)| shape), &y)
     }
 
-    fn call(call: &Opaque, inputs: &[&[T]], outputs: &mut [&mut [T]], at: Option<&'static Location<'static>>) -> Result<()> {
-        let numbers = |x: &&[T]| x.iter().map(Real::known).collect::<Option<Vec<f64>>>();
-        let Some(inputs) = inputs.iter().map(numbers).collect::<Option<Vec<_>>>() else {
+    fn call(
+        call: &Opaque,
+        indices: &[bool],
+        inputs: &[&[T]],
+        outputs: &mut [&mut [T]],
+        at: Option<&'static Location<'static>>,
+    ) -> Result<()> {
+        let number = |x: &T, index: bool| if index { Some(x.to_index() as f64) } else { x.known() };
+        let numbers = |(x, &index): (&&[T], &bool)| x.iter().map(|x| number(x, index)).collect::<Option<Vec<f64>>>();
+        let Some(inputs) = inputs.iter().zip(indices).map(numbers).collect::<Option<Vec<_>>>() else {
             let message = format!("opaque `{}` has no derivative: give it one with custom_jvp or custom_vjp", call.name());
             return Err(Error::new(ErrorKind::Unsupported, message).at(at));
         };

@@ -2,8 +2,9 @@
 
 use super::arithmetic::{Arithmetic, Lengths};
 use super::array::Array;
-use crate::base::{Axis, Shape};
-use crate::error::{Error, Kind as ErrorKind, Result, short};
+use super::sizes::length;
+use crate::base::Shape;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Control, Function, NodeId};
 use crate::op::{Real, lit};
 use std::{cell::RefCell, collections::HashMap, panic::Location, rc::Rc};
@@ -77,13 +78,7 @@ impl<'f, A: Arithmetic> Run<'f, A> {
 
 /// The lengths of a shape's axes.
 pub(super) fn lengths(open: &Lengths, shape: Shape) -> Result<Vec<usize>> {
-    let length = |axis: &Axis| match *axis {
-        Axis::Fixed(n) => Ok(n),
-        Axis::Open(name) => open.get(name).copied().ok_or_else(|| {
-            Error::new(ErrorKind::Shape, format!("the length of the open axis `{}` is not known: no input has it", short(name)))
-        }),
-    };
-    shape.axes().iter().map(length).collect()
+    shape.axes().iter().map(|&axis| length(axis, open)).collect()
 }
 
 pub(super) fn num<T: Real>(x: &Computed<T>) -> &Array<T> {

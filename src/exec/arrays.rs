@@ -6,7 +6,7 @@ use super::plans::{Plans, Ready};
 use super::point::check_counts;
 use super::run::act_all;
 use super::scratch::{may_lend_arrays, with_arrays};
-use crate::base::Width;
+use crate::base::{Width, memory_limit};
 use crate::error::{Error, Kind as ErrorKind, Result, count, short};
 use crate::eval::{check_given, check_reach, gives_indices, to_numbers};
 use crate::graph::{Function, InputGroup};
@@ -142,9 +142,7 @@ impl Arrays {
         let open = open_lengths(f, &self.updates, &given, &lengths)?;
         check_reach(f, &open)?;
         let plan = plan(&self.schedule, self.schedule.once, &self.updates, &open, threads > 1);
-        if let Some(limit) = self.memory_limit.filter(|limit| bytes(&plan) > *limit) {
-            return Err(too_much_memory(bytes(&plan), limit));
-        }
+        check_workspace(bytes(&plan), self.memory_limit)?;
         let mut kept = room(words::<T>(plan.kept))?;
         // What runs once has no workspace. What it names of it has no length, and an address nonetheless.
         let mut none = Slices { inputs: &[], outputs: &mut [] };
@@ -179,12 +177,16 @@ fn bytes(plan: &Plan) -> usize {
     (workspace(plan) + plan.kept) * plan.width.bytes() + plan.table * 8
 }
 
-/// That a call takes more memory than it may.
-pub(crate) fn too_much_memory(bytes: usize, limit: usize) -> Error {
+/// That a call takes no more memory than it may.
+pub(crate) fn check_workspace(bytes: usize, limit: Option<usize>) -> Result<()> {
+    let limit = limit.unwrap_or_else(memory_limit);
+    if bytes <= limit {
+        return Ok(());
+    }
     let message = format!(
         "a call takes {bytes} bytes of memory beside its slices, more than {limit}, the limit of `Options::memory_limit`"
     );
-    Error::new(ErrorKind::Limit, message)
+    Err(Error::new(ErrorKind::Limit, message))
 }
 
 /// So many words of memory.

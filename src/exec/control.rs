@@ -33,9 +33,9 @@ impl<T: Scalar> Running<'_, T> {
                 self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
             }
             Flow::Once => self.body(0, (&self.run.operands, &self.run.last), &mut Lent::default(), call),
-            Flow::Opaque(function) => {
+            Flow::Opaque { call: function, indices } => {
                 call.within(&self.run.operands, &self.run.last, self.run.scratch, &mut Lent::default(), |call| {
-                    call.lend(|inputs, outputs| call_opaque(function, inputs, outputs, run.at))
+                    call.lend(|inputs, outputs| call_opaque(function, indices, inputs, outputs, run.at))
                 })
             }
             &Flow::While { carries } => {

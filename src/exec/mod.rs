@@ -25,7 +25,7 @@ mod tests;
 mod threads;
 mod tiles;
 
-pub(crate) use arrays::{Arrays, Limits, too_much_memory};
+pub(crate) use arrays::{Arrays, Limits, check_workspace};
 pub(crate) use call::Slices;
 pub(crate) use code::Code;
 pub(crate) use point::{Numbers, ON_STACK, Point, signature_of_calls};

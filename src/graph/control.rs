@@ -25,6 +25,9 @@ pub(crate) trait Transpose {
 
 pub(crate) type Type = (Shape, DType);
 
+/// How deep bodies may stand in bodies. What goes from body to body is as deep on the stack.
+pub(super) const DEPTH: usize = 100;
+
 impl Control {
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -271,21 +274,18 @@ pub(crate) fn types_out(body: &Function) -> Vec<Type> {
     body.output_nodes().map(|id| (body.graph().node(id).shape(), body.graph().node(id).dtype())).collect()
 }
 
+/// An operation without its bodies.
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Control::Scan { carries, xs, length, reverse, .. } => {
-                write!(f, "scan[{carries},{xs},{length}{}]", if *reverse { ",reverse" } else { "" })?;
+                write!(f, "scan[{carries},{xs},{length}{}]", if *reverse { ",reverse" } else { "" })
             }
-            Control::While { carries, .. } => write!(f, "while[{carries}]")?,
-            Control::Rule { rule: Derivative::Jvp(_), .. } => f.write_str("rule[jvp]")?,
-            Control::Rule { rule: Derivative::Vjp(_), .. } => f.write_str("rule[vjp]")?,
-            Control::Opaque { call, .. } => write!(f, "opaque[{}#{}]", call.name(), call.number())?,
-            Control::Choice { .. } | Control::Remat { .. } => f.write_str(self.name())?,
+            Control::While { carries, .. } => write!(f, "while[{carries}]"),
+            Control::Rule { rule: Derivative::Jvp(_), .. } => f.write_str("rule[jvp]"),
+            Control::Rule { rule: Derivative::Vjp(_), .. } => f.write_str("rule[vjp]"),
+            Control::Opaque { call, .. } => write!(f, "opaque[{}#{}]", call.name(), call.number()),
+            Control::Choice { .. } | Control::Remat { .. } => f.write_str(self.name()),
         }
-        for body in self.bodies() {
-            write!(f, " {{ {body} }}")?;
-        }
-        Ok(())
     }
 }

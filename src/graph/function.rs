@@ -415,6 +415,11 @@ impl Function {
         input.or_else(|| output().map(|(y, id)| array("output", &y.name, shape(*id))))
     }
 
+    /// Which inputs are indices; each is one value.
+    pub(crate) fn index_inputs(&self) -> Vec<bool> {
+        self.inputs.iter().map(|group| group.dtype == DType::Index).collect()
+    }
+
     /// Whether a value inside has axes, or there is a loop, a choice or an opaque call: how it is computed, and nothing of what it looks like
     /// from outside.
     pub(crate) fn has_arrays(&self) -> bool {

@@ -40,7 +40,7 @@ pub(crate) use body::{Body, make_body};
 pub use body_result::{BodyResult, IntoValues};
 pub(crate) use builder::Builder;
 pub(crate) use control::{Flow, NestedOp, Transpose, Type, numbers, stacked, types_in, types_out};
-pub(crate) use fixed::with_lengths;
+pub(crate) use fixed::{open_axes, renamed, with_lengths};
 pub(crate) use function::NewOutput;
 pub use handle::{Cond, Expr};
 pub use handles::Handles;

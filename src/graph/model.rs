@@ -219,6 +219,8 @@ pub(crate) struct SharedControl(pub(super) Arc<Summed>);
 /// With a hash of what it does, so that bodies are compared with few others.
 pub(super) struct Summed {
     pub(super) digest: u64,
+    /// How deep bodies stand in its bodies: 1 if in none.
+    pub(super) depth: usize,
     pub(super) control: Control,
 }
 

@@ -12,7 +12,9 @@ impl From<Control> for SharedControl {
     fn from(control: Control) -> Self {
         let mut hasher = FxHasher::default();
         digest(&control, &mut hasher);
-        SharedControl(Arc::new(Summed { digest: hasher.finish(), control }))
+        let inside = control.bodies().into_iter().flat_map(|body| &body.graph.controls).map(|inside| inside.0.depth).max();
+        let depth = 1 + inside.unwrap_or(0);
+        SharedControl(Arc::new(Summed { digest: hasher.finish(), depth, control }))
     }
 }
 

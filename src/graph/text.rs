@@ -1,10 +1,10 @@
 //! The text form. In: a [`Function`]. Out: its text, one node a line, which the private module `parse` reads back to the
 //! same nodes and the same bits. Source locations are not part of it.
 
-use super::model::Function;
+use super::model::{Control, Function};
 use super::node::NodeId;
 use super::parse;
-use super::view::Kind;
+use super::view::{Kind, Nested};
 use crate::base::Shape;
 use crate::base::Width;
 use crate::error::{Error, Result};
@@ -21,11 +21,67 @@ impl FromStr for Function {
 /// The text that [`Function::parse`] reads.
 impl fmt::Display for Function {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{} {{", Signature(self))?;
-        for id in self.graph.ids().skip(self.input_len()) {
-            writeln!(out, "  {}", Line(self, id))?;
+        write(out, Piece::Function(self))
+    }
+}
+
+/// What is to be written.
+enum Piece<'f> {
+    Function(&'f Function),
+    /// The lines from a node on, and the end.
+    Lines(&'f Function, usize),
+    Line(&'f Function, NodeId),
+    Operands(Operands<'f>),
+    Text(&'static str),
+}
+
+/// Writes a piece, bodies in bodies without recursion: what is to follow waits.
+fn write<'f>(out: &mut fmt::Formatter<'_>, piece: Piece<'f>) -> fmt::Result {
+    let mut waiting = vec![piece];
+    while let Some(piece) = waiting.pop() {
+        match piece {
+            Piece::Function(f) => {
+                writeln!(out, "{} {{", Signature(f))?;
+                waiting.push(Piece::Lines(f, f.input_len()));
+            }
+            Piece::Lines(f, from) if from == f.graph.len() => out.write_str("}")?,
+            Piece::Lines(f, from) => {
+                out.write_str("  ")?;
+                waiting.extend([Piece::Lines(f, from + 1), Piece::Text("\n"), Piece::Line(f, NodeId::new(from))]);
+            }
+            Piece::Line(f, id) => line(out, f, id, &mut waiting)?,
+            Piece::Operands(operands) => write!(out, "{operands}")?,
+            Piece::Text(text) => out.write_str(text)?,
         }
-        out.write_str("}")
+    }
+    Ok(())
+}
+
+/// Writes a node up to its operation's bodies, if it has any.
+fn line<'f>(out: &mut fmt::Formatter<'_>, f: &'f Function, id: NodeId, waiting: &mut Vec<Piece<'f>>) -> fmt::Result {
+    write!(out, "{id} = ")?;
+    match f.graph.node(id).kind() {
+        Kind::Input(slot) => write!(out, "input {slot}"),
+        Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), f.width)),
+        Kind::Flag(b) => write!(out, "flag {b}"),
+        Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
+        Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
+        Kind::Control(nested) => match first_of_same(f, id) {
+            // The bodies were printed with the first result.
+            Some(first) => write!(out, "{} of {first}", nested.port),
+            None => {
+                waiting.push(Piece::Operands(Operands(f, id)));
+                bodies(nested.control, waiting);
+                write!(out, "{} of {}", nested.port, **nested.control)
+            }
+        },
+    }
+}
+
+/// The bodies of an operation wait to be written.
+fn bodies<'f>(control: &'f Control, waiting: &mut Vec<Piece<'f>>) {
+    for body in control.bodies().into_iter().rev() {
+        waiting.extend([Piece::Text(" }"), Piece::Function(body), Piece::Text(" { ")]);
     }
 }
 
@@ -99,20 +155,20 @@ pub(crate) struct Line<'f>(pub(crate) &'f Function, pub(crate) NodeId);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line(f, id) = *self;
-        write!(out, "{id} = ")?;
-        match f.graph.node(id).kind() {
-            Kind::Input(slot) => write!(out, "input {slot}"),
-            Kind::Const(bits) => write!(out, "const {}", Number(f64::from_bits(bits), f.width)),
-            Kind::Flag(b) => write!(out, "flag {b}"),
-            Kind::Apply(op) => write!(out, "{op}{}", Operands(f, id)),
-            Kind::Array(op) => write!(out, "{op}{}", Operands(f, id)),
-            Kind::Control(nested) => match first_of_same(f, id) {
-                // The bodies were printed with the first result.
-                Some(first) => write!(out, "{} of {first}", nested.port),
-                None => write!(out, "{nested}{}", Operands(f, id)),
-            },
+        write(out, Piece::Line(self.0, self.1))
+    }
+}
+
+/// The result, and the operation.
+impl fmt::Display for Nested<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} of {}", self.port, **self.control)?;
+        let mut waiting = vec![];
+        bodies(self.control, &mut waiting);
+        while let Some(piece) = waiting.pop() {
+            write(out, piece)?;
         }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Operations on handles, which become nodes of the innermost trace of this thread.
 
+use super::control::DEPTH;
 use super::handle::{Cond, Expr};
 use super::model::SharedControl;
 use super::node::{Args, Port};
@@ -66,6 +67,10 @@ pub(super) fn nested(control: &SharedControl, port: Port, args: &[Expr], at: Cal
             }
         }
         let types = trace.builder.graph().types(&ids);
+        if control.0.depth > DEPTH {
+            trace.fail(ErrorKind::Limit, at, format!("{name}: more than {DEPTH} operations in each other's bodies"));
+            return Expr::Const(f64::NAN);
+        }
         if let Err(reason) = control.infer(port, &types) {
             trace.fail(ErrorKind::Shape, at, format!("{name}: {reason}"));
             return Expr::Const(f64::NAN);

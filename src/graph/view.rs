@@ -154,13 +154,6 @@ impl Graph {
     }
 }
 
-/// The result, and the operation.
-impl fmt::Display for Nested<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.port, **self.control)
-    }
-}
-
 impl fmt::Debug for Nested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({:?})", self.control.name(), self.port)

@@ -4,7 +4,7 @@
 use super::convolution::convolved;
 use super::series::{Series, Storage, zeros};
 use crate::base::Shape;
-use crate::op::{ArrayOp, Bodied, Chain, Real, Value, lit};
+use crate::op::{ArrayOp, Bodied, Chain, Real, Value, lit, spread_over};
 
 fn run<T: Real>(op: &ArrayOp, args: &[T]) -> T {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
@@ -132,6 +132,29 @@ fn series<T: Real, S: Storage<T>>(op: &ArrayOp, z0: T, x: &[Series<T, S>], point
                 terms.map(|b| run(op, &[x[0].value(), b]))
             })
         }
+        // z·z = Σ x·x, divided by the value before it is squared, as a square may be out of range; 0 where the value is 0.
+        ArrayOp::Norm(axes) => {
+            let sum = ArrayOp::Sum(axes.clone());
+            let (from, to) = (x[0].value().shape_of(), z0.shape_of());
+            let zero = z0.eq(lit(0.0));
+            let divisor = T::select(zero, lit(1.0), z0);
+            let spread = spread_over(axes, divisor, from, to);
+            stepwise(&|k, z| {
+                // The lower power is divided: the value by itself is in range.
+                let squares = |j: usize| {
+                    let [a, b] = [j.min(k - j), j.max(k - j)].map(|j| coefficient(0, j));
+                    Some(run(&sum, &[a? / spread * b?]))
+                };
+                let own = |j: usize| {
+                    let [a, b] = [z[j], z[k - j]].map(|z| Some(z).filter(|z| !z.is_absent()));
+                    Some(a? * (b? / divisor))
+                };
+                let squares = (0..=k).filter_map(squares).reduce(|sum, term| sum + term);
+                let own = (1..k).filter_map(own).reduce(|sum, term| sum + term);
+                less(squares, own).map(|twice| T::select(zero, lit(0.0), twice * lit(0.5)))
+            })
+        }
+        ArrayOp::SlopeOf => stepwise(&|k, _| coefficient(1, k)),
         ArrayOp::ArgMax(_) | ArrayOp::Iota(..) => Series::constant(z0),
         // What is left is differentiated by its edges, which are written without the result, or with its value at the point alone.
         ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_) | ArrayOp::LogDet => {

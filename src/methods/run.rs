@@ -13,6 +13,8 @@ use crate::sparse::{self, Method, SparseDerivative, Sparsity, Terms};
 impl Function {
     /// The outputs of a function of numbers at a point, in any arithmetic: numbers, duals, jets, or handles of a trace, which inlines the function
     /// there. Loops and branches inside take the turns and the way that the numbers say. For many points, [`Function::compile`] is the faster way.
+    /// Among handles the names of open axes are the function's own: each stands for the axis of the handle in its place, and a known number fills the
+    /// shape that is declared.
     ///
     /// ```
     /// use wengert::{Dual, Function};
@@ -25,11 +27,12 @@ impl Function {
     /// ```
     ///
     /// # Errors
-    /// If `x` is not as long as the inputs together; if an input or output is an array, but for handles; if something inside fails: a matrix
-    /// is singular, an index is out of range.
+    /// If `x` is not as long as the inputs together; if an input or output is an array, but for handles; if handles have other shapes than the
+    /// inputs of a function with arrays, or an open axis is that of none; if something inside fails: a matrix is singular, an index is out of range,
+    /// or all values together take more memory than [`eval::memory_limit`](crate::eval::memory_limit) allows.
     #[track_caller]
     pub fn eval<T: Real>(&self, x: &[T]) -> Result<Vec<T>> {
-        eval::outputs_at(self, x)
+        eval::inlined(self, x)
     }
 
     /// Evaluates by interpretation: values for the inputs, by name, give results by name.
@@ -49,7 +52,7 @@ impl Function {
     ///
     /// # Errors
     /// If a name is unknown, missing or given twice; if a shape or the width does not fit, or the length of an open axis cannot be told; if an
-    /// index is out of range.
+    /// index is out of range; if all values together take more memory than [`eval::memory_limit`](crate::eval::memory_limit) allows.
     #[track_caller]
     pub fn run<T: Scalar>(&self, arguments: impl Arguments<T>) -> Result<Results<T>> {
         eval::run(self, &arguments)

@@ -4,9 +4,9 @@
 
 use super::layers::kept;
 use super::same_shape;
-use crate::base::{Axis, Shape};
+use crate::base::{Axis, Shape, Width};
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::{Expr, refuse};
+use crate::graph::{Expr, refuse, width};
 use crate::op::{lit, select};
 
 /// The mean over all numbers of what `each` makes of prediction and target.
@@ -45,7 +45,11 @@ pub fn huber(prediction: Expr, target: Expr, delta: f64) -> Expr {
 /// 0 or 1. It does not overflow, however sure the model is.
 #[track_caller]
 pub fn binary_cross_entropy(logits: Expr, target: Expr) -> Expr {
-    mean("binary_cross_entropy", logits, target, |x, t| x.softplus() - t * x)
+    mean("binary_cross_entropy", logits, target, |x, t| {
+        // Who is sure, and right, loses nothing: ∞ − ∞ would be NaN.
+        let right = (x.eq(f64::INFINITY) & t.eq(1.0)) | (x.eq(f64::NEG_INFINITY) & t.eq(0.0));
+        select(right, 0.0, x.softplus() - t * x)
+    })
 }
 
 /// The cross-entropy of softmax of logits `[…,classes]`, the mean over rows. The target is either the class of each row, indices
@@ -72,16 +76,32 @@ pub fn kl_divergence(logits: Expr, distribution: Expr) -> Expr {
 #[track_caller]
 pub fn hits(scores: Expr, class: Expr) -> Expr {
     let Some(classes) = classes("hits", scores, class) else { return lit(f64::NAN) };
-    let right = number(scores.argmax(-1), classes).eq(number(class, classes));
-    select(right, 1.0, 0.0).sum(..)
+    let said = scores.argmax(-1);
+    if are_numbers(classes) {
+        return select(number(said, classes).eq(number(class, classes)), 1.0, 0.0).sum(..);
+    }
+    // 1 at the class that is said, read at the one that is true.
+    Expr::ones(said.shape()).scatter_rows(said, scores.shape()).gather_rows(class).sum(..)
 }
 
 /// Of each row of `x[…,classes]` the number at a class `[…]`.
 #[track_caller]
 fn of_class(what: &str, x: Expr, class: Expr) -> Expr {
     let Some(classes) = classes(what, x, class) else { return lit(f64::NAN) };
+    if !are_numbers(classes) {
+        return x.gather_rows(class);
+    }
     let here = numbers(classes).eq(kept(number(class, classes)));
     select(here, x, 0.0).sum(-1)
+}
+
+/// Whether the width holds the number of each class, so that classes can be compared as numbers.
+fn are_numbers(classes: Axis) -> bool {
+    match (width().unwrap_or_default(), classes) {
+        (Width::F64, _) => true,
+        (Width::F32, Axis::Fixed(n)) => n <= 1 << 24,
+        (Width::F32, Axis::Open(_)) => false,
+    }
 }
 
 /// An index as a number, checked by the call to be of a class. (An identity matrix to choose rows of would take classes².)

@@ -164,8 +164,10 @@ macro_rules! define_real {
             #[doc(hidden)]
             #[track_caller]
             fn array(op: &ArrayOp, args: &[Value<Self, Self::Mask>]) -> Value<Self, Self::Mask> {
-                let _ = args;
-                unreachable!("{op}: numbers have no axes")
+                match (op, args) {
+                    (ArrayOp::SlopeOf, [value, _]) => *value,
+                    _ => unreachable!("{op}: numbers have no axes"),
+                }
             }
             /// A result of an operation with bodies, which belong to graphs.
             #[doc(hidden)]

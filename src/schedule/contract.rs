@@ -1,7 +1,7 @@
 //! Fusing: x·y + z as one operation with one rounding, where the product has no other use.
 
 use crate::graph::{Args, Builder, Function, Kind, NodeId};
-use crate::op::Op;
+use crate::op::{ArrayOp, Op};
 use std::panic::Location;
 
 /// From this many products on, a sum is left as products and additions: each term waits for the one before, and an addition
@@ -78,12 +78,14 @@ impl Sums {
 
 /// Drops what only matters to derivatives.
 pub(super) fn undetached(f: &Function) -> Function {
-    let is_detach = |id: NodeId| f.graph().node(id).kind() == Kind::Apply(Op::Detach);
-    if !f.graph().ids().any(is_detach) {
+    let is_value = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Apply(Op::Detach) | Kind::Array(ArrayOp::SlopeOf));
+    if !f.graph().ids().any(is_value) {
         return f.clone();
     }
-    f.rebuild(|graph, new, id, args| {
+    let values = f.rebuild(|graph, new, id, args| {
         let node = graph.node(id);
-        if is_detach(id) { args[0] } else { new.intern(node.kind(), args, node.location()) }
-    })
+        if is_value(id) { args[0] } else { new.intern(node.kind(), args, node.location()) }
+    });
+    // What has lent its derivative is needed by nobody.
+    values.pruned()
 }

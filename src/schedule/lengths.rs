@@ -2,10 +2,8 @@
 
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, bracketed, count, short, unknown_name};
-use crate::eval::Lengths;
-use crate::graph::{Function, Kind, NodeId};
-use rustc_hash::FxHashSet;
-use std::panic::Location;
+use crate::eval::{Lengths, check_sizes, too_large};
+use crate::graph::{Function, NodeId};
 
 /// Walks over elements keep an index per axis on the stack.
 pub(crate) const MAX_RANK: usize = 16;
@@ -111,7 +109,7 @@ pub(crate) fn open_lengths(
                     (None, axis) => unknown.extend(axis.open()),
                 }
             }
-            let Some(known) = known else { return Err(too_large(group.shape(), &open, None)) };
+            let Some(known) = known else { return Err(too_large(group.shape(), &open, "is larger than any memory", None)) };
             match unknown[..] {
                 [] if known == len => {}
                 [] => return fail(g, format!(", not {known}")),
@@ -143,47 +141,4 @@ pub(crate) fn open_lengths(
     }
     check_sizes(f, &open)?;
     Ok(open)
-}
-
-/// Bytes of all values of a function together, up to which a plan's offsets, and what is added to them, stay within a machine word.
-const MOST_BYTES: usize = isize::MAX as usize >> if usize::BITS < 64 { 2 } else { 20 };
-
-/// That the sizes of all values, those of bodies included, can be computed: everything that a plan says rests on them.
-pub(crate) fn check_sizes(f: &Function, open: &Lengths) -> Result<()> {
-    let (mut waiting, mut seen) = (vec![f], FxHashSet::default());
-    let mut total = 0usize;
-    while let Some(f) = waiting.pop() {
-        let graph = f.graph();
-        for id in graph.ids() {
-            let shape = graph.node(id).shape();
-            let axes = shape.axes().iter().map(|axis| match axis {
-                Axis::Fixed(n) => *n,
-                Axis::Open(name) => open.get(name).copied().unwrap_or(1),
-            });
-            // An axis of length 0 counts as 1: lengths of slices are multiplied one by one, in any order.
-            let bytes = axes.map(|len| len.max(1)).try_fold(8usize, usize::checked_mul);
-            total = match bytes.and_then(|bytes| total.checked_add(bytes)) {
-                Some(total) if total <= MOST_BYTES => total,
-                _ => return Err(too_large(shape, open, graph.node(id).location())),
-            };
-            // Bodies are shared by operations, which may nest.
-            if let Kind::Control(nested) = graph.node(id).kind()
-                && seen.insert(std::ptr::from_ref(&**nested.control))
-            {
-                waiting.extend(nested.control.bodies());
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cold]
-fn too_large(shape: Shape, open: &Lengths, at: Option<&'static Location<'static>>) -> Error {
-    let mut with: Vec<String> = Vec::new();
-    for name in shape.axes().iter().filter_map(Axis::open) {
-        let length = open.get(name).map(|len| format!("{} = {len}", short(name)));
-        with.extend(length.filter(|length| !with.contains(length)));
-    }
-    let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
-    Error::new(ErrorKind::Limit, format!("the shape {}{with} is larger than any memory", bracketed(shape.axes()))).at(at)
 }

@@ -4,17 +4,19 @@ use super::Settings;
 use super::contract::{contract, undetached};
 use super::inline::inlined;
 use super::lanes::side_by_side;
+use super::norms::unrooted;
 use super::open::opened;
 use super::pack::pack;
 use super::program::{Layout, Program, Step, StepKind, elements};
 use super::sums::grouped;
-use crate::graph::{Function, Kind};
+use crate::graph::{Function, Kind, NodeId};
+use crate::op::ArrayOp;
 use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Settings) -> Function {
-    let mut f = undetached(&inlined(f));
+    let mut f = undetached(&unrooted(&inlined(f)));
     if options.simplify {
         f = simplify(&f, Simplify::EXACT);
     }
@@ -25,9 +27,32 @@ pub(crate) fn prepared(f: &Function, options: Settings) -> Function {
     if options.simplify {
         f = opened(&f);
     }
-    f = grouped(&f, options.fuse);
+    f = unrepeated(&grouped(&f, options.fuse));
     debug_assert!(f.graph().verify().is_ok(), "{:?}", f.graph().verify());
     f
+}
+
+/// The function without broadcasts that repeat nothing: those are the same elements in another shape, or the same value. So a broadcast that is
+/// left has more elements than its operand, and nobody can read the one where the other is.
+fn unrepeated(f: &Function) -> Function {
+    let graph = f.graph();
+    let repeats_nothing = |id: NodeId| match graph.node(id).kind() {
+        Kind::Array(ArrayOp::Broadcast(to)) => graph.operands(id).all(|x| graph.node(x).shape().volume() == to.volume()),
+        _ => false,
+    };
+    if !graph.ids().any(repeats_nothing) {
+        return f.clone();
+    }
+    f.rebuild(|graph, new, id, args| {
+        let node = graph.node(id);
+        match node.kind() {
+            Kind::Array(ArrayOp::Broadcast(to)) if repeats_nothing(id) => match new.graph().node(args[0]).shape() == *to {
+                true => args[0],
+                false => new.intern(Kind::Array(&ArrayOp::Reshape(*to)), args, node.location()),
+            },
+            kind => new.intern(kind, args, node.location()),
+        }
+    })
 }
 
 /// A function of numbers; `varying` says which inputs differ from row to row.

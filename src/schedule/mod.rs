@@ -13,6 +13,7 @@ pub(crate) mod ir;
 mod lanes;
 pub(crate) mod lengths;
 mod lower;
+mod norms;
 mod open;
 mod pack;
 mod place;

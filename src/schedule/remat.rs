@@ -93,7 +93,9 @@ fn operations(f: &Function, open: &Lengths) -> usize {
                 let inner = operands.next().and_then(|x| lengths(f.graph().node(x).shape(), open).pop());
                 size(id) * inner.unwrap_or(0)
             }
-            Kind::Array(ArrayOp::Sum(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_)) => operands.map(size).sum(),
+            Kind::Array(ArrayOp::Sum(_) | ArrayOp::Norm(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_)) => {
+                operands.map(size).sum()
+            }
             Kind::Apply(_) | Kind::Array(_) => size(id),
             Kind::Control(nested) => {
                 let key = (std::ptr::from_ref(&**nested.control), operands.collect::<Vec<_>>());

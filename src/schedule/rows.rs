@@ -55,6 +55,13 @@ impl RowCall {
         RowCall { products: bare.places.iter().zip(&*program.outputs).map(product).collect(), ..bare }
     }
 
+    /// Bytes of memory beside its own, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let names = |groups: &[(String, usize)]| groups.iter().map(|group| size_of_val(group) + group.0.len()).sum::<usize>();
+        let places = size_of_val(&self.slots[..]) + size_of_val(&self.places[..]) + size_of_val(&self.products[..]);
+        places + size_of_val(&self.strides[..]) + names(&self.inputs) + names(&self.outputs)
+    }
+
     /// The call of code that is there: which products it adds with one rounding need not be known any more.
     pub(crate) fn bare(shape: RowShape, layout: &Layout) -> Self {
         let (slots, places) = (elements(&layout.inputs), elements(&layout.outputs));

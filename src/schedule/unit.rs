@@ -1,9 +1,9 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
-use super::program::{Program, StepKind, elements};
+use super::program::{Layout, Program, StepKind, elements};
 use super::rows::RowCall;
-use super::segment::Segments;
+use super::segment::{Segment, Segments};
 use crate::base::Width;
 use crate::base::sums::partials;
 use std::sync::Arc;
@@ -32,6 +32,16 @@ pub(crate) struct Needs {
 }
 
 impl Unit {
+    /// Bytes of memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let Program { steps, outputs, layout, .. } = &self.program;
+        let names = |groups: &[(String, usize)]| groups.iter().map(|group| size_of_val(group) + group.0.len()).sum::<usize>();
+        let rows = self.rows.as_ref().map_or(0, RowCall::bytes);
+        let segments = self.segments.segments.len() * size_of::<Segment>() + size_of_val(&self.segments.slots[..]);
+        let program = size_of_val(&**steps) + size_of_val(&**outputs) + names(&layout.inputs) + names(&layout.outputs);
+        size_of::<Unit>() + size_of::<Layout>() + program + rows + segments + size_of_val(&self.needs.sums[..])
+    }
+
     pub(crate) fn new(program: Program, rows: Option<RowCall>) -> Unit {
         let segments = Segments::new(&program, rows.is_some());
         let sums: Vec<(u32, u32)> =

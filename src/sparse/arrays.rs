@@ -34,9 +34,12 @@ pub(super) fn flow(
             let from = moved(op, &places.iter().collect::<Vec<_>>(), to.to_vec(), u32::MAX);
             from.data().iter().map(|&k| all.get(k as usize).cloned().flatten()).collect()
         }
-        ArrayOp::Sum(axes) | ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => reduce(&operands[0], &shapes[0], axes, len),
+        ArrayOp::Sum(axes) | ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) | ArrayOp::Norm(axes) => {
+            reduce(&operands[0], &shapes[0], axes, len)
+        }
         ArrayOp::Prod(axis) => reduce(&operands[0], &shapes[0], &[*axis], len),
         ArrayOp::ArgMax(_) | ArrayOp::Iota(..) => Sets::new(),
+        ArrayOp::SlopeOf => operands.into_iter().nth(1).unwrap_or_default(),
         ArrayOp::MatMul => {
             let (x, y) = (&shapes[0], &shapes[1]);
             let (rows, inner, columns) = (x[x.len() - 2], x[x.len() - 1], y[y.len() - 1]);

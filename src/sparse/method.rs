@@ -9,8 +9,8 @@ use crate::base::Axis;
 use crate::base::sets;
 use crate::base::sets::columns;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::eval::Array;
-use crate::graph::{Function, with_lengths};
+use crate::eval::{Array, Lengths, check_memory};
+use crate::graph::{Function, InputGroup, with_lengths};
 use crate::op::DType;
 use crate::vmap::packed;
 
@@ -111,6 +111,14 @@ impl Method {
                 );
                 return Err(Error::here(ErrorKind::Shape, message));
             }
+        }
+        check_memory::<f64>(&f, &Lengths::default())?;
+        let elements =
+            |group: &InputGroup| group.shape().len().and_then(|each| each.checked_mul(group.len())).unwrap_or(usize::MAX);
+        let columns = f.inputs().iter().map(elements).fold(0, usize::saturating_add);
+        if u32::try_from(columns).is_err() {
+            let message = format!("a sparse derivative of {columns} numbers, where there may be {}", u32::MAX);
+            return Err(Error::here(ErrorKind::Limit, message));
         }
         for (k, (name, data)) in self.data.iter().enumerate() {
             let group = f.input(name)?;

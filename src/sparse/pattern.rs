@@ -1,5 +1,6 @@
 //! Where a sparse matrix has entries.
 
+use crate::base::memory_limit;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use std::fmt;
 
@@ -36,7 +37,8 @@ impl Sparsity {
     /// A pattern with these entries, given as row and column in any order; an entry that is given twice is one.
     ///
     /// # Errors
-    /// If an entry is outside of the matrix.
+    /// If an entry is outside of the matrix; if there are so many rows and columns that a number for each takes more memory than
+    /// [`eval::memory_limit`](crate::eval::memory_limit) allows.
     #[track_caller]
     pub fn new(rows: usize, columns: usize, entries: impl IntoIterator<Item = (usize, usize)>) -> Result<Sparsity> {
         let mut all: Vec<(usize, usize)> = entries.into_iter().map(|(row, column)| (column, row)).collect();
@@ -46,6 +48,8 @@ impl Sparsity {
             let message = format!("the entry ({row}, {column}) is outside of a matrix of {rows} rows and {columns} columns");
             return Err(Error::here(ErrorKind::Value, message));
         }
+        let words = rows.checked_add(columns).and_then(|n| n.checked_add(2));
+        check_memory(words, size_of::<usize>(), || format!("the rows and columns of a pattern of {rows} × {columns}"))?;
         let mut starts = vec![0; columns + 1];
         all.iter().for_each(|&(column, _)| starts[column + 1] += 1);
         (0..columns).for_each(|column| starts[column + 1] += starts[column]);
@@ -157,10 +161,12 @@ impl Sparsity {
     /// The matrix with these values, row by row; what is no entry is 0.
     ///
     /// # Errors
-    /// If there are not as many values as entries.
+    /// If there are not as many values as entries; if the matrix takes more memory than [`eval::memory_limit`](crate::eval::memory_limit) allows.
     #[track_caller]
     pub fn dense<T: Copy + Default>(&self, values: &[T]) -> Result<Vec<T>> {
         self.check_values(values.len())?;
+        let elements = self.rows.checked_mul(self.columns);
+        check_memory(elements, size_of::<T>(), || format!("a dense matrix of {} × {}", self.rows, self.columns))?;
         let mut all = vec![T::default(); self.rows * self.columns];
         self.entries().zip(values).for_each(|((row, column), &v)| all[row * self.columns + column] = v);
         Ok(all)
@@ -172,6 +178,19 @@ impl Sparsity {
             return Err(Error::here(ErrorKind::Length, format!("{values} values for {} entries", self.len())));
         }
         Ok(())
+    }
+}
+
+/// That so many elements of a size are no more than there may be.
+#[track_caller]
+fn check_memory(elements: Option<usize>, each: usize, what: impl Fn() -> String) -> Result<()> {
+    let limit = memory_limit();
+    match elements.and_then(|n| n.checked_mul(each)) {
+        Some(bytes) if bytes <= limit => Ok(()),
+        _ => {
+            let message = format!("{} would take more than {limit} bytes, the limit that `eval::set_memory_limit` sets", what());
+            Err(Error::here(ErrorKind::Limit, message))
+        }
     }
 }
 

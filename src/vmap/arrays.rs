@@ -45,6 +45,7 @@ pub(super) fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) ->
         ArrayOp::Sum(axes) => run(ArrayOp::Sum(shift(axes)), &[x.value]),
         ArrayOp::MaxOf(axes) => run(ArrayOp::MaxOf(shift(axes)), &[x.value]),
         ArrayOp::MinOf(axes) => run(ArrayOp::MinOf(shift(axes)), &[x.value]),
+        ArrayOp::Norm(axes) => run(ArrayOp::Norm(shift(axes)), &[x.value]),
         ArrayOp::ArgMax(k) => run(ArrayOp::ArgMax(k + 1), &[x.value]),
         ArrayOp::Slice(c) => run(ArrayOp::Slice(cuts(c)), &[x.value]),
         ArrayOp::Pad(shape, c) => run(ArrayOp::Pad(with_axis(*shape), cuts(c)), &[x.value]),
@@ -54,6 +55,7 @@ pub(super) fn array(op: &ArrayOp, operands: &[Mapped], axis: Axis, to: Shape) ->
         ArrayOp::Recur { axis: k, reverse } => {
             run(ArrayOp::Recur { axis: k + 1, reverse: *reverse }, &[spread(x, axis), spread(operands[1], axis)])
         }
+        ArrayOp::SlopeOf => run(ArrayOp::SlopeOf, &[spread(x, axis), spread(operands[1], axis)]),
         ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => run(op.clone(), &[x.value]),
         ArrayOp::Solve | ArrayOp::SolveOrNan | ArrayOp::SolveTriangular { .. } => solve(op, x, operands[1], axis),
         ArrayOp::Concat(k) => {

@@ -3,9 +3,9 @@
 use super::arrays::array;
 use super::control;
 use super::mapped::{Handle, Mapped, spread, with_axis};
-use crate::base::{Axis, Shape, check_room};
+use crate::base::{Axis, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, short};
-use crate::graph::{Args, Cond, Control, Expr, Function, InputGroup, Kind, Located, NewOutput, place, refuse};
+use crate::graph::{Args, Cond, Control, Expr, Function, InputGroup, Kind, Located, NewOutput, open_axes, place, refuse};
 use crate::op::{Real, Value};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -27,8 +27,7 @@ pub(crate) fn vmap<S: AsRef<str>>(f: &Function, axis: impl Into<Axis>, names: im
     if !mapped.contains(&true) {
         return fail(ErrorKind::Name, "vmap needs an input to map over".into());
     }
-    let taken = |shape: Shape| matches!(axis, Axis::Open(_)) && shape.axes().contains(&axis);
-    if f.graph().ids().any(|id| taken(f.graph().node(id).shape())) {
+    if axis.open().is_some_and(|name| open_axes(f).contains(&name)) {
         return fail(ErrorKind::Name, format!("vmap: the function has an open axis `{}` already", short(&axis.to_string())));
     }
     let over_axis = |group: &InputGroup| group.with_shape(with_axis(axis, group.shape())).with_batch(group.batch() + 1);

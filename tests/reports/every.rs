@@ -209,3 +209,57 @@ fn arrays<T: Scalar + Real>(body: impl Body + Copy, x: &[T], gradient: &[f64], r
     let grad = f.and_then(|f| f.grad());
     faults.engines("gradient", "arrays", &grad, &long(x), &expected, relative);
 }
+
+/// Holds a function of one array in a width against what is expected: on numbers, duals, nested duals and jets, of which it is made inside, and in
+/// graphs, by every engine.
+#[track_caller]
+pub fn every_mode_of_array<T: Scalar + Real>(of: impl Fn(wengert::Expr) -> wengert::Expr, x: &[T], expected: &Expected) {
+    let Expected { value, gradient, hessian, relative } = *expected;
+    let n = x.len();
+    let mut faults = Faults::default();
+    let stacked = Function::trace_in(T::WIDTH, ("x", n), |x| of(wengert::Expr::stack(&x, 0)));
+    let whole = Function::trace_in(T::WIDTH, format!("x[{n}]"), |x| of(x));
+    if let Ok(f) = &stacked {
+        let seeded = |j: usize| x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Dual::new(x, e)).collect::<Vec<_>>();
+        let duals: Result<Vec<T>> = (0..n).map(|j| Ok(f.eval(&seeded(j))?[0].eps())).collect();
+        faults.hold("gradient", "duals", &duals.unwrap(), gradient, relative);
+        let jets = |j: usize| {
+            f.eval(&x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Jet::<T, 3>::line(x, e)).collect::<Vec<_>>()).unwrap()[0]
+        };
+        faults.hold("gradient", "jets", &(0..n).map(|j| jets(j).derivative(1)).collect::<Vec<T>>(), gradient, relative);
+        if let Some(hessian) = hessian {
+            let entry = |i: usize, j: usize| {
+                let seeds = unit::<T>(n, i).into_iter().zip(unit::<T>(n, j));
+                let point = x.iter().zip(seeds).map(|(&v, (a, b))| Dual::new(Dual::new(v, a), Dual::constant(b)));
+                f.eval(&point.collect::<Vec<Dual<Dual<T>>>>()).unwrap()[0].eps().eps()
+            };
+            let nested: Vec<T> = (0..n * n).map(|k| entry(k / n, k % n)).collect();
+            faults.hold("hessian", "nested duals", &nested, hessian, relative);
+            let diagonal: Vec<f64> = (0..n).map(|j| hessian[j * n + j]).collect();
+            faults.hold("diagonal", "jets", &(0..n).map(|j| jets(j).derivative(2)).collect::<Vec<T>>(), &diagonal, relative);
+        }
+    }
+    for (form, f) in [("numbers inside", &stacked), ("an array", &whole)] {
+        let of = |make: &dyn Fn(&Function) -> Result<Function>| f.as_ref().map_err(Clone::clone).and_then(make);
+        let mut engines = |what: &str, mode: &str, f: &Result<Function>, x: &[T], expected: &[f64]| {
+            faults.engines(what, &format!("{form}, {mode}"), f, x, expected, relative);
+        };
+        engines("value", "graph", f, x, &[value]);
+        engines("gradient", "grad", &of(&|f| f.grad()), x, gradient);
+        engines("gradient", "jacobian forward", &of(&|f| f.jacobian_in(Mode::Forward)), x, gradient);
+        for (j, slope) in gradient.iter().enumerate() {
+            let along = [x, &unit::<T>(n, j)].concat();
+            engines("gradient", "jvp", &of(&|f| f.jvp()), &along, &[*slope]);
+            engines("gradient", "taylor", &of(&|f| f.taylor(1)), &along, &[*slope]);
+        }
+        if let Some(hessian) = hessian {
+            engines("hessian", "gradient of gradient", &of(&|f| f.grad()?.jacobian_in(Mode::Reverse)), x, hessian);
+            engines("hessian", "gradient forward", &of(&|f| f.grad()?.jacobian_in(Mode::Forward)), x, hessian);
+            for j in 0..n {
+                let along = [x, &unit::<T>(n, j)].concat();
+                engines("hessian", "hvp", &of(&|f| f.hvp()), &along, &hessian[j * n..][..n]);
+            }
+        }
+    }
+    assert!(faults.0.is_empty(), "at {x:?}\n{}", faults.0);
+}

@@ -1,7 +1,8 @@
 //! Handles of arrays are taken apart, put together and reduced.
 
-use super::axes::{Axes, keep};
+use super::axes::Axes;
 use super::run::{run, shape_error};
+use super::scales::{self, put_back};
 use crate::base::{Axis, IntoShape, Shape};
 use crate::error::Caller;
 use crate::graph::handle::Expr;
@@ -230,13 +231,7 @@ impl Expr {
         let stay = axes.stay();
         let Some(axes) = self.axes(axes, what, at) else { return lit(f64::NAN) };
         let result = reduce(self, &axes);
-        if stay { result.put_back(self.shape(), &axes, at) } else { result }
-    }
-
-    /// The axes of a shape that a reduction made disappear, with length 1.
-    fn put_back(self, like: Shape, axes: &[usize], at: Caller) -> Expr {
-        let kept = axes.iter().fold(like, |shape, &k| shape.with_axis(k, Axis::Fixed(1)));
-        if kept == self.shape() { self } else { run(ArrayOp::Reshape(kept), &[self], at) }
+        if stay { put_back(result, self.shape(), &axes, at) } else { result }
     }
 
     /// The sum; over no numbers it is 0.
@@ -276,22 +271,24 @@ impl Expr {
         self.reduced("mean", axes, at, |x, axes| x.total(axes, at) / x.count_along(axes, at))
     }
 
-    /// The largest value; −∞ over none. A tie shares the derivative evenly.
+    /// The largest value; −∞ over none. A tie shares the derivative evenly. A NaN counts as larger than all else: the largest is NaN then, and NaNs
+    /// share the derivative.
     #[track_caller]
     pub fn max_of(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
         self.reduced("max_of", axes, at, |x, axes| run(ArrayOp::MaxOf(axes.to_vec()), &[x], at))
     }
 
-    /// The smallest value; ∞ over none. A tie shares the derivative evenly.
+    /// The smallest value; ∞ over none. A tie shares the derivative evenly. A NaN counts as smaller than all else, otherwise as in
+    /// [`Expr::max_of`].
     #[track_caller]
     pub fn min_of(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
         self.reduced("min_of", axes, at, |x, axes| run(ArrayOp::MinOf(axes.to_vec()), &[x], at))
     }
 
-    /// The index of the first largest value; a NaN counts as such only where it is the first. Over several axes it is counted through
-    /// them in order, the last one running fastest; they must not be open then.
+    /// The index of the first largest value; of the first NaN, if there is one, as [`Expr::max_of`] gives that. Over several axes it is counted
+    /// through them in order, the last one running fastest; they must not be open then.
     #[track_caller]
     pub fn argmax(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
@@ -338,38 +335,29 @@ impl Expr {
         self.reduced("prod", axes, at, |x, axes| axes.iter().rev().fold(x, |x, &axis| run(ArrayOp::Prod(axis), &[x], at)))
     }
 
-    /// ln Σ exp, without overflow. Where every number is −∞, and over none, it is −∞, with the derivative 0.
+    /// ln Σ exp, without overflow. Where every number is −∞, and over none, it is −∞, with the derivative 0; infinities share the derivative evenly.
     #[track_caller]
     pub fn log_sum_exp(self, axes: impl Axes) -> Expr {
         let at = Location::caller();
-        self.reduced("log_sum_exp", axes, at, |x, axes| {
-            let shift = x.shift(axes, at);
-            let sum = (x - shift.put_back(x.shape(), axes, at)).exp().total(axes, at);
-            // The logarithm's slope would meet exponentials of 0.
-            let none = sum.eq(0.0);
-            select(none, f64::NEG_INFINITY, select(none, 1.0, sum).ln() + shift)
-        })
+        self.reduced("log_sum_exp", axes, at, |x, axes| scales::log_sum_exp(x, axes, at))
     }
 
-    /// The maximum over axes as a constant, 0 where it is infinite.
-    fn shift(self, axes: &[usize], at: Caller) -> Expr {
-        let max = run(ArrayOp::MaxOf(axes.to_vec()), &[self], at).detach();
-        select(max.abs().lt(f64::INFINITY), max, 0.0)
-    }
-
-    /// exp(x) / Σ exp(x) along an axis, without overflow.
+    /// exp(x) / Σ exp(x) along an axis, without overflow; infinities share the 1 evenly.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Expr {
         let at = Location::caller();
         let Some(axes) = self.axes(axis, "softmax", at) else { return lit(f64::NAN) };
-        let e = (self - self.shift(&axes, at).put_back(self.shape(), &axes, at)).exp();
-        e / e.total(&axes, at).put_back(self.shape(), &axes, at)
+        let e = scales::below_maximum(self, &axes, at).0.exp();
+        e / put_back(e.total(&axes, at), self.shape(), &axes, at)
     }
 
     /// x − ln Σ exp(x) along an axis, without overflow.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Expr {
-        self - self.log_sum_exp(keep(axis))
+        let at = Location::caller();
+        let Some(axes) = self.axes(axis, "log_softmax", at) else { return lit(f64::NAN) };
+        let below = scales::below_maximum(self, &axes, at).0;
+        below - put_back(below.exp().total(&axes, at).ln(), self.shape(), &axes, at)
     }
 
     /// Partial sums along an axis.
@@ -389,18 +377,13 @@ impl Expr {
         run(ArrayOp::Recur { axis: axes[0], reverse: false }, &[self, select(first, self, 0.0)], at)
     }
 
-    /// The length √Σx² of a vector, or of all numbers of an array; its derivative at 0 is 0.
+    /// The length √Σx² of a vector, or of all numbers of an array; its derivative at 0 is 0. It over- and underflows where the length itself does, and
+    /// no sooner.
     #[track_caller]
     pub fn norm(self) -> Expr {
         let at = Location::caller();
         let all: Vec<usize> = (0..self.rank()).collect();
-        self.norm_along(&all, at)
-    }
-
-    pub(super) fn norm_along(self, axes: &[usize], at: Caller) -> Expr {
-        let square = (self * self).total(axes, at);
-        let zero = square.eq(0.0);
-        select(zero, 0.0, select(zero, 1.0, square).sqrt())
+        scales::norm(self, &all, at)
     }
 }
 
@@ -415,20 +398,37 @@ impl Expr {
     }
 
     /// The cross-entropy −Σ pᵢ·ln softmax(x)ᵢ along the last axis, of logits x and what they should say: a distribution p of the
-    /// same shape, or labels, which are class numbers, an axis less. The gradient in x is softmax(x) − p. A label that is no
-    /// class is an error of the call.
+    /// same shape, or labels, which are class numbers, an axis less. The gradient in x is softmax(x) − p. Where a logit is −∞ and p is 0, a class adds
+    /// nothing, to no derivative either. A label that is no class is an error of the call.
     #[track_caller]
     pub fn cross_entropy(self, wanted: Expr) -> Expr {
         let at = Location::caller();
         let (logits, labels) = (self.shape(), wanted.shape());
         if wanted.dtype() != DType::Index {
-            return -(wanted * self.log_softmax(-1)).sum(-1);
+            let logarithm = self.log_softmax(-1);
+            // A class that is impossible, and not wanted either, adds nothing: 0·(−∞) would be NaN.
+            let neither = wanted.eq(0.0) & logarithm.eq(f64::NEG_INFINITY);
+            return -(wanted * select(neither, 0.0, logarithm)).sum(-1);
         }
         let batch = labels.rank();
         if logits.rank() != batch + 1 || logits.axes()[..batch] != *labels.axes() {
             return shape_error(at, format!("cross_entropy: labels of the shape {labels} for logits of the shape {logits}"));
         }
-        self.log_sum_exp(-1) - run(ArrayOp::Gather { axis: batch, batch }, &[self, wanted], at)
+        self.log_sum_exp(-1) - self.gather_rows(wanted)
+    }
+
+    /// Of each row of `[…,n]` the element at an index `[…]`.
+    #[track_caller]
+    pub(crate) fn gather_rows(self, index: Expr) -> Expr {
+        let batch = index.rank();
+        run(ArrayOp::Gather { axis: batch, batch }, &[self, index], Location::caller())
+    }
+
+    /// Rows of zeros `[…,n]`, with an element `[…]` of each at an index.
+    #[track_caller]
+    pub(crate) fn scatter_rows(self, index: Expr, to: Shape) -> Expr {
+        let batch = index.rank();
+        run(ArrayOp::ScatterAdd { to, axis: batch, batch }, &[self, index], Location::caller())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Matrices and vectors: products, diagonals, linear equations.
 
 use super::run::{run, shape_error};
+use super::scales;
 use crate::base::{Axis, Shape};
 use crate::error::Caller;
 use crate::graph::handle::{Cond, Expr};
@@ -131,8 +132,11 @@ impl Expr {
     #[track_caller]
     pub fn cosine(self, other: Expr) -> Expr {
         let at = Location::caller();
-        let length = |x: Expr| x.norm_along(&(x.rank().saturating_sub(1)..x.rank()).collect::<Vec<_>>(), at);
-        (self * other).total_of_last(at) / (length(self) * length(other))
+        let [last, others] = [self, other].map(|x| x.rank().checked_sub(1));
+        match (last, others) {
+            (Some(last), Some(others)) => scales::cosine(self, other, [last, others], at),
+            _ => (self * other).total_of_last(at) / (self.abs() * other.abs()),
+        }
     }
 
     /// The solution x of A·x = b, for a square matrix A and a vector `[n]` or the columns of a matrix `[n,m]`, by elimination with

@@ -5,5 +5,6 @@ mod axes;
 mod elements;
 mod matrix;
 mod run;
+pub(crate) mod scales;
 
 pub use axes::{Axes, Keep, keep};

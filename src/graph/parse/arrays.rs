@@ -16,6 +16,7 @@ impl Parser<'_> {
             "sum" => ArrayOp::Sum(self.numbers()?),
             "max_of" => ArrayOp::MaxOf(self.numbers()?),
             "min_of" => ArrayOp::MinOf(self.numbers()?),
+            "norm" => ArrayOp::Norm(self.numbers()?),
             "prod" => ArrayOp::Prod(self.axis()?),
             "argmax" => ArrayOp::ArgMax(self.axis()?),
             "slice" => ArrayOp::Slice(self.cuts()?),
@@ -44,6 +45,7 @@ impl Parser<'_> {
                 ArrayOp::Recur { axis, reverse }
             }
             "iota" => ArrayOp::Iota(self.shape()?, self.axis()?),
+            "slope_of" => ArrayOp::SlopeOf,
             "solve" => ArrayOp::Solve,
             "solve_or_nan" => ArrayOp::SolveOrNan,
             "solve_triangular" => {

@@ -1,13 +1,66 @@
 //! Reading operations with bodies: `final[0] of scan[1,2,t] { function … } %1, %2`, and further results of the same as `each[0] of %7`.
 
 use super::{Nodes, Parser, Position};
+use crate::base::Axis;
 use crate::error::Result;
 use crate::graph::model::{Control, Derivative, Function, SharedControl};
 use crate::graph::node::{Args, NodeId, Port};
 use crate::graph::view::{Kind, Nested};
 
+/// What a line with a result of an operation with bodies comes to.
+pub(super) enum Found {
+    /// A result of an operation that is known.
+    Node(NodeId),
+    /// An operation whose bodies follow.
+    Bodies(Unfinished),
+}
+
+/// A line that is read up to its operation's bodies: its node, its result, and what the operation is besides.
+pub(super) struct Unfinished {
+    id: (u32, Position),
+    port: Port,
+    at: Position,
+    head: Head,
+}
+
+/// An operation without its bodies.
+enum Head {
+    Scan { carries: usize, xs: usize, length: Axis, reverse: bool },
+    While { carries: usize },
+    Rule { forward: bool },
+    Remat,
+    Choice,
+}
+
+impl Unfinished {
+    /// How many bodies follow.
+    pub(super) fn bodies(&self) -> usize {
+        match self.head {
+            Head::Scan { .. } | Head::Remat => 1,
+            Head::While { .. } | Head::Rule { .. } | Head::Choice => 2,
+        }
+    }
+}
+
+impl Head {
+    fn with(self, bodies: Vec<Function>) -> Control {
+        let mut bodies = bodies.into_iter();
+        let mut next = || bodies.next().expect("the bodies were counted");
+        match self {
+            Head::Scan { carries, xs, length, reverse } => Control::Scan { body: next(), carries, xs, length, reverse },
+            Head::While { carries } => Control::While { condition: next(), body: next(), carries },
+            Head::Rule { forward } => {
+                let (body, rule) = (next(), next());
+                Control::Rule { body, rule: if forward { Derivative::Jvp(rule) } else { Derivative::Vjp(rule) } }
+            }
+            Head::Remat => Control::Remat { body: next() },
+            Head::Choice => Control::Choice { bodies: [next(), next()] },
+        }
+    }
+}
+
 impl Nodes {
-    pub(super) fn nested(&mut self, parser: &mut Parser, port: &str, at: Position) -> Result<NodeId> {
+    pub(super) fn nested(&mut self, parser: &mut Parser, id: (u32, Position), (port, at): (&str, Position)) -> Result<Found> {
         let k = parser.one("the number of a result")?;
         let port = match port {
             "final" => Port::Final(k),
@@ -15,37 +68,49 @@ impl Nodes {
             _ => Port::Carried(k),
         };
         parser.keyword("of")?;
-        let (control, args): (SharedControl, Args) = if parser.peek() == Some('%') {
-            let (id, at) = parser.id()?;
-            let node = self.node(id, at, || "of".into())?;
-            match self.builder.graph().node(node).kind() {
-                Kind::Control(other) => (other.control.clone(), self.builder.graph().operands(node).collect()),
-                _ => return Err(at.error(format!("%{id} is no result of an operation with bodies"))),
-            }
-        } else {
-            let control = parser.control()?;
-            if let Some(other) = control.bodies().iter().map(|body| body.width()).find(|&width| width != self.width) {
-                return Err(at.error(format!("a body in {other} of a function in {}", self.width)));
-            }
-            control.check().map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
-            // What follows an operation without operands is the next node.
-            let ids = if control.operands().is_empty() { vec![] } else { parser.ids()? }.into_iter();
-            let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
-            (control.into(), args)
+        if parser.peek() != Some('%') {
+            let head = parser.head()?;
+            return Ok(Found::Bodies(Unfinished { id, port, at, head }));
+        }
+        let (id, at_id) = parser.id()?;
+        let node = self.node(id, at_id, || "of".into())?;
+        let (control, args): (SharedControl, Args) = match self.builder.graph().node(node).kind() {
+            Kind::Control(other) => (other.control.clone(), self.builder.graph().operands(node).collect()),
+            _ => return Err(at_id.error(format!("%{id} is no result of an operation with bodies"))),
         };
+        self.result_of(&control, port, &args, at).map(Found::Node)
+    }
+
+    /// The end of a line, behind its operation's bodies.
+    pub(super) fn finish(&mut self, parser: &mut Parser, line: Unfinished, bodies: Vec<Function>) -> Result<()> {
+        let Unfinished { id: (id, at_id), port, at, head } = line;
+        let control = head.with(bodies);
+        if let Some(other) = control.bodies().iter().map(|body| body.width()).find(|&width| width != self.width) {
+            return Err(at.error(format!("a body in {other} of a function in {}", self.width)));
+        }
+        control.check().map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
+        // What follows an operation without operands is the next node.
+        let ids = if control.operands().is_empty() { vec![] } else { parser.ids()? }.into_iter();
+        let args = ids.map(|(id, at)| self.node(id, at, || control.name().into())).collect::<Result<Args>>()?;
+        let node = self.result_of(&control.into(), port, &args, at)?;
+        self.define(id, at_id, node)
+    }
+
+    fn result_of(&mut self, control: &SharedControl, port: Port, args: &[NodeId], at: Position) -> Result<NodeId> {
         if !control.has(port) {
             return Err(at.error(format!("{} has no such result", control.name())));
         }
         let mut sizes = control.operands().into_iter().chain([control.result(port)]);
         sizes.try_for_each(|(shape, _)| shape.check_size()).map_err(|reason| at.error(reason))?;
-        let fits = control.infer(port, &self.builder.graph().types(&args));
+        let fits = control.infer(port, &self.builder.graph().types(args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", control.name())))?;
-        Ok(self.builder.intern(Kind::Control(Nested { control: &control, port }), &args, None))
+        Ok(self.builder.intern(Kind::Control(Nested { control, port }), args, None))
     }
 }
 
 impl Parser<'_> {
-    fn control(&mut self) -> Result<Control> {
+    /// An operation up to its bodies.
+    fn head(&mut self) -> Result<Head> {
         Ok(match self.name("`scan`, `while`, `cond`, `rule` or `remat`")? {
             ("scan", _) => {
                 self.symbol("[")?;
@@ -59,35 +124,23 @@ impl Parser<'_> {
                     self.keyword("reverse")?;
                 }
                 self.symbol("]")?;
-                Control::Scan { body: self.body()?, carries, xs, length, reverse }
+                Head::Scan { carries, xs, length, reverse }
             }
-            ("while", _) => {
-                let carries = self.one("a number of carried values")?;
-                Control::While { condition: self.body()?, body: self.body()?, carries }
-            }
+            ("while", _) => Head::While { carries: self.one("a number of carried values")? },
             ("rule", _) => {
                 self.symbol("[")?;
                 let (kind, at) = self.name("`jvp` or `vjp`")?;
                 self.symbol("]")?;
-                let body = self.body()?;
-                let rule = match kind {
-                    "jvp" => Derivative::Jvp(self.body()?),
-                    "vjp" => Derivative::Vjp(self.body()?),
+                match kind {
+                    "jvp" => Head::Rule { forward: true },
+                    "vjp" => Head::Rule { forward: false },
                     other => return Err(at.error(format!("a rule is `jvp` or `vjp`, not `{other}`"))),
-                };
-                Control::Rule { body, rule }
+                }
             }
-            ("remat", _) => Control::Remat { body: self.body()? },
+            ("remat", _) => Head::Remat,
             ("opaque", at) => return Err(at.error("an opaque function is compiled Rust, which text does not hold".to_owned())),
-            ("cond", _) => Control::Choice { bodies: [self.body()?, self.body()?] },
+            ("cond", _) => Head::Choice,
             (other, at) => return Err(at.error(format!("there is no operation `{other}` with bodies"))),
         })
-    }
-
-    fn body(&mut self) -> Result<Function> {
-        self.symbol("{")?;
-        let body = self.function()?;
-        self.symbol("}")?;
-        Ok(body)
     }
 }

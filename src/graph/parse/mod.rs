@@ -5,7 +5,9 @@
 mod arrays;
 mod control;
 
+use self::control::{Found, Unfinished};
 use super::builder::Builder;
+use super::control::DEPTH;
 use super::model::{Function, InputGroup, OutputGroup};
 use super::node::{Args, NodeId};
 use super::view::Kind;
@@ -17,53 +19,101 @@ use std::collections::{HashMap, HashSet};
 /// Reads a whole text.
 pub(super) fn function(text: &str) -> Result<Function> {
     check_room()?;
-    let mut parser = Parser { rest: text, at: Position { line: 1, column: 1 }, depth: 0 };
-    let f = parser.function()?;
-    let end = parser.here();
-    if !parser.rest.is_empty() {
-        return Err(end.error("more text after the function's closing `}`"));
+    let mut parser = Parser { rest: text, at: Position { line: 1, column: 1 } };
+    // Functions that are read, each in a body of the one before.
+    let mut open = vec![Open::start(&mut parser)?];
+    loop {
+        let depth = open.len();
+        let current = open.last_mut().expect("a function is read");
+        let Some(f) = current.go_on(&mut parser)? else {
+            if depth > DEPTH {
+                return Err(parser.here().error(format!("more than {DEPTH} functions in each other")));
+            }
+            parser.symbol("{")?;
+            open.push(Open::start(&mut parser)?);
+            continue;
+        };
+        open.pop();
+        match open.last_mut() {
+            Some(around) => {
+                parser.symbol("}")?;
+                around.bodies.push(f);
+            }
+            None if parser.here_is_the_end() => return Ok(f),
+            None => return Err(parser.here().error("more text after the function's closing `}`")),
+        }
     }
-    Ok(f)
 }
 
-/// How deep bodies may stand in bodies.
-const DEPTH: usize = 64;
+/// A function of which the lines so far are read.
+struct Open<'t> {
+    nodes: Nodes,
+    inputs: Vec<InputGroup>,
+    results: Vec<Group<'t>>,
+    result_at: Position,
+    /// A line whose operation has bodies, and those that are read.
+    line: Option<Unfinished>,
+    bodies: Vec<Function>,
+}
 
-fn read(parser: &mut Parser) -> Result<Function> {
-    parser.keyword("function")?;
-    let width = match parser.name("a width, `f64` or `f32`")? {
-        ("f64", _) => Width::F64,
-        ("f32", _) => Width::F32,
-        (other, at) => return Err(at.error(format!("`{other}` is no width; it is `f64` or `f32`"))),
-    };
-    let mut nodes = Nodes { width, builder: Builder::default(), known: HashMap::new() };
-    let mut inputs = Vec::new();
-    for group in parser.groups("inactive", "input")? {
-        for &(id, at) in &group.ids {
-            let node = nodes.builder.input(group.shape, group.dtype);
-            nodes.define(id, at, node)?;
+impl<'t> Open<'t> {
+    /// Reads the first line.
+    fn start(parser: &mut Parser<'t>) -> Result<Open<'t>> {
+        parser.keyword("function")?;
+        let width = match parser.name("a width, `f64` or `f32`")? {
+            ("f64", _) => Width::F64,
+            ("f32", _) => Width::F32,
+            (other, at) => return Err(at.error(format!("`{other}` is no width; it is `f64` or `f32`"))),
+        };
+        let mut nodes = Nodes { width, builder: Builder::default(), known: HashMap::new() };
+        let mut inputs = Vec::new();
+        for group in parser.groups("inactive", "input")? {
+            for &(id, at) in &group.ids {
+                let node = nodes.builder.input(group.shape, group.dtype);
+                nodes.define(id, at, node)?;
+            }
+            let input = InputGroup { len: group.ids.len(), ..InputGroup::value(group.name, group.shape, group.dtype) };
+            group.check_batch(group.shape, "input")?;
+            inputs.push(input.with_active(!group.marked).with_batch(group.batch.0));
         }
-        let input = InputGroup { len: group.ids.len(), ..InputGroup::value(group.name, group.shape, group.dtype) };
-        group.check_batch(group.shape, "input")?;
-        inputs.push(input.with_active(!group.marked).with_batch(group.batch.0));
+        parser.symbol("->")?;
+        let result_at = parser.here();
+        let results = parser.groups("aux", "output")?;
+        parser.symbol("{")?;
+        Ok(Open { nodes, inputs, results, result_at, line: None, bodies: vec![] })
     }
-    parser.symbol("->")?;
-    let result_at = parser.here();
-    let results = parser.groups("aux", "output")?;
-    parser.symbol("{")?;
-    while !parser.eat("}") {
-        nodes.line(parser)?;
-    }
-    let mut outputs = Vec::new();
-    for group in results {
-        let ids = group.ids.iter().map(|&(id, at)| nodes.result(id, at, group.name)).collect::<Result<Vec<_>>>()?;
-        if let Some(&first) = ids.first() {
-            group.check_batch(nodes.builder.graph().node(first).shape(), "output")?;
+
+    /// Reads up to the function's end, and gives it, or up to where a body begins.
+    fn go_on(&mut self, parser: &mut Parser) -> Result<Option<Function>> {
+        loop {
+            if let Some(line) = &self.line {
+                if self.bodies.len() < line.bodies() {
+                    return Ok(None);
+                }
+                let (line, bodies) = (self.line.take().expect("it is there"), std::mem::take(&mut self.bodies));
+                self.nodes.finish(parser, line, bodies)?;
+            }
+            if parser.eat("}") {
+                return self.finish().map(Some);
+            }
+            self.line = self.nodes.line(parser)?;
         }
-        outputs.push(OutputGroup { aux: group.marked, batch: group.batch.0, ..OutputGroup::new(group.name, ids) });
     }
-    let graph = nodes.builder.finish();
-    Function::assemble(graph, width, inputs, outputs).map_err(|error| result_at.error(error.to_string()))
+
+    fn finish(&mut self) -> Result<Function> {
+        let nodes = &mut self.nodes;
+        let mut outputs = Vec::new();
+        for group in std::mem::take(&mut self.results) {
+            let ids = group.ids.iter().map(|&(id, at)| nodes.result(id, at, group.name)).collect::<Result<Vec<_>>>()?;
+            if let Some(&first) = ids.first() {
+                group.check_batch(nodes.builder.graph().node(first).shape(), "output")?;
+            }
+            outputs.push(OutputGroup { aux: group.marked, batch: group.batch.0, ..OutputGroup::new(group.name, ids) });
+        }
+        let graph = std::mem::take(&mut nodes.builder).finish();
+        let f = Function::assemble(graph, nodes.width, std::mem::take(&mut self.inputs), outputs);
+        f.map_err(|error| self.result_at.error(error.to_string()))
+    }
 }
 
 /// The nodes so far, by their ids in the text.
@@ -110,8 +160,8 @@ impl Nodes {
         Ok(node)
     }
 
-    /// `%5 = …`
-    fn line(&mut self, parser: &mut Parser) -> Result<()> {
+    /// `%5 = …`; what is read of it where bodies follow.
+    fn line(&mut self, parser: &mut Parser) -> Result<Option<Unfinished>> {
         let (id, at) = parser.id()?;
         parser.symbol("=")?;
         let (word, at_word) = parser.name("an operation")?;
@@ -122,7 +172,12 @@ impl Nodes {
                 ("false", _) => self.builder.intern(Kind::Flag(false), &[], None),
                 (other, at) => return Err(at.error(format!("a flag is `true` or `false`, not `{other}`"))),
             },
-            ("final" | "each" | "carried", _) if parser.peek() == Some('[') => self.nested(parser, word, at_word)?,
+            ("final" | "each" | "carried", _) if parser.peek() == Some('[') => {
+                match self.nested(parser, (id, at), (word, at_word))? {
+                    Found::Node(node) => node,
+                    Found::Bodies(line) => return Ok(Some(line)),
+                }
+            }
             (name, at) => match parser.array_op(name)? {
                 Some(op) => {
                     let args = self.array_operands(parser, &op, at)?;
@@ -135,7 +190,8 @@ impl Nodes {
                 }
             },
         };
-        self.define(id, at, node)
+        self.define(id, at, node)?;
+        Ok(None)
     }
 
     fn operands(&self, parser: &mut Parser, op: Op, at: Position) -> Result<Args> {
@@ -209,23 +265,9 @@ impl Group<'_> {
 struct Parser<'t> {
     rest: &'t str,
     at: Position,
-    /// How many functions what comes next is in.
-    depth: usize,
 }
 
 impl<'t> Parser<'t> {
-    /// A function, alone or as a body.
-    fn function(&mut self) -> Result<Function> {
-        let at = self.here();
-        if self.depth == DEPTH {
-            return Err(at.error(format!("more than {DEPTH} functions in each other")));
-        }
-        self.depth += 1;
-        let f = read(self);
-        self.depth -= 1;
-        f
-    }
-
     /// Goes over the next `len` bytes.
     fn advance(&mut self, len: usize) -> &'t str {
         let (taken, rest) = self.rest.split_at(len);
@@ -251,6 +293,11 @@ impl<'t> Parser<'t> {
             self.take(char::is_whitespace);
         }
         self.at
+    }
+
+    fn here_is_the_end(&mut self) -> bool {
+        self.here();
+        self.rest.is_empty()
     }
 
     fn peek(&mut self) -> Option<char> {

@@ -17,6 +17,7 @@ impl ArrayOp {
         let arity = match self {
             ArrayOp::Iota(..) => 0..=0,
             ArrayOp::MatMul
+            | ArrayOp::SlopeOf
             | ArrayOp::Gather { .. }
             | ArrayOp::ScatterAdd { .. }
             | ArrayOp::Recur { .. }
@@ -54,7 +55,7 @@ impl ArrayOp {
                 let axes: Vec<Axis> = perm.iter().map(|&k| x.axes()[k]).collect();
                 Ok((Shape::new(&axes), dtype))
             }
-            ArrayOp::Sum(axes) | ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
+            ArrayOp::Sum(axes) | ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) | ArrayOp::Norm(axes) => {
                 float()?;
                 axes_of(axes)?;
                 if axes.windows(2).any(|pair| pair[0] >= pair[1]) {
@@ -139,6 +140,14 @@ impl ArrayOp {
             ArrayOp::Recur { axis, .. } => {
                 float()?;
                 axes_of(&[*axis])?;
+                if operands[1] == operands[0] {
+                    Ok((x, dtype))
+                } else {
+                    Err(format!("the shapes {x} and {} differ", operands[1].0))
+                }
+            }
+            ArrayOp::SlopeOf => {
+                float()?;
                 if operands[1] == operands[0] {
                     Ok((x, dtype))
                 } else {

@@ -163,15 +163,17 @@ impl ArrayOp {
             | ArrayOp::CumSum { .. }
             | ArrayOp::Shift { .. } => vec![Some(vec![Link::Op { op: self.clone(), from, to }])],
             ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
-                let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes.clone()), from, to };
-                let mut spread = z.num();
-                for link in sum.transpose() {
-                    spread = link.apply(spread).expect("shapes are always mapped");
-                }
-                let attained = args[0].num().eq(spread);
+                let (sum, spread) = over(axes, z.num(), from, to);
+                // A NaN is the largest and the smallest, if there is one.
+                let attained = args[0].num().eq(spread) | args[0].num().ne(args[0].num());
                 let ones = S::select(attained, lit(1.0), lit(0.0));
                 let ties = sum.apply(ones).expect("shapes are always mapped");
                 vec![Some(vec![Link::Each(EdgeMap::Where(attained)), sum, Link::Each(EdgeMap::Scale(ties.recip()))])]
+            }
+            ArrayOp::Norm(axes) => {
+                let (sum, spread) = over(axes, z.num(), from, to);
+                let slope = EdgeMap::ScaleWhere(spread.ne(lit(0.0)), args[0].num() / spread);
+                vec![Some(vec![Link::Each(slope), sum])]
             }
             ArrayOp::MatMul => vec![
                 Some(vec![Link::Right { b: args[1].num(), transposed: false }]),
@@ -251,10 +253,25 @@ impl ArrayOp {
                     Link::Left { a: l, transposed: false },
                 ])]
             }
+            ArrayOp::SlopeOf => vec![None, Some(vec![])],
             ArrayOp::ArgMax(_) => vec![None],
             ArrayOp::Iota(..) => vec![],
         }
     }
+}
+
+/// A value of the shape that a sum over axes gives, at every summand.
+#[track_caller]
+pub(crate) fn spread_over<S: Real>(axes: &[usize], z: S, from: Shape, to: Shape) -> S {
+    over(axes, z, from, to).1
+}
+
+/// The sum over axes, and a value of its result's shape at every summand.
+#[track_caller]
+fn over<S: Real>(axes: &[usize], z: S, from: Shape, to: Shape) -> (Link<S>, S) {
+    let sum: Link<S> = Link::Op { op: ArrayOp::Sum(axes.to_vec()), from, to };
+    let spread = sum.transpose().into_iter().fold(z, |z, link| link.apply(z).expect("shapes are always mapped"));
+    (sum, spread)
 }
 
 /// For each number the product of all others along an axis, without a division: those before it times those after it, each a

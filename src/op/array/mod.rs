@@ -7,5 +7,5 @@ mod infer;
 mod link;
 mod operation;
 
-pub(crate) use link::{Chain, transposed};
+pub(crate) use link::{Chain, spread_over, transposed};
 pub use operation::{ArrayOp, Cut};

@@ -19,6 +19,9 @@ pub enum ArrayOp {
     MaxOf(Vec<usize>),
     /// The smallest value over axes, which disappear; ∞ over none. A tie shares the derivative evenly.
     MinOf(Vec<usize>),
+    /// The root √Σx² of the sum of squares over axes, which disappear; 0 over none. It over- and underflows where it does not fit the width, and no
+    /// sooner, as do its derivatives; at 0 they are 0.
+    Norm(Vec<usize>),
     /// The product along an axis, which disappears; 1 over none.
     Prod(usize),
     /// The index of the first largest value along an axis.
@@ -71,6 +74,8 @@ pub enum ArrayOp {
     },
     /// Each number's own index along an axis; no operand.
     Iota(Shape, usize),
+    /// The first operand's value, with the derivative of the second, which has the same shape.
+    SlopeOf,
     /// The X of A·X = B, over equal leading axes: `[…,n,n]` with `[…,n,m]`.
     Solve,
     /// As [`ArrayOp::Solve`], but NaN for a matrix that is singular to working precision.
@@ -133,6 +138,7 @@ impl ArrayOp {
             ArrayOp::Sum(_) => "sum",
             ArrayOp::MaxOf(_) => "max_of",
             ArrayOp::MinOf(_) => "min_of",
+            ArrayOp::Norm(_) => "norm",
             ArrayOp::Prod(_) => "prod",
             ArrayOp::ArgMax(_) => "argmax",
             ArrayOp::Slice(_) => "slice",
@@ -145,6 +151,7 @@ impl ArrayOp {
             ArrayOp::Shift { .. } => "shift",
             ArrayOp::Recur { .. } => "recur",
             ArrayOp::Iota(..) => "iota",
+            ArrayOp::SlopeOf => "slope_of",
             ArrayOp::Solve => "solve",
             ArrayOp::SolveOrNan => "solve_or_nan",
             ArrayOp::SolveTriangular { .. } => "solve_triangular",
@@ -162,7 +169,9 @@ impl fmt::Display for ArrayOp {
         f.write_str(self.name())?;
         match self {
             ArrayOp::Broadcast(shape) | ArrayOp::Reshape(shape) => write!(f, "{shape}"),
-            ArrayOp::Permute(list) | ArrayOp::Sum(list) | ArrayOp::MaxOf(list) | ArrayOp::MinOf(list) => write!(f, "{list:?}"),
+            ArrayOp::Permute(list) | ArrayOp::Sum(list) | ArrayOp::MaxOf(list) | ArrayOp::MinOf(list) | ArrayOp::Norm(list) => {
+                write!(f, "{list:?}")
+            }
             ArrayOp::Prod(axis) | ArrayOp::ArgMax(axis) | ArrayOp::Concat(axis) => write!(f, "[{axis}]"),
             ArrayOp::Slice(cuts) => write!(f, "{}", Cuts(cuts)),
             ArrayOp::Pad(shape, cuts) => write!(f, "{shape}{}", Cuts(cuts)),
@@ -173,7 +182,7 @@ impl fmt::Display for ArrayOp {
                 write!(f, "[{axis}{}]", if *reverse { ",reverse" } else { "" })
             }
             ArrayOp::SolveTriangular { lower } => f.write_str(if *lower { "[lower]" } else { "[upper]" }),
-            ArrayOp::MatMul | ArrayOp::Solve | ArrayOp::SolveOrNan => Ok(()),
+            ArrayOp::MatMul | ArrayOp::SlopeOf | ArrayOp::Solve | ArrayOp::SolveOrNan => Ok(()),
             ArrayOp::Inverse | ArrayOp::Det | ArrayOp::LogDet | ArrayOp::Cholesky => Ok(()),
         }
     }

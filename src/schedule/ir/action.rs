@@ -250,11 +250,13 @@ pub(crate) enum Flow {
     Choice,
     /// The body, once.
     Once,
-    Opaque(Opaque),
-    /// The second body as long as the first gives a number that is not 0.
-    While {
-        carries: usize,
+    Opaque {
+        call: Opaque,
+        /// Which operands are indices.
+        indices: Box<[bool]>,
     },
+    /// The second body as long as the first gives a number that is not 0.
+    While { carries: usize },
     Scan {
         carries: usize,
         /// How many operands, behind those that are carried, are read step by step.

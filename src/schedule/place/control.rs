@@ -43,12 +43,12 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
         Control::While { carries, .. } => Flow::While { carries: *carries },
         Control::Choice { .. } => Flow::Choice,
         Control::Remat { .. } => Flow::Once,
-        Control::Opaque { call, .. } => Flow::Opaque(call.clone()),
+        Control::Opaque { call, body } => Flow::Opaque { call: call.clone(), indices: body.index_inputs().into() },
         Control::Rule { .. } => unreachable!("rules are inlined"),
     };
     let carries = match flow {
         Flow::Scan { carries, .. } | Flow::While { carries } => carries,
-        Flow::Choice | Flow::Once | Flow::Opaque(_) => results.len(),
+        Flow::Choice | Flow::Once | Flow::Opaque { .. } => results.len(),
     };
     let mut last = Vec::new();
     let mut carried = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
         last.push(place_of(planner, Port::Final(k as u32), len));
         let kept = Port::Carried(k as u32);
         carried.push(match flow {
-            Flow::Choice | Flow::Once | Flow::Opaque(_) => continue,
+            Flow::Choice | Flow::Once | Flow::Opaque { .. } => continue,
             _ if stage.members.iter().any(|(port, _)| *port == kept) => Carried::Kept(place_of(planner, kept, 0)),
             _ => {
                 let turns = [planner.borrow(len), planner.borrow(len)];

@@ -117,7 +117,9 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
             kept.iter().zip(dense).for_each(|(&k, stride)| places.strides[k] = stride as isize);
             Action::ExtremeOver { x: sources[0], to, lengths: x_shape, places, largest }
         }
-        ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) => unreachable!("{op} is no library stage"),
+        ArrayOp::Broadcast(_) | ArrayOp::Reshape(_) | ArrayOp::Sum(_) | ArrayOp::Norm(_) | ArrayOp::SlopeOf => {
+            unreachable!("{op} is no library stage")
+        }
     };
     debug_assert!(
         graph.node(id).dtype() != DType::Mask

@@ -28,7 +28,7 @@ pub(super) fn footprint(run: &RunControl) -> Result<Footprint, Kind> {
             count("bodies", run.plans.len(), 1)?;
             fits(run, 0, whole(operands), whole(&run.last))?;
         }
-        Flow::Opaque(_) => count("bodies", run.plans.len(), 0)?,
+        Flow::Opaque { .. } => count("bodies", run.plans.len(), 0)?,
         Flow::While { carries } => {
             count("bodies", run.plans.len(), 2)?;
             carried(run, *carries, 1)?;
