@@ -218,7 +218,7 @@ pub trait Structure {
     ///     outputs.extend(net.slices_mut());
     ///     step.call_into(&[&x, &y], &mut outputs)?;
     /// }
-    /// assert!(loss[0] < 1e-12 && (net.w.data()[0] - 2.0).abs() < 1e-6, "{loss:?}");
+    /// assert!(loss[0] < 1e-12 && (net.w.data()[0] - 1.0).abs() < 1e-6, "{loss:?}");
     /// # Ok::<(), wengert::Error>(())
     /// ```
     fn slices_mut<T>(&mut self) -> Vec<&mut [T]>
