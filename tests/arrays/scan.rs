@@ -456,7 +456,7 @@ fn the_text_form_reads_back() -> Result {
         assert!(error.is_parse() && error.to_string().contains(what), "{error}");
     }
     let deep = "function f64 () -> (y: %0) { %0 = final[0] of cond { ".repeat(100_000);
-    assert!(Function::parse(&deep).unwrap_err().to_string().contains("more than 64"));
+    assert!(Function::parse(&deep).unwrap_err().to_string().contains("more than 100"));
     Ok(())
 }
 
