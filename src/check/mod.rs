@@ -12,7 +12,8 @@
 //! plain one, the values inside duals and the plain values. What differs by rounding (programs from plain numbers, as kernels are not std's
 //! functions) may differ by what rounding explains: the sum, over all operations, of their result times the sensitivity of the answer to it (F. L. Bauer, Computational Graphs and
 //! Rounding Error, 1974). Finite differences are extrapolated and come with an error estimate of their own (C. J. F. Ridders,
-//! Accurate computation of F′(x) and F′(x)F″(x), 1982); where it is too large to decide anything they are counted as undecided.
+//! Accurate computation of F′(x) and F′(x)F″(x), 1982); where it is too large to decide anything they are counted as
+//! undecided. The report says so: what is undecided is no agreement. NaN beside a number is a disagreement, whatever rounding may do.
 
 mod body;
 mod difference;

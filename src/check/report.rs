@@ -11,12 +11,12 @@ pub struct Report {
     check: Check,
     compared: usize,
     telling: usize,
-    undecided: usize,
+    undecided: Vec<Disagreement>,
     disagreements: Vec<Disagreement>,
     modes: Vec<&'static str>,
 }
 
-/// Two modes that give different numbers.
+/// Two modes that give different numbers, or that nothing is decided of.
 #[derive(Clone, Debug)]
 struct Disagreement {
     what: &'static str,
@@ -38,7 +38,7 @@ pub(super) struct Found {
 
 impl Report {
     pub(super) fn new(check: Check) -> Self {
-        Report { check, compared: 0, telling: 0, undecided: 0, disagreements: vec![], modes: vec![] }
+        Report { check, compared: 0, telling: 0, undecided: vec![], disagreements: vec![], modes: vec![] }
     }
 
     /// How many pairs of numbers were compared.
@@ -51,10 +51,10 @@ impl Report {
         self.telling
     }
 
-    /// How many comparisons decided nothing: finite differences without a digit, entries that are not finite, or where a rounding
-    /// error may have grown to anything.
+    /// How many comparisons decided nothing: finite differences without a digit, entries where a rounding error may have grown to
+    /// anything, or that are not finite, if [these are passed over](Check::skip_non_finite). They are no agreement; the report's text has them.
     pub fn undecided(&self) -> usize {
-        self.undecided
+        self.undecided.len()
     }
 
     /// The modes that took part.
@@ -110,14 +110,16 @@ impl Report {
     ) {
         let (a, b) = (left.1, right.1);
         let same = a == b || a.is_nan() && b.is_nan();
-        if !same && (!allowed.is_finite() || self.check.skip_non_finite && !(a.is_finite() && b.is_finite())) {
-            self.undecided += 1;
-            return;
+        let passed_over = self.check.skip_non_finite && !(a.is_finite() && b.is_finite());
+        // Rounding may lead a number anywhere, but not to NaN.
+        let anything = !allowed.is_finite() && !a.is_nan() && !b.is_nan();
+        let pair = Disagreement { what, entry, columns, left, right, allowed };
+        if !same && (passed_over || anything) {
+            return self.undecided.push(pair);
         }
         self.count(left, right);
-        let close = (a - b).abs() <= allowed;
-        if !same && !close {
-            self.disagreements.push(Disagreement { what, entry, columns, left, right, allowed });
+        if !same && !((a - b).abs() <= allowed) {
+            self.disagreements.push(pair);
         }
     }
 
@@ -125,12 +127,19 @@ impl Report {
     pub(super) fn absorb(&mut self, other: &Report) {
         self.compared += other.compared;
         self.telling += other.telling;
-        self.undecided += other.undecided;
+        self.undecided.extend(other.undecided.iter().cloned());
         self.modes.extend(other.modes.iter().filter(|mode| !self.modes.contains(mode)).copied().collect::<Vec<_>>());
     }
 
-    pub(super) fn undecide(&mut self) {
-        self.undecided += 1;
+    /// Counts a pair that nothing is decided of.
+    pub(super) fn undecide(
+        &mut self,
+        what: &'static str,
+        (entry, columns): (usize, usize),
+        left: (&'static str, f64),
+        right: (&'static str, f64),
+    ) {
+        self.undecided.push(Disagreement { what, entry, columns, left, right, allowed: f64::INFINITY });
     }
 
     pub(super) fn conclude(self) -> Result<Report> {
@@ -163,7 +172,9 @@ impl fmt::Display for Disagreement {
         if a.is_finite() && b.is_finite() {
             write!(f, ", {} ulps and {:.1e} apart", ulps(a, b), (a - b).abs())?;
         }
-        if self.allowed > 0.0 {
+        if self.allowed == f64::INFINITY {
+            Ok(())
+        } else if self.allowed > 0.0 {
             write!(f, " where {:.1e} is allowed", self.allowed)
         } else {
             write!(f, " where no bit may differ")
@@ -177,16 +188,27 @@ const SHOWN: usize = 12;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.disagreements.len() {
-            0 => "all modes agree".to_owned(),
+            0 if self.undecided.is_empty() => "all modes agree".to_owned(),
+            0 => format!(
+                "{} of {} comparisons are undecided, the others agree",
+                self.undecided(),
+                self.compared + self.undecided()
+            ),
             1 => "1 disagreement between modes".to_owned(),
             n => format!("{n} disagreements between modes"),
         };
-        write!(f, "{verdict} ({} comparisons, {} telling, {} undecided)", self.compared, self.telling, self.undecided)?;
+        write!(f, "{verdict} ({} comparisons, {} telling, {} undecided)", self.compared, self.telling, self.undecided())?;
         for disagreement in self.disagreements.iter().take(SHOWN) {
             write!(f, "\n  {disagreement}")?;
         }
         if self.disagreements.len() > SHOWN {
             write!(f, "\n  and {} more", self.disagreements.len() - SHOWN)?;
+        }
+        for pair in self.undecided.iter().take(SHOWN) {
+            write!(f, "\n  undecided: {pair}")?;
+        }
+        if self.undecided.len() > SHOWN {
+            write!(f, "\n  and {} more undecided", self.undecided.len() - SHOWN)?;
         }
         Ok(())
     }
@@ -232,5 +254,18 @@ mod tests {
         assert!(close(Check::new(), f64::INFINITY, f64::INFINITY) && close(Check::new(), f64::NAN, f64::NAN));
         assert!(!close(Check::new(), f64::INFINITY, f64::NAN) && !close(Check::new(), f64::NAN, 1.0));
         assert!(close(Check::new().skip_non_finite(true), f64::NAN, 1.0));
+    }
+
+    #[test]
+    fn what_is_undecided_is_no_agreement() {
+        let boundless = |mode, v| Found { slack: vec![Slack { first: f64::INFINITY, second: 0.0 }], ..found(mode, &[v]) };
+        let mut report = Report::new(Check::new());
+        report.close("hessian", 1, &boundless("a", 0.0), &boundless("b", 1.0));
+        let text = report.clone().conclude().unwrap().to_string();
+        assert!(text.starts_with("1 of 1 comparisons are undecided, the others agree"), "{text}");
+        assert!(text.contains("undecided: hessian[0]: a gives 0e0, b gives 1e0"), "{text}");
+        // NaN beside a number is a disagreement, whatever rounding may do.
+        report.close("hessian", 1, &boundless("a", 0.0), &boundless("b", f64::NAN));
+        assert!(report.conclude().unwrap_err().is_disagreement());
     }
 }

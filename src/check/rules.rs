@@ -137,7 +137,7 @@ fn compare(body: &Function, rule: &Derivative, point: &[Array<f64>], report: &mu
             if found[k].is_finite() && allowed <= 1e-3 * (scale + d.abs()) || d == found[k] {
                 report.within("tangent", (k, 1), ("the rule", found[k]), ("finite differences", d), allowed);
             } else {
-                report.undecide();
+                report.undecide("tangent", (k, 1), ("the rule", found[k]), ("finite differences", d));
             }
         }
     }

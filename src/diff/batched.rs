@@ -36,9 +36,10 @@ impl Linear<'_, Expr> {
                         continue;
                     }
                     self.locate(&located, id);
+                    let branches: Vec<u32> = met.iter().map(|&k| all[k].branch_of(self, group)).collect();
                     for (operand, each) in operands.into_iter().zip(group.pull_all(self, &given)) {
-                        for (&k, value) in met.iter().zip(each) {
-                            value.into_iter().for_each(|value| all[k].add_value(group.operands[operand], value));
+                        for ((&k, &branch), value) in met.iter().zip(&branches).zip(each) {
+                            value.into_iter().for_each(|value| all[k].add_from(branch, group.operands[operand], value));
                         }
                     }
                 }
@@ -57,11 +58,13 @@ impl Group<'_> {
     }
 
     /// The tangents of the members, for tangents of the operands in all of some directions.
-    pub(super) fn push_all(&self, linear: &Linear<Expr>, tangents: &Seeds) -> Seeds {
+    ///
+    /// Entries are not multiplied by tangents that may be a guard's zeros.
+    pub(super) fn push_all(&self, linear: &Linear<Expr>, tangents: &Seeds, guarded: &[bool]) -> Seeds {
         let swept: Vec<usize> = (0..tangents.len()).filter(|&k| tangents[k].iter().any(Option::is_some)).collect();
         let seeds = tangents.first().map_or(0, Vec::len);
-        if seeds <= swept.len().min(self.members.len()) {
-            return self.forward(linear, tangents).unwrap_or_else(refused);
+        if seeds <= swept.len().min(self.members.len()) || guarded.contains(&true) {
+            return self.forward(linear, tangents, guarded).unwrap_or_else(refused);
         }
         let jacobian = self.jacobian(linear, &swept, &vec![true; self.members.len()]);
         let entry = |row: &Vec<Option<Expr>>, seed: usize| {
@@ -103,7 +106,7 @@ impl Group<'_> {
             seeds
         };
         if columns.len() <= rows.len() {
-            let made = self.forward(linear, &one_hot(self.operands.len(), columns)).unwrap_or_else(refused);
+            let made = self.forward(linear, &one_hot(self.operands.len(), columns), &[]).unwrap_or_else(refused);
             return made.into_iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(row, _)| row).collect();
         }
         let made = self.reverse(linear, &one_hot(self.members.len(), &rows)).unwrap_or_else(refused);
@@ -120,12 +123,12 @@ impl Group<'_> {
     }
 
     /// A sweep forward for every seed.
-    fn forward(&self, linear: &Linear<Expr>, tangents: &Seeds) -> Result<Seeds> {
+    fn forward(&self, linear: &Linear<Expr>, tangents: &Seeds, guarded: &[bool]) -> Result<Seeds> {
         let body = self.control.body();
         let marked: Vec<bool> = tangents.iter().map(|each| each.iter().any(Option::is_some)).collect();
         let mut wanted = vec![false; body.output_len()];
         self.ports().for_each(|k| wanted[k] = true);
-        let sweep = (self.bodies.jvp)(&body.marked(&marked, &wanted))?;
+        let sweep = (self.bodies.jvp)(&body.marked(&marked, &wanted), guarded)?;
         let given: Vec<&Vec<Option<Expr>>> = tangents.iter().filter(|each| each.iter().any(Option::is_some)).collect();
         let results = swept(sweep, body, &linear.operands(self), tangents[0].len(), &given)?;
         let result = |k: usize| results[wanted[..k].iter().filter(|wanted| **wanted).count()].clone();

@@ -18,9 +18,16 @@ use std::panic::Location;
 
 /// The series of a body's results, of series of the marked inputs: all values are followed by the first coefficients of those that are
 /// marked, then by the second, and so on.
-fn series_of(body: &Function, inputs: &[bool], outputs: &[bool], order: usize, group: &Group) -> Result<Function> {
+fn series_of(
+    body: &Function,
+    inputs: &[bool],
+    outputs: &[bool],
+    order: usize,
+    guarded: &[bool],
+    group: &Group,
+) -> Result<Function> {
     if order == 1 {
-        return (group.bodies.jvp)(&body.marked(inputs, outputs));
+        return (group.bodies.jvp)(&body.marked(inputs, outputs), guarded);
     }
     let types = types_in(body);
     let all = [&types[..], &chosen(&types, inputs).repeat(order)].concat();
@@ -87,8 +94,8 @@ impl<'f> Group<'f> {
         })
     }
 
-    /// The tangents of the results, from those of the operands.
-    pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>]) -> Result<Vec<(NodeId, S)>> {
+    /// The tangents of the results, from those of the operands; zeros of some may be guards'.
+    pub(super) fn push<S: Real>(&self, values: &[S], tangents: &[Option<S>], guarded: &[bool]) -> Result<Vec<(NodeId, S)>> {
         if let Control::Rule { body, rule } = &**self.control {
             let pushed = if tangents.iter().any(Option::is_some) {
                 self.ruled(body, rule, values).push(tangents)
@@ -97,14 +104,19 @@ impl<'f> Group<'f> {
             };
             return Ok(self.with_numbers(&pushed).into_iter().map(|(_, id, t)| (id, t)).collect());
         }
-        let pushed = self.push_series(values, &[tangents.to_vec()])?;
+        let pushed = self.push_series(values, &[tangents.to_vec()], guarded)?;
         Ok(pushed.into_iter().map(|(_, id, mut t)| (id, t.remove(0))).collect())
     }
 
     /// The coefficients of the results' series behind their values, from those of the operands.
-    fn push_series<S: Real>(&self, values: &[S], series: &[Vec<Option<S>>]) -> Result<Vec<(Port, NodeId, Vec<S>)>> {
+    fn push_series<S: Real>(
+        &self,
+        values: &[S],
+        series: &[Vec<Option<S>>],
+        guarded: &[bool],
+    ) -> Result<Vec<(Port, NodeId, Vec<S>)>> {
         let marked: Vec<bool> = (0..values.len()).map(|k| series.iter().any(|t| t[k].is_some())).collect();
-        let Some(carrier) = self.carrier(&marked, series.len())? else { return Ok(vec![]) };
+        let Some(carrier) = self.carrier(&marked, series.len(), guarded)? else { return Ok(vec![]) };
         let operand = |&(k, power): &(usize, usize)| match power {
             0 => values[k],
             _ => series[power - 1][k].unwrap_or(lit(0.0)),
@@ -119,14 +131,15 @@ impl<'f> Group<'f> {
 
     /// The operation that carries coefficients of series along, up to an order, if the marked operands are series; none where no result
     /// depends on them.
-    fn carrier(&self, marked: &[bool], order: usize) -> Result<Option<Carrier>> {
+    fn carrier(&self, marked: &[bool], order: usize, guarded: &[bool]) -> Result<Option<Carrier>> {
         let flow = self.flow(marked);
         if !flow.outputs.contains(&true) {
             return Ok(None);
         }
         let (types, width) = (types_in(self.control.body()), self.control.body().width());
         let first = self.own(marked);
-        let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, self);
+        let guarded = guarded.get(first..).unwrap_or(&[]);
+        let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, guarded, self);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
         let call = |f: &Function, args: Vec<Expr>| outputs_at(f, &args).expect("as many as the body takes");
         // Values of each part, then the tangents of those of them that are active, order by order.
@@ -329,7 +342,7 @@ pub(super) fn expanded(nested: &NestedOp, marked: &[bool], order: usize, bodies:
             operands,
         }));
     }
-    let carrier = group.carrier(marked, order)?.filter(|carrier| carrier.reaches(control, port));
+    let carrier = group.carrier(marked, order, &[])?.filter(|carrier| carrier.reaches(control, port));
     Ok(carrier.map(|carrier| Expanded {
         coefficients: (1..=order).map(|power| coefficient(&carrier.control, carrier.port(port, power))).collect(),
         operands: carrier.operands,

@@ -9,7 +9,7 @@ use crate::graph::{Expr, Function, NewOutput};
 use crate::op::lit;
 
 /// Bodies are differentiated as functions are.
-pub(super) const BODIES: Bodies = Bodies { jvp, vjp };
+pub(super) const BODIES: Bodies = Bodies { jvp: jvp_guarded, vjp };
 
 /// Traces the derivative: the closure gets the linearised graph, the inputs, and the extra inputs.
 #[track_caller]
@@ -24,8 +24,14 @@ pub(super) fn transformed(
 /// Values and the product of the Jacobian with a tangent; see [`Function::jvp`].
 #[track_caller]
 pub(crate) fn jvp(f: &Function) -> Result<Function> {
+    jvp_guarded(f, &[])
+}
+
+/// The same, given which inputs' tangents may be a guard's zeros.
+#[track_caller]
+fn jvp_guarded(f: &Function, guarded: &[bool]) -> Result<Function> {
     transformed(f, Extra::Tangents, |linear, x, extra| {
-        let tangents = linear.forward(&seeds(f, x.len(), extra));
+        let tangents = linear.forward_guarded(&seeds(f, x.len(), extra), guarded);
         let mut outputs = primal(f, linear);
         outputs.extend(f.differentiable().map(|y| named("t_", y.name(), tangents_of(f, y, &tangents), y.batch())));
         outputs

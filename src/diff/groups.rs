@@ -2,14 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Control, Flow, Function, Graph, Nested, NodeId, Port, SharedControl, Type, refuse, types_in, types_out};
-use crate::op::{DType, Real};
+use crate::op::{DType, Op, Real};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// How bodies are differentiated. A derivative needs that of the bodies that it meets, so whoever takes one gives these along.
 #[derive(Copy, Clone)]
 pub(super) struct Bodies {
-    pub(super) jvp: fn(&Function) -> Result<Function>,
+    /// Of a function, and which of its inputs' tangents may be a guard's zeros.
+    pub(super) jvp: fn(&Function, &[bool]) -> Result<Function>,
     pub(super) vjp: fn(&Function) -> Result<Function>,
 }
 
@@ -92,10 +93,40 @@ impl Group<'_> {
         flow
     }
 
+    /// Of a choice, the one of its branches that a result's tangent comes from, given which operands have one; none where both give some.
+    pub(super) fn where_it_varies(&self, result: NodeId, marked: impl Iterator<Item = bool>) -> Option<bool> {
+        let Control::Choice { bodies } = &**self.control else { return None };
+        let &(port, _) = self.members.iter().find(|(_, id)| *id == result)?;
+        let Port::Final(k) = port else { return None };
+        let marked: Vec<bool> = marked.skip(1).collect();
+        one_varies(bodies, &marked, k as usize)
+    }
+
     /// Where the operands that are the body's inputs begin: a choice has a number in front of them.
     pub(super) fn own<T>(&self, operands: &[T]) -> usize {
         operands.len() - self.control.body().input_len()
     }
+}
+
+/// Which of two bodies has a result that changes with the marked inputs, if one alone has.
+pub(super) fn one_varies(bodies: &[Function; 2], marked: &[bool], result: usize) -> Option<bool> {
+    match bodies.each_ref().map(|body| varies(body, marked, result)) {
+        [true, false] => Some(true),
+        [false, true] => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a result changes with the marked inputs, other than by steps.
+fn varies(f: &Function, marked: &[bool], result: usize) -> bool {
+    let graph = f.graph();
+    let mut moved = marked.to_vec();
+    for id in graph.ids().skip(marked.len()) {
+        let node = graph.node(id);
+        let still = node.dtype() != DType::Float || node.op().is_some_and(Op::is_step);
+        moved.push(!still && graph.operands(id).any(|operand| moved[operand.index()]));
+    }
+    f.output_nodes().nth(result).is_some_and(|id| moved[id.index()])
 }
 
 /// The members of a list that are marked.

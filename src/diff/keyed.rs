@@ -6,6 +6,7 @@ use super::groups::refused;
 use super::kept::keeping;
 use super::linear::Linear;
 use super::outline::outlined;
+use super::within::Masked;
 use crate::base::sets;
 use crate::base::sets::{Set, columns, union, union_all};
 use crate::error::Result;
@@ -110,10 +111,10 @@ impl Linear<'_, Expr> {
                 last[operand.index()] = last[operand.index()].max(id.0);
             }
         }
-        let mut tangents: Vec<Vec<(u32, Expr)>> = vec![vec![]; len];
+        let mut tangents: Vec<Keyed> = vec![vec![]; len];
         for (slot, key) in seeds {
             if columns(&wanted[slot]).binary_search(&key).is_ok() {
-                tangents[slot] = vec![(key, lit(1.0))];
+                tangents[slot] = vec![(key, Masked::free(lit(1.0)))];
             }
         }
         let located = Located::new();
@@ -122,24 +123,32 @@ impl Linear<'_, Expr> {
                 if group.members[0].1 == id {
                     self.locate(&located, id);
                     let keys = union_all(group.members.iter().map(|(_, result)| &wanted[result.index()]));
-                    let given: Vec<Vec<(u32, Expr)>> =
-                        group.operands.iter().map(|operand| tangents[operand.index()].clone()).collect();
-                    let seed = |of: &Vec<(u32, Expr)>, key: u32| of.binary_search_by_key(&key, |t| t.0).ok().map(|at| of[at].1);
+                    let given: Vec<Keyed> = group.operands.iter().map(|operand| tangents[operand.index()].clone()).collect();
+                    let in_direction = |key: u32| -> Vec<Option<Masked<Expr>>> { given.iter().map(|of| at(of, key)).collect() };
+                    let values = |all: &[Option<Masked<Expr>>]| all.iter().map(|t| t.map(|t| t.value)).collect::<Vec<_>>();
+                    let guarded =
+                        |all: &[Option<Masked<Expr>>]| all.iter().map(|t| t.is_some_and(Masked::is_guarded)).collect::<Vec<_>>();
                     if group.is_outlined() {
-                        let reaches = |key: &u32| given.iter().any(|of| seed(of, *key).is_some());
+                        let reaches = |key: &u32| given.iter().any(|of| at(of, *key).is_some());
                         let keys: Vec<u32> = columns(&keys).iter().copied().filter(reaches).collect();
-                        let seeds: Seeds = given.iter().map(|of| keys.iter().map(|&key| seed(of, key)).collect()).collect();
-                        let pushed = if keys.is_empty() { vec![] } else { group.push_all(self, &seeds) };
-                        for ((_, result), each) in group.members.iter().zip(pushed) {
-                            let each = keys.iter().zip(each).filter_map(|(&key, t)| Some((key, t?)));
-                            tangents[result.index()] = each.collect();
+                        let seed = |of: &Keyed| keys.iter().map(|&key| at(of, key).map(|t| t.value)).collect();
+                        let seeds: Seeds = given.iter().map(seed).collect();
+                        let guarded: Vec<bool> = given.iter().map(|of| of.iter().any(|(_, t)| t.is_guarded())).collect();
+                        let pushed = if keys.is_empty() { vec![] } else { group.push_all(self, &seeds, &guarded) };
+                        for (&(_, result), each) in group.members.iter().zip(pushed) {
+                            let made =
+                                |(&key, t): (&u32, Option<Expr>)| Some((key, self.pushed(group, &in_direction(key), result, t?)));
+                            tangents[result.index()] = keys.iter().zip(each).filter_map(made).collect();
                         }
                         continue;
                     }
                     for &key in columns(&keys) {
-                        let seeds: Vec<Option<Expr>> = given.iter().map(|of| seed(of, key)).collect();
-                        let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
-                        pushed.into_iter().for_each(|(result, t)| tangents[result.index()].push((key, t)));
+                        let given = in_direction(key);
+                        let pushed = group.push(&self.operands(group), &values(&given), &guarded(&given)).unwrap_or_else(refused);
+                        for (result, t) in pushed {
+                            let t = self.pushed(group, &given, result, t);
+                            tangents[result.index()].push((key, t));
+                        }
                     }
                 }
                 continue;
@@ -148,15 +157,16 @@ impl Linear<'_, Expr> {
                 continue;
             }
             self.locate(&located, id);
-            let mut sum: Vec<(u32, Expr)> = Vec::new();
-            for (operand, map) in self.edges(id) {
-                let given = &tangents[operand.index()];
-                let keep = columns(&wanted[id.index()]);
-                let mut terms = Vec::with_capacity(given.len().min(keep.len()));
-                for &(key, t) in given.iter().filter(|(key, _)| keep.binary_search(key).is_ok()) {
-                    terms.extend(map.apply(t).map(|t| (key, t)));
-                }
-                sum = if sum.is_empty() { terms } else { added(sum, terms) };
+            let keep = columns(&wanted[id.index()]);
+            let mut own: Vec<u32> =
+                self.edges(id).iter().flat_map(|(operand, _)| &tangents[operand.index()]).map(|t| t.0).collect();
+            own.sort_unstable();
+            own.dedup();
+            own.retain(|key| keep.binary_search(key).is_ok());
+            let mut sum: Keyed = Vec::with_capacity(own.len());
+            for key in own {
+                let given = self.edges(id).iter().map(|(operand, map)| (*operand, map, at(&tangents[operand.index()], key)));
+                sum.extend(self.combined(id, given).map(|t| (key, t)));
             }
             for (operand, _) in self.edges(id) {
                 if last[operand.index()] == id.0 {
@@ -165,27 +175,19 @@ impl Linear<'_, Expr> {
             }
             tangents[id.index()] = sum;
         }
-        wants.iter().map(|&(id, _)| (id, std::mem::take(&mut tangents[id.index()]))).filter(|(_, t)| !t.is_empty()).collect()
+        let values = |all: Keyed| all.into_iter().map(|(key, t)| (key, t.value)).collect::<Vec<_>>();
+        wants
+            .iter()
+            .map(|&(id, _)| (id, values(std::mem::take(&mut tangents[id.index()]))))
+            .filter(|(_, t)| !t.is_empty())
+            .collect()
     }
 }
 
-/// Sums by direction.
-fn added(a: Vec<(u32, Expr)>, b: Vec<(u32, Expr)>) -> Vec<(u32, Expr)> {
-    let mut all = Vec::with_capacity(a.len() + b.len());
-    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
-    loop {
-        match (a.peek(), b.peek()) {
-            (Some(x), Some(y)) if x.0 == y.0 => {
-                all.push((x.0, x.1 + y.1));
-                a.next();
-                b.next();
-            }
-            (Some(x), Some(y)) if x.0 < y.0 => all.extend(a.next()),
-            (_, Some(_)) => all.extend(b.next()),
-            (_, None) => {
-                all.extend(a);
-                return all;
-            }
-        }
-    }
+/// A number's tangents by direction, ascending.
+type Keyed = Vec<(u32, Masked<Expr>)>;
+
+/// The one in a direction.
+fn at(all: &Keyed, key: u32) -> Option<Masked<Expr>> {
+    all.binary_search_by_key(&key, |t| t.0).ok().map(|at| all[at].1)
 }

@@ -3,11 +3,14 @@
 //! In: a function and its inputs, in any arithmetic. Out: sweeps, in the same arithmetic: over handles of a trace they
 //! build the derivative's graph, over numbers they differentiate at a point.
 
+use super::branches::{Adjoint, Branches, EVERYWHERE};
 use super::groups::{Bodies, Group, Groups, is_part, refused};
+use super::within::{Masked, anywhere_of, covers};
+use super::zeros::{held, of_edge, zeros};
 use crate::base::Shape;
 use crate::eval::{eval_but, outputs_at};
 use crate::graph::{Args, Control, Function, Graph, Kind, Located, Nested, NodeId, Port};
-use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, lit, select, transposed};
+use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, indicator, lit, transposed};
 use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
@@ -19,6 +22,8 @@ pub(super) struct Linear<'f, S: Real> {
     edges: Vec<(NodeId, Map<S>)>,
     pub(super) groups: Groups<'f>,
     tame: Vec<bool>,
+    /// Which values a guard may hold.
+    held: Vec<bool>,
 }
 
 impl<'f, S: Real> Linear<'f, S> {
@@ -53,6 +58,8 @@ impl<'f, S: Real> Linear<'f, S> {
             active[slot] = true;
         }
         let located = Located::new();
+        let tame = tame(graph);
+        let zeros = zeros(graph, &values, &tame);
         let mut starts = Vec::with_capacity(graph.len() + 1);
         let mut edges = Vec::new();
         let mut groups = Groups::new(bodies);
@@ -77,9 +84,15 @@ impl<'f, S: Real> Linear<'f, S> {
             };
             match kind {
                 Kind::Apply(op) => {
-                    let maps = operands.iter().zip(op.edges(&args, values[id.index()]));
-                    let flowing = maps.filter(|(_, edge)| !matches!(edge, EdgeMap::Zero));
-                    flowing.for_each(|(&operand, edge)| add(operand, Map::Each(edge)));
+                    let maps = operands.iter().zip(op.edges(&args, values[id.index()])).enumerate();
+                    let flowing = maps.filter(|(_, (_, edge))| !matches!(edge, EdgeMap::Zero));
+                    for (k, (&operand, edge)) in flowing {
+                        let zeroed = match edge {
+                            EdgeMap::Scale(partial) => of_edge(op, k, partial, |k| zeros[operands[k].index()]),
+                            _ => None,
+                        };
+                        add(operand, zeroed.map_or(Map::Each(edge), |mask| Map::Zeroed(edge, mask)));
+                    }
                 }
                 Kind::Array(op) => {
                     let shapes: Vec<Shape> = operands.iter().map(|&operand| graph.node(operand).shape()).collect();
@@ -92,7 +105,8 @@ impl<'f, S: Real> Linear<'f, S> {
             }
         }
         starts.push(edges.len() as u32);
-        Linear { graph, values, starts, edges, groups, tame: tame(graph) }
+        let held = held(graph, &active, &zeros);
+        Linear { graph, values, starts, edges, groups, tame, held }
     }
 
     pub(super) fn edges(&self, id: NodeId) -> &[(NodeId, Map<S>)] {
@@ -104,16 +118,83 @@ impl<'f, S: Real> Linear<'f, S> {
         located.at(self.graph.node(id).location());
     }
 
+    fn shape(&self, id: NodeId) -> Shape {
+        self.graph.node(id).shape()
+    }
+
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
-    /// among zeros and then added.
-    fn joined(&self, id: NodeId, op: &ArrayOp, tangents: &[Option<S>]) -> Option<S> {
+    /// among zeros and then added. What is put between them is 0 by construction.
+    fn joined(&self, id: NodeId, op: &ArrayOp, tangents: &[Option<Masked<S>>]) -> Option<Masked<S>> {
         let operands: Args = self.graph.operands(id).collect();
         operands.iter().find(|operand| tangents[operand.index()].is_some())?;
-        let part = |operand: &NodeId| {
-            let zeros = || S::array(&ArrayOp::Broadcast(self.graph.node(*operand).shape()), &[Value::Num(lit(0.0))]);
-            tangents[operand.index()].map_or_else(zeros, Value::Num)
+        let filled = |v: f64, shape: Shape| S::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(v))]).num();
+        let together =
+            |part: &dyn Fn(&NodeId) -> S| S::array(op, &operands.iter().map(|id| Value::Num(part(id))).collect::<Vec<_>>()).num();
+        let value = together(&|id| tangents[id.index()].map_or_else(|| filled(0.0, self.shape(*id)), |t| t.value));
+        let known = operands.iter().any(|id| tangents[id.index()].is_none_or(|t| t.within.is_some()));
+        let within = known.then(|| {
+            let part = |id: &NodeId| match tangents[id.index()] {
+                None => filled(0.0, self.shape(*id)),
+                Some(Masked { within: None, .. }) => filled(1.0, self.shape(*id)),
+                Some(Masked { within: Some(within), .. }) => indicator(within, self.shape(*id)),
+            };
+            together(&part).ne(lit(0.0))
+        });
+        Some(Masked { within, ..Masked::free(value) })
+    }
+
+    /// The tangent of a node of which no result of an operation with bodies is made, in one direction.
+    pub(super) fn tangent(&self, id: NodeId, tangents: &[Option<Masked<S>>]) -> Option<Masked<S>> {
+        if let Kind::Array(op @ ArrayOp::Concat(_)) = self.graph.node(id).kind() {
+            return self.joined(id, op, tangents);
+        }
+        let given = self.edges(id).iter().map(|(operand, map)| (*operand, map, tangents[operand.index()]));
+        self.combined(id, given)
+    }
+
+    /// Whether the edge may be infinite where a guard holds the operand.
+    fn may_jump(&self, id: NodeId, operand: NodeId) -> bool {
+        !self.tame[id.index()] && self.held[operand.index()]
+    }
+
+    /// The sum over a node's edges, given the operands' tangents.
+    pub(super) fn combined<'a>(
+        &self,
+        id: NodeId,
+        given: impl Iterator<Item = (NodeId, &'a Map<S>, Option<Masked<S>>)>,
+    ) -> Option<Masked<S>> {
+        let (mut sum, mut terms, mut known): (Option<Masked<S>>, _, _) = (None, 0, false);
+        for (operand, map, t) in given {
+            let Some(t) = t else { continue };
+            let Some(term) = t.through(map, self.shape(operand), self.tame[id.index()]) else { continue };
+            let term = term.past(self.may_jump(id, operand));
+            known |= t.within.is_some();
+            terms += 1;
+            sum = Some(sum.map_or(term, |sum| sum.plus(term)));
+        }
+        if covers(self.graph.node(id).op(), terms, known) {
+            return sum.map(|sum| Masked::free(sum.value));
+        }
+        sum
+    }
+
+    /// What an operation with bodies makes of tangents: 0 where all of them are, and of a choice where the other branch is a constant.
+    pub(super) fn pushed(&self, group: &Group, tangents: &[Option<Masked<S>>], result: NodeId, t: S) -> Masked<S> {
+        let given = group.operands.iter().zip(tangents);
+        let given = given.filter_map(|(operand, t)| Some(((*t)?.within, self.shape(*operand))));
+        let reached = anywhere_of::<S>(given);
+        let chosen = group.where_it_varies(result, tangents.iter().map(Option::is_some)).map(|holds| {
+            let condition = self.values[group.operands[0].index()].num();
+            if holds { condition.ne(lit(0.0)) } else { condition.eq(lit(0.0)) }
+        });
+        let guarded = tangents.iter().flatten().any(|t| t.is_guarded());
+        let t = Masked { guarded, ..Masked::free(t) };
+        let t = reached.map_or(t, |mask| t.masked(mask));
+        let within = match (t.within, chosen) {
+            (Some(a), Some(b)) => Some(a & b),
+            (a, b) => a.or(b),
         };
-        Some(S::array(op, &operands.iter().map(part).collect::<Vec<_>>()).num())
+        Masked { within, ..t }
     }
 
     pub(super) fn operands(&self, group: &Group) -> Vec<S> {
@@ -122,39 +203,42 @@ impl<'f, S: Real> Linear<'f, S> {
 
     /// Tangents of all nodes: tangent(node) = Σ over operands of edge · tangent(operand). `None` is a structural zero.
     pub(super) fn forward(&self, seeds: &[Option<S>]) -> Vec<Option<S>> {
+        self.forward_guarded(seeds, &[])
+    }
+
+    /// The same where zeros of some seeds may be guards'.
+    pub(super) fn forward_guarded(&self, seeds: &[Option<S>], guarded: &[bool]) -> Vec<Option<S>> {
         let located = Located::new();
-        let mut tangents = vec![None; self.graph.len()];
-        tangents[..seeds.len()].copy_from_slice(seeds);
+        let seed = |(k, seed): (usize, &Option<S>)| {
+            let guarded = guarded.get(k).copied().unwrap_or(false);
+            seed.map(|value| Masked { guarded, ..Masked::free(value) })
+        };
+        let mut tangents: Vec<Option<Masked<S>>> = seeds.iter().enumerate().map(seed).collect();
+        tangents.resize(self.graph.len(), None);
         for id in self.graph.ids().skip(seeds.len()) {
             located.at(self.graph.node(id).location());
-            if let Some(group) = self.groups.of(id) {
-                // All results at once, when the first is come to; a tangent that is there is not computed again.
-                if group.members[0].1 == id {
-                    let seeds: Vec<Option<S>> = group.operands.iter().map(|operand| tangents[operand.index()]).collect();
-                    let pushed = group.push(&self.operands(group), &seeds).unwrap_or_else(refused);
-                    pushed.into_iter().for_each(|(result, t)| tangents[result.index()] = Some(t));
-                }
+            let Some(group) = self.groups.of(id) else {
+                tangents[id.index()] = self.tangent(id, &tangents);
                 continue;
-            }
-            if let Kind::Array(op @ ArrayOp::Concat(_)) = self.graph.node(id).kind() {
-                tangents[id.index()] = self.joined(id, op, &tangents);
-                continue;
-            }
-            for (operand, map) in self.edges(id) {
-                if let Some(t) = tangents[operand.index()] {
-                    accumulate(&mut tangents[id.index()], map.apply(t));
-                }
+            };
+            // All results at once, when the first is come to; a tangent that is there is not computed again.
+            if group.members[0].1 == id {
+                let given: Vec<Option<Masked<S>>> = group.operands.iter().map(|operand| tangents[operand.index()]).collect();
+                let seeds: Vec<Option<S>> = given.iter().map(|t| t.map(|t| t.value)).collect();
+                let guarded: Vec<bool> = given.iter().map(|t| t.is_some_and(Masked::is_guarded)).collect();
+                let pushed = group.push(&self.operands(group), &seeds, &guarded).unwrap_or_else(refused);
+                let pushed = pushed.into_iter().map(|(result, t)| (result, self.pushed(group, &given, result, t)));
+                pushed.for_each(|(result, t)| tangents[result.index()] = Some(t));
             }
         }
-        tangents
+        tangents.into_iter().map(|t| t.map(|t| t.value)).collect()
     }
 
     /// Adjoints of all nodes: adjoint(operand) = Σ over users of edgeᵀ · adjoint(user), each node visited once.
     ///
-    /// What flows back into a branch of a `select` is masked only where it leaves the branch again: there the mask also
-    /// stops what infinite or NaN partials made of the zero adjoint of a branch not taken. What branches of different
-    /// `select`s share, and what the masks of relu, max and their like let through, is masked at once and selected again
-    /// behind an edge that may be singular.
+    /// What flows back into a branch of a `select` is masked where it [leaves](Branches) the branch again. What branches of different
+    /// `select`s share, and what the masks of relu, max and their like let through, is masked at once and [again](Masked) behind an
+    /// edge that may be infinite.
     pub(super) fn reverse(&self, seeds: impl IntoIterator<Item = (NodeId, S)>) -> Vec<Option<S>> {
         let located = Located::new();
         let mut back = Back::new(seeds);
@@ -166,36 +250,27 @@ impl<'f, S: Real> Linear<'f, S> {
 
     /// What a sweep backward adds to the operands of a node's.
     fn pull_node(&self, back: &mut Back<S>, id: NodeId) {
-        let Some(Adjoint { value, branch, within }) = back.adjoints[id.index()] else { return };
-        let node = self.graph.node(id);
+        let Some(adjoint) = back.adjoints[id.index()] else { return };
+        let (node, tame) = (self.graph.node(id), self.tame[id.index()]);
         for (k, (operand, map)) in self.edges(id).iter().enumerate() {
             let operand = *operand;
             let term = match (node.op(), map) {
                 (_, Map::Chain(chain)) => {
                     // Masks have the shape of this node, not of the operand.
-                    let value = back.branches.leave(Adjoint { value, branch, within }, EVERYWHERE).value;
-                    let Some(value) = apply_chain(&transposed(chain), value) else { continue };
-                    Adjoint { value, branch: EVERYWHERE, within: None }
+                    back.branches.cross(adjoint, (id, k), &transposed(chain), node.shape(), tame)
                 }
                 (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
                     let choice: Args = self.graph.operands(id).collect();
                     let taken = k == 0 && operand == choice[1];
-                    Adjoint { value, branch: back.branches.enter(branch, choice[0], taken, mask), within }
+                    Some(Adjoint { branch: back.branches.enter(adjoint.branch, choice[0], taken, mask), ..adjoint })
                 }
-                (_, Map::Each(edge)) => {
-                    let edge = edge.transpose();
-                    let Some(mut value) = edge.apply(value) else { continue };
-                    if let Some(within) = within.filter(|_| !self.tame[id.index()]) {
-                        value = select(within, value, lit(0.0));
-                    }
-                    let within = match edge {
-                        EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _) => Some(within.map_or(m, |within| within & m)),
-                        _ => within,
-                    };
-                    Adjoint { value, branch, within }
+                (_, Map::Zeroed(edge, mask)) => {
+                    adjoint.own.through_zeroed(edge.transpose(), *mask).map(|own| Adjoint { own, ..adjoint })
                 }
+                (_, Map::Each(edge)) => adjoint.own.through_edge(edge.transpose(), tame).map(|own| Adjoint { own, ..adjoint }),
             };
-            back.add(operand, term);
+            let jumps = self.may_jump(id, operand);
+            term.into_iter().for_each(|term| back.add(operand, Adjoint { own: term.own.past(jumps), ..term }));
         }
     }
 }
@@ -229,13 +304,28 @@ impl<S: Real> Back<S> {
 
     /// Adds to the adjoint of a node that stands before what the sweep has come to.
     pub(super) fn add_value(&mut self, id: NodeId, value: S) {
-        self.add(id, Adjoint { value, branch: EVERYWHERE, within: None });
+        self.add(id, Adjoint { own: Masked::free(value), branch: EVERYWHERE });
     }
 
     /// The adjoint of a node, as it is outside of branches.
     pub(super) fn of(&self, id: NodeId) -> Option<S> {
+        Some(self.masked(id)?.value)
+    }
+
+    fn masked(&self, id: NodeId) -> Option<Masked<S>> {
         let adjoint = self.adjoints.get(id.index()).copied().flatten()?;
-        Some(self.branches.leave(adjoint, EVERYWHERE).value)
+        Some(self.branches.leave(adjoint, EVERYWHERE).own)
+    }
+
+    /// The branch where one of an operation's results has an adjoint that is not 0 by construction.
+    pub(super) fn branch_of(&mut self, linear: &Linear<S>, group: &Group) -> u32 {
+        let given = group.members.iter().filter_map(|&(_, id)| Some((self.masked(id)?.within, linear.shape(id))));
+        anywhere_of::<S>(given.collect::<Vec<_>>()).map_or(EVERYWHERE, |mask| self.branches.apart(mask))
+    }
+
+    /// Adds what an operation with bodies gives, which came about in a branch.
+    pub(super) fn add_from(&mut self, branch: u32, id: NodeId, value: S) {
+        self.add(id, Adjoint { own: Masked::free(value), branch });
     }
 
     /// Adds to the operands of a node.
@@ -254,7 +344,8 @@ impl<S: Real> Back<S> {
         linear.locate(located, id);
         let given: FxHashMap<_, S> = group.members.iter().filter_map(|&(port, result)| Some((port, self.of(result)?))).collect();
         let pulled = if given.is_empty() { Ok(vec![]) } else { group.pull(&linear.operands(group), &given) };
-        pulled.unwrap_or_else(refused).into_iter().for_each(|(operand, value)| self.add_value(operand, value));
+        let branch = self.branch_of(linear, group);
+        pulled.unwrap_or_else(refused).into_iter().for_each(|(operand, value)| self.add_from(branch, operand, value));
     }
 
     pub(super) fn finished(self) -> Vec<Option<S>> {
@@ -267,108 +358,23 @@ impl<S: Real> Back<S> {
 pub(super) enum Map<S: Real> {
     /// Of an elementwise operation.
     Each(EdgeMap<S>),
+    /// The same, 0 by construction where the mask does not hold.
+    Zeroed(EdgeMap<S>, S::Mask),
     /// Of an array operation: links, one after the other.
     Chain(Chain<S>),
 }
 
-impl<S: Real> Map<S> {
-    pub(super) fn apply(&self, t: S) -> Option<S> {
-        match self {
-            Map::Each(edge) => edge.apply(t),
-            Map::Chain(chain) => apply_chain(chain, t),
-        }
-    }
-}
-
-fn apply_chain<S: Real>(chain: &Chain<S>, t: S) -> Option<S> {
-    chain.iter().try_fold(t, |t, link| link.apply(t))
-}
-
 /// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).
-fn tame(graph: &Graph) -> Vec<bool> {
+pub(super) fn tame(graph: &Graph) -> Vec<bool> {
     let mut tame: Vec<bool> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
         tame.push(match graph.node(id).kind() {
             Kind::Const(bits) => f64::from_bits(bits).is_finite(),
             Kind::Input(_) | Kind::Flag(_) => true,
             Kind::Control(_) => false,
-            Kind::Array(_) => graph.operands(id).all(|operand| tame[operand.index()]),
+            Kind::Array(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
             Kind::Apply(op) => op.is_tame() && graph.operands(id).all(|operand| tame[operand.index()]),
         });
     }
     tame
-}
-
-fn accumulate<S: Real>(sum: &mut Option<S>, term: Option<S>) {
-    if let Some(term) = term {
-        *sum = Some(sum.map_or(term, |sum| sum + term));
-    }
-}
-
-/// An adjoint within a branch: where the branch is not taken it is 0, whatever `value` is there.
-#[derive(Copy, Clone)]
-struct Adjoint<S: Real> {
-    value: S,
-    branch: u32,
-    /// Where this does not hold, `value` itself is 0.
-    within: Option<S::Mask>,
-}
-
-/// The branch of what flows through no `select`.
-const EVERYWHERE: u32 = 0;
-
-/// Branches of `select`s, nested ones included.
-struct Branches<S: Real> {
-    /// By number, from 1: the branch around it, which has a smaller number, and the mask that says where it is taken.
-    all: Vec<(u32, S::Mask)>,
-    /// The number of a branch, by the one around it, the condition, and whether it is the one where the condition holds.
-    known: FxHashMap<(u32, NodeId, bool), u32>,
-}
-
-impl<S: Real> Default for Branches<S> {
-    fn default() -> Self {
-        Branches { all: Vec::new(), known: FxHashMap::default() }
-    }
-}
-
-impl<S: Real> Branches<S> {
-    fn enter(&mut self, outer: u32, condition: NodeId, taken: bool, mask: S::Mask) -> u32 {
-        let all = &mut self.all;
-        *self.known.entry((outer, condition, taken)).or_insert_with(|| {
-            let mask = if outer == EVERYWHERE { mask } else { all[outer as usize - 1].1 & mask };
-            all.push((outer, mask));
-            all.len() as u32
-        })
-    }
-
-    /// The adjoint as it is in a branch around its own.
-    fn leave(&self, Adjoint { value, branch, within }: Adjoint<S>, to: u32) -> Adjoint<S> {
-        if branch == to {
-            return Adjoint { value, branch, within };
-        }
-        let mask = self.all[branch as usize - 1].1;
-        let within = Some(within.map_or(mask, |within| within & mask));
-        Adjoint { value: S::select(mask, value, lit(0.0)), branch: to, within }
-    }
-
-    /// The innermost branch around both.
-    fn around(&self, mut x: u32, mut y: u32) -> u32 {
-        while x != y {
-            let inner = if x > y { &mut x } else { &mut y };
-            *inner = self.all[*inner as usize - 1].0;
-        }
-        x
-    }
-
-    fn accumulate(&self, sum: &mut Option<Adjoint<S>>, term: Adjoint<S>) {
-        *sum = Some(match *sum {
-            None => term,
-            Some(sum) => {
-                let branch = self.around(sum.branch, term.branch);
-                let (sum, term) = (self.leave(sum, branch), self.leave(term, branch));
-                let within = sum.within.zip(term.within).map(|(a, b)| a | b);
-                Adjoint { value: sum.value + term.value, branch, within }
-            }
-        });
-    }
 }

@@ -6,9 +6,11 @@
 mod backward;
 mod batched;
 mod beside;
+mod branches;
 mod control;
 mod first;
 mod groups;
+mod guarded;
 mod higher;
 mod jacobian;
 mod kept;
@@ -23,6 +25,8 @@ mod taylor;
 mod traced;
 mod transpose;
 mod turns;
+mod within;
+mod zeros;
 
 pub(crate) use beside::{with_aux, with_values};
 pub(crate) use first::{grad, jvp, value_and_grad, vjp};

@@ -51,7 +51,7 @@ impl<'f, T: Real> Linearization<'f, T> {
     /// If the id is of another, larger graph.
     pub fn partials(&self, id: NodeId) -> impl Iterator<Item = (NodeId, T)> + '_ {
         let number = |map: &Map<T>| match map {
-            Map::Each(edge) => edge.partial(),
+            Map::Each(edge) | Map::Zeroed(edge, _) => edge.partial(),
             Map::Chain(_) => unreachable!("a function of single numbers has no array operation"),
         };
         self.linear.edges(id).iter().map(move |(operand, map)| (*operand, number(map)))

@@ -42,7 +42,7 @@ pub(super) fn pulled<S: Real>(
         let results = (0..results.len()).filter(|&k| wanted[k]);
         results.map(|k| apply(group.control, Port::Final(k as u32), args)).collect()
     })?;
-    let sweep = (group.bodies.jvp)(&looped.marked(&active, &vec![true; from.len()]))?.with_outputs(from.len()..);
+    let sweep = (group.bodies.jvp)(&looped.marked(&active, &vec![true; from.len()]), &[])?.with_outputs(from.len()..);
     let seeded: Vec<String> = sweep.inputs()[types.len()..].iter().map(|group| group.name().to_owned()).collect();
     let sweep = vmap(&sweep, Axis::Fixed(total), seeded)?;
     // The loop's operands and the results' adjoints, to the operands' adjoints.

@@ -7,6 +7,7 @@ mod arrays;
 mod drivers;
 #[cfg(feature = "nalgebra")]
 mod field;
+mod guards;
 mod num;
 mod operators;
 mod order;
@@ -72,6 +73,9 @@ impl<T: Real, const N: usize> DualVec<T, N> {
     #[inline(always)]
     #[track_caller]
     fn push<const A: usize>(re: T, edges: [EdgeMap<T>; A], tangents: [[T; N]; A]) -> Self {
+        if T::SYMBOLIC {
+            return DualVec { re, eps: guards::push(edges, tangents) };
+        }
         // A loop rather than `from_fn`: a closure would hide the user's line from `track_caller`.
         let mut eps = [lit(0.0); N];
         for i in 0..N {
@@ -207,6 +211,10 @@ macro_rules! dual_arithmetic {
             #[track_caller]
             fn joint_product(self, t: Self) -> Self {
                 self.product(t, T::joint_product, T::joint_product)
+            }
+            #[track_caller]
+            fn guard(&self) -> Option<T::Mask> {
+                guards::joint(std::iter::once(&self.re).chain(&self.eps))
             }
             fn shape_of(&self) -> Shape {
                 self.re.shape_of()

@@ -81,6 +81,9 @@ macro_rules! expr_arithmetic {
             fn is_absent(&self) -> bool {
                 self.is_zero()
             }
+            fn guard(&self) -> Option<Cond> {
+                trace::guard(*self)
+            }
             fn known(&self) -> Option<f64> {
                 match self {
                     Expr::Const(v) => Some(*v),

@@ -92,6 +92,27 @@ pub(super) fn type_of(x: Expr) -> (Shape, DType) {
     })
 }
 
+/// Where a value of the innermost trace may differ from 0: the condition of a choice between something and 0, or of what is held at 0.
+pub(super) fn guard(x: Expr) -> Option<Cond> {
+    let Expr::Node { trace, id } = x else { return None };
+    let (condition, holds) = STACK.with_borrow(|stack| {
+        let live = stack.live.last().filter(|live| live.id == trace)?;
+        let graph = live.builder.graph();
+        let operands: Args = graph.operands(id).collect();
+        let is_zero = |k: usize| matches!(graph.node(operands[k]).kind(), Kind::Const(bits) if f64::from_bits(bits) == 0.0);
+        match graph.node(id).kind() {
+            Kind::Apply(Op::Select) if is_zero(2) => Some((live.handle(operands[0]).mask(), true)),
+            Kind::Apply(Op::Select) if is_zero(1) => Some((live.handle(operands[0]).mask(), false)),
+            Kind::Apply(Op::Relu) => Some((None, true)),
+            Kind::Apply(Op::Max | Op::Min) if is_zero(0) || is_zero(1) => Some((None, true)),
+            Kind::Apply(Op::Clamp) if is_zero(1) || is_zero(2) => Some((None, true)),
+            _ => None,
+        }
+    })?;
+    let condition = condition.unwrap_or_else(|| x.ne(0.0));
+    Some(if holds { condition } else { !condition })
+}
+
 /// The width of the innermost trace of this thread, if one is live.
 pub(crate) fn width() -> Option<Width> {
     STACK.with_borrow(|stack| stack.live.last().map(|trace| trace.width))

@@ -228,7 +228,7 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
     }
 
     #[track_caller]
-    pub(super) fn chosen(mask: T::Mask, a: Self, b: Self) -> Self {
+    pub(crate) fn chosen(mask: T::Mask, a: Self, b: Self) -> Self {
         Series::filled(a.len().max(b.len()), |z| {
             for (k, z) in z.iter_mut().enumerate() {
                 let (a, b) = (a.coefficient(k), b.coefficient(k));

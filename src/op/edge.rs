@@ -56,6 +56,19 @@ impl<S: Real> EdgeMap<S> {
         }
     }
 
+    /// Whether it multiplies, by what may be infinite.
+    pub(crate) fn multiplies(self) -> bool {
+        matches!(self, EdgeMap::Scale(_) | EdgeMap::ScaleWhere(..) | EdgeMap::Strong(_) | EdgeMap::Singular(_))
+    }
+
+    /// The same where a 0 is none by construction, but may be one that a guard has made: an infinite factor leaves it 0.
+    pub(crate) fn strong(self) -> Self {
+        match self {
+            EdgeMap::Scale(p) | EdgeMap::Singular(p) => EdgeMap::Strong(p),
+            edge => edge,
+        }
+    }
+
     /// The transposed map. Elementwise maps are diagonal, hence their own transpose.
     pub fn transpose(self) -> Self {
         self

@@ -20,7 +20,7 @@ mod table;
 mod value;
 
 pub use array::{ArrayOp, Cut};
-pub(crate) use array::{Chain, spread_over, transposed};
+pub(crate) use array::{Chain, Link, anywhere, indicator, spread_over, transposed};
 #[doc(hidden)]
 pub use bodied::{Bodied, Expanded};
 pub(crate) use constant::{constant, settled};

@@ -166,6 +166,18 @@ impl Op {
         }
     }
 
+    /// Whether an operand's edge is 0 by construction where a condition fails.
+    pub(crate) fn guards(self) -> bool {
+        use Op::*;
+        matches!(self, Select | Min | Max | Clamp | Relu | LeakyRelu | Abs | Hypot | Atan2)
+    }
+
+    /// Whether no operand carries a derivative.
+    pub(crate) fn is_step(self) -> bool {
+        use Op::*;
+        matches!(self, Detach | Signum | Floor | Ceil | Round | Trunc)
+    }
+
     /// Whether the operands may change places without changing a bit of the result (all NaNs counting as equal).
     pub fn is_commutative(self) -> bool {
         matches!(self, Op::Add | Op::Mul | Op::MulAdd | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Hypot)

@@ -130,6 +130,12 @@ macro_rules! define_real {
             fn is_absent(&self) -> bool {
                 false
             }
+            /// The mask outside of which this is 0 by construction: of a handle of a choice between something and 0, or of what is held at 0.
+            #[doc(hidden)]
+            #[inline(always)]
+            fn guard(&self) -> Option<Self::Mask> {
+                None
+            }
             /// Whether values are handles of a graph, in which what is absent is not multiplied at all.
             #[doc(hidden)]
             const SYMBOLIC: bool = false;

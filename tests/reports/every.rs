@@ -199,6 +199,34 @@ fn in_width<T: Scalar + Real>(body: impl Body + Copy, x: &[T], expected: &Expect
     assert!(faults.0.is_empty(), "at {x:?}\n{}", faults.0);
 }
 
+/// Holds a function of arrays, of one result, against what is expected.
+#[track_caller]
+pub fn every_mode_of_arrays(f: &Function, x: &[f64], expected: &Expected) {
+    let Expected { value, gradient, hessian, relative } = *expected;
+    let n = x.len();
+    let mut faults = Faults::default();
+    let along = |j: usize| [x, &unit::<f64>(n, j)].concat();
+    faults.engines("value", "graph", &Ok(f.clone()), x, &[value], relative);
+    faults.engines("gradient", "grad", &f.grad(), x, gradient, relative);
+    faults.engines("gradient", "jacobian forward", &f.jacobian_in(Mode::Forward), x, gradient, relative);
+    faults.engines("gradient", "jacobian reverse", &f.jacobian_in(Mode::Reverse), x, gradient, relative);
+    for (j, slope) in gradient.iter().enumerate() {
+        faults.engines("gradient", &format!("jvp along {j}"), &f.jvp(), &along(j), &[*slope], relative);
+        faults.engines("gradient", &format!("taylor along {j}"), &f.taylor(1), &along(j), &[*slope], relative);
+    }
+    let Some(hessian) = hessian else { return assert!(faults.0.is_empty(), "at {x:?}\n{}", faults.0) };
+    faults.engines("hessian", "hessian", &f.hessian(), x, hessian, relative);
+    let twice = |first: Mode, second: Mode| f.jacobian_in(first).and_then(|f| f.jacobian_in(second));
+    faults.engines("hessian", "reverse twice", &twice(Mode::Reverse, Mode::Reverse), x, hessian, relative);
+    faults.engines("hessian", "forward twice", &twice(Mode::Forward, Mode::Forward), x, hessian, relative);
+    for j in 0..n {
+        faults.engines("hessian", &format!("hvp along {j}"), &f.hvp(), &along(j), &hessian[j * n..][..n], relative);
+        let half: Vec<f64> = vec![hessian[j * n + j] / 2.0];
+        faults.engines("hessian", &format!("taylor twice along {j}"), &f.taylor(2), &along(j), &half, relative);
+    }
+    assert!(faults.0.is_empty(), "at {x:?}\n{}", faults.0);
+}
+
 /// The gradient of a sum over arrays whose elements are all at the point.
 fn arrays<T: Scalar + Real>(body: impl Body + Copy, x: &[T], gradient: &[f64], relative: f64, faults: &mut Faults) {
     let names: Vec<String> = (0..x.len()).map(|k| format!("x{k}[3]")).collect();

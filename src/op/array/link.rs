@@ -71,7 +71,7 @@ impl<S: Real> Link<S> {
 }
 
 #[track_caller]
-fn run<S: Real>(op: &ArrayOp, args: &[S]) -> S {
+pub(super) fn run<S: Real>(op: &ArrayOp, args: &[S]) -> S {
     let args: smallvec::SmallVec<[_; 2]> = args.iter().map(|&x| Value::Num(x)).collect();
     S::array(op, &args).num()
 }

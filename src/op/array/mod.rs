@@ -6,6 +6,8 @@
 mod infer;
 mod link;
 mod operation;
+mod reach;
 
-pub(crate) use link::{Chain, spread_over, transposed};
+pub(crate) use link::{Chain, Link, spread_over, transposed};
 pub use operation::{ArrayOp, Cut};
+pub(crate) use reach::{anywhere, indicator};

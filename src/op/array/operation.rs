@@ -129,6 +129,18 @@ impl Cut {
 }
 
 impl ArrayOp {
+    /// Whether value and partial derivatives are finite at every finite point, overflow of sums and products aside.
+    pub(crate) fn is_tame(&self) -> bool {
+        use ArrayOp::*;
+        !matches!(self, Solve | SolveOrNan | SolveTriangular { .. } | Inverse | LogDet | Det | Cholesky)
+    }
+
+    /// Whether it is linear in one operand, and has no other.
+    pub(crate) fn is_linear(&self) -> bool {
+        use ArrayOp::*;
+        matches!(self, Broadcast(_) | Reshape(_) | Permute(_) | Sum(_) | Slice(_) | Pad(..) | CumSum { .. } | Shift { .. })
+    }
+
     /// The name in text.
     pub fn name(&self) -> &'static str {
         match self {
