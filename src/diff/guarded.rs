@@ -11,7 +11,7 @@ use crate::base::Shape;
 use crate::eval::{eval, eval_but};
 use crate::graph::{Args, Cond, Control, Expr, Graph, Kind, Located, NodeId, Port};
 use crate::jet::Series;
-use crate::op::{ArrayOp, EdgeMap, Op, Real, Value, indicator, lit};
+use crate::op::{ArrayOp, DType, EdgeMap, Op, Real, Value, indicator, lit};
 
 type Values = [Value<Coefficients, Cond>];
 
@@ -70,6 +70,9 @@ impl Guards<'_> {
 
     /// That of a node, and whether it comes from the operands' alone; none where nothing is known.
     fn of(&self, id: NodeId, values: &Values) -> Option<(Cond, bool)> {
+        if self.graph.node(id).dtype() != DType::Float {
+            return None;
+        }
         let varies = |operand: &NodeId| values[operand.index()].number().is_some_and(|x| !x.is_constant());
         let operands: Args = self.graph.operands(id).collect();
         let moved: Args = operands.iter().copied().filter(varies).collect();
@@ -101,11 +104,7 @@ impl Guards<'_> {
                 }
                 let edges = op.edges(&args, z);
                 let through = |(operand, edge): (&NodeId, EdgeMap<Expr>)| {
-                    let edge = match edge {
-                        EdgeMap::Scale(p) => p.guard().map_or(edge, |mask| EdgeMap::ScaleWhere(mask, p)),
-                        edge => edge,
-                    };
-                    if varies(operand) { change(operand).through_edge(edge, true) } else { None }
+                    if varies(operand) { change(operand).through_edge(edge.guarded(), true) } else { None }
                 };
                 let terms: Vec<Masked<Expr>> = operands.iter().zip(edges).filter_map(through).collect();
                 if covers(Some(op), terms.len(), any) {

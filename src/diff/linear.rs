@@ -88,7 +88,9 @@ impl<'f, S: Real> Linear<'f, S> {
                     let flowing = maps.filter(|(_, (_, edge))| !matches!(edge, EdgeMap::Zero));
                     for (k, (&operand, edge)) in flowing {
                         let zeroed = match edge {
-                            EdgeMap::Scale(partial) => of_edge(op, k, partial, |k| zeros[operands[k].index()]),
+                            EdgeMap::Scale(partial) | EdgeMap::Steep(partial) | EdgeMap::Twice(partial, _) => {
+                                of_edge(op, k, partial, |k| zeros[operands[k].index()])
+                            }
                             _ => None,
                         };
                         add(operand, zeroed.map_or(Map::Each(edge), |mask| Map::Zeroed(edge, mask)));

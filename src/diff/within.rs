@@ -62,8 +62,8 @@ impl<S: Real> Masked<S> {
 
     #[track_caller]
     pub(super) fn through_edge(self, edge: EdgeMap<S>, tame: bool) -> Option<Self> {
-        let edge = if self.guarded && !tame { edge.strong() } else { edge };
-        let mut value = edge.apply(self.value)?;
+        let strong = self.guarded && !tame;
+        let mut value = if strong { edge.apply_strong(self.value)? } else { edge.apply(self.value)? };
         if let Some(within) = self.within.filter(|_| !tame && edge.multiplies()) {
             value = select(within, value, lit(0.0));
         }

@@ -26,10 +26,7 @@ pub(super) fn push<T: Real, const A: usize, const N: usize>(edges: [EdgeMap<T>; 
             if t.is_absent() {
                 continue;
             }
-            let edge = match edges[k] {
-                EdgeMap::Scale(p) => p.guard().map_or(edges[k], |mask| EdgeMap::ScaleWhere(mask, p)),
-                edge => edge,
-            };
+            let edge = edges[k].guarded();
             let Some(term) = edge.apply(t) else { continue };
             let own = match (t.guard(), edge) {
                 (guard, EdgeMap::Where(m) | EdgeMap::ScaleWhere(m, _)) => Some(guard.map_or(m, |guard| guard & m)),

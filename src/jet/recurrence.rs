@@ -126,10 +126,11 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
         Op::Hypot => with_second(n, &|x, y, z| {
             turned(x, y, z);
         }),
-        Op::Direction => {
-            let apart = z0.ne(lit(0.0)) | x[1].value().ne(lit(0.0));
-            replaced(Series::chosen(apart, x[0] / x[0].hypot(x[1]), Series::constant(lit(0.0))), z0)
-        }
+        Op::Direction => with_second(n, &|x, y, z| {
+            let mut distance = Coefficients::from(&*z);
+            distance[0] = x[0].hypot(y[0]);
+            z[1..].copy_from_slice(&turned(x, y, &mut distance)[1..]);
+        }),
         Op::Lgamma => composed(x[0], z0, &|x, k| if k == 1 { x.digamma() } else { x.polygamma(k as i32 - 1) }),
         Op::Digamma => composed(x[0], z0, &|x, k| x.polygamma(k as i32)),
         Op::Polygamma(m) => composed(x[0], z0, &|x, k| x.polygamma(m.saturating_add(k as i32))),

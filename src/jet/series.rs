@@ -172,12 +172,17 @@ impl<T: Real, S: Storage<T>> Series<T, S> {
     #[track_caller]
     pub(super) fn passed(edge: EdgeMap<Self>, slope: Self) -> Option<Self> {
         match edge {
-            EdgeMap::Strong(p) | EdgeMap::Singular(p) if !T::SYMBOLIC => {
-                let len = S::limit().min(p.len() + slope.len() - 1);
-                Some(p.with(|p| slope.with(|t| Series::filled(len, |z| scaled_slope(p, t, z)))))
-            }
+            EdgeMap::Strong(p) | EdgeMap::Singular(p) | EdgeMap::Steep(p) if !T::SYMBOLIC => Some(Series::strong(p, slope)),
+            EdgeMap::Twice(p, q) if !T::SYMBOLIC => Some(Series::strong(p, Series::strong(q, slope))),
             edge => edge.apply(slope),
         }
+    }
+
+    /// The product of a partial derivative and a slope.
+    #[track_caller]
+    fn strong(p: Self, slope: Self) -> Self {
+        let len = S::limit().min(p.len() + slope.len() - 1);
+        p.with(|p| slope.with(|t| Series::filled(len, |z| scaled_slope(p, t, z))))
     }
 
     /// By the op table: z′ is the sum, over the operands, of the edge applied to the operand's derivative. What an edge passes on as it

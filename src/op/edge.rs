@@ -58,13 +58,29 @@ impl<S: Real> EdgeMap<S> {
 
     /// Whether it multiplies, by what may be infinite.
     pub(crate) fn multiplies(self) -> bool {
-        matches!(self, EdgeMap::Scale(_) | EdgeMap::ScaleWhere(..) | EdgeMap::Strong(_) | EdgeMap::Singular(_))
+        match self {
+            EdgeMap::Scale(_) | EdgeMap::Steep(_) | EdgeMap::Twice(..) | EdgeMap::ScaleWhere(..) => true,
+            EdgeMap::Strong(_) | EdgeMap::Singular(_) => true,
+            EdgeMap::Zero | EdgeMap::Id | EdgeMap::Flip | EdgeMap::Where(_) => false,
+        }
     }
 
     /// The same where a 0 is none by construction, but may be one that a guard has made: an infinite factor leaves it 0.
-    pub(crate) fn strong(self) -> Self {
+    #[track_caller]
+    pub(crate) fn apply_strong(self, t: S) -> Option<S> {
         match self {
-            EdgeMap::Scale(p) | EdgeMap::Singular(p) => EdgeMap::Strong(p),
+            EdgeMap::Scale(p) | EdgeMap::Steep(p) | EdgeMap::Singular(p) | EdgeMap::Strong(p) => Some(p.strong_product(t)),
+            EdgeMap::Twice(p, q) => Some(p.strong_product(q.strong_product(t))),
+            edge => edge.apply(t),
+        }
+    }
+
+    /// The same, masked where a guard has made the factor 0.
+    #[track_caller]
+    pub(crate) fn guarded(self) -> Self {
+        match self {
+            EdgeMap::Scale(p) | EdgeMap::Steep(p) => p.guard().map_or(self, |mask| EdgeMap::ScaleWhere(mask, p)),
+            EdgeMap::Twice(p, q) => p.guard().map_or(self, |mask| EdgeMap::ScaleWhere(mask, p * q)),
             edge => edge,
         }
     }
