@@ -14,7 +14,7 @@ pub enum Outcome {
     Stalled,
     /// The equation has no finite value.
     NotFinite,
-    /// The Jacobian was singular to working precision on the way.
+    /// The Jacobian was singular to working precision on the way, or at the solution, where there is no derivative then.
     Singular,
 }
 

@@ -26,7 +26,7 @@ use crate::op::select;
 #[derive(Copy, Clone, Debug, Default)]
 pub struct Solver {
     pub(super) steps: Option<usize>,
-    tolerance: Option<(f64, f64)>,
+    pub(super) tolerance: Option<(f64, f64)>,
 }
 
 impl Solver {
@@ -40,7 +40,7 @@ impl Solver {
         Solver { steps: Some(steps), ..self }
     }
 
-    /// The tolerance: `relative` times the length of the unknowns, plus `absolute`.
+    /// The tolerance: `relative` times the length of the unknowns, plus `absolute`. Both are positive and finite, or the trace has an error.
     pub fn tolerance(self, relative: f64, absolute: f64) -> Self {
         Solver { tolerance: Some((relative, absolute)), ..self }
     }
@@ -62,6 +62,8 @@ pub(super) struct Method {
     /// What is 0 at the solution, as many numbers as unknowns.
     pub(super) equation: Function,
     pub(super) run: Run,
+    /// Whether the Jacobian says nothing of how fast the loop converges, so that the derivative in parameters is looked at, too.
+    pub(super) is_slow: bool,
 }
 
 /// From the first guess and the parameters to the solution.
@@ -70,6 +72,8 @@ pub(super) type Run = Box<dyn FnOnce(Expr, &[Expr]) -> Stopped>;
 /// Where a loop has stopped, and why.
 pub(super) struct Stopped {
     pub(super) x: Expr,
+    /// Where the solution might as well be: where the last whole step came from, or where the steps seem to lead.
+    pub(super) other: Expr,
     pub(super) status: Expr,
     pub(super) steps: Expr,
     pub(super) history: Expr,

@@ -57,21 +57,24 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
         let (f, g) = (value(x), gradient(x));
         let left = g.norm();
         let start = status(&[(!is_finite(f + left), Outcome::NotFinite)], lit(0.0), limit);
-        let init = ([x, g, history(limit, left)], [f, left, lit(DAMPING), lit(0.0), start]);
-        let step = |([x, g, notes], [f, left, damping, steps, _]): ([Expr; 3], [Expr; 5])| {
+        let init = ([x, x, g, history(limit, left)], [f, left, lit(DAMPING), lit(0.0), start]);
+        let step = |([before, x0, g, notes], [f, left, damping, steps, _]): ([Expr; 4], [Expr; 5])| {
+            let x = x0;
             let b = curvature(x, p);
             let diagonal = b.diag().abs();
             let scale = select(diagonal.gt(0.0), diagonal, 1.0);
-            let ([x, g], [f, used, short, fine, _]) = while_loop(
-                ([x, g], [f, damping, lit(0.0), lit(0.0), lit(0.0)]),
-                |(_, [_, _, _, fine, raises])| fine.eq(0.0) & raises.le(RAISES),
-                |(_, [_, damping, _, _, raises])| {
+            let ([x, g], [f, used, short, fine, singular, _]) = while_loop(
+                ([x, g], [f, damping, lit(0.0), lit(0.0), lit(0.0), lit(0.0)]),
+                |(_, [_, _, _, fine, _, raises])| fine.eq(0.0) & raises.le(RAISES),
+                |(_, [_, damping, _, _, singular, raises])| {
                     // Raised where the last try was not good.
                     let raised = (damping * RAISE).max(DAMPING);
                     let damping = select(raises.gt(0.0), raised, damping);
                     let d = by(at, || -(b + (scale * damping).diag_matrix()).solve_or_nan(g));
                     let x_new = x + d;
                     let (f_new, g_new) = (value(x_new), gradient(x_new));
+                    // Without damping it is the matrix itself that has no inverse.
+                    let singular = select(damping.eq(0.0) & !is_finite(d.norm()), 1.0, singular);
                     let short = d.norm().le(solver.bound(x_new)) & is_finite(f_new);
                     let slope = g.dot(d);
                     let promised = -slope - 0.5 * d.dot(b.matmul(d));
@@ -81,7 +84,7 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
                     let fine = short | (slope.le(0.0) & (falls | nears));
                     let number = |holds| select(holds, 1.0, 0.0);
                     let point = [select(fine, x_new, x), select(fine, g_new, g)];
-                    (point, [select(fine, f_new, f), damping, number(short), number(fine), raises + 1.0])
+                    (point, [select(fine, f_new, f), damping, number(short), number(fine), singular, raises + 1.0])
                 },
             );
             let (short, fine) = (short.ne(0.0), fine.ne(0.0));
@@ -90,14 +93,18 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
             let rules = [
                 (short & used.eq(0.0), Outcome::Converged),
                 (!is_finite(f + left), Outcome::NotFinite),
+                (short & singular.ne(0.0), Outcome::Singular),
                 // Also where a short step is all there is, and without damping there is none.
                 (!fine | (short & damping.eq(0.0)), Outcome::Stalled),
             ];
             let next = select(short, 0.0, used * 0.1);
-            ([x, g, noted(notes, steps, left)], [f, left, next, steps, status(&rules, steps, limit)])
+            // With damping it may come to the minimum by chance, and says nothing.
+            let from = select(used.eq(0.0), x0, x);
+            let before = select((x - x0).norm().gt(0.0), from, before);
+            ([before, x, g, noted(notes, steps, left)], [f, left, next, steps, status(&rules, steps, limit)])
         };
-        let ([x, _, history], [.., steps, status]) = while_loop(init, |(_, [.., status])| runs(status), step);
-        Stopped { x, status, steps, history }
+        let ([other, x, _, history], [.., steps, status]) = while_loop(init, |(_, [.., status])| runs(status), step);
+        Stopped { x, other, status, steps, history }
     };
-    Ok(Method { equation, run: Box::new(run) })
+    Ok(Method { equation, run: Box::new(run), is_slow: false })
 }

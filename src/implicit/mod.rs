@@ -5,6 +5,7 @@
 
 mod convergence;
 mod derivative;
+mod failed;
 mod method;
 mod minimum;
 mod root;
@@ -12,5 +13,6 @@ mod solver;
 mod unknowns;
 
 pub use convergence::{Convergence, Outcome};
+pub(crate) use failed::{check_tolerances, or_nan};
 pub use method::Solver;
 pub use solver::{Solution, fixed_point, least_squares, minimize, newton};

@@ -22,8 +22,8 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
         let r = residual(x);
         let left = r.norm();
         let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
-        let init = ([x, r, history(limit, left)], [left, lit(0.0), start]);
-        let step = |([x0, r0, notes], [left, steps, _]): ([Expr; 3], [Expr; 3])| {
+        let init = ([x, x, r, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([before, x0, r0, notes], [left, steps, _]): ([Expr; 4], [Expr; 3])| {
             let j = call(&jacobian, x0, p)[0];
             // Where nothing is left there is nowhere to go, whatever the Jacobian.
             let direction = by(at, || select(left.eq(0.0), 0.0, j.solve_or_nan(r0)));
@@ -49,12 +49,15 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
                 (!found, Outcome::Stalled),
             ];
             let (x, r, now) = (select(found, x, x0), select(found, r, r0), select(found, now, left));
-            ([x, r, noted(notes, steps, now)], [now, steps, status(&rules, steps, limit)])
+            // A part of a step may come to the root by chance, and says nothing.
+            let from = select(t.eq(1.0), x0, x);
+            let before = select(direction.norm().gt(0.0), from, before);
+            ([before, x, r, noted(notes, steps, now)], [now, steps, status(&rules, steps, limit)])
         };
-        let ([x, _, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
-        Stopped { x, status, steps, history }
+        let ([other, x, _, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        Stopped { x, other, status, steps, history }
     };
-    Ok(Method { equation, run: Box::new(run) })
+    Ok(Method { equation, run: Box::new(run), is_slow: false })
 }
 
 pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Method> {
@@ -67,21 +70,23 @@ pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Met
         let next = g(x);
         let left = (next - x).norm();
         let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
-        let init = ([x, next, history(limit, left)], [left, lit(0.0), start]);
-        let step = |([_, x, notes], [before, steps, _]): ([Expr; 3], [Expr; 3])| {
+        let init = ([x, x, next, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([_, _, x, notes], [before, steps, _]): ([Expr; 4], [Expr; 3])| {
             let next = g(x);
             let left = (next - x).norm();
             // Steps that shrink by a factor leave this much of a geometric series.
             let rate = left / before;
-            let rest = left * rate / (1.0 - rate);
+            let part = rate / (1.0 - rate);
+            let rest = left * part;
             let shrinks = rate.lt(1.0) & rest.le(solver.bound(x));
             let found = shrinks | left.le(x.norm() * smallest);
             let steps = steps + 1.0;
             let rules = [(found, Outcome::Converged), (!is_finite(left), Outcome::NotFinite)];
-            ([x, next, noted(notes, steps, left)], [left, steps, status(&rules, steps, limit)])
+            let limit_of_steps = next + (next - x) * select(shrinks, part, 0.0);
+            ([limit_of_steps, x, next, noted(notes, steps, left)], [left, steps, status(&rules, steps, limit)])
         };
-        let ([_, x, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
-        Stopped { x, status, steps, history }
+        let ([other, _, x, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        Stopped { x, other, status, steps, history }
     };
-    Ok(Method { equation, run: Box::new(run) })
+    Ok(Method { equation, run: Box::new(run), is_slow: true })
 }

@@ -2,6 +2,7 @@
 
 use super::convergence::Outcome;
 use super::derivative::attached;
+use super::failed::check_tolerances;
 use super::method::{Method, Solver};
 use super::unknowns::{Unknowns, packed};
 use super::{minimum, root};
@@ -16,7 +17,8 @@ use super::convergence::Convergence;
 /// What a [`Solver`] found, in a trace.
 #[derive(Clone, Debug)]
 pub struct Solution<X> {
-    /// The unknowns; NaN where the solver did not converge, and so is every derivative of them.
+    /// The unknowns; NaN where the solver did not converge, and so is every derivative of them. A root where the Jacobian is singular to working
+    /// precision has no derivative, and is such a case ([`Outcome::Singular`]).
     pub x: X,
     /// Where the solver stopped, also where it did not converge; a constant to derivatives.
     pub last: X,
@@ -37,12 +39,14 @@ impl Solver {
         method: impl FnOnce(Function) -> Result<Method>,
     ) -> Solution<X> {
         let made = (|| {
+            let (relative, absolute) = self.tolerance.unzip();
+            check_tolerances(what, &[("a relative tolerance", relative), ("an absolute tolerance", absolute)])?;
             let unknowns = Unknowns::new(what, &x0, at)?;
             let body = Body::trace(what, &[unknowns.ty()], at, |args| {
                 Ok((true, vec![packed(&f(unknowns.of(args[0])).parts(), what, at)]))
             })?;
             let method = method(body.f)?;
-            let found = attached(at, &method.equation, packed(&x0.parts(), what, at), &body.captured, method.run)?;
+            let found = attached(at, method, packed(&x0.parts(), what, at), &body.captured)?;
             Ok((unknowns.of(found.x), unknowns.of(found.last), found.report))
         })();
         let (x, last, report) = made.unwrap_or_else(|error: Error| {
@@ -67,8 +71,8 @@ impl Solver {
 /// ```
 ///
 /// # Errors
-/// Of the trace: another number of equations than of unknowns; unknowns with an open axis. Of the call: a derivative where the Jacobian at the
-/// root is singular to working precision. That the loop does not converge is no error: see [`Solution`].
+/// Of the trace: another number of equations than of unknowns; unknowns with an open axis; a tolerance that is not positive and finite. That the
+/// loop does not converge is no error, nor is a Jacobian that is singular to working precision at the root: see [`Solution`].
 #[track_caller]
 pub fn newton<X: IntoValues, R: Values>(x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
     Solver::new().root(x0, residual)

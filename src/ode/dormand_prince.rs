@@ -2,8 +2,10 @@
 
 use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
-use crate::error::{Caller, Error, Kind as ErrorKind};
-use crate::graph::{Cond, Expr, IntoValues, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::eval::outputs_at;
+use crate::graph::{Body, Cond, Expr, IntoValues, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::implicit::{check_tolerances, or_nan};
 use crate::op::{lit, select};
 use std::panic::Location;
 
@@ -62,17 +64,17 @@ impl DormandPrince {
         DormandPrince::default()
     }
 
-    /// The error that a step may have, relative to y.
+    /// The error that a step may have, relative to y; positive and finite.
     pub fn relative(self, tolerance: f64) -> Self {
         DormandPrince { relative: Some(tolerance), ..self }
     }
 
-    /// The error that a step may have, beside the relative one.
+    /// The error that a step may have, beside the relative one; positive and finite.
     pub fn absolute(self, tolerance: f64) -> Self {
         DormandPrince { absolute: Some(tolerance), ..self }
     }
 
-    /// The length of the first step that is tried.
+    /// The length of the first step that is tried; not 0, and finite.
     pub fn first_step(self, length: f64) -> Self {
         DormandPrince { first: Some(length.abs()), ..self }
     }
@@ -85,7 +87,7 @@ impl DormandPrince {
     /// Integrates y′ = f(t, y) from `span[0]` to `span[1]`, which may be earlier.
     ///
     /// # Errors
-    /// Of the trace: a right-hand side of another shape than y. That the end is not reached is no error: see [`Trajectory`].
+    /// Of the trace: a right-hand side of another shape than y; a tolerance that is not positive and finite. That the end is not reached is no error: see [`Trajectory`].
     #[track_caller]
     pub fn solve<Y: IntoValues>(self, span: [Expr; 2], y0: Y, f: impl Fn(Expr, Y::Values) -> Y::Values) -> Trajectory<Y::Values> {
         let at = Location::caller();
@@ -112,26 +114,56 @@ impl DormandPrince {
     }
 
     fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {
+        self.checked(start, times, &y0, f, at).unwrap_or_else(|error| {
+            refuse(error.at(Some(at)));
+            Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new([Axis::Fixed(4)])) }
+        })
+    }
+
+    fn checked<Y: Values>(
+        self,
+        start: Expr,
+        times: Expr,
+        y0: &Y,
+        f: &impl Fn(Expr, Y) -> Y,
+        at: Caller,
+    ) -> Result<Trajectory<Y>> {
+        let what = "dormand_prince";
         if times.rank() != 1 {
             let message = format!("dormand_prince: times of the shape {}, which is no vector", times.shape());
-            refuse(Error::new(ErrorKind::Shape, message).at(Some(at)));
-            return Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new([Axis::Fixed(4)])) };
+            return Err(Error::new(ErrorKind::Shape, message));
         }
-        let slope = slopes("dormand_prince", at, &y0, f);
+        let bounds =
+            [("a relative tolerance", self.relative), ("an absolute tolerance", self.absolute), ("a first step", self.first)];
+        check_tolerances(what, &bounds)?;
+        // As a body, which tells all that the values depend on.
+        let parts = y0.parts().len();
+        let body = Body::trace(what, &[], at, |_| Ok((true, self.course(start, times, y0, f, at))))?;
+        let mut results = outputs_at(&body.f, &body.captured)?;
+        let report = results.pop().expect("the report is the last result").detach();
+        let valid = results.split_off(parts);
+        let values: Vec<(Expr, Expr)> = results.into_iter().zip(valid).collect();
+        let y = or_nan(&values, &body.captured, at);
+        Ok(Trajectory { y: y0.with(&mut y.into_iter()), report })
+    }
+
+    /// The parts of y at the times, whether each is valid, and the report.
+    fn course<Y: Values>(self, start: Expr, times: Expr, y0: &Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Vec<Expr> {
+        let slope = slopes("dormand_prince", at, y0, f);
         let y = y0.parts();
-        let k = slope(start, &y);
+        // A slope that is no number has no derivative to pass on, also not from an adjoint of 0.
+        let k: Vec<Expr> = slope(start, &y).into_iter().map(|k| select(k.eq(k), k, f64::NAN)).collect();
         let init = (y, k, start, Control::new(self.first));
         let ((_, _, reached, control), each) = scan(init, times, |course: Course, end| {
             let course = self.interval(course, end, &slope);
             let (y, .., control) = &course;
-            // A factor, so that derivatives are NaN where values are.
-            let valid = select(control.runs(), 1.0, f64::NAN).detach();
-            let y = y.iter().map(|&y| y * valid).collect::<Vec<_>>();
-            (course, y)
+            let valid = |y: &Expr| select(control.runs(), Expr::ones(y.shape()), 0.0).detach();
+            let each = y.iter().copied().chain(y.iter().map(valid)).collect::<Vec<_>>();
+            (course, each)
         });
         let ended = select(control.runs(), Ended::AtTheEnd as u8 as f64, control.status);
-        let report = Expr::stack(&[ended, reached, control.accepted, control.rejected], 0).detach();
-        Trajectory { y: y0.with(&mut each.into_iter()), report }
+        let report = Expr::stack(&[ended, reached, control.accepted, control.rejected], 0);
+        each.into_iter().chain([report]).collect()
     }
 
     /// From the start of an interval to its end.

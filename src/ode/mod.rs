@@ -19,7 +19,8 @@ use crate::op::lit;
 /// y at some time, or times, and how it was come by, in a trace.
 #[derive(Clone, Debug)]
 pub struct Trajectory<Y> {
-    /// The values; NaN from where the integration had to end, and so is every derivative of them.
+    /// The values; NaN from where the integration had to end, and so is every derivative of them, in both modes. Values before that, which have
+    /// elements of their own, keep their derivatives.
     pub y: Y,
     /// What happened, in numbers that [`Integration::read`] understands; a constant to derivatives.
     pub report: Expr,

@@ -5,7 +5,7 @@ use crate::compiled::Compiled;
 use crate::error::{Error, Kind, Result, count};
 use crate::eval::Array;
 use crate::graph::{Function, InputGroup, NewOutput, OutputGroup};
-use crate::implicit::Outcome;
+use crate::implicit::{Outcome, check_tolerances};
 use std::{fmt, panic::Location};
 
 /// The damping at first, and the least that is tried after none was too little.
@@ -81,7 +81,8 @@ impl LeastSquares {
         LeastSquares { steps, ..self }
     }
 
-    /// How short a step ends the fit, relative to the unknowns in units of their columns' lengths; ε^⅔ otherwise.
+    /// How short a step ends the fit, relative to the unknowns in units of their columns' lengths; ε^⅔ otherwise. Positive and finite, or
+    /// fits are errors.
     pub fn tolerance(self, relative: f64) -> Self {
         LeastSquares { tolerance: relative, ..self }
     }
@@ -89,9 +90,12 @@ impl LeastSquares {
     /// Fits, starting from the values that the unknowns have among the inputs.
     ///
     /// # Errors
-    /// If the inputs do not fit the function, if there are fewer residuals than unknowns, or if the residuals are not finite at the start.
+    /// If the inputs do not fit the function, if there are fewer residuals than unknowns, if the residuals are not finite at the start, or if the
+    /// tolerance is not positive and finite.
     #[track_caller]
     pub fn fit(&self, inputs: &[Array<f64>]) -> Result<Fit> {
+        let here = Location::caller();
+        check_tolerances("least_squares", &[("a tolerance", Some(self.tolerance))]).map_err(|error| error.at(Some(here)))?;
         let mut search = Search::new(self, inputs)?;
         let mut table = vec![search.row(0.0, 0.0)];
         let mut outcome = Outcome::StepLimit;

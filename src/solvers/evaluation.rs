@@ -90,13 +90,24 @@ impl Evaluation {
         self.slices(point, false)
     }
 
-    pub(super) fn call_into(&self, point: &[f64], results: &mut [f64]) -> Result<()> {
-        self.code.call_joined(&self.slices(point, true)?, results)
+    /// Evaluates; `what` the results are is for the error where one is not finite.
+    pub(super) fn call_into(&self, what: &str, point: &[f64], results: &mut [f64]) -> Result<()> {
+        self.code.call_joined(&self.slices(point, true)?, results)?;
+        check_finite(what, point, results)
     }
 
-    pub(super) fn call(&self, point: &[f64]) -> Result<Vec<f64>> {
+    pub(super) fn call(&self, what: &str, point: &[f64]) -> Result<Vec<f64>> {
         let mut results = vec![0.0; self.results];
-        self.call_into(point, &mut results)?;
+        self.call_into(what, point, &mut results)?;
         Ok(results)
     }
+}
+
+/// What a solver can go on with. Comparisons with NaN are false, so that a line search that is given one may never end.
+pub(super) fn check_finite(what: &str, point: &[f64], results: &[f64]) -> Result<()> {
+    let Some(found) = results.iter().find(|v| !v.is_finite()) else { return Ok(()) };
+    let (first, rest) = point.split_at(point.len().min(4));
+    let more = if rest.is_empty() { "" } else { ", …" };
+    let first = first.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+    Err(Error::new(ErrorKind::Value, format!("the {what} at [{first}{more}] is not finite: {found}")))
 }

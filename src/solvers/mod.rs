@@ -1,7 +1,7 @@
 //! Compiled functions as the problems that solvers take: the traits of [argmin](https://docs.rs/argmin), with the feature `argmin`.
 //!
 //! In: a [`Function`], and a [`Method`] that says what is known of its inputs. Out: an [`Objective`] or [`Residuals`], of the numbers of all active
-//! inputs one after the other.
+//! inputs one after the other. A value or derivative that is not finite is an error of the solver's run: solvers compare, and comparisons with NaN are false.
 
 mod evaluation;
 mod point;
@@ -14,12 +14,15 @@ use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::Function;
 use crate::sparse::{Method, Sparsity};
 use argmin::core::{CostFunction, Error as SolverError, Gradient, Hessian, Jacobian, Operator};
-use evaluation::Evaluation;
+use evaluation::{Evaluation, check_finite};
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 /// A function of one result, to be minimised: argmin's `CostFunction`, `Gradient` and `Hessian`, over `Vec<f64>` with a sparse Hessian, or over
 /// nalgebra's `DVector<f64>` or ndarray's `Array1<f64>` with a dense one. Value and gradient are compiled at once, the Hessian when a solver first asks for it.
+///
+/// Where a value or derivative is not finite, the call is an error that says at which point, and the solver's run ends with it. A function
+/// with a bound that a line search may cross can be given a large value there, by [`select`](crate::select).
 ///
 /// ```
 /// use argmin::{core::Executor, solver::trustregion::{Steihaug, TrustRegion}};
@@ -117,7 +120,7 @@ impl<P: Point> CostFunction for Objective<P> {
     type Output = f64;
     fn cost(&self, point: &P) -> std::result::Result<f64, SolverError> {
         let mut value = [0.0];
-        self.value.call_into(&point.numbers(), &mut value)?;
+        self.value.call_into("value of the objective", &point.numbers(), &mut value)?;
         Ok(value[0])
     }
 }
@@ -126,7 +129,7 @@ impl<P: Point> Gradient for Objective<P> {
     type Param = P;
     type Gradient = P;
     fn gradient(&self, point: &P) -> std::result::Result<P, SolverError> {
-        Ok(P::from_numbers(self.gradient.call(&point.numbers())?))
+        Ok(P::from_numbers(self.gradient.call("gradient of the objective", &point.numbers())?))
     }
 }
 
@@ -134,7 +137,7 @@ impl<P: Point> Hessian for Objective<P> {
     type Param = P;
     type Hessian = P::Matrix;
     fn hessian(&self, point: &P) -> std::result::Result<P::Matrix, SolverError> {
-        self.hessian.call(&self.value, point, Method::hessian)
+        self.hessian.call("Hessian of the objective", &self.value, point, Method::hessian)
     }
 }
 
@@ -142,7 +145,7 @@ impl<P: Point> Operator for Residuals<P> {
     type Param = P;
     type Output = P;
     fn apply(&self, point: &P) -> std::result::Result<P, SolverError> {
-        Ok(P::from_numbers(self.values.call(&point.numbers())?))
+        Ok(P::from_numbers(self.values.call("vector of residuals", &point.numbers())?))
     }
 }
 
@@ -150,7 +153,7 @@ impl<P: Point> Jacobian for Residuals<P> {
     type Param = P;
     type Jacobian = P::Matrix;
     fn jacobian(&self, point: &P) -> std::result::Result<P::Matrix, SolverError> {
-        self.jacobian.call(&self.values, point, Method::jacobian)
+        self.jacobian.call("Jacobian of the residuals", &self.values, point, Method::jacobian)
     }
 }
 
@@ -170,6 +173,7 @@ impl Later {
     /// The matrix at a point, whose numbers `evaluation` knows to part.
     fn call<P: Point>(
         &self,
+        what: &str,
         evaluation: &Evaluation,
         point: &P,
         find: impl FnOnce(&Method, &Function) -> Result<crate::sparse::SparseDerivative>,
@@ -181,6 +185,7 @@ impl Later {
         let (sparsity, code) = made.as_ref().map_err(Clone::clone)?;
         let mut values = vec![0.0; sparsity.len()];
         code.call_into(&evaluation.active(&point.numbers())?, &mut [&mut values])?;
+        check_finite(what, &point.numbers(), &values)?;
         Ok(P::matrix(sparsity, values))
     }
 }
