@@ -115,7 +115,7 @@ fn agree<T: Scalar>(f: &Function, x: &[Array<T>], fuse: bool) {
     match (native, interpreted) {
         (Ok(a), Ok(b)) => {
             for (a, b) in a.arrays().iter().zip(b.arrays()) {
-                let bits = |v: &T| if v.is_nan() { u64::MAX } else { v.to_f64().to_bits() };
+                let bits = |v: &T| if v.to_f64().is_nan() { u64::MAX } else { v.to_f64().to_bits() };
                 let [a, b] = [a, b].map(|y| y.data().iter().map(bits).collect::<Vec<_>>());
                 assert_eq!(a, b, "native and interpreted at {x:?}\n{f}");
             }

@@ -115,7 +115,7 @@ impl DormandPrince {
 
     fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {
         self.checked(start, times, &y0, f, at).unwrap_or_else(|error| {
-            refuse(error.at(Some(at)));
+            refuse(error.or_at(Some(at)));
             Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new([Axis::Fixed(4)])) }
         })
     }

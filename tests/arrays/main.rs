@@ -7,6 +7,7 @@ mod arrays;
 mod indices;
 mod jacobians;
 mod linalg;
+mod references;
 mod scan;
 mod strips;
 mod sums;

@@ -167,7 +167,7 @@ fn singular(what: &str, at: f64, solve: impl Fn(Expr) -> Solution<Expr>) {
     let (x, report) = reported(at, &solve).unwrap();
     assert!(x.is_nan() && report.outcome() == Outcome::Singular, "{what}: {x} {report}");
     let f = Function::trace(["a"], |[a]| solve(a).x.sum(..)).unwrap();
-    derivatives(&f, &[at], &[f64::NAN], Some(&[f64::NAN]), 0.0);
+    derivatives(&f, &[at], &[f64::NAN], None, 0.0);
 }
 
 #[track_caller]
@@ -235,6 +235,20 @@ fn roots_without_a_derivative_are_singular() {
         let m = Expr::stack(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9].map(lit::<Expr>), 0).reshape([3, 3]);
         newton(Expr::zeros(3), |x: Expr| m.matmul(x) - a)
     });
+}
+
+#[test]
+fn second_derivatives_where_there_is_none_are_none_either() {
+    let solved: [fn(Expr) -> Solution<Expr>; 4] = [
+        |a| newton(lit(1.0), |x: Expr| x * x - a),
+        |a| fixed_point(lit(1.0), |x: Expr| (x + a / x) * 0.5),
+        |a| minimize(lit(1.0), |x: Expr| x.powi(4) - a * x),
+        |a| least_squares(lit(1.0), |x: Expr| [x * x - a, (x * x - a) * 2.0]),
+    ];
+    for solve in solved {
+        let f = Function::trace(["a"], |[a]| solve(a).x).unwrap();
+        derivatives(&f, &[0.0], &[f64::NAN], Some(&[f64::NAN]), 0.0);
+    }
 }
 
 #[test]

@@ -111,6 +111,9 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
                 planner.actions.push(Action::Extreme { x: sources[0], to, along: Along { outer, len, inner }, largest });
                 return;
             }
+            if own.contains(&0) {
+                return;
+            }
             let mut places = Strided { lengths: x_shape.clone(), strides: vec![0; x_shape.len()], offset: 0 };
             let kept: Vec<usize> = (0..x_shape.len()).filter(|k| !axes.contains(k)).collect();
             let dense = strides(&own);

@@ -88,9 +88,10 @@ pub(super) fn footprint(action: &Action) -> Result<Footprint, Kind> {
         Action::ExtremeOver { x, to, ref lengths, ref places, .. } => {
             has(x, lengths.iter().product())?;
             count("strides", places.strides.len(), lengths.len())?;
-            let kept = lengths.iter().zip(&places.strides);
+            // An axis without a stride is gone, also where it is empty: of no elements there is an extreme, too.
+            let kept = lengths.iter().zip(&places.strides).filter(|(_, stride)| **stride != 0);
             let kept: Vec<(usize, usize)> = kept.map(|(&len, &stride)| (len, stride.unsigned_abs())).collect();
-            let result: usize = kept.iter().filter(|(len, stride)| *stride > 0 || *len == 0).map(|(len, _)| len).product();
+            let result: usize = kept.iter().map(|(len, _)| len).product();
             if result > 0 && Places::new(0, &kept).rows() != Some((result, 1, result)) {
                 return Err(Kind::Stays { buffer: to });
             }
