@@ -118,7 +118,8 @@ impl Report {
             return self.undecided.push(pair);
         }
         self.count(left, right);
-        if !same && !((a - b).abs() <= allowed) {
+        let close = (a - b).abs() <= allowed;
+        if !same && !close {
             self.disagreements.push(pair);
         }
     }

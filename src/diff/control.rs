@@ -3,8 +3,9 @@
 
 use super::backward::Backward;
 use super::groups::{Bodies, Group, apply, chosen, place};
+use super::guarded::coefficients;
 use super::rules::Ruled;
-use super::shelf::{Coefficients, Memory, coefficients, shaped};
+use super::shelf::{Coefficients, Memory, shaped};
 use super::turns;
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};

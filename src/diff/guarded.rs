@@ -3,20 +3,34 @@
 //! In: a graph and series of its inputs, over handles. Out: every node's series.
 
 use super::groups::one_varies;
-use super::linear::{Map, tame};
-use super::shelf::{Coefficients, shaped};
+use super::linear::tame;
+use super::map::Map;
+use super::shelf::{Coefficients, Memory, shaped};
 use super::within::{Masked, anywhere_of, covers};
 use super::zeros::{intersection, zero};
 use crate::base::Shape;
 use crate::eval::{eval, eval_but};
-use crate::graph::{Args, Cond, Control, Expr, Graph, Kind, Located, NodeId, Port};
+use crate::graph::{Args, Cond, Control, Expr, Function, Graph, Kind, Located, NodeId, Port};
 use crate::jet::Series;
 use crate::op::{ArrayOp, DType, EdgeMap, Op, Real, Value, indicator, lit};
 
 type Values = [Value<Coefficients, Cond>];
 
+/// The coefficients of all outputs along a series of every input; at k those of tᵏ.
+pub(super) fn coefficients(f: &Function, order: usize, x: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    let _memory = Memory::new(order);
+    let x: Vec<Coefficients> = x.iter().map(|x| Series::from_slice(x)).collect();
+    let values = series(f.graph(), &x);
+    let of = |id: NodeId| {
+        let series = values[id.index()].num();
+        let shape = f.graph().node(id).shape();
+        (0..=order).map(|k| shaped(series.coefficient(k), shape)).collect()
+    };
+    f.output_nodes().map(of).collect()
+}
+
 /// Every node's series.
-pub(super) fn series(graph: &Graph, x: &[Coefficients]) -> Vec<Value<Coefficients, Cond>> {
+fn series(graph: &Graph, x: &[Coefficients]) -> Vec<Value<Coefficients, Cond>> {
     let tame = tame(graph);
     if tame.iter().all(|tame| *tame) {
         return eval(graph, x);

@@ -1,6 +1,6 @@
 //! Derivatives of any order, from Taylor coefficients along lines.
 
-use super::shelf::coefficients;
+use super::guarded::coefficients;
 use super::traced::{Extra, distinct, extended, named, the_output};
 use super::turns::seeds;
 use crate::base::{Axis, Shape};

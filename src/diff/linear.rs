@@ -5,12 +5,13 @@
 
 use super::branches::{Adjoint, Branches, EVERYWHERE};
 use super::groups::{Bodies, Group, Groups, is_part, refused};
+use super::map::Map;
 use super::within::{Masked, anywhere_of, covers};
 use super::zeros::{held, of_edge, zeros};
 use crate::base::Shape;
 use crate::eval::{eval_but, outputs_at};
 use crate::graph::{Args, Control, Function, Graph, Kind, Located, Nested, NodeId, Port};
-use crate::op::{ArrayOp, Chain, EdgeMap, Op, Real, Value, indicator, lit, transposed};
+use crate::op::{ArrayOp, EdgeMap, Op, Real, Value, indicator, lit, transposed};
 use rustc_hash::FxHashMap;
 
 /// Values and edges in the arithmetic `S`; over handles, the graph is inlined in the live trace. Sweeps share it.
@@ -353,17 +354,6 @@ impl<S: Real> Back<S> {
     pub(super) fn finished(self) -> Vec<Option<S>> {
         (0..self.adjoints.len()).map(|k| self.of(NodeId::new(k))).collect()
     }
-}
-
-/// The linear map of an edge.
-#[derive(Clone)]
-pub(super) enum Map<S: Real> {
-    /// Of an elementwise operation.
-    Each(EdgeMap<S>),
-    /// The same, 0 by construction where the mask does not hold.
-    Zeroed(EdgeMap<S>, S::Mask),
-    /// Of an array operation: links, one after the other.
-    Chain(Chain<S>),
 }
 
 /// Nodes that are finite, with finite partial derivatives, for all finite inputs (overflow aside).

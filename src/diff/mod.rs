@@ -16,6 +16,7 @@ mod jacobian;
 mod kept;
 mod keyed;
 mod linear;
+mod map;
 mod outline;
 mod point;
 mod rules;

@@ -2,7 +2,8 @@
 //! and sweeps that give every node's tangent or adjoint.
 
 use super::first::BODIES;
-use super::linear::{Linear, Map};
+use super::linear::Linear;
+use super::map::Map;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::graph::{Function, NodeId};
 use crate::op::{Real, Value, lit};

@@ -1,7 +1,7 @@
-//! Taylor coefficients of a function along a direction: its graph is evaluated over jets of handles. The order is a run-time number.
+//! Series of handles, whose order is a run-time number: their coefficients are kept by the thread as long as a function is transformed.
 
 use crate::base::Shape;
-use crate::graph::{Expr, Function, NodeId};
+use crate::graph::Expr;
 use crate::jet::Series;
 use crate::op::lit;
 use std::cell::RefCell;
@@ -60,19 +60,6 @@ impl Kept {
         let own: smallvec::SmallVec<[Expr; 24]> = SHELF.with_borrow(|shelf| shelf.all[self.start..][..self.len].into());
         read(&own)
     }
-}
-
-/// The coefficients of all outputs along a series of every input; at k those of tᵏ.
-pub(super) fn coefficients(f: &Function, order: usize, x: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
-    let _memory = Memory::new(order);
-    let x: Vec<Coefficients> = x.iter().map(|x| Series::from_slice(x)).collect();
-    let values = super::guarded::series(f.graph(), &x);
-    let of = |id: NodeId| {
-        let series = values[id.index()].num();
-        let shape = f.graph().node(id).shape();
-        (0..=order).map(|k| shaped(series.coefficient(k), shape)).collect()
-    };
-    f.output_nodes().map(of).collect()
 }
 
 /// A coefficient of a value of a shape, which a known number fits.

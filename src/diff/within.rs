@@ -4,7 +4,7 @@
 //! their like, `select` and padding let through is masked once, and again behind each edge that may be infinite; sums, products of finite
 //! factors and activations cost nothing extra.
 
-use super::linear::Map;
+use super::map::Map;
 use crate::base::Shape;
 use crate::op::{Chain, EdgeMap, Op, Real, anywhere, lit, select};
 

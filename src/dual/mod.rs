@@ -103,8 +103,8 @@ impl<T: Real, const N: usize> DualVec<T, N> {
     #[track_caller]
     fn product(self, y: Self, whole: impl Fn(T, T) -> T, part: impl Fn(T, T) -> T) -> Self {
         let mut eps = [lit(0.0); N];
-        for i in 0..N {
-            eps[i] = match (self.eps[i].is_absent(), y.eps[i].is_absent()) {
+        for (i, eps) in eps.iter_mut().enumerate() {
+            *eps = match (self.eps[i].is_absent(), y.eps[i].is_absent()) {
                 (true, true) => continue,
                 (true, false) => whole(self.re, y.eps[i]),
                 (false, true) => part(self.eps[i], y.re),

@@ -47,6 +47,7 @@ impl<T: Scalar> Width<'_, T> {
     /// Calls a function of these arrays, traced for their shapes, and, if its axes may be open, for axes with names. Both engines give the
     /// reference's shape and numbers, within `ulps` of `scale` at each element.
     #[track_caller]
+    #[allow(clippy::too_many_arguments, reason = "a case is a line")]
     fn holds(&self, what: &str, inputs: &[Nd], open: bool, f: impl Fn(&[Expr]) -> Expr, wanted: &Nd, scale: &Nd, ulps: f64) {
         self.holds_of(what, &inputs.iter().map(|x| (x, "")).collect::<Vec<_>>(), open, f, wanted, scale, ulps);
     }
@@ -193,9 +194,9 @@ routine!(running_sums_and_products, 13, |w| {
         y
     };
     let (sum, size) = (running(&x, |a, b| a + b), running(&x.mapv(f64::abs), |a, b| a + b));
-    w.holds("cumsum", &[x.clone()], true, |x| x[0].cumsum(axis as isize), &sum, &size, 33.0);
+    w.holds("cumsum", std::slice::from_ref(&x), true, |x| x[0].cumsum(axis as isize), &sum, &size, 33.0);
     let product = running(&x, |a, b| a * b);
-    w.holds("cumprod", &[x.clone()], true, |x| x[0].cumprod(axis as isize), &product, &product.mapv(f64::abs), 66.0);
+    w.holds("cumprod", std::slice::from_ref(&x), true, |x| x[0].cumprod(axis as isize), &product, &product.mapv(f64::abs), 66.0);
     let maxima = reduced(&x, &[axis], |list| list.iter().copied().fold(f64::NEG_INFINITY, f64::max)).insert_axis(Axis(axis));
     let e = (&x - &maxima).mapv(f64::exp);
     let soft = &e / &e.sum_axis(Axis(axis)).insert_axis(Axis(axis));
@@ -324,16 +325,16 @@ routine!(parts_of_matrices, 23, |w| {
     let part = |keeps: &dyn Fn(isize) -> bool| {
         ArrayD::from_shape_fn(IxDyn(&[m, n]), |i| if keeps(i[1] as isize - i[0] as isize) { a[&i] } else { 0.0 })
     };
-    w.moves("tril", &[a.clone()], true, |x| x[0].tril(k), &part(&|d| d <= k));
-    w.moves("triu", &[a.clone()], true, |x| x[0].triu(k), &part(&|d| d >= k));
+    w.moves("tril", std::slice::from_ref(&a), true, |x| x[0].tril(k), &part(&|d| d <= k));
+    w.moves("triu", std::slice::from_ref(&a), true, |x| x[0].triu(k), &part(&|d| d >= k));
     let square = w.noise(&[m, m]);
     let diagonal = ArrayD::from_shape_fn(IxDyn(&[m]), |i| square[[i[0], i[0]]]);
-    w.moves("diag", &[square.clone()], true, |x| x[0].diag(), &diagonal);
+    w.moves("diag", std::slice::from_ref(&square), true, |x| x[0].diag(), &diagonal);
     let size = ArrayD::from_elem(IxDyn(&[]), diagonal.iter().map(|v| v.abs()).sum());
     let trace = ArrayD::from_elem(IxDyn(&[]), diagonal.iter().sum());
     w.holds("trace", &[square], true, |x| x[0].trace(), &trace, &size, 33.0);
     let matrix = ArrayD::from_shape_fn(IxDyn(&[m, m]), |i| if i[0] == i[1] { diagonal[i[0]] } else { 0.0 });
-    w.moves("diag_matrix", &[diagonal.clone()], true, |x| x[0].diag_matrix(), &matrix);
+    w.moves("diag_matrix", std::slice::from_ref(&diagonal), true, |x| x[0].diag_matrix(), &matrix);
     let v = w.noise(&[n]);
     let outer = ArrayD::from_shape_fn(IxDyn(&[m, n]), |i| T::lit(diagonal[i[0]] * v[i[1]]).to_f64());
     w.moves("outer", &[diagonal, v], true, |x| x[0].outer(x[1]), &outer);
@@ -406,7 +407,7 @@ routine!(broadcasts, 31, |w| {
     let own: Vec<usize> = shape[skipped..].iter().map(|&n| if w.rng.chance(0.4) { 1 } else { n }).collect();
     let (x, y) = (w.noise(&own), w.noise(&shape));
     let wide = x.broadcast(IxDyn(&shape)).unwrap().to_owned();
-    w.moves("broadcast_to", &[x.clone()], false, |x| x[0].broadcast_to(&shape[..]), &wide);
+    w.moves("broadcast_to", std::slice::from_ref(&x), false, |x| x[0].broadcast_to(&shape[..]), &wide);
     let exact = (&wide + &y).mapv(|v| T::lit(v).to_f64());
     w.holds("a sum of two shapes", &[x.clone(), y.clone()], true, |x| x[0] + x[1], &exact, &exact.mapv(f64::abs), 1.0);
     let exact = &y * &wide;

@@ -219,7 +219,7 @@ fn bodies_that_do_not_fit_say_where() {
             "a body takes and gives single values",
         ),
         (text("final[0] of cond { function f64 (a: %0) -> (y: %1) {\n %1 = sin } }"), (3, 7), "sin takes 1 operand, not 0"),
-        (deep(70), (1, 1), "more than 64 functions in each other"),
+        (deep(120), (1, 1), "more than 100 functions in each other"),
     ];
     for (text, place, message) in cases {
         let error = Function::parse(&text).unwrap_err();

@@ -92,7 +92,7 @@ fn lgamma(x: &Big) -> Big {
     for (k, number) in bernoulli().iter().enumerate() {
         let n = 2.0 * (k + 1) as f64;
         sum += number / (b(n * (n - 1.0)) * &p);
-        p = p * &square;
+        p *= &square;
     }
     sum - abs(&product).with_precision(BITS).value().ln()
 }
@@ -113,7 +113,7 @@ fn psi(n: i32, x: &Big) -> Big {
     let mut p = first * &square;
     for (k, number) in bernoulli().iter().enumerate() {
         sum += number * &ratio * &p;
-        p = p * &square;
+        p *= &square;
         let (k, n) = (2.0 * (k + 1) as f64, f64::from(n));
         ratio = ratio * b((k + n) * (k + n + 1.0)) / b((k + 1.0) * (k + 2.0));
     }

@@ -68,7 +68,7 @@ impl Float for f32 {
 
 fn operations() -> Vec<Op> {
     let differentiable = |op: &Op| {
-        let masks = op.operands().iter().any(|operand| *operand == DType::Mask);
+        let masks = op.operands().contains(&DType::Mask);
         op.result() == DType::Float && !masks
     };
     let mut all: Vec<Op> = Op::ALL.iter().copied().filter(differentiable).collect();
@@ -321,7 +321,10 @@ fn sweep<T: Float>() {
                         continue;
                     }
                     let what = || format!("{mode} at {x:?}, number {k}: {v:e} for {:e}", exact[k]);
-                    if off <= bounds.exception {
+                    // Series cancel to 0 what is below the normal numbers.
+                    let series =
+                        mode.contains("jets") && exact[k].abs() < bounds.smallest_normal && v.abs() < bounds.smallest_normal;
+                    if off <= bounds.exception || series {
                         few += 1;
                         if off > largest.0 {
                             largest = (off, what());

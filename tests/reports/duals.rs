@@ -5,6 +5,9 @@ use wengert::{Dual, DualVec, Function, Width, dual, lit};
 
 const INF: f64 = f64::INFINITY;
 
+/// With a tangent for each of two operands.
+type Pair = DualVec<f64, 2>;
+
 #[test]
 fn a_quotient_whose_second_edge_overflows() {
     let expected = Expected { value: 1e20, gradient: &[1e20, -INF], hessian: Some(&[0.0, -INF, -INF, INF]), relative: 1e-6 };
@@ -55,7 +58,7 @@ fn steep_edges_of_other_operations() {
         let of = |f: fn(DualVec<f64, 2>, DualVec<f64, 2>) -> DualVec<f64, 2>| {
             f(DualVec::variable(x[0], 0), DualVec::variable(x[1], 1)).eps[0]
         };
-        let only: [fn(DualVec<f64, 2>, DualVec<f64, 2>) -> DualVec<f64, 2>; 6] = [
+        let only: [fn(Pair, Pair) -> Pair; 6] = [
             |a, b| a + b.exp(),
             |a, b| a + b.exp2(),
             |a, b| a + b.sinh(),
@@ -66,7 +69,7 @@ fn steep_edges_of_other_operations() {
         only.into_iter().for_each(|f| assert_eq!(of(f), 1.0, "{x:?}"));
     }
     let small = |f: fn(DualVec<f64, 2>) -> DualVec<f64, 2>| f(DualVec::variable(1e-320, 1)).eps;
-    let only: [(fn(DualVec<f64, 2>) -> DualVec<f64, 2>, f64); 7] = [
+    let only: [(fn(Pair) -> Pair, f64); 7] = [
         (|b| b.recip(), -INF),
         (|b| b.powi(-3), -INF),
         (|b| b.ln(), INF),

@@ -1,5 +1,4 @@
 //! One value, one gradient and one Hessian, held against every mode and engine.
-#![allow(dead_code, unused_imports, unused_macros)]
 
 use std::fmt::Write;
 use wengert::check::Body;
@@ -246,7 +245,7 @@ pub fn every_mode_of_array<T: Scalar + Real>(of: impl Fn(wengert::Expr) -> wenge
     let n = x.len();
     let mut faults = Faults::default();
     let stacked = Function::trace_in(T::WIDTH, ("x", n), |x| of(wengert::Expr::stack(&x, 0)));
-    let whole = Function::trace_in(T::WIDTH, format!("x[{n}]"), |x| of(x));
+    let whole = Function::trace_in(T::WIDTH, format!("x[{n}]"), of);
     if let Ok(f) = &stacked {
         let seeded = |j: usize| x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Dual::new(x, e)).collect::<Vec<_>>();
         let duals: Result<Vec<T>> = (0..n).map(|j| Ok(f.eval(&seeded(j))?[0].eps())).collect();

@@ -34,9 +34,9 @@ fn everywhere(f: &Function, expected: &[f64]) {
     let fixed = Function::trace(["x[3]", "y[n]"], |[x, y]| f.eval(&[x]).map(|z| z[0] + y.sum(..))).unwrap();
     held(&fixed, &[x.clone(), y.clone()], &[expected]);
     let other = Function::trace("x[k]", |x| f.eval(&[x]).map(|z| z[0])).unwrap();
-    held(&other, &[x.clone()], &[expected]);
+    held(&other, std::slice::from_ref(&x), &[expected]);
     let alone = Function::trace("x[3]", |x| f.eval(&[x]).map(|z| z[0])).unwrap();
-    held(&alone, &[x.clone()], &[expected]);
+    held(&alone, std::slice::from_ref(&x), &[expected]);
     // In a body.
     let body = Function::trace(["x[m]", "y[n]"], |[x, y]| {
         scan(y.sum(..), Expr::full(0.0, 1), |c, _: Expr| Ok((c + f.eval(&[x])?[0], ()))).map(|(last, ()): (Expr, ())| last)

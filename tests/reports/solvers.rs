@@ -146,7 +146,7 @@ fn single_precision_fails_alike() -> Result {
     })?;
     let d = f.jacobian_in(Mode::Reverse)?.compile()?.run([1f32])?;
     assert!((d[0].data()[0] - 4f32).abs() < 1e-2 && d[0].data()[1].is_nan(), "{d:?}");
-    let f = Function::trace_in(Width::F32, "a", |a| newton(lit(1.0), |x: Expr| x * x - a).x)?;
+    let f = Function::trace_in(Width::F32, "a", |a| newton(1.0, |x: Expr| x * x - a).x)?;
     assert!(f.value_and_grad()?.compile()?.run([0f32])?.into_iter().all(|(_, y)| y.data()[0].is_nan()));
     Ok(())
 }
@@ -189,15 +189,15 @@ fn stacked(x: [Expr; 2]) -> Expr {
 
 #[test]
 fn roots_without_a_derivative_are_singular() {
-    singular("x² = a", 0.0, |a| newton(lit(1.0), |x: Expr| x * x - a));
-    singular("x² = a, from 3", 0.0, |a| newton(lit(3.0), |x: Expr| x * x - a));
+    singular("x² = a", 0.0, |a| newton(1.0, |x: Expr| x * x - a));
+    singular("x² = a, from 3", 0.0, |a| newton(3.0, |x: Expr| x * x - a));
     singular("x² = a, from the root", 0.0, |a| newton(a, |x: Expr| x * x - a));
     singular("x³ = a", 0.0, |a| newton(a, |x: Expr| x * x * x - a));
-    singular("x³ = a, from 1", 0.0, |a| Solver::new().steps(90).root(lit(1.0), |x: Expr| x * x * x - a));
-    singular("(x − 1)² = a", 0.0, |a| newton(lit(2.0), |x: Expr| (x - 1.0) * (x - 1.0) - a));
-    singular("x² − 2x + 1 = a", 0.0, |a| newton(lit(2.0), |x: Expr| x * x - 2.0 * x + 1.0 - a));
-    singular("1 − cos x = a", 0.0, |a| newton(lit(0.5), |x: Expr| 1.0 - x.cos() - a));
-    singular("0·x = a", 0.0, |a| newton(lit(0.5), |x: Expr| x * 0.0 - a));
+    singular("x³ = a, from 1", 0.0, |a| Solver::new().steps(90).root(1.0, |x: Expr| x * x * x - a));
+    singular("(x − 1)² = a", 0.0, |a| newton(2.0, |x: Expr| (x - 1.0) * (x - 1.0) - a));
+    singular("x² − 2x + 1 = a", 0.0, |a| newton(2.0, |x: Expr| x * x - 2.0 * x + 1.0 - a));
+    singular("1 − cos x = a", 0.0, |a| newton(0.5, |x: Expr| 1.0 - x.cos() - a));
+    singular("0·x = a", 0.0, |a| newton(0.5, |x: Expr| x * 0.0 - a));
     let from = |a: f64, b: f64| stacked([lit(a), lit(b)]);
     singular("x² + y = a, y = a", 0.0, |a| {
         newton(from(1.0, 1.0), |x: Expr| {
@@ -240,10 +240,10 @@ fn roots_without_a_derivative_are_singular() {
 #[test]
 fn second_derivatives_where_there_is_none_are_none_either() {
     let solved: [fn(Expr) -> Solution<Expr>; 4] = [
-        |a| newton(lit(1.0), |x: Expr| x * x - a),
-        |a| fixed_point(lit(1.0), |x: Expr| (x + a / x) * 0.5),
-        |a| minimize(lit(1.0), |x: Expr| x.powi(4) - a * x),
-        |a| least_squares(lit(1.0), |x: Expr| [x * x - a, (x * x - a) * 2.0]),
+        |a| newton(1.0, |x: Expr| x * x - a),
+        |a| fixed_point(1.0, |x: Expr| (x + a / x) * 0.5),
+        |a| minimize(1.0, |x: Expr| x.powi(4) - a * x),
+        |a| least_squares(1.0, |x: Expr| [x * x - a, (x * x - a) * 2.0]),
     ];
     for solve in solved {
         let f = Function::trace(["a"], |[a]| solve(a).x).unwrap();
@@ -256,9 +256,9 @@ fn roots_that_are_only_small_or_badly_scaled_are_regular() {
     for a in [1e-16, 1e-8, 1.0, 1e8, 1e100] {
         regular("x² = a", a, 0.5 / a.sqrt(), 1e-6, |a| newton(a.sqrt() * 1.5, |x: Expr| x * x - a));
     }
-    regular("1e−100·x = a", 1.0, 1e100, 1e-12, |a| newton(lit(1.0), |x: Expr| x * 1e-100 - a));
+    regular("1e−100·x = a", 1.0, 1e100, 1e-12, |a| newton(1.0, |x: Expr| x * 1e-100 - a));
     // Derivatives that are 0 at the root.
-    regular("x·(1 + a) = 0", 1.0, 0.0, 0.0, |a| newton(lit(1.0), |x: Expr| x * (1.0 + a)));
+    regular("x·(1 + a) = 0", 1.0, 0.0, 0.0, |a| newton(1.0, |x: Expr| x * (1.0 + a)));
     regular("scales", 1.0, 1e12 + 1e-12, 1e-9, |a| {
         newton(stacked([lit(1.0), lit(1.0)]), |x: Expr| {
             let [x, y] = pair(x);
@@ -276,13 +276,13 @@ fn roots_that_are_only_small_or_badly_scaled_are_regular() {
 #[test]
 fn fixed_points_minima_and_fits_without_a_derivative_are_singular() {
     singular("x = x", 1.0, |a| fixed_point(a, |x: Expr| x + 0.0 * a));
-    singular("Heron's map", 0.0, |a| fixed_point(lit(1.0), |x: Expr| (x + a / x) * 0.5));
-    singular("Heron's map with a part of x", 0.0, |a| fixed_point(lit(1.0), |x: Expr| (x + a / x) * 0.4 + x * 0.2));
-    singular("Heron's map, slow", 0.0, |a| fixed_point(lit(1.0), |x: Expr| (x + a / x) * 0.3 + x * 0.4));
-    singular("x⁴", 0.0, |a| minimize(lit(1.0), |x: Expr| x.powi(4) - a * x));
-    singular("x⁴ at 1", 0.0, |a| minimize(lit(2.0), |x: Expr| (x - 1.0).powi(4) - a * x));
+    singular("Heron's map", 0.0, |a| fixed_point(1.0, |x: Expr| (x + a / x) * 0.5));
+    singular("Heron's map with a part of x", 0.0, |a| fixed_point(1.0, |x: Expr| (x + a / x) * 0.4 + x * 0.2));
+    singular("Heron's map, slow", 0.0, |a| fixed_point(1.0, |x: Expr| (x + a / x) * 0.3 + x * 0.4));
+    singular("x⁴", 0.0, |a| minimize(1.0, |x: Expr| x.powi(4) - a * x));
+    singular("x⁴ at 1", 0.0, |a| minimize(2.0, |x: Expr| (x - 1.0).powi(4) - a * x));
     singular("x³/3 − a·x", 0.0, |a| minimize(a, |x: Expr| x.powi(3) / 3.0 - a * x));
-    singular("fit of x² = a", 0.0, |a| least_squares(lit(1.0), |x: Expr| [x * x - a, (x * x - a) * 2.0]));
+    singular("fit of x² = a", 0.0, |a| least_squares(1.0, |x: Expr| [x * x - a, (x * x - a) * 2.0]));
     regular("fixed point", 2.0, 0.5 / 2f64.sqrt(), 1e-8, |a| fixed_point(a, |x: Expr| (x + a / x) * 0.4 + x * 0.2));
     regular("minimum", 2.0, 0.5 / 2f64.sqrt(), 1e-8, |a| minimize(a, |x: Expr| x.powi(3) / 3.0 - a * x));
     regular("fit", 2.0, 0.5 / 2f64.sqrt(), 1e-8, |a| least_squares(a, |x: Expr| [x * x - a, (x * x - a) * 2.0]));
@@ -291,10 +291,10 @@ fn fixed_points_minima_and_fits_without_a_derivative_are_singular() {
 #[test]
 fn what_did_not_converge_has_no_derivative_in_any_parameter() -> Result {
     // b is behind a guard that is not taken; the equation has no root.
-    let f = Function::trace(["a", "b"], |[a, b]| newton(lit(3.0), |x: Expr| x * x + a + select(b.gt(0.0), b, 0.0)).x)?;
+    let f = Function::trace(["a", "b"], |[a, b]| newton(3.0, |x: Expr| x * x + a + select(b.gt(0.0), b, 0.0)).x)?;
     derivatives(&f, &[3.0, -1.0], &NAN2, Some(&NAN4), 0.0);
     // What no cotangent comes to spoils nothing that samples share.
-    let root = Function::trace(["a", "b"], |[a, b]| newton(lit(1.0), |x: Expr| x * x * b - a).x)?;
+    let root = Function::trace(["a", "b"], |[a, b]| newton(1.0, |x: Expr| x * x * b - a).x)?;
     let each = root.vmap(3, ["a"])?;
     let f = Function::trace(["a[3]", "b"], |[a, b]| each.eval(&[a, b]).unwrap()[0].at(0, 2))?;
     let x = [Array::vector(vec![4.0, -1.0, 9.0]), 1.0.into()];
@@ -310,17 +310,16 @@ fn what_did_not_converge_has_no_derivative_in_any_parameter() -> Result {
 fn jumps_are_differentiated_where_the_integration_is_split() -> Result {
     // y′ = −y + (t > c), y(0) = 1: y(2) = e⁻² + 1 − e^(c − 2), of which the derivative is −e^(c − 2).
     let method = DormandPrince::new().relative(1e-10).absolute(1e-10);
-    let whole = Function::trace("c", |c| {
-        method.solve([lit(0.0), lit(2.0)], lit(1.0), |t: Expr, y: Expr| select(t.gt(c), 1.0, 0.0) - y).y
-    })?;
+    let whole =
+        Function::trace("c", |c| method.solve([lit(0.0), lit(2.0)], 1.0, |t: Expr, y: Expr| select(t.gt(c), 1.0, 0.0) - y).y)?;
     assert_eq!(numbers(&whole.grad()?, &arrays(&[0.3])), [0.0]);
     let split = Function::trace("c", |c| {
-        let before = method.solve([lit(0.0), c], lit(1.0), |_, y: Expr| -y).y;
+        let before = method.solve([lit(0.0), c], 1.0, |_, y: Expr| -y).y;
         method.solve([c, lit(2.0)], before, |_, y: Expr| 1.0 - y).y
     })?;
     derivatives(&split, &[0.3], &[-(-1.7f64).exp()], None, 1e-7);
     let split = Function::trace("c", |c| {
-        let before = rk4([lit(0.0), c], 50, lit(1.0), |_, y: Expr| -y).0;
+        let before = rk4([lit(0.0), c], 50, 1.0, |_, y: Expr| -y).0;
         rk4([c, lit(2.0)], 50, before, |_, y: Expr| 1.0 - y).0
     })?;
     derivatives(&split, &[0.3], &[-(-1.7f64).exp()], None, 1e-6);
@@ -363,7 +362,7 @@ fn bounds_that_mean_nothing_are_errors() {
 #[test]
 fn a_report_goes_with_the_derivative() -> Result {
     let f = Function::trace(["a"], |[a]| {
-        let root = newton(lit(1.0), |x: Expr| x * x - a);
+        let root = newton(1.0, |x: Expr| x * x - a);
         (("x", root.x), aux((("last", root.last), ("report", root.report))))
     })?;
     let y = f.value_and_grad()?.compile()?.run([0.0f64])?;

@@ -1,6 +1,7 @@
 //! Reading what only arrays have: shapes, and the attributes of array operations.
 
-use super::{Parser, Position};
+use super::Parser;
+use super::line::Position;
 use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::op::{ArrayOp, Cut};

@@ -1,63 +1,11 @@
 //! Reading operations with bodies: `final[0] of scan[1,2,t] { function … } %1, %2`, and further results of the same as `each[0] of %7`.
 
-use super::{Nodes, Parser, Position};
-use crate::base::Axis;
+use super::line::{Found, Head, Position, Unfinished};
+use super::{Nodes, Parser};
 use crate::error::Result;
-use crate::graph::model::{Control, Derivative, Function, SharedControl};
+use crate::graph::model::{Function, SharedControl};
 use crate::graph::node::{Args, NodeId, Port};
 use crate::graph::view::{Kind, Nested};
-
-/// What a line with a result of an operation with bodies comes to.
-pub(super) enum Found {
-    /// A result of an operation that is known.
-    Node(NodeId),
-    /// An operation whose bodies follow.
-    Bodies(Unfinished),
-}
-
-/// A line that is read up to its operation's bodies: its node, its result, and what the operation is besides.
-pub(super) struct Unfinished {
-    id: (u32, Position),
-    port: Port,
-    at: Position,
-    head: Head,
-}
-
-/// An operation without its bodies.
-enum Head {
-    Scan { carries: usize, xs: usize, length: Axis, reverse: bool },
-    While { carries: usize },
-    Rule { forward: bool },
-    Remat,
-    Choice,
-}
-
-impl Unfinished {
-    /// How many bodies follow.
-    pub(super) fn bodies(&self) -> usize {
-        match self.head {
-            Head::Scan { .. } | Head::Remat => 1,
-            Head::While { .. } | Head::Rule { .. } | Head::Choice => 2,
-        }
-    }
-}
-
-impl Head {
-    fn with(self, bodies: Vec<Function>) -> Control {
-        let mut bodies = bodies.into_iter();
-        let mut next = || bodies.next().expect("the bodies were counted");
-        match self {
-            Head::Scan { carries, xs, length, reverse } => Control::Scan { body: next(), carries, xs, length, reverse },
-            Head::While { carries } => Control::While { condition: next(), body: next(), carries },
-            Head::Rule { forward } => {
-                let (body, rule) = (next(), next());
-                Control::Rule { body, rule: if forward { Derivative::Jvp(rule) } else { Derivative::Vjp(rule) } }
-            }
-            Head::Remat => Control::Remat { body: next() },
-            Head::Choice => Control::Choice { bodies: [next(), next()] },
-        }
-    }
-}
 
 impl Nodes {
     pub(super) fn nested(&mut self, parser: &mut Parser, id: (u32, Position), (port, at): (&str, Position)) -> Result<Found> {

@@ -4,15 +4,16 @@
 
 mod arrays;
 mod control;
+mod line;
 
-use self::control::{Found, Unfinished};
+use self::line::{Found, Position, Unfinished};
 use super::builder::Builder;
 use super::control::DEPTH;
 use super::model::{Function, InputGroup, OutputGroup};
 use super::node::{Args, NodeId};
 use super::view::Kind;
 use crate::base::{Axis, Shape, Width, check_room};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::op::{ArrayOp, DType, Op};
 use std::collections::{HashMap, HashSet};
 
@@ -223,19 +224,6 @@ impl Nodes {
         let fits = op.infer(&self.builder.graph().types(&args));
         fits.map_err(|reason| at.error(format!("{}: {reason}", op.name())))?;
         Ok(args)
-    }
-}
-
-/// A line and a column, both from 1.
-#[derive(Copy, Clone)]
-struct Position {
-    line: usize,
-    column: usize,
-}
-
-impl Position {
-    fn error(self, message: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Parse, message).in_text(self.line, self.column)
     }
 }
 
