@@ -37,6 +37,7 @@ impl PartialEq for Key {
             && (!p.apart || p.lengths().eq(q.lengths()))
             && p.outputs == q.outputs
             && p.steps == q.steps
+            && p.flow == q.flow
             && self.unit.rows == other.unit.rows
     }
 }

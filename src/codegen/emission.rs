@@ -132,6 +132,7 @@ impl<'u> Job<'u> {
             routines: Default::default(),
         };
         match rows {
+            _ if let Some(flow) = &program.flow => lower::flow(&emitter, flow, &params),
             None => lower::straight(&emitter, program, segments, segment, &self.results, self.apart.as_ref(), &params),
             Some(call) if segments.segments.len() == 1 => {
                 Lowering::row_loop(&emitter, program, segments, call, &self.results, &params);

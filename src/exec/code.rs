@@ -1,6 +1,7 @@
 //! The code of a unit as it runs: native functions, or the interpreter in their place. Both run the same program, so that they give the same
 //! bits.
 
+use super::flow;
 use super::interpret::{Registers, interpret_rows};
 use super::scratch::{with_gathered, with_scratch};
 use crate::base::Width;
@@ -201,6 +202,10 @@ unsafe extern "C" fn run_interpreted<T: Scalar>(x: *const u8, y: *mut u8, code: 
     let code = unsafe { &*code.cast::<Code>() };
     let Body::Interpreted { unit, .. } = &code.body else { unreachable!("it has no native functions") };
     let (program, layout) = (&unit.program, &unit.program.layout);
+    if program.flow.is_some() {
+        // SAFETY: as promised: such a unit gets tables of addresses.
+        return unsafe { flow::run::<T>(program, x.cast(), y.cast_const().cast()) };
+    }
     // SAFETY: as promised; the slices of a call do not overlap.
     let read = |x: *const u8, len: usize| unsafe { std::slice::from_raw_parts(x.cast::<T>(), len) };
     // SAFETY: as above.

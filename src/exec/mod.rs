@@ -10,6 +10,7 @@ mod batches;
 mod call;
 mod code;
 mod control;
+mod flow;
 mod interpret;
 mod moves;
 mod nest;

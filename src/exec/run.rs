@@ -32,6 +32,16 @@ fn act<T: Scalar>(codes: &[Arc<Code>], action: &Action, call: &mut Call<T>) -> R
             // spaces, and every output apart from all inputs and other outputs.
             unsafe { codes[unit.index()].run_apart(table.cast(), table.add(inputs.len()).cast()) }
         }
+        Action::Flow { unit, inputs, outputs, steps } => {
+            let table = call.addresses(inputs.iter().chain(outputs));
+            // SAFETY: `schedule::verify` found that the table has room for one address more, as many buffers as the unit has operands and results,
+            // of their lengths and its width, as often as there are steps where they have elements for every step, within their spaces,
+            // and every result apart from all operands and other results.
+            unsafe {
+                *table.add(inputs.len() + outputs.len()) = std::ptr::without_provenance_mut(*steps);
+                codes[unit.index()].run_apart(table.cast(), table.add(inputs.len()).cast());
+            }
+        }
         Action::Tiles(tiles) => tiles::run(codes, tiles, call, act_all)?,
         Action::Control(run) => control::run(codes, run, call, act_all)?,
         Action::Read { from, places, to } => call.with([*from], *to, |[from], to| moves::read(from, places, to)),

@@ -25,6 +25,7 @@ fn kinds(actions: &[Action], found: &mut BTreeSet<&'static str>) {
             Action::Loop(_) => "loop",
             Action::Slice { .. } => "slice",
             Action::Straight { .. } => "straight",
+            Action::Flow { .. } => "flow",
             Action::Control(run) => {
                 run.plans.iter().for_each(|Plan { actions, .. }| kinds(actions, found));
                 "control"

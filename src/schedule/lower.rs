@@ -115,6 +115,7 @@ fn apiece(f: &Function, options: Settings, varying: &[bool]) -> Program {
         layout: Arc::new(Layout::new(&f)),
         options,
         apart: false,
+        flow: None,
     }
 }
 

@@ -7,6 +7,7 @@
 mod axes;
 mod choose;
 mod contract;
+pub(crate) mod flow;
 mod form;
 mod inline;
 pub(crate) mod ir;

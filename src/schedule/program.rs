@@ -1,6 +1,7 @@
 //! The lowered program: steps, and the layout of what enters and leaves. `lower` makes it.
 
 use super::Settings;
+use super::flow::Flow;
 use crate::base::Width;
 use crate::graph::Function;
 use crate::op::{DType, Op};
@@ -86,6 +87,8 @@ pub(crate) struct Program {
     pub(crate) options: Settings,
     /// Whether every input and output is at an address of its own, rather than one after the other.
     pub(crate) apart: bool,
+    /// Loops and branches in the place of steps.
+    pub(crate) flow: Option<Arc<Flow>>,
 }
 
 impl Program {
@@ -94,6 +97,7 @@ impl Program {
         let mut hasher = FxHasher::default();
         self.steps.hash(&mut hasher);
         self.outputs.hash(&mut hasher);
+        self.flow.hash(&mut hasher);
         if self.apart {
             self.lengths().for_each(|len| len.hash(&mut hasher));
         }
@@ -102,11 +106,33 @@ impl Program {
 
     /// The number of operations.
     pub(crate) fn len(&self) -> usize {
-        self.steps.iter().filter(|step| step.op().is_some()).count()
+        let steps = self.steps.iter().filter(|step| step.op().is_some()).count();
+        steps + self.flow.as_ref().map_or(0, |flow| flow.operations())
     }
 }
 
 impl Program {
+    /// Of loops and branches.
+    pub(crate) fn of_flow(flow: Flow, width: Width, options: Settings) -> Program {
+        let groups = |lengths: &mut dyn Iterator<Item = usize>, name: &str| -> Vec<(String, usize)> {
+            lengths.enumerate().map(|(k, len)| (format!("{name}{k}"), len)).collect()
+        };
+        let inputs = groups(&mut flow.inputs.iter().copied(), "x");
+        let outputs = groups(&mut flow.outputs.iter().map(|output| output.len), "y");
+        let sum = |groups: &[(String, usize)]| groups.iter().map(|(_, len)| len).sum();
+        let layout = Layout { input_len: sum(&inputs), output_len: sum(&outputs), inputs, outputs };
+        Program {
+            width,
+            steps: [].into(),
+            invariant: 0,
+            outputs: [].into(),
+            layout: Arc::new(layout),
+            options,
+            apart: true,
+            flow: Some(Arc::new(flow)),
+        }
+    }
+
     /// The same with our kernels, whose bits those of loops are.
     pub(crate) fn with_kernels(self) -> Program {
         Program { steps: self.steps.iter().map(|step| Step { plain: false, ..*step }).collect(), ..self }

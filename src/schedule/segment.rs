@@ -27,6 +27,9 @@ pub(crate) const NONE: u32 = u32::MAX;
 impl Segments {
     pub(crate) fn new(program: &Program, rows: bool) -> Segments {
         let n = program.steps.len();
+        if program.flow.is_some() {
+            return Segments { segments: vec![Segment { steps: 0..0, per_row: false }], slots: vec![], scratch: 0 };
+        }
         // What goes together is not cut.
         let ends = ends(program);
         let lanes = 16 / program.width.bytes();

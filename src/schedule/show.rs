@@ -30,6 +30,9 @@ impl fmt::Display for Schedule {
                 }
                 Stage::Library(node) => writeln!(out, "  {once}{}", Line(&self.f, *node))?,
                 Stage::Control(control) => {
+                    if control.flow.is_some() {
+                        writeln!(out, "  {once}in code of its own:")?;
+                    }
                     for (_, node) in &control.members {
                         writeln!(out, "  {once}{}", Line(&self.f, *node))?;
                     }

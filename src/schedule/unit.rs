@@ -1,6 +1,7 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
+use super::flow::FlowOutput;
 use super::program::{Layout, Program, StepKind, elements};
 use super::rows::RowCall;
 use super::segment::{Segment, Segments};
@@ -67,6 +68,8 @@ pub(crate) struct Interface {
     /// Of code for rows: the stride from row to row of every input and then of every output, and whether an output is a sum, which is
     /// added to what is there.
     pub(crate) rows: Option<(Vec<usize>, Vec<bool>)>,
+    /// Of loops and branches: whether each input, and each output, has elements for every step.
+    pub(crate) flow: Option<(Vec<bool>, Vec<bool>)>,
     /// Whether addresses go on by more once in a turn of times.
     pub(crate) in_turns: bool,
     /// Whether the code is cut into several functions, which have no loop around the rows.
@@ -103,6 +106,10 @@ impl Interface {
             inputs: lengths(&layout.inputs),
             outputs: lengths(&layout.outputs),
             rows: rows.as_ref().map(|call| (call.strides.clone(), sums(call))),
+            flow: program.flow.as_ref().map(|flow| {
+                let inputs = (0..flow.inputs.len()).map(|k| flow.is_read_by_step(k)).collect();
+                (inputs, flow.outputs.iter().map(FlowOutput::is_by_step).collect())
+            }),
             in_turns: rows.as_ref().is_some_and(|call| call.in_turns),
             is_cut: needs.cut,
             last_read,

@@ -1,6 +1,7 @@
 //! From a program's steps to Cranelift IR: the steps. Where their values are in memory is in `places`, the loop over
 //! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
+mod flow;
 mod packed;
 mod packs;
 mod places;
@@ -10,6 +11,7 @@ use super::emit::{Emit, EmitMask, Emitter};
 use crate::op::{DType, Op, Value as Any};
 use crate::schedule::{Layout, NONE, Program, RowCall, Segments, StepKind, elements};
 use cranelift_codegen::ir::{InstBuilder, Value};
+pub(super) use flow::flow;
 use packed::Packs;
 pub(super) use packs::straight;
 use places::flags;

@@ -1,5 +1,6 @@
 //! From a function to its stages: straight-line code, loops, operations of libraries, operations with bodies.
 
+use super::flatten;
 use super::levels::{Levels, Site};
 use super::pieces::{self, Depths, pieces};
 use super::unroll::{MOST_OF_STEP, unrolled};
@@ -9,8 +10,11 @@ use crate::graph::{Args, Control, Function, Kind, NodeId, Port, SharedControl};
 use crate::schedule::ir::{ControlStage, Schedule, Stage};
 use crate::schedule::lengths::MAX_RANK;
 use crate::schedule::unit::Units;
-use crate::schedule::{Settings, lowered_arrays, prepared};
+use crate::schedule::{Program, Settings, lowered_arrays, prepared};
 use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Operations of a function that is code with loops and branches inside, at most: more have vectors in straight-line code.
+const MOST_OF_WHOLE: usize = 400;
 
 /// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
 /// are added to the units.
@@ -24,6 +28,13 @@ pub(crate) fn schedule(f: Function, options: Settings, units: &mut Units, straig
         && let Some(numbers) = unrolled(&f, straight)?
     {
         let program = lowered_arrays(&numbers, options);
+        let whole = Some(units.add(program, None));
+        return Ok(Schedule { f, stages: vec![], once: 0, whole });
+    }
+    if options.unroll
+        && let Some(flow) = flatten::whole(&f, MOST_OF_WHOLE, options)?
+    {
+        let program = Program::of_flow(flow, f.width(), options);
         let whole = Some(units.add(program, None));
         return Ok(Schedule { f, stages: vec![], once: 0, whole });
     }
@@ -127,6 +138,14 @@ fn control(
     options: Settings,
     units: &mut Units,
 ) -> Result<ControlStage> {
+    let at = f.graph().node(members[0].1).location();
+    let ports: Vec<Port> = members.iter().map(|(port, _)| *port).collect();
+    if options.unroll
+        && let Some(flow) = flatten::flow(control, &ports, options)?
+    {
+        let flow = Some(units.add(Program::of_flow(flow, f.width(), options), None));
+        return Ok(ControlStage { control: control.clone(), members, bodies: vec![], flow, at });
+    }
     let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);
     let bodies = match &**control {
         Control::Opaque { .. } => vec![],
@@ -137,6 +156,5 @@ fn control(
         }
         _ => control.bodies().into_iter().map(body).collect::<Result<_>>()?,
     };
-    let at = f.graph().node(members[0].1).location();
-    Ok(ControlStage { control: control.clone(), members, bodies, at })
+    Ok(ControlStage { control: control.clone(), members, bodies, flow: None, at })
 }

@@ -1,6 +1,7 @@
 //! What is computed together, and how. In: a function, prepared. Out: its [`Schedule`](super::ir::Schedule), and the programs of its stages.
 
 mod driver;
+mod flatten;
 mod levels;
 mod pieces;
 mod unroll;

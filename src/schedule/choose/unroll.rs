@@ -3,13 +3,15 @@
 //! In: a function of arrays. Out: one of single numbers that gives the same bits, if it is small and does nothing that depends on
 //! numbers at hand.
 
+use super::flatten::of_numbers;
 use crate::base::sums::{self, BLOCK, halve, partials};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::eval::moves::{moved, reduce, sum};
 use crate::eval::{Array, along::Along};
-use crate::graph::{Builder, Function, InputGroup, Kind, NodeId, OutputGroup};
+use crate::graph::{Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_out};
 use crate::op::{ArrayOp, DType, Op};
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::panic::Location;
 
@@ -40,7 +42,8 @@ pub(super) fn unrolled(f: &Function, most: usize) -> Result<Option<Function>> {
 
 /// The function of single numbers.
 pub(super) fn numbers(f: &Function) -> Result<Function> {
-    let mut unrolling = Unrolling { f, builder: RefCell::default(), values: Vec::with_capacity(f.graph().len()) };
+    let mut unrolling =
+        Unrolling { f, builder: RefCell::default(), values: Vec::with_capacity(f.graph().len()), controls: RefCell::default() };
     for id in f.graph().ids() {
         let value = unrolling.node(id);
         unrolling.values.push(value);
@@ -101,6 +104,8 @@ struct Unrolling<'f> {
     f: &'f Function,
     builder: RefCell<Builder>,
     values: Vec<Array<NodeId>>,
+    /// Operations with bodies, as those of single numbers.
+    controls: RefCell<FxHashMap<*const Control, SharedControl>>,
 }
 
 /// The lengths of a shape without open axes.
@@ -136,9 +141,30 @@ impl Unrolling<'_> {
                 (0..places).map(each).collect()
             }
             Kind::Array(op) => return self.array(id, op, &operands, shape),
-            Kind::Control(_) => unreachable!("bodies are not unrolled"),
+            Kind::Control(nested) => self.control(nested, &operands, places, at),
         };
         Array::new(&shape, data).expect("as many numbers as places")
+    }
+
+    /// The numbers of a result of an operation with bodies.
+    fn control(
+        &self,
+        Nested { control, port }: Nested,
+        operands: &[&Array<NodeId>],
+        places: usize,
+        at: Option<&'static Location<'static>>,
+    ) -> Vec<NodeId> {
+        let Port::Final(k) = port else { unreachable!("what is kept step by step is not unrolled") };
+        let before = types_out(control.body())[..k as usize].iter().map(|(shape, _)| shape.len().unwrap_or(0)).sum::<usize>();
+        let mut controls = self.controls.borrow_mut();
+        let control =
+            controls.entry(std::ptr::from_ref(&**control)).or_insert_with(|| of_numbers(control).expect("the names are new"));
+        // What is known fits every shape.
+        let types = control.operands();
+        let given: Vec<NodeId> = operands.iter().flat_map(|x| x.data().iter().copied()).collect();
+        debug_assert_eq!(given.len(), types.len(), "known operands have the shape that is carried");
+        let result = |k: usize| Kind::Control(Nested { control, port: Port::Final((before + k) as u32) });
+        (0..places).map(|k| self.builder.borrow_mut().intern(result(k), &given, at)).collect()
     }
 
     fn array(&self, id: NodeId, op: &ArrayOp, operands: &[&Array<NodeId>], shape: Vec<usize>) -> Array<NodeId> {

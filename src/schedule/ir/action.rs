@@ -98,6 +98,13 @@ pub(crate) enum Action {
         inputs: Vec<Buffer>,
         outputs: Vec<Buffer>,
     },
+    /// A loop or a branch that is code: its operands, its results, and how many steps a scan has.
+    Flow {
+        unit: UnitRef,
+        inputs: Vec<Buffer>,
+        outputs: Vec<Buffer>,
+        steps: usize,
+    },
     Control(Box<RunControl>),
     Tiles(Box<Tiles>),
     Read {
@@ -322,6 +329,8 @@ pub(crate) fn addresses(action: &Action) -> usize {
     match action {
         Action::Loop(run) => run.places.len(),
         Action::Straight { inputs, outputs, .. } => inputs.len() + outputs.len(),
+        // Behind them is the number of steps.
+        Action::Flow { inputs, outputs, .. } => inputs.len() + outputs.len() + 1,
         // Those of the bodies, or of a step that is one piece of code.
         Action::Control(run) => run.plans.iter().map(|plan| plan.table).max().unwrap_or(0),
         Action::Tiles(tiles) => tiles.table,

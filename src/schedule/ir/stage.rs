@@ -72,5 +72,7 @@ pub(crate) struct ControlStage {
     pub(crate) control: SharedControl,
     pub(crate) members: Vec<(Port, NodeId)>,
     pub(crate) bodies: Vec<Schedule>,
+    /// All of it as code, where bodies are of few numbers; then there are no bodies.
+    pub(crate) flow: Option<UnitRef>,
     pub(crate) at: Option<&'static Location<'static>>,
 }

@@ -4,9 +4,13 @@ use super::planner::Planner;
 use crate::base::Shape;
 use crate::graph::{Control, NodeId, Port, stacked, types_out};
 use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, Schedule};
+use crate::schedule::unit::UnitRef;
 
 /// The action of an operation with bodies; `plan` makes those of the bodies.
 pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Schedule) -> Plan) {
+    if let Some(unit) = &stage.flow {
+        return flow(planner, stage, unit);
+    }
     let extent = planner.extent;
     let operands: Vec<NodeId> = planner.f.graph().operands(stage.members[0].1).collect();
     let mut borrowed = Vec::new();
@@ -86,4 +90,16 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
         at: stage.at,
     })));
     borrowed.into_iter().for_each(|place| planner.give_back(place));
+}
+
+/// The action of a loop or a branch that is code.
+fn flow(planner: &mut Planner, stage: &ControlStage, unit: &UnitRef) {
+    let operands: Vec<NodeId> = planner.f.graph().operands(stage.members[0].1).collect();
+    let inputs = operands.into_iter().map(|id| planner.memory(id)).collect();
+    let outputs = stage.members.iter().map(|&(_, id)| planner.claim(id)).collect();
+    let steps = match &*stage.control {
+        Control::Scan { length, .. } => planner.extent.lengths(stacked(*length, Shape::SCALAR)).iter().product(),
+        _ => 1,
+    };
+    planner.actions.push(Action::Flow { unit: unit.clone(), inputs, outputs, steps });
 }

@@ -100,7 +100,10 @@ pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer], up
     let outputs: Vec<Buffer> = own.iter().map(|&place| aside(place, planner)).collect();
     let copies = own.iter().zip(&outputs).filter(|(to, from)| !to.is_at(**from)).map(|(&to, &from)| Action::Copy { from, to });
     let copies: Vec<Action> = copies.collect();
-    planner.actions.push(Action::Straight { unit, inputs, outputs });
+    planner.actions.push(match unit.interface().flow.is_some() {
+        true => Action::Flow { unit, inputs, outputs, steps: 1 },
+        false => Action::Straight { unit, inputs, outputs },
+    });
     planner.actions.extend(copies);
     own
 }

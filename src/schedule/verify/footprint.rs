@@ -19,6 +19,7 @@ pub(super) fn footprint(action: &Action) -> Result<Footprint, Kind> {
         }
         Action::Loop(ref run) => nest::footprint(run),
         Action::Straight { ref unit, ref inputs, ref outputs } => straight(unit, inputs, outputs),
+        Action::Flow { ref unit, ref inputs, ref outputs, steps } => flow(unit, inputs, outputs, steps),
         Action::Read { from, ref places, to } => {
             let (len, reach, _) = boxed(places)?;
             reaches(from, reach)?;
@@ -127,10 +128,26 @@ fn straight(unit: &UnitRef, inputs: &[Buffer], outputs: &[Buffer]) -> Result<Foo
     if interface.rows.is_some() {
         return Err(Kind::Unit("its code is for rows"));
     }
+    if interface.flow.is_some() {
+        return Err(Kind::Unit("its code has loops or branches"));
+    }
     count("inputs", inputs.len(), interface.inputs.len())?;
     count("outputs", outputs.len(), interface.outputs.len())?;
     inputs.iter().zip(&interface.inputs).try_for_each(|(&buffer, &len)| has(buffer, len))?;
     outputs.iter().zip(&interface.outputs).try_for_each(|(&buffer, &len)| has(buffer, len))?;
+    Ok(Footprint::of(inputs, outputs))
+}
+
+fn flow(unit: &UnitRef, inputs: &[Buffer], outputs: &[Buffer], steps: usize) -> Result<Footprint, Kind> {
+    let interface = unit.interface();
+    let Some((reads, writes)) = &interface.flow else { return Err(Kind::Unit("its code has neither loops nor branches")) };
+    count("inputs", inputs.len(), interface.inputs.len())?;
+    count("outputs", outputs.len(), interface.outputs.len())?;
+    let all = |len: usize, by_step: bool| if by_step { len * steps } else { len };
+    let lengths =
+        |lengths: &[usize], by_step: &[bool]| lengths.iter().zip(by_step).map(|(&len, &by)| all(len, by)).collect::<Vec<_>>();
+    let wanted = [lengths(&interface.inputs, reads), lengths(&interface.outputs, writes)].concat();
+    inputs.iter().chain(outputs).zip(wanted).try_for_each(|(&buffer, len)| has(buffer, len))?;
     Ok(Footprint::of(inputs, outputs))
 }
 

@@ -67,6 +67,7 @@ fn name(action: &Action) -> &'static str {
         Action::Loop(_) => "loop",
         Action::Slice { .. } => "kernel",
         Action::Straight { .. } => "straight-line code",
+        Action::Flow { .. } => "loop or branch",
         Action::Control(_) => "operation with bodies",
         Action::Tiles(_) => "tiles",
         Action::Read { .. } => "read",
@@ -133,7 +134,9 @@ impl Checker<'_> {
             return Err(Kind::Table { wanted, given });
         }
         match action {
-            Action::Loop(RunLoop { unit, .. }) | Action::Straight { unit, .. } if unit.interface().width != self.plan.width => {
+            Action::Loop(RunLoop { unit, .. }) | Action::Straight { unit, .. } | Action::Flow { unit, .. }
+                if unit.interface().width != self.plan.width =>
+            {
                 Err(Kind::Width(unit.interface().width))
             }
             _ => Ok(()),

@@ -1,0 +1,392 @@
+//! Loops and branches: blocks of Cranelift's IR with parameters. What goes on from turn to turn is in registers; a scan's sequences are read, and
+//! what its steps keep is written, at addresses that move on with the steps.
+
+use super::super::emit::{Emit, EmitMask, Emitter};
+use super::bare;
+use super::places::flags;
+use crate::op::{Op, Value as Any};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested, Turns};
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+
+/// A loop with a condition of no more operations has it at its end, too, and so one jump a turn.
+const SHORT: usize = 40;
+/// Comparisons that a condition is made of, at most, to be asked without a mask.
+const ASKED: usize = 8;
+
+/// `fn(inputs, outputs, _)`: tables of addresses; behind those of the outputs is the number of steps.
+pub(in crate::codegen) fn flow(emitter: &Emitter<'_>, flow: &Flow, params: &[Value]) {
+    let address = |table: Value, k: usize| {
+        let mut builder = emitter.builder.borrow_mut();
+        builder.ins().load(types::I64, flags(), table, 8 * k as i32)
+    };
+    let inputs = (0..flow.inputs.len()).map(|k| address(params[0], k)).collect();
+    let outputs = (0..flow.outputs.len()).map(|k| address(params[1], k)).collect();
+    let making = Making { emitter, flow, inputs, outputs };
+    match &flow.kind {
+        FlowKind::Once(block) => making.last(&making.block(block, making.operands(0..flow.inputs.len()))),
+        FlowKind::Branch(blocks) => {
+            let holds = making.loaded(&making.operands(0..1));
+            making.branch(holds[0], blocks, &making.operands(1..flow.inputs.len()), |made, results| {
+                made.last(&results);
+                vec![]
+            });
+        }
+        FlowKind::While { carries, condition, body } => {
+            let carried = making.loaded(&making.operands(0..*carries));
+            let shared = making.operands(*carries..flow.inputs.len());
+            let last = making.turns(carried, &shared, condition, body);
+            making.last(&last);
+        }
+        FlowKind::Scan { carries, xs, reverse, body } => {
+            let count = address(params[1], flow.outputs.len());
+            making.scan(count, (*carries, *xs), *reverse, body);
+        }
+    }
+}
+
+/// Where a value is that a block is given.
+#[derive(Copy, Clone)]
+enum Place {
+    Value(Value),
+    Memory(Value, i32),
+}
+
+struct Making<'e, 'f, 'p> {
+    emitter: &'e Emitter<'f>,
+    flow: &'p Flow,
+    /// The addresses of operands and of results.
+    inputs: Vec<Value>,
+    outputs: Vec<Value>,
+}
+
+/// A block that is being made.
+struct Frame<'e, 'f, 'p> {
+    block: &'p Block,
+    given: Vec<Place>,
+    values: Vec<Option<Any<Emit<'e, 'f>, EmitMask<'e, 'f>>>>,
+}
+
+fn args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().copied().map(BlockArg::from).collect()
+}
+
+impl<'e, 'f> Making<'e, 'f, '_> {
+    fn with<R>(&self, f: impl FnOnce(&mut cranelift_frontend::FunctionBuilder<'f>) -> R) -> R {
+        f(&mut self.emitter.builder.borrow_mut())
+    }
+
+    fn size(&self) -> i32 {
+        self.emitter.width.bytes() as i32
+    }
+
+    /// The elements of some operands, where they are.
+    fn operands(&self, range: std::ops::Range<usize>) -> Vec<Place> {
+        let elements = |k: usize| (0..self.flow.inputs[k]).map(move |at| (k, at));
+        range.flat_map(elements).map(|(k, at)| Place::Memory(self.inputs[k], at as i32 * self.size())).collect()
+    }
+
+    fn load(&self, place: Place) -> Value {
+        match place {
+            Place::Value(v) => v,
+            Place::Memory(base, offset) => self.with(|b| b.ins().load(self.emitter.float(), flags(), base, offset)),
+        }
+    }
+
+    fn loaded(&self, places: &[Place]) -> Vec<Value> {
+        places.iter().map(|&place| self.load(place)).collect()
+    }
+
+    fn store(&self, output: &FlowOutput, base: Value, all: &[Value]) {
+        for (k, &v) in all[output.first..output.first + output.len].iter().enumerate() {
+            self.with(|b| b.ins().store(flags(), v, base, k as i32 * self.size()));
+        }
+    }
+
+    /// Stores results of the end.
+    fn last(&self, results: &[Value]) {
+        for (output, &base) in self.flow.outputs.iter().zip(&self.outputs) {
+            if output.from == From::Last {
+                self.store(output, base, results);
+            }
+        }
+    }
+
+    /// The code goes on in another block.
+    fn switch_to(&self, block: cranelift_codegen::ir::Block) {
+        // What kernels share is of the block that was left.
+        self.emitter.shared.borrow_mut().clear();
+        self.with(|b| b.switch_to_block(block));
+    }
+
+    /// A block with parameters for so many numbers.
+    fn new_block(&self, numbers: usize) -> (cranelift_codegen::ir::Block, Vec<Value>) {
+        let float = self.emitter.float();
+        self.with(|b| {
+            let block = b.create_block();
+            (block, (0..numbers).map(|_| b.append_block_param(block, float)).collect())
+        })
+    }
+
+    /// The results of one block or the other, which `then` makes something of within it.
+    fn branch(
+        &self,
+        holds: Value,
+        blocks: &[Block; 2],
+        given: &[Place],
+        then: impl Fn(&Self, Vec<Value>) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let zero = self.emitter.constant(0.0);
+        let holds = self.with(|b| b.ins().fcmp(FloatCC::NotEqual, holds, zero));
+        self.either(holds, blocks, given, then)
+    }
+
+    fn either(
+        &self,
+        holds: Value,
+        blocks: &[Block; 2],
+        given: &[Place],
+        then: impl Fn(&Self, Vec<Value>) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let ways = [self.new_block(0).0, self.new_block(0).0];
+        self.with(|b| b.ins().brif(holds, ways[0], &[], ways[1], &[]));
+        let mut merged = None;
+        for (block, way) in blocks.iter().zip(ways) {
+            self.switch_to(way);
+            let results = then(self, self.block(block, given.to_vec()));
+            let (end, _) = merged.get_or_insert_with(|| self.new_block(results.len()));
+            self.with(|b| b.ins().jump(*end, &args(&results)));
+        }
+        let (end, results) = merged.expect("there are two blocks");
+        self.switch_to(end);
+        results
+    }
+
+    /// What is carried in the end of a loop with a condition.
+    fn turns(&self, carried: Vec<Value>, shared: &[Place], condition: &Block, body: &Block) -> Vec<Value> {
+        let given = |carried: &[Value]| -> Vec<Place> {
+            carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
+        };
+        let (turn, inside) = self.new_block(carried.len());
+        let (end, last) = self.new_block(carried.len());
+        if condition.operations() <= SHORT && !condition.is_nested() {
+            let ask = |carried: &[Value]| {
+                let holds = self.holds(condition, given(carried));
+                self.with(|b| b.ins().brif(holds, turn, &args(carried), end, &args(carried)));
+            };
+            ask(&carried);
+            self.switch_to(turn);
+            ask(&self.block(body, given(&inside)));
+        } else {
+            self.with(|b| b.ins().jump(turn, &args(&carried)));
+            self.switch_to(turn);
+            let holds = self.holds(condition, given(&inside));
+            let (go_on, _) = self.new_block(0);
+            self.with(|b| b.ins().brif(holds, go_on, &[], end, &args(&inside)));
+            self.switch_to(go_on);
+            let next = self.block(body, given(&inside));
+            self.with(|b| b.ins().jump(turn, &args(&next)));
+        }
+        self.switch_to(end);
+        last
+    }
+
+    /// What is carried after so many turns.
+    fn repeated(&self, times: usize, carried: Vec<Value>, shared: &[Place], body: &Block) -> Vec<Value> {
+        if times == 0 {
+            return carried;
+        }
+        let (turn, inside) = self.new_block(carried.len());
+        let left = self.with(|b| b.append_block_param(turn, types::I64));
+        let (end, last) = self.new_block(carried.len());
+        let all = self.with(|b| b.ins().iconst(types::I64, times as i64));
+        self.with(|b| b.ins().jump(turn, &args(&[&carried[..], &[all]].concat())));
+        self.switch_to(turn);
+        let given = inside.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect();
+        let next = self.block(body, given);
+        self.with(|b| {
+            let left = b.ins().iadd_imm_s(left, -1);
+            b.ins().brif(left, turn, &args(&[&next[..], &[left]].concat()), end, &args(&next));
+        });
+        self.switch_to(end);
+        last
+    }
+
+    fn scan(&self, count: Value, (carries, xs): (usize, usize), reverse: bool, body: &Block) {
+        let flow = self.flow;
+        let carried = self.loaded(&self.operands(0..carries));
+        let shared = self.operands(carries + xs..flow.inputs.len());
+        // What moves on from step to step: sequences that are read, and such that are kept.
+        let kept: Vec<usize> = (0..flow.outputs.len()).filter(|&k| flow.outputs[k].is_by_step()).collect();
+        let read = (carries..carries + xs).map(|k| (self.inputs[k], flow.inputs[k]));
+        let moving: Vec<(Value, usize)> = read.chain(kept.iter().map(|&k| (self.outputs[k], flow.outputs[k].len))).collect();
+        let by = |len: usize| if reverse { -(len as i64) } else { len as i64 } * i64::from(self.size());
+        let start = |&(base, len): &(Value, usize)| match reverse {
+            false => base,
+            true => self.with(|b| {
+                let before = b.ins().iadd_imm_s(count, -1);
+                let offset = b.ins().imul_imm_s(before, -by(len));
+                b.ins().iadd(base, offset)
+            }),
+        };
+        let starts: Vec<Value> = moving.iter().map(start).collect();
+        let (turn, inside) = self.new_block(carried.len());
+        let (end, last) = self.new_block(carried.len());
+        let at: Vec<Value> = self.with(|b| (0..=moving.len()).map(|_| b.append_block_param(turn, types::I64)).collect());
+        let (at, left) = at.split_at(moving.len());
+        self.with(|b| {
+            let some = b.ins().icmp_imm_s(IntCC::NotEqual, count, 0);
+            b.ins().brif(some, turn, &args(&[&carried[..], &starts, &[count]].concat()), end, &args(&carried));
+        });
+        self.switch_to(turn);
+        let step = |(k, &base): (usize, &Value)| {
+            let elements = 0..flow.inputs[carries + k];
+            elements.map(move |element| Place::Memory(base, element as i32 * self.size()))
+        };
+        let sequences = at[..xs].iter().enumerate().flat_map(step);
+        let given: Vec<Place> = inside.iter().map(|&v| Place::Value(v)).chain(sequences).chain(shared).collect();
+        let results = self.block(body, given);
+        for (&output, &base) in kept.iter().zip(&at[xs..]) {
+            let output = &flow.outputs[output];
+            self.store(output, base, if output.from == From::Carried { &inside } else { &results });
+        }
+        let next = &results[..carried.len()];
+        self.with(|b| {
+            let moved: Vec<Value> = at.iter().zip(&moving).map(|(&at, &(_, len))| b.ins().iadd_imm_s(at, by(len))).collect();
+            let left = b.ins().iadd_imm_s(left[0], -1);
+            b.ins().brif(left, turn, &args(&[next, &moved, &[left]].concat()), end, &args(next));
+        });
+        self.switch_to(end);
+        self.last(&last);
+    }
+
+    /// The results of a block.
+    fn block(&self, block: &Block, given: Vec<Place>) -> Vec<Value> {
+        let mut frame = self.steps(block, given);
+        block.results.iter().map(|&step| bare(self.value(&mut frame, step))).collect()
+    }
+
+    /// Whether a block gives a number that is not 0.
+    fn holds(&self, block: &Block, given: Vec<Place>) -> Value {
+        let mut frame = self.steps(block, given);
+        self.truth(&mut frame, block.results[0])
+    }
+
+    /// Makes the steps of a block.
+    fn steps<'p>(&self, block: &'p Block, given: Vec<Place>) -> Frame<'e, 'f, 'p> {
+        debug_assert_eq!(block.given, given.len());
+        let mut frame = Frame { block, given, values: vec![None; block.steps.len()] };
+        for (k, step) in block.steps.iter().enumerate().skip(block.given) {
+            match step {
+                BlockStep::Apply(op, operands) => {
+                    let mut values = [Any::Num(self.emitter.number(self.inputs.first().copied().unwrap_or(self.outputs[0]))); 3];
+                    for (value, &operand) in values.iter_mut().zip(&operands[..op.arity()]) {
+                        *value = self.value(&mut frame, operand);
+                    }
+                    self.emitter.plain.set(false);
+                    frame.values[k] = Some(op.value::<Emit>(&values));
+                }
+                BlockStep::Nested(nested) => {
+                    for (at, v) in self.nested(&mut frame, nested).into_iter().enumerate() {
+                        frame.values[k + 1 + at] = Some(Any::Num(self.emitter.number(v)));
+                    }
+                }
+                BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => {}
+            }
+        }
+        frame
+    }
+
+    fn nested(&self, frame: &mut Frame<'e, 'f, '_>, Nested { operands, turns }: &Nested) -> Vec<Value> {
+        // What is in memory may stay there.
+        let mut place = |operand: &u32| match frame.given.get(*operand as usize) {
+            Some(&place) => place,
+            None => Place::Value(bare(self.value(frame, *operand))),
+        };
+        match turns {
+            Turns::Branch(blocks) => {
+                let given: Vec<Place> = operands[1..].iter().map(&mut place).collect();
+                let holds = self.truth(frame, operands[0]);
+                self.either(holds, blocks, &given, |_, results| results)
+            }
+            Turns::While { carries, condition, body } => {
+                let given: Vec<Place> = operands.iter().map(place).collect();
+                let (carried, shared) = given.split_at(*carries);
+                self.turns(self.loaded(carried), shared, condition, body)
+            }
+            Turns::Repeat { carries, times, body } => {
+                let given: Vec<Place> = operands.iter().map(place).collect();
+                let (carried, shared) = given.split_at(*carries);
+                self.repeated(*times, self.loaded(carried), shared, body)
+            }
+        }
+    }
+
+    fn value(&self, frame: &mut Frame<'e, 'f, '_>, step: u32) -> Any<Emit<'e, 'f>, EmitMask<'e, 'f>> {
+        let k = step as usize;
+        match frame.block.steps[k] {
+            BlockStep::Given => {
+                let v = self.load(frame.given[k]);
+                frame.given[k] = Place::Value(v);
+                Any::Num(self.emitter.number(v))
+            }
+            BlockStep::Const(bits) => Any::Num(self.emitter.number(self.emitter.constant(f64::from_bits(bits)))),
+            BlockStep::Flag(holds) => Any::Mask(self.emitter.mask(self.emitter.flag(holds))),
+            BlockStep::Apply(..) | BlockStep::Nested(_) | BlockStep::Result(_) => frame.values[k].expect("an earlier step"),
+        }
+    }
+
+    /// Whether a number is not 0, as a flag to jump by.
+    fn truth(&self, frame: &mut Frame<'e, 'f, '_>, step: u32) -> Value {
+        let one_or_zero = |frame: &Frame, step: u32, v: f64| frame.block.steps[step as usize] == BlockStep::Const(v.to_bits());
+        match frame.block.steps[step as usize] {
+            BlockStep::Apply(Op::Select, [mask, a, b]) if one_or_zero(frame, a, 1.0) && one_or_zero(frame, b, 0.0) => {
+                self.mask(frame, mask, ASKED)
+            }
+            _ => {
+                let (v, zero) = (bare(self.value(frame, step)), self.emitter.constant(0.0));
+                self.with(|b| b.ins().fcmp(FloatCC::NotEqual, v, zero))
+            }
+        }
+    }
+
+    /// Whether a mask holds, as a flag to jump by.
+    fn mask(&self, frame: &mut Frame<'e, 'f, '_>, step: u32, asked: usize) -> Value {
+        let both = |this: &Self, frame: &mut Frame<'e, 'f, '_>, a: u32, b: u32| {
+            [this.mask(frame, a, asked / 2), this.mask(frame, b, asked / 2)]
+        };
+        match frame.block.steps[step as usize] {
+            BlockStep::Apply(op @ (Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Eq | Op::Ne), [a, b, _]) if asked > 0 => {
+                let (condition, [a, b]) = match op {
+                    Op::Lt => (FloatCC::LessThan, [a, b]),
+                    Op::Le => (FloatCC::LessThanOrEqual, [a, b]),
+                    Op::Gt => (FloatCC::LessThan, [b, a]),
+                    Op::Ge => (FloatCC::LessThanOrEqual, [b, a]),
+                    Op::Eq => (FloatCC::Equal, [a, b]),
+                    _ => (FloatCC::NotEqual, [a, b]),
+                };
+                let [a, b] = [a, b].map(|step| bare(self.value(frame, step)));
+                self.with(|builder| builder.ins().fcmp(condition, a, b))
+            }
+            BlockStep::Apply(Op::And, [a, b, _]) if asked > 1 => {
+                let [a, b] = both(self, frame, a, b);
+                self.with(|builder| builder.ins().band(a, b))
+            }
+            BlockStep::Apply(Op::Or, [a, b, _]) if asked > 1 => {
+                let [a, b] = both(self, frame, a, b);
+                self.with(|builder| builder.ins().bor(a, b))
+            }
+            BlockStep::Apply(Op::Not, [a, ..]) if asked > 1 => {
+                let a = self.mask(frame, a, asked / 2);
+                self.with(|builder| builder.ins().bxor_imm_s(a, 1))
+            }
+            _ => {
+                let mask = bare(self.value(frame, step));
+                self.with(|builder| {
+                    let lane = builder.ins().extractlane(mask, 0);
+                    builder.ins().icmp_imm_s(IntCC::NotEqual, lane, 0)
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Loops and branches over few numbers: number by number, as operations on single numbers that have bodies of single numbers.
+//!
+//! In: an operation with bodies. Out: its flow, if bodies do nothing but operations on a few numbers, with loops and branches of that kind
+//! inside, and if sequences are read and kept by the outermost loop alone.
+
+use super::unroll::{cost, numbers};
+use crate::base::{Axis, Shape};
+use crate::error::Result;
+use crate::graph::{
+    Args, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_in, types_out,
+};
+use crate::op::{DType, Op};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, Turns};
+use crate::schedule::{Settings, inlined, prepared};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Operations of all bodies together, at most: beyond, what a turn costs beside them is nothing, and straight-line code has vectors.
+const MOST_OF_FLOW: usize = 1500;
+/// The same of a scan whose step is straight-line code.
+const MOST_OF_STRAIGHT: usize = 96;
+/// Numbers that are carried, at most.
+const MOST_CARRIED: usize = 48;
+/// Bodies within bodies, at most.
+const DEEPEST: usize = 32;
+/// A branch whose two blocks have no more than so much to do becomes a selection: less than a jump costs that was predicted wrongly.
+const CHEAPER_THAN_A_JUMP: usize = 12;
+
+/// The flow of an operation with bodies, with the results that are asked for.
+pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+    let (inputs, outputs) = (types_in(control.body()), types_out(control.body()));
+    // Nobody asks for some of what the steps of a scan give.
+    let is_read = |k: usize| match control {
+        Control::Scan { carries, .. } => k < *carries || ports.contains(&Port::Each((k - carries) as u32)),
+        _ => true,
+    };
+    let bodies: Vec<Function> = match control {
+        Control::Scan { body, .. } => vec![inlined(&body.with_chosen_outputs(is_read))],
+        Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(inlined).collect(),
+        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
+    };
+    if !fits(control) {
+        return Ok(None);
+    }
+    let mut total = 0;
+    for body in &bodies {
+        match operations(body, MOST_OF_FLOW, 0) {
+            Some(cost) => total += cost,
+            None => return Ok(None),
+        }
+    }
+    let straight =
+        bodies.iter().all(|body| !body.graph().ids().any(|id| matches!(body.graph().node(id).kind(), Kind::Control(_))));
+    let most = if straight && matches!(control, Control::Scan { .. }) { MOST_OF_STRAIGHT } else { MOST_OF_FLOW };
+    if total > most {
+        return Ok(None);
+    }
+    let blocks = bodies.iter().map(|body| block(&apart(&numbers(body)?)?, options)).collect::<Result<Vec<Block>>>()?;
+    let len = |&(shape, _): &(Shape, DType)| shape.len().expect("the lengths are known");
+    let lengths: Vec<usize> = outputs.iter().enumerate().map(|(k, ty)| if is_read(k) { len(ty) } else { 0 }).collect();
+    let first = |k: usize| lengths[..k].iter().sum::<usize>();
+    let mut blocks = blocks.into_iter();
+    let mut next = || blocks.next().expect("a block for every body");
+    let (kind, carries) = match control {
+        Control::Choice { .. } => (FlowKind::Branch([next(), next()]), outputs.len()),
+        Control::While { carries, .. } => (FlowKind::While { carries: *carries, condition: next(), body: next() }, *carries),
+        Control::Scan { carries, xs, reverse, .. } => {
+            (FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }, *carries)
+        }
+        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("they have no flow"),
+    };
+    let output = |port: &Port| match *port {
+        Port::Final(k) => FlowOutput { from: From::Last, first: first(k as usize), len: lengths[k as usize] },
+        Port::Each(k) => FlowOutput { from: From::Each, first: first(carries + k as usize), len: lengths[carries + k as usize] },
+        Port::Carried(k) => FlowOutput { from: From::Carried, first: first(k as usize), len: lengths[k as usize] },
+    };
+    let condition = matches!(control, Control::Choice { .. }).then_some(1);
+    let inputs = condition.into_iter().chain(inputs.iter().map(len)).collect();
+    Ok(Some(Flow { kind, inputs, outputs: ports.iter().map(output).collect() }))
+}
+
+/// All of a function of few numbers with loops or branches inside.
+pub(super) fn whole(f: &Function, most: usize, options: Settings) -> Result<Option<Flow>> {
+    let is_nested = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Control(_));
+    let known = |(shape, dtype): &(Shape, DType)| *dtype == DType::Float && shape.len().is_some();
+    let values: Vec<(Shape, DType)> = types_in(f).into_iter().chain(types_out(f)).collect();
+    if !f.graph().ids().any(is_nested) || !values.iter().all(known) || operations(f, most, 0).is_none() {
+        return Ok(None);
+    }
+    let all = numbers(f)?;
+    let lengths = |groups: &mut dyn Iterator<Item = usize>| groups.collect::<Vec<_>>();
+    let inputs = lengths(&mut all.inputs().iter().map(InputGroup::len));
+    let lens = lengths(&mut all.outputs().iter().map(|group| group.nodes().len()));
+    let output = |k: usize| FlowOutput { from: From::Last, first: lens[..k].iter().sum(), len: lens[k] };
+    let outputs = (0..lens.len()).map(output).collect();
+    Ok(Some(Flow { kind: FlowKind::Once(block(&all, options)?), inputs, outputs }))
+}
+
+/// Whether all values have lengths that are known, and few numbers are carried.
+fn fits(control: &Control) -> bool {
+    let body = control.body();
+    let of_numbers = |(shape, dtype): &(Shape, DType)| *dtype == DType::Float && shape.len().is_some();
+    let carried = match control {
+        Control::Scan { carries, .. } | Control::While { carries, .. } => *carries,
+        _ => body.output_len(),
+    };
+    let inputs = types_in(body);
+    let numbers: usize = types_out(body)[..carried].iter().filter_map(|(shape, _)| shape.len()).sum();
+    inputs.iter().chain(&types_out(body)).all(of_numbers) && numbers <= MOST_CARRIED
+}
+
+/// How many operations on numbers a function has, those of bodies inside included; none if it has others, or more.
+fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
+    let (mut total, mut known) = (0, FxHashSet::default());
+    for id in f.graph().ids() {
+        total += match f.graph().node(id).kind() {
+            Kind::Control(Nested { control, port }) => {
+                let is_flow = match &**control {
+                    Control::While { .. } | Control::Choice { .. } => true,
+                    // Sequences are read and kept by the outermost loop alone.
+                    Control::Scan { xs: 0, length: Axis::Fixed(_), .. } => matches!(port, Port::Final(_)),
+                    _ => false,
+                };
+                if !is_flow || depth >= DEEPEST || !fits(control) {
+                    return None;
+                }
+                // Its results are one operation.
+                match known.insert(std::ptr::from_ref(&**control)) {
+                    true => control
+                        .bodies()
+                        .into_iter()
+                        .map(|body| operations(&inlined(body), most, depth + 1))
+                        .sum::<Option<usize>>()?,
+                    false => 0,
+                }
+            }
+            _ => cost(f, id)?,
+        };
+        if total > most {
+            return None;
+        }
+    }
+    Some(total)
+}
+
+/// A function of numbers that takes and gives each of them by itself, as bodies do.
+fn apart(f: &Function) -> Result<Function> {
+    let inputs = (0..f.input_len()).map(|k| InputGroup::value(format!("a{k}"), Shape::SCALAR, DType::Float)).collect();
+    let outputs = f.output_nodes().enumerate().map(|(k, id)| OutputGroup::new(format!("y{k}"), vec![id])).collect();
+    Function::assemble(f.graph().clone(), f.width(), inputs, outputs)
+}
+
+/// An operation with bodies as one of single numbers.
+pub(super) fn of_numbers(control: &Control) -> Result<SharedControl> {
+    let body = |body: &Function| apart(&numbers(&inlined(body))?);
+    let numbers_of = |types: &[(Shape, DType)]| types.iter().filter_map(|(shape, _)| shape.len()).sum::<usize>();
+    Ok(SharedControl::from(match control {
+        Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
+        Control::While { condition, body: step, carries } => {
+            let carried = numbers_of(&types_in(step)[..*carries]);
+            Control::While { condition: body(condition)?, body: body(step)?, carries: carried }
+        }
+        Control::Scan { body: step, carries, length, reverse, .. } => {
+            let carried = numbers_of(&types_in(step)[..*carries]);
+            let step = body(step)?.with_outputs(..carried);
+            Control::Scan { body: step, carries: carried, xs: 0, length: *length, reverse: *reverse }
+        }
+        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("it is not of few numbers"),
+    }))
+}
+
+/// The steps of a function of numbers.
+fn block(f: &Function, options: Settings) -> Result<Block> {
+    let f = prepared(f, options);
+    let mut made =
+        Making { f: &f, options, place: vec![0; f.graph().len()], known: FxHashMap::default(), block: Block::default() };
+    for id in f.graph().ids() {
+        let place = made.node(id)?;
+        made.place[id.index()] = place;
+    }
+    let results = f.output_nodes().map(|id| made.place[id.index()]).collect();
+    Ok(Block { results, given: f.input_len(), ..made.block }.counted())
+}
+
+/// A block under construction.
+struct Making<'f> {
+    f: &'f Function,
+    options: Settings,
+    /// The step of every node so far.
+    place: Vec<u32>,
+    /// The first result of every operation with bodies.
+    known: FxHashMap<(*const Control, Args), u32>,
+    block: Block,
+}
+
+impl Making<'_> {
+    fn push(&mut self, step: BlockStep) -> u32 {
+        self.block.steps.push(step);
+        self.block.steps.len() as u32 - 1
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<u32> {
+        let graph = self.f.graph();
+        let operands: Args = graph.operands(id).collect();
+        Ok(match graph.node(id).kind() {
+            Kind::Input(slot) => {
+                debug_assert_eq!(slot as usize, self.block.steps.len(), "inputs are the first nodes");
+                self.push(BlockStep::Given)
+            }
+            Kind::Const(bits) => self.push(BlockStep::Const(bits)),
+            Kind::Flag(holds) => self.push(BlockStep::Flag(holds)),
+            Kind::Apply(op) => {
+                let mut args = [0; 3];
+                args.iter_mut().zip(&operands).for_each(|(arg, operand)| *arg = self.place[operand.index()]);
+                self.push(BlockStep::Apply(op, args))
+            }
+            Kind::Array(_) => unreachable!("a function of numbers has no arrays"),
+            Kind::Control(nested) => self.nested(nested, operands)?,
+        })
+    }
+
+    fn nested(&mut self, nested: Nested, operands: Args) -> Result<u32> {
+        let Port::Final(k) = nested.port else { unreachable!("nothing is kept step by step in a function of numbers") };
+        let key = (std::ptr::from_ref(&**nested.control), operands.clone());
+        if let Some(&first) = self.known.get(&key) {
+            return Ok(first + k);
+        }
+        let given: Vec<u32> = operands.iter().map(|operand| self.place[operand.index()]).collect();
+        let results = nested.control.body().output_len() as u32;
+        let made = |body: &Function| block(body, self.options);
+        let turns = match &**nested.control {
+            Control::Choice { bodies: [a, b] } => Turns::Branch([made(a)?, made(b)?]),
+            Control::While { condition, body, carries } => {
+                Turns::While { carries: *carries, condition: made(condition)?, body: made(body)? }
+            }
+            Control::Scan { body, carries, length: Axis::Fixed(times), .. } => {
+                Turns::Repeat { carries: *carries, times: *times, body: made(body)? }
+            }
+            _ => unreachable!("a function of numbers has no others"),
+        };
+        let first = match turns {
+            Turns::Branch(blocks) if blocks.iter().all(is_cheap) => self.selected(&blocks, &given),
+            turns => {
+                self.push(BlockStep::Nested(Box::new(Inner { operands: given, turns })));
+                let first = self.block.steps.len() as u32;
+                for k in 1..=results {
+                    self.push(BlockStep::Result(k));
+                }
+                first
+            }
+        };
+        self.known.insert(key, first);
+        Ok(first + k)
+    }
+
+    /// Both blocks, and a selection between their results.
+    fn selected(&mut self, blocks: &[Block; 2], operands: &[u32]) -> u32 {
+        let is = |step: u32, v: f64| self.block.steps[step as usize] == BlockStep::Const(v.to_bits());
+        let holds = match self.block.steps[operands[0] as usize] {
+            BlockStep::Apply(Op::Select, [mask, a, b]) if is(a, 1.0) && is(b, 0.0) => mask,
+            _ => {
+                let zero = self.push(BlockStep::Const(0f64.to_bits()));
+                self.push(BlockStep::Apply(Op::Ne, [operands[0], zero, 0]))
+            }
+        };
+        let results = blocks.each_ref().map(|block| self.spliced(block, &operands[1..]));
+        let first = self.block.steps.len() as u32;
+        for (&a, &b) in results[0].iter().zip(&results[1]) {
+            self.push(BlockStep::Apply(Op::Select, [holds, a, b]));
+        }
+        first
+    }
+
+    /// A block's steps in this one, and where its results are.
+    fn spliced(&mut self, block: &Block, given: &[u32]) -> Vec<u32> {
+        let mut map: Vec<u32> = given.to_vec();
+        for step in &block.steps[block.given..] {
+            let step = match step {
+                BlockStep::Apply(op, args) => {
+                    let mut moved = [0; 3];
+                    moved.iter_mut().zip(&args[..op.arity()]).for_each(|(to, &arg)| *to = map[arg as usize]);
+                    BlockStep::Apply(*op, moved)
+                }
+                known => known.clone(),
+            };
+            map.push(self.push(step));
+        }
+        block.results.iter().map(|&step| map[step as usize]).collect()
+    }
+}
+
+/// Whether a block takes less time than a jump that was predicted wrongly: a few operations of one instruction each.
+fn is_cheap(block: &Block) -> bool {
+    let cost = |step: &BlockStep| match step {
+        BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) => Some(0),
+        BlockStep::Apply(op, _) => match op {
+            Op::Add | Op::Sub | Op::Mul | Op::MulAdd | Op::Neg | Op::Abs | Op::Select => Some(1),
+            Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Eq | Op::Ne | Op::And | Op::Or | Op::Not => Some(1),
+            Op::Min | Op::Max | Op::Relu | Op::Clamp => Some(2),
+            Op::Div | Op::Sqrt | Op::Recip => Some(4),
+            _ => None,
+        },
+        BlockStep::Nested(_) | BlockStep::Result(_) => None,
+    };
+    block.steps.iter().map(cost).sum::<Option<usize>>().is_some_and(|cost| cost <= CHEAPER_THAN_A_JUMP / 2)
+}

@@ -1,0 +1,162 @@
+//! Loops and branches as code: blocks of steps that have blocks inside. The interpreter runs them, native code is made of them, with the same
+//! bits.
+//!
+//! Values are single numbers and truth values. What goes on from turn to turn is a few numbers, which native code has in registers; a scan
+//! reads its sequences, and writes what its steps keep, where the call has them.
+
+use crate::op::Op;
+
+/// Steps that run in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Block {
+    /// How many values it is given: its first steps.
+    pub(crate) given: usize,
+    pub(crate) steps: Vec<BlockStep>,
+    /// The steps that give its results, which are numbers.
+    pub(crate) results: Vec<u32>,
+    /// Registers that an interpreter needs for it and the blocks inside.
+    pub(crate) registers: usize,
+}
+
+/// What a step does. Operands are numbers of earlier steps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BlockStep {
+    /// A value that the block is given.
+    Given,
+    Const(u64),
+    Flag(bool),
+    Apply(Op, [u32; 3]),
+    /// Blocks inside; its results are the steps that follow.
+    Nested(Box<Nested>),
+    /// A result of the step with blocks that is so many steps before.
+    Result(u32),
+}
+
+/// A loop or a branch inside of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Nested {
+    pub(crate) operands: Vec<u32>,
+    pub(crate) turns: Turns,
+}
+
+/// In which order blocks run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Turns {
+    /// Of the operands but the first: the first block if that is not 0, else the second.
+    Branch([Block; 2]),
+    /// The body, which gives the first `carries` operands anew, as long as the condition gives a number that is not 0.
+    While { carries: usize, condition: Block, body: Block },
+    /// So many times.
+    Repeat { carries: usize, times: usize, body: Block },
+}
+
+/// A loop or a branch whose operands and results are in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Flow {
+    pub(crate) kind: FlowKind,
+    /// Elements of each operand; of one that is read step by step, those of a step.
+    pub(crate) inputs: Vec<usize>,
+    pub(crate) outputs: Vec<FlowOutput>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum FlowKind {
+    /// One block, once.
+    Once(Block),
+    Branch([Block; 2]),
+    While {
+        carries: usize,
+        condition: Block,
+        body: Block,
+    },
+    /// As many steps as a call says; `carries` and `xs` count operands.
+    Scan {
+        carries: usize,
+        xs: usize,
+        reverse: bool,
+        body: Block,
+    },
+}
+
+/// Where a result comes from: so many elements, the first of which has this number.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FlowOutput {
+    pub(crate) from: From,
+    pub(crate) first: usize,
+    pub(crate) len: usize,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum From {
+    /// The results in the end.
+    Last,
+    /// The results of every step.
+    Each,
+    /// What every step is given to carry.
+    Carried,
+}
+
+impl Block {
+    /// The number of operations, those of blocks inside included.
+    pub(crate) fn operations(&self) -> usize {
+        let own = |step: &BlockStep| match step {
+            BlockStep::Apply(..) => 1,
+            BlockStep::Nested(nested) => nested.turns.blocks().map(Block::operations).sum(),
+            _ => 0,
+        };
+        self.steps.iter().map(own).sum()
+    }
+
+    /// Whether there are blocks inside.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, BlockStep::Nested(_)))
+    }
+
+    /// The block, with its registers counted.
+    pub(crate) fn counted(mut self) -> Block {
+        let inside = |step: &BlockStep| match step {
+            BlockStep::Nested(nested) => nested.turns.blocks().map(|block| block.registers).sum(),
+            _ => 0,
+        };
+        self.registers = self.steps.len() + self.steps.iter().map(inside).max().unwrap_or(0);
+        self
+    }
+}
+
+impl Turns {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        let (a, b) = match self {
+            Turns::Branch([a, b]) => (a, Some(b)),
+            Turns::While { condition, body, .. } => (condition, Some(body)),
+            Turns::Repeat { body, .. } => (body, None),
+        };
+        std::iter::once(a).chain(b)
+    }
+}
+
+impl Flow {
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        let (a, b) = match &self.kind {
+            FlowKind::Branch([a, b]) => (a, Some(b)),
+            FlowKind::While { condition, body, .. } => (condition, Some(body)),
+            FlowKind::Scan { body, .. } | FlowKind::Once(body) => (body, None),
+        };
+        std::iter::once(a).chain(b)
+    }
+
+    pub(crate) fn operations(&self) -> usize {
+        self.blocks().map(Block::operations).sum()
+    }
+
+    /// Whether an operand has elements for every step.
+    pub(crate) fn is_read_by_step(&self, operand: usize) -> bool {
+        matches!(self.kind, FlowKind::Scan { carries, xs, .. } if (carries..carries + xs).contains(&operand))
+    }
+}
+
+impl FlowOutput {
+    /// Whether it has elements for every step.
+    pub(crate) fn is_by_step(&self) -> bool {
+        self.from != From::Last
+    }
+}
