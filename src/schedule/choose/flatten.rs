@@ -3,12 +3,10 @@
 //! In: an operation with bodies. Out: its flow, if bodies do nothing but operations on a few numbers, with loops and branches of that kind
 //! inside, and if sequences are read and kept by the outermost loop alone.
 
-use super::unroll::{cost, numbers};
+use super::unroll::{apart, cost, numbers};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::graph::{
-    Args, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_in, types_out,
-};
+use crate::graph::{Args, Control, Function, InputGroup, Kind, Nested, NodeId, Port, types_in, types_out};
 use crate::op::{DType, Op};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, Turns};
 use crate::schedule::{Settings, inlined, prepared};
@@ -140,32 +138,6 @@ fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
         }
     }
     Some(total)
-}
-
-/// A function of numbers that takes and gives each of them by itself, as bodies do.
-fn apart(f: &Function) -> Result<Function> {
-    let inputs = (0..f.input_len()).map(|k| InputGroup::value(format!("a{k}"), Shape::SCALAR, DType::Float)).collect();
-    let outputs = f.output_nodes().enumerate().map(|(k, id)| OutputGroup::new(format!("y{k}"), vec![id])).collect();
-    Function::assemble(f.graph().clone(), f.width(), inputs, outputs)
-}
-
-/// An operation with bodies as one of single numbers.
-pub(super) fn of_numbers(control: &Control) -> Result<SharedControl> {
-    let body = |body: &Function| apart(&numbers(&inlined(body))?);
-    let numbers_of = |types: &[(Shape, DType)]| types.iter().filter_map(|(shape, _)| shape.len()).sum::<usize>();
-    Ok(SharedControl::from(match control {
-        Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
-        Control::While { condition, body: step, carries } => {
-            let carried = numbers_of(&types_in(step)[..*carries]);
-            Control::While { condition: body(condition)?, body: body(step)?, carries: carried }
-        }
-        Control::Scan { body: step, carries, length, reverse, .. } => {
-            let carried = numbers_of(&types_in(step)[..*carries]);
-            let step = body(step)?.with_outputs(..carried);
-            Control::Scan { body: step, carries: carried, xs: 0, length: *length, reverse: *reverse }
-        }
-        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("it is not of few numbers"),
-    }))
 }
 
 /// The steps of a function of numbers.

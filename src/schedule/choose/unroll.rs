@@ -3,14 +3,16 @@
 //! In: a function of arrays. Out: one of single numbers that gives the same bits, if it is small and does nothing that depends on
 //! numbers at hand.
 
-use super::flatten::of_numbers;
 use crate::base::sums::{self, BLOCK, halve, partials};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
 use crate::eval::moves::{moved, reduce, sum};
 use crate::eval::{Array, along::Along};
-use crate::graph::{Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_out};
+use crate::graph::{
+    Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_in, types_out,
+};
 use crate::op::{ArrayOp, DType, Op};
+use crate::schedule::inlined;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::panic::Location;
@@ -63,6 +65,32 @@ pub(super) fn numbers(f: &Function) -> Result<Function> {
     let outputs: Vec<OutputGroup> = f.outputs().iter().map(output).collect();
     let graph = unrolling.builder.into_inner().finish();
     Function::assemble(graph, f.width(), inputs, outputs)
+}
+
+/// A function of numbers that takes and gives each of them by itself, as bodies do.
+pub(super) fn apart(f: &Function) -> Result<Function> {
+    let inputs = (0..f.input_len()).map(|k| InputGroup::value(format!("a{k}"), Shape::SCALAR, DType::Float)).collect();
+    let outputs = f.output_nodes().enumerate().map(|(k, id)| OutputGroup::new(format!("y{k}"), vec![id])).collect();
+    Function::assemble(f.graph().clone(), f.width(), inputs, outputs)
+}
+
+/// An operation with bodies as one of single numbers.
+fn of_numbers(control: &Control) -> Result<SharedControl> {
+    let body = |body: &Function| apart(&numbers(&inlined(body))?);
+    let numbers_of = |types: &[(Shape, DType)]| types.iter().filter_map(|(shape, _)| shape.len()).sum::<usize>();
+    Ok(SharedControl::from(match control {
+        Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
+        Control::While { condition, body: step, carries } => {
+            let carried = numbers_of(&types_in(step)[..*carries]);
+            Control::While { condition: body(condition)?, body: body(step)?, carries: carried }
+        }
+        Control::Scan { body: step, carries, length, reverse, .. } => {
+            let carried = numbers_of(&types_in(step)[..*carries]);
+            let step = body(step)?.with_outputs(..carried);
+            Control::Scan { body: step, carries: carried, xs: 0, length: *length, reverse: *reverse }
+        }
+        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("it is not of few numbers"),
+    }))
 }
 
 /// How many operations on numbers a node is; `None` if it cannot be unrolled, or should not be.
