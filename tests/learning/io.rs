@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 use std::path::PathBuf;
+#[cfg(feature = "derive")]
+use wengert::Structure;
 use wengert::io::Archive;
 use wengert::nn::{self, Init, Params, Rng};
-use wengert::{Array, Function, Structure};
+use wengert::{Array, Function};
 
 /// A directory that is removed in the end.
 struct Directory(PathBuf);

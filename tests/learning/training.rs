@@ -2,7 +2,9 @@
 
 use wengert::nn::{Clip, Data, Init, Params, Rng, Schedule, Settings, Training, cross_entropy, dense, dropout, hits, mse};
 use wengert::optim::{Adam, Momentum, Rule, Sgd};
-use wengert::{Array, Function, Structure, Width, aux, like, scan};
+#[cfg(feature = "derive")]
+use wengert::{Array, Structure, like};
+use wengert::{Function, Width, aux, scan};
 
 /// A file that is removed in the end.
 struct File(std::path::PathBuf);
