@@ -5,7 +5,7 @@ use wengert::check::Body;
 use wengert::diff::Mode;
 use wengert::graph::{Axis, OutputGroup};
 use wengert::jet::Jet;
-use wengert::{Dual, DualVec, Function, Options, Real, Result, Scalar, Shape, lit};
+use wengert::{Dual, DualVec, Expr, Function, Options, Real, Result, Scalar, Shape, lit};
 
 /// A body of one result for `check::Body`, from a closure's text: `body!(|[x, y]| x / y)`.
 macro_rules! body {
@@ -35,13 +35,13 @@ pub struct Expected<'a> {
 
 /// Holds the body in f64 against what is expected.
 #[track_caller]
-pub fn every_mode(body: impl Body + Copy, x: &[f64], expected: &Expected) {
+pub fn every_mode(body: impl Body, x: &[f64], expected: &Expected) {
     in_width::<f64>(body, x, expected);
 }
 
 /// Holds the body in f32 against what is expected.
 #[track_caller]
-pub fn every_mode_f32(body: impl Body + Copy, x: &[f32], expected: &Expected) {
+pub fn every_mode_f32(body: impl Body, x: &[f32], expected: &Expected) {
     in_width::<f32>(body, x, expected);
 }
 
@@ -132,29 +132,52 @@ fn unit<T: Real>(n: usize, k: usize) -> Vec<T> {
     (0..n).map(|i| lit(if i == k { 1.0 } else { 0.0 })).collect()
 }
 
+/// A body in every arithmetic. What is held against it is compiled once for all bodies.
+struct Calls<'b, T: Scalar + Real> {
+    numbers: &'b dyn Fn(&[T]) -> T,
+    duals: &'b dyn Fn(&[Dual<T>]) -> Dual<T>,
+    vectors: &'b dyn Fn(&[DualVec<T, 3>]) -> DualVec<T, 3>,
+    nested: &'b dyn Fn(&[Dual<Dual<T>>]) -> Dual<Dual<T>>,
+    jets: &'b dyn Fn(&[Jet<T, 3>]) -> Jet<T, 3>,
+    handles: &'b dyn Fn(&[Expr]) -> Expr,
+}
+
 #[track_caller]
-fn in_width<T: Scalar + Real>(body: impl Body + Copy, x: &[T], expected: &Expected) {
+fn in_width<T: Scalar + Real>(body: impl Body, x: &[T], expected: &Expected) {
+    let calls = Calls {
+        numbers: &|x| body.call(x)[0],
+        duals: &|x| body.call(x)[0],
+        vectors: &|x| body.call(x)[0],
+        nested: &|x| body.call(x)[0],
+        jets: &|x| body.call(x)[0],
+        handles: &|x| body.call(x)[0],
+    };
+    held(&calls, x, expected);
+}
+
+#[track_caller]
+fn held<T: Scalar + Real>(body: &Calls<T>, x: &[T], expected: &Expected) {
     let Expected { value, gradient, hessian, relative } = *expected;
     let n = x.len();
     let mut faults = Faults::default();
-    faults.hold("value", "plain numbers", &body.call(x), &[value], relative);
+    faults.hold("value", "plain numbers", &[(body.numbers)(x)], &[value], relative);
 
     let seeded = |j: usize| x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Dual::new(x, e)).collect::<Vec<_>>();
-    let duals: Vec<T> = (0..n).map(|j| body.call(&seeded(j))[0].eps()).collect();
+    let duals: Vec<T> = (0..n).map(|j| (body.duals)(&seeded(j)).eps()).collect();
     faults.hold("gradient", "duals", &duals, gradient, relative);
     let lanes: Vec<T> = (0..n)
         .map(|j| {
             let seed = |k: usize| [lit(0.0), lit(if k == j { 1.0 } else { 0.0 }), lit(0.0)];
             let point: Vec<DualVec<T, 3>> = x.iter().enumerate().map(|(k, &re)| DualVec { re, eps: seed(k) }).collect();
-            body.call(&point)[0].eps[1]
+            (body.vectors)(&point).eps[1]
         })
         .collect();
     faults.hold("gradient", "vector duals", &lanes, gradient, relative);
-    let jets = |j: usize| body.call(&x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Jet::<T, 3>::line(x, e)).collect::<Vec<_>>())[0];
+    let jets = |j: usize| (body.jets)(&x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Jet::line(x, e)).collect::<Vec<_>>());
     let slopes: Vec<T> = (0..n).map(|j| jets(j).derivative(1)).collect();
     faults.hold("gradient", "jets", &slopes, gradient, relative);
 
-    let f = Function::trace_in(T::WIDTH, ("x", n), |x| body.call(&x));
+    let f = Function::trace_in(T::WIDTH, ("x", n), |x| (body.handles)(&x));
     let of = |make: &dyn Fn(&Function) -> Result<Function>| f.as_ref().map_err(Clone::clone).and_then(make);
     faults.engines("value", "graph", &f, x, &[value], relative);
     faults.engines("gradient", "grad", &of(&|f| f.grad()), x, gradient, relative);
@@ -173,7 +196,7 @@ fn in_width<T: Scalar + Real>(body: impl Body + Copy, x: &[T], expected: &Expect
         let entry = |i: usize, j: usize| {
             let seeds = unit::<T>(n, i).into_iter().zip(unit::<T>(n, j));
             let point = x.iter().zip(seeds).map(|(&v, (a, b))| Dual::new(Dual::new(v, a), Dual::constant(b)));
-            body.call(&point.collect::<Vec<Dual<Dual<T>>>>())[0].eps().eps()
+            (body.nested)(&point.collect::<Vec<_>>()).eps().eps()
         };
         let nested: Vec<T> = (0..n * n).map(|k| entry(k / n, k % n)).collect();
         faults.hold("hessian", "nested duals", &nested, hessian, relative);
@@ -227,10 +250,10 @@ pub fn every_mode_of_arrays(f: &Function, x: &[f64], expected: &Expected) {
 }
 
 /// The gradient of a sum over arrays whose elements are all at the point.
-fn arrays<T: Scalar + Real>(body: impl Body + Copy, x: &[T], gradient: &[f64], relative: f64, faults: &mut Faults) {
+fn arrays<T: Scalar + Real>(body: &Calls<T>, x: &[T], gradient: &[f64], relative: f64, faults: &mut Faults) {
     let names: Vec<String> = (0..x.len()).map(|k| format!("x{k}[3]")).collect();
     let names: Vec<&str> = names.iter().map(|name| &name[..]).collect();
-    let f = Function::trace_in(T::WIDTH, names, |x: Vec<wengert::Expr>| body.call(&x)[0].sum(..));
+    let f = Function::trace_in(T::WIDTH, names, |x: Vec<Expr>| (body.handles)(&x).sum(..));
     let long = |x: &[T]| x.iter().flat_map(|&x| [x; 3]).collect::<Vec<T>>();
     let expected: Vec<f64> = gradient.iter().flat_map(|&g| [g; 3]).collect();
     let grad = f.and_then(|f| f.grad());
@@ -240,11 +263,11 @@ fn arrays<T: Scalar + Real>(body: impl Body + Copy, x: &[T], gradient: &[f64], r
 /// Holds a function of one array in a width against what is expected: on numbers, duals, nested duals and jets, of which it is made inside, and in
 /// graphs, by every engine.
 #[track_caller]
-pub fn every_mode_of_array<T: Scalar + Real>(of: impl Fn(wengert::Expr) -> wengert::Expr, x: &[T], expected: &Expected) {
+pub fn every_mode_of_array<T: Scalar + Real>(of: impl Fn(Expr) -> Expr, x: &[T], expected: &Expected) {
     let Expected { value, gradient, hessian, relative } = *expected;
     let n = x.len();
     let mut faults = Faults::default();
-    let stacked = Function::trace_in(T::WIDTH, ("x", n), |x| of(wengert::Expr::stack(&x, 0)));
+    let stacked = Function::trace_in(T::WIDTH, ("x", n), |x| of(Expr::stack(&x, 0)));
     let whole = Function::trace_in(T::WIDTH, format!("x[{n}]"), of);
     if let Ok(f) = &stacked {
         let seeded = |j: usize| x.iter().zip(unit::<T>(n, j)).map(|(&x, e)| Dual::new(x, e)).collect::<Vec<_>>();
