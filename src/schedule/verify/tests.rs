@@ -58,6 +58,7 @@ macro_rules! pick {
 }
 
 pick!(a_loop, &mut RunLoop, Action::Loop(run) => run);
+pick!(a_flow, (&mut Vec<Buffer>, &mut Vec<Buffer>), Action::Flow { inputs, outputs, .. } => (inputs, outputs));
 pick!(a_control, &mut RunControl, Action::Control(run) => &mut **run);
 pick!(a_band, &mut Tiles, Action::Tiles(tiles) => &mut **tiles);
 pick!(a_fill, &mut Buffer, Action::Fill(to, _) => to);
@@ -295,13 +296,24 @@ fn loops_with_bodies() {
         run.operands.clear();
     });
 
-    let f = Function::trace(["c[3]", "x[5,3]"], |[c, x]| scan(c, x, |c, x| (c * x, c + x)));
+    let f = Function::trace(["c[60]", "x[5,60]"], |[c, x]| scan(c, x, |c, x| (c * x, c + x)));
     let plan = planned(f, How { unroll: true, ..How::default() });
     // Its step is straight-line code.
     refused(&plan, "is not the one piece of code", |plan| {
         let whole = &mut a_control(&mut plan.actions, 0).plans[0].actions;
         a_straight(whole, 0).0.swap(0, 1);
     });
+
+    // All of it is code.
+    let f = Function::trace(["c[3]", "x[t,3]"], |[c, x]| scan(c, x, |c, x| (c * x, c + x)));
+    let plan = planned(f, How { unroll: true, lengths: &[("t", 5)], ..How::default() });
+    refused(&plan, "it takes 15 elements", |plan| a_flow(&mut plan.actions, 0).0[1].len = 12);
+    refused(&plan, "it takes 3 elements", |plan| a_flow(&mut plan.actions, 0).1[0].len = 15);
+    refused(&plan, "it writes", |plan| {
+        let (inputs, outputs) = a_flow(&mut plan.actions, 0);
+        outputs[0] = inputs[0];
+    });
+    refused(&plan, "1 inputs", |plan| a_flow(&mut plan.actions, 0).0.truncate(1));
 
     let f = Function::trace(["x"], |[x]| while_loop(x, |x| x.gt(1.0), |x| x * 0.5));
     let plan = planned(f, How::default());
