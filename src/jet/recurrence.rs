@@ -108,7 +108,14 @@ pub(super) fn of<T: Real, S: Storage<T>>(op: Op, z0: T, x: &[Series<T, S>]) -> O
         Op::Exp2 => filled(n, &|x, z| quadratic(x, z0 * lit(LN_2), [Some(LN_2), None], z)),
         Op::Tan => filled(n, &|x, z| quadratic(x, partial(rule::tan(x[0], z0)), [None, Some(1.0)], z)),
         Op::Tanh => filled(n, &|x, z| quadratic(x, partial(rule::tanh(x[0], z0)), [None, Some(-1.0)], z)),
-        Op::Sigmoid => filled(n, &|x, z| quadratic(x, partial(rule::sigmoid(x[0], z0)), [Some(1.0), Some(-1.0)], z)),
+        // (1 + tanh(x/2))/2: the coefficients of z − z² cancel near 0.
+        Op::Sigmoid => filled(n, &|x, z| {
+            let half = lit::<T>(0.5);
+            let x: Coefficients<T> = x.iter().map(|&x| scaled(x, half)).collect();
+            let mut t: Coefficients<T> = smallvec::smallvec![x[0].tanh(); z.len()];
+            quadratic(&x, partial(rule::tanh(x[0], t[0])), [None, Some(-1.0)], &mut t);
+            z[1..].iter_mut().zip(&t[1..]).for_each(|(z, &t)| *z = scaled(t, half));
+        }),
         Op::Sin => filled(n, &|x, z| pair(x, z, x[0].cos(), true)),
         Op::Cos => filled(n, &|x, z| pair(x, z, -x[0].sin(), true)),
         Op::Sinh => filled(n, &|x, z| pair(x, z, x[0].cosh(), false)),
