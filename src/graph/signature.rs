@@ -83,7 +83,7 @@ pub(crate) fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DTyp
         Some((rest, kind)) if kind.trim() == "index" => (rest, DType::Index),
         Some((_, kind)) => return Err(format!("`{}` is not `index`", kind.trim())),
     };
-    let Some((name, axes)) = rest.trim().split_once('[') else { return Ok((rest.trim(), Shape::SCALAR, dtype)) };
+    let Some((name, axes)) = rest.trim().rsplit_once('[') else { return Ok((rest.trim(), Shape::SCALAR, dtype)) };
     let Some(axes) = axes.strip_suffix(']') else { return Err("the shape has no closing `]`".into()) };
     let axis = |text: &str| match text.trim() {
         n if n.starts_with(|c: char| c.is_ascii_digit()) => n.parse().map(Axis::Fixed).map_err(|_| format!("`{n}` is no length")),

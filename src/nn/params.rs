@@ -79,7 +79,7 @@ impl<T: Scalar> Params<T> {
     /// #[derive(Structure)]
     /// struct Dense<T> { w: T, b: T }
     ///
-    /// let model = Dense { w: Array::from([[0.0]]), b: Array::from([0.0]) };
+    /// let model = Dense { w: Array::from([[0.0f64]]), b: Array::from([0.0]) };
     /// let loss = Function::trace((("model", like(&model)), ["x[n,1]", "y[n,1]"]), |(m, [x, y])| mse(dense(x, m.w, m.b), y))?;
     /// let mut training = Training::new(&loss, Params::from_structure("model", &model), Adam::new(0.05))?;
     /// for _ in 0..2000 {
