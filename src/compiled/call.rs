@@ -7,7 +7,7 @@ use super::slices::with_slices;
 use crate::base::{memory_limit, wrong_width};
 use crate::codegen;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, count, listed, short};
-use crate::eval::{Arguments, Array, Resolved, Results, check_sizes, lengths_of, resolve};
+use crate::eval::{Arguments, Array, Resolved, Results, check_sizes, joined, lengths_of, resolve, split};
 use crate::exec::{Point, check_threads, signature_of_calls};
 use crate::graph::{Function, InputGroup, OutputGroup};
 use crate::op::Scalar;
@@ -242,21 +242,14 @@ impl Compiled {
     pub(crate) fn call_arrays<T: Scalar>(&self, inputs: &[Array<T>]) -> Result<Vec<Array<T>>> {
         let f = &self.body.f;
         let open = lengths_of(f, inputs)?;
-        let joined: Vec<Vec<T>> =
-            f.inputs().iter().map(|group| inputs[group.range()].iter().flat_map(Array::data).copied().collect()).collect();
-        let shapes: Vec<Vec<usize>> = f.output_nodes().map(|id| lengths(f.graph().node(id).shape(), &open)).collect();
-        let mut rest = shapes.iter();
-        let mut results: Vec<Vec<T>> = Vec::new();
-        for group in f.outputs() {
-            let len = rest.by_ref().take(group.nodes().len()).map(|shape| shape.iter().product::<usize>()).sum();
-            results.push(vec![T::default(); len]);
-        }
-        let slices: Vec<&[T]> = joined.iter().map(Vec::as_slice).collect();
+        let joined: Vec<Array<T>> = f.inputs().iter().map(|group| joined(&inputs[group.range()], group.batch())).collect();
+        let result = |y: &OutputGroup| zeros(lengths(f.output_shape(y), &open));
+        let mut results = f.outputs().iter().map(result).collect::<Result<Vec<Array<T>>>>()?;
+        let slices: Vec<&[T]> = joined.iter().map(Array::data).collect();
         let known: Vec<(&str, usize)> = open.into_iter().collect();
-        self.call_with(&known, &slices, &mut results.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>())?;
-        let mut elements = results.into_iter().flatten();
-        let array = |shape: Vec<usize>| Array::new(&shape, elements.by_ref().take(shape.iter().product()).collect());
-        shapes.into_iter().map(array).collect()
+        self.call_with(&known, &slices, &mut results.iter_mut().map(Array::data_mut).collect::<Vec<_>>())?;
+        let values = |(y, all): (&OutputGroup, &Array<T>)| split(all, y.nodes().len(), y.batch()).expect("the shape is its own");
+        Ok(f.outputs().iter().zip(&results).flat_map(values).collect())
     }
 
     /// The same code for calls on up to so many threads; see [`Options::threads`](crate::Options::threads).

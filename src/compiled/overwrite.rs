@@ -59,7 +59,8 @@ fn leaves<'a>(f: &'a Function, output: &'a str, input: &'a str) -> Result<Vec<(&
                 &from[output.len()..],
                 short(from)
             );
-            Err(Error::here(ErrorKind::Name, message))
+            // `compile` says in which line.
+            Err(Error::new(ErrorKind::Name, message))
         }
     };
     from.iter().map(|from| partner(from)).collect()
@@ -83,12 +84,18 @@ fn pair(f: &Function, output: &str, input: &str) -> Result<(usize, usize)> {
             1 => format!("{} ({dtype:?})", bracketed(shape.axes())),
             count => format!("{count} values of {} ({dtype:?})", bracketed(shape.axes())),
         };
+        let batches = [from.batch(), to.batch()].map(|batch| match batch {
+            0 => String::new(),
+            _ => format!(", in a batch along {batch} of its axes"),
+        });
         let from = match from.nodes() {
             [] => "no value".to_owned(),
             nodes => kind(nodes.len(), node(0).shape(), node(0).dtype()),
         };
         let to = kind(to.len(), to.shape(), to.dtype());
-        let message = format!("overwrite: the output `{}` is {from}, and the input `{}` is {to}", short(output), short(input));
+        let [of_output, of_input] = batches;
+        let (output, input) = (short(output), short(input));
+        let message = format!("overwrite: the output `{output}` is {from}{of_output}, and the input `{input}` is {to}{of_input}");
         return Err(Error::here(ErrorKind::Shape, message));
     }
     let o = f.outputs().iter().position(|group| group == from).expect("the output is one of the function's");

@@ -35,6 +35,10 @@ impl Assembly {
     #[track_caller]
     pub fn compile_with(&self, options: Options) -> Result<CompiledTerms> {
         let at = Location::caller();
+        if !options.overwrite.is_empty() {
+            let message = "overwrite: a sum of terms has no output that could overwrite an input";
+            return Err(Error::here(ErrorKind::Unsupported, message));
+        }
         let code = match self.kernel.as_ref().filter(|_| self.plan.rows > 0) {
             Some((f, varying)) => Some(Arc::new(rows(f, varying, &options).map_err(|error| error.or_at(Some(at)))?)),
             None => None,

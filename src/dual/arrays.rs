@@ -1,7 +1,7 @@
 //! Duals of values that have axes: array operations by their edges, operations with bodies by those that carry tangents along.
 
 use crate::base::Shape;
-use crate::op::{ArrayOp, Bodied, Real, Value, lit};
+use crate::op::{ArrayOp, Bodied, Expanded, Real, Value, lit};
 
 /// The result of an array operation, and its tangents; `eps` has those of the operands.
 #[track_caller]
@@ -19,7 +19,10 @@ pub(super) fn array<T: Real, const N: usize>(
         return Value::Num((z, tangents));
     }
     let shapes: Vec<Shape> = points.iter().map(|x| x.number().map_or(Shape::SCALAR, |x| x.shape_of())).collect();
-    let edges = op.edges(points, &shapes, Value::Num(z), z.shape_of());
+    let edges = match op {
+        ArrayOp::Concat(_) => vec![],
+        _ => op.edges(points, &shapes, Value::Num(z), z.shape_of()),
+    };
     for (i, result) in tangents.iter_mut().enumerate() {
         let tangent = |k: usize| Some(eps[k][i]).filter(|eps| !eps.is_absent());
         let sum = match op {
@@ -50,12 +53,18 @@ fn zeros<T: Real>(shape: Shape) -> T {
 #[track_caller]
 pub(super) fn nested<T: Real, const N: usize>(op: &dyn Bodied, re: &[T], eps: &[[T; N]]) -> (T, [T; N]) {
     let mut tangents = [lit(0.0); N];
+    // Most directions mark the same operands.
+    let mut known: Option<(Vec<bool>, Option<Expanded>)> = None;
     for (i, result) in tangents.iter_mut().enumerate() {
         let marked: Vec<bool> = eps.iter().map(|eps| !eps[i].is_absent()).collect();
         if !marked.contains(&true) {
             continue;
         }
-        if let Some(tangent) = op.expanded(&marked, 1) {
+        if known.as_ref().is_none_or(|(other, _)| *other != marked) {
+            let expanded = op.expanded(&marked, 1);
+            known = Some((marked, expanded));
+        }
+        if let Some((_, Some(tangent))) = &known {
             let operand = |&(k, power): &(usize, usize)| if power == 0 { re[k] } else { eps[k][i] };
             let operands: Vec<T> = tangent.operands.iter().map(operand).collect();
             *result = T::nested(&*tangent.coefficients[0], &operands);

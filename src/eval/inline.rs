@@ -5,6 +5,7 @@ use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, bracketed, short};
 use crate::graph::{Function, open_axes, renamed};
 use crate::op::{ArrayOp, Real, Value};
+use std::panic::Location;
 
 /// The outputs at a point; see [`Function::eval`]. The names of a function's open axes are its own: among handles, each stands for the axis that
 /// the handles have in its place, whatever both are called.
@@ -15,16 +16,15 @@ pub(crate) fn inlined<T: Real>(f: &Function, x: &[T]) -> Result<Vec<T>> {
         return outputs_at(f, x);
     }
     let mut axes: Vec<(&'static str, Axis)> = Vec::new();
+    let at = Location::caller();
     for group in f.inputs() {
         // A known number has the shape that is declared.
         for given in x[group.range()].iter().filter(|x| x.known().is_none()) {
             let (declared, given) = (group.shape(), given.shape_of());
             let fail = |why: String| {
                 let (name, declared, given) = (short(group.name()), bracketed(declared.axes()), bracketed(given.axes()));
-                Err(Error::here(
-                    ErrorKind::Shape,
-                    format!("the input `{name}` is declared as {declared} and is given as {given}{why}"),
-                ))
+                let message = format!("the input `{name}` is declared as {declared} and is given as {given}{why}");
+                Err(Error::new(ErrorKind::Shape, message).at(Some(at)))
             };
             if declared.rank() != given.rank() {
                 return fail(String::new());

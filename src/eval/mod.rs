@@ -29,7 +29,6 @@ mod walk;
 pub(crate) use arithmetic::Lengths;
 pub use array::Array;
 pub(crate) use arrays::{evaluated, index_error, lengths_of};
-#[cfg(test)]
 pub(crate) use groups::{joined, split};
 pub(crate) use indices::{check_given, check_reach, gives_indices, to_numbers};
 pub(crate) use inline::inlined;

@@ -91,11 +91,10 @@ pub(crate) struct Resolved<'a, T: Scalar> {
 #[track_caller]
 pub(crate) fn run<T: Scalar>(f: &Function, arguments: &impl Arguments<T>) -> Result<Results<T>> {
     let at = Location::caller();
-    let located = |error: Error| if error.location().is_some() { error } else { error.at(Some(at)) };
     let Resolved { arrays, .. } = resolve(f, arguments, &[])?;
     let values = f.inputs().iter().zip(&arrays).map(|(group, x)| split(x, group.len(), group.batch()));
     let values: Vec<Array<T>> = values.flat_map(|values| values.expect("the shape was checked")).collect();
-    let mut y = evaluated(f, &values).map_err(located)?.into_iter();
+    let mut y = evaluated(f, &values).map_err(|error| error.or_at(Some(at)))?.into_iter();
     let of_group = |group: &OutputGroup| joined(&y.by_ref().take(group.nodes().len()).collect::<Vec<_>>(), group.batch());
     let arrays = f.outputs().iter().map(of_group).collect();
     Ok(Results::new(f.outputs(), arrays))

@@ -35,9 +35,10 @@ struct Run<'r, T> {
 }
 
 impl<T: Scalar> Walk for Run<'_, T> {
+    #[inline(always)]
     fn walk(mut self) {
         let flow = self.flow;
-        let (_, all) = (self.read(|k| !flow.is_read_by_step(k), 0), self.given.len());
+        self.read(|k| !flow.is_read_by_step(k), 0);
         match &flow.kind {
             FlowKind::Once(block) => {
                 run_block(block, self.given, self.registers);
@@ -75,7 +76,6 @@ impl<T: Scalar> Walk for Run<'_, T> {
                 self.write(From::Last, 0, |this, k| this.given[k]);
             }
         }
-        debug_assert_eq!(all, self.given.len());
     }
 }
 
@@ -108,12 +108,14 @@ fn result<T: Scalar>(block: &Block, registers: &Registers<T>, k: usize) -> T {
     registers[block.results[k] as usize].num()
 }
 
+#[inline(always)]
 fn run_block<T: Scalar>(block: &Block, given: &[T], registers: &mut Registers<T>) {
     registers.iter_mut().zip(given).for_each(|(register, &v)| *register = Value::Num(v));
     run_steps(block, registers);
 }
 
 /// Runs the steps of a block, whose registers have what it is given.
+#[inline(always)]
 fn run_steps<T: Scalar>(block: &Block, registers: &mut Registers<T>) {
     let (own, inside) = registers.split_at_mut(block.steps.len());
     for (k, step) in block.steps.iter().enumerate().skip(block.given) {
@@ -122,7 +124,7 @@ fn run_steps<T: Scalar>(block: &Block, registers: &mut Registers<T>) {
             BlockStep::Flag(holds) => Value::Mask(*holds),
             BlockStep::Apply(op, args) => op.value::<T>(&args.map(|arg| own[arg as usize])),
             BlockStep::Nested(nested) => {
-                run_nested(nested, k, own, inside);
+                Inside { nested, at: k, own, inside }.run();
                 continue;
             }
             BlockStep::Given | BlockStep::Result(_) => continue,
@@ -130,57 +132,78 @@ fn run_steps<T: Scalar>(block: &Block, registers: &mut Registers<T>) {
     }
 }
 
-/// Runs the blocks of a step, whose results are the steps behind it.
-fn run_nested<T: Scalar>(Nested { operands, turns }: &Nested, at: usize, own: &mut Registers<T>, inside: &mut Registers<T>) {
-    let give = |own: &Registers<T>, operands: &[u32], to: &mut Registers<T>| {
-        to.iter_mut().zip(operands).for_each(|(to, &operand)| *to = own[operand as usize]);
-    };
-    let results = |block: &Block, from: &Registers<T>, to: &mut Registers<T>| {
-        to.iter_mut().zip(&block.results).for_each(|(to, &step)| *to = from[step as usize]);
-    };
-    match turns {
-        Turns::Branch(blocks) => {
-            let block = &blocks[usize::from(own[operands[0] as usize].num() == T::default())];
-            give(own, &operands[1..], inside);
-            run_steps(block, inside);
-            results(block, inside, &mut own[at + 1..]);
-        }
-        Turns::While { carries, condition, body } => {
-            // What is carried is where the results go.
-            let (carried, shared) = operands.split_at(*carries);
-            for (k, &operand) in carried.iter().enumerate() {
-                own[at + 1 + k] = own[operand as usize];
+/// The steps of a block inside another.
+struct Steps<'r, T> {
+    block: &'r Block,
+    registers: &'r mut Registers<T>,
+}
+
+impl<T: Scalar> Walk for Steps<'_, T> {
+    #[inline(always)]
+    fn walk(self) {
+        run_steps(self.block, self.registers);
+    }
+}
+
+/// A step with blocks, whose results are the steps behind it.
+struct Inside<'r, T> {
+    nested: &'r Nested,
+    at: usize,
+    own: &'r mut Registers<T>,
+    inside: &'r mut Registers<T>,
+}
+
+impl<'r, T: Scalar> Inside<'r, T> {
+    #[inline(never)]
+    fn run(mut self) {
+        let Nested { operands, turns } = self.nested;
+        match turns {
+            Turns::Branch(blocks) => {
+                let block = &blocks[usize::from(self.own[operands[0] as usize].num() == T::default())];
+                self.block(block, 0, &operands[1..]);
+                self.keep(block);
             }
-            loop {
-                let mut turn = |block: &Block, own: &Registers<T>| {
-                    inside[..*carries].copy_from_slice(&own[at + 1..at + 1 + carries]);
-                    give(own, shared, &mut inside[*carries..]);
-                    run_steps(block, inside);
-                };
-                turn(condition, own);
-                if inside[condition.results[0] as usize].num() == T::default() {
-                    break;
+            Turns::While { carries, condition, body } => {
+                let shared = self.start(*carries);
+                loop {
+                    self.block(condition, *carries, shared);
+                    if self.inside[condition.results[0] as usize].num() == T::default() {
+                        break;
+                    }
+                    self.block(body, *carries, shared);
+                    self.keep(body);
                 }
-                let mut turn = |block: &Block, own: &Registers<T>| {
-                    inside[..*carries].copy_from_slice(&own[at + 1..at + 1 + carries]);
-                    give(own, shared, &mut inside[*carries..]);
-                    run_steps(block, inside);
-                };
-                turn(body, own);
-                results(body, inside, &mut own[at + 1..]);
+            }
+            Turns::Repeat { carries, times, body } => {
+                let shared = self.start(*carries);
+                for _ in 0..*times {
+                    self.block(body, *carries, shared);
+                    self.keep(body);
+                }
             }
         }
-        Turns::Repeat { carries, times, body } => {
-            let (carried, shared) = operands.split_at(*carries);
-            for (k, &operand) in carried.iter().enumerate() {
-                own[at + 1 + k] = own[operand as usize];
-            }
-            for _ in 0..*times {
-                inside[..*carries].copy_from_slice(&own[at + 1..at + 1 + carries]);
-                give(own, shared, &mut inside[*carries..]);
-                run_steps(body, inside);
-                results(body, inside, &mut own[at + 1..]);
-            }
+    }
+
+    /// What is carried goes where the results will be. Gives the operands that all turns share.
+    fn start(&mut self, carries: usize) -> &'r [u32] {
+        let (carried, shared) = self.nested.operands.split_at(carries);
+        for (k, &operand) in carried.iter().enumerate() {
+            self.own[self.at + 1 + k] = self.own[operand as usize];
         }
+        shared
+    }
+
+    /// Runs a block on so many of the results so far, and on operands.
+    fn block(&mut self, block: &Block, carries: usize, operands: &[u32]) {
+        self.inside[..carries].copy_from_slice(&self.own[self.at + 1..][..carries]);
+        let given = self.inside[carries..].iter_mut().zip(operands);
+        given.for_each(|(to, &operand)| *to = self.own[operand as usize]);
+        fused(Steps { block, registers: self.inside });
+    }
+
+    /// The results of a block, which are those of the step.
+    fn keep(&mut self, block: &Block) {
+        let results = self.own[self.at + 1..].iter_mut().zip(&block.results);
+        results.for_each(|(to, &step)| *to = self.inside[step as usize]);
     }
 }

@@ -99,12 +99,17 @@ impl Plans {
         slices: &Slices<T>,
         ready: &Arc<Ready>,
     ) {
-        if self.first.set(ready.clone()).is_ok() {
+        let fits = |ready: &Arc<Ready>| ready.fits(threads, given, slices);
+        if self.first.set(ready.clone()).is_ok() || self.first.get().is_some_and(fits) {
             return;
         }
         let others = &mut *self.others();
         others.clock += 1;
         let hash = hash(updates, threads, given, slices);
+        // Another thread may have made the same meanwhile.
+        if others.all.iter().any(|other| other.hash == hash && fits(&other.ready)) {
+            return;
+        }
         others.all.push(Other { hash, used: others.clock, bytes: ready.bytes(), ready: ready.clone() });
         // One is the first.
         while others.all.len() >= self.most.unwrap_or(MOST).max(1) || self.most.is_none() && others.are_large() {

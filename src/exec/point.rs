@@ -122,6 +122,7 @@ impl Numbers {
         {
             return point.call_into(x, y);
         }
+        let Some(point) = &self.point else { return self.call_apart(inputs, outputs) };
         let fits = T::WIDTH == self.width
             && inputs.len() + self.updates.len() == layout.inputs.len()
             && outputs.len() == layout.outputs.len()
@@ -130,17 +131,28 @@ impl Numbers {
         if !fits {
             return false;
         }
-        match &self.point {
-            Some(point) => self.collected(point, inputs, outputs),
-            None => with_addresses(inputs.len() + outputs.len(), |addresses| {
+        self.collected(point, inputs, outputs);
+        true
+    }
+
+    /// The same of code with an address for every slice, which overwrites no input.
+    fn call_apart<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> bool {
+        let layout = &*self.layout;
+        let fits = T::WIDTH == self.width
+            && inputs.len() == layout.inputs.len()
+            && outputs.len() == layout.outputs.len()
+            && inputs.iter().zip(&layout.inputs).all(|(x, (_, len))| x.len() == *len)
+            && outputs.iter().zip(&layout.outputs).all(|(y, (_, len))| y.len() == *len);
+        if fits {
+            with_addresses(inputs.len() + outputs.len(), |addresses| {
                 let slices = inputs.iter().map(|x| x.as_ptr().cast_mut()).chain(outputs.iter_mut().map(|y| y.as_mut_ptr()));
                 addresses.iter_mut().zip(slices).for_each(|(to, address)| *to = address.cast());
                 // SAFETY: the slices are as long as the code reads and writes, and of its width; those that are written are apart from all
                 // others, as `&mut` says.
                 unsafe { self.run_apart(addresses) }
-            }),
+            });
         }
-        true
+        fits
     }
 
     /// Runs the code on all inputs and all outputs, one after the other; whether the lengths and the width fit.

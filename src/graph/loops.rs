@@ -78,11 +78,15 @@ pub fn while_loop_at_most<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::V
     condition: impl FnOnce(C::Values) -> Q,
     body: impl FnOnce(C::Values) -> R,
 ) -> R::Of<C::Values> {
-    let init = init.into_values();
+    let (at, init) = (Location::caller(), init.into_values());
     let run = |c: C::Values, (): ()| {
         let holds = condition(c.clone()).values()?;
-        let next = body(c.clone()).values()?.parts();
-        let kept = c.parts().into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
+        let (old, next) = (c.parts(), body(c.clone()).values()?.parts());
+        if next.len() != old.len() {
+            let message = "while_loop_at_most: the body gives another number of values to carry on than it takes";
+            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+        }
+        let kept = old.into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
         Ok((c.with(&mut kept.into_iter()), ()))
     };
     let made = Scan::steps(steps).called("while_loop_at_most").run(init.clone(), run);

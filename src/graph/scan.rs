@@ -215,7 +215,6 @@ impl How {
             length: Axis::Fixed(step),
             reverse: self.reverse,
         };
-        let inner = inner;
         let types = inner.operands();
         let outer = Body::trace("scan", &types, at, |args| {
             let (last, each) = ports(inner, args, carries.len(), each, at);

@@ -131,12 +131,12 @@ pub trait Structure {
     ///
     /// # Panics
     /// If the other one does not have as many leaves.
+    #[track_caller]
     fn zip<O: Structure + ?Sized, U>(&self, other: &O, mut f: impl FnMut(&Self::Leaf, &O::Leaf) -> U) -> Self::With<U> {
         let others = references(other);
-        let mut rest = others.iter();
-        let zipped = self.map(|leaf| f(leaf, rest.next().expect("zip needs structures of as many leaves")));
-        assert!(rest.next().is_none(), "zip needs structures of as many leaves");
-        zipped
+        assert_eq!(references(self).len(), others.len(), "zip needs structures of as many leaves");
+        let mut others = others.into_iter();
+        self.map(|leaf| f(leaf, others.next().expect("as many leaves")))
     }
 
     /// The leaves, in order.
@@ -151,9 +151,11 @@ pub trait Structure {
     ///
     /// # Panics
     /// If there are fewer values than leaves.
+    #[track_caller]
     fn refill<U: Clone>(&self, values: &[U]) -> Self::With<U> {
+        assert!(references(self).len() <= values.len(), "refill needs a value for every leaf of the structure");
         let mut values = values.iter();
-        self.map(|_| values.next().expect("refill needs a value for every leaf of the structure").clone())
+        self.map(|_| values.next().expect("a value for every leaf").clone())
     }
 
     /// The leaves with their names, in order. A name is the path to a leaf, as in `layers[0].b`.

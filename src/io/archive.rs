@@ -87,8 +87,9 @@ impl Archive {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     pub fn put_structure<S: Structure<Leaf: Leaf> + ?Sized>(&mut self, name: &str, structure: &S) -> &mut Self {
-        let old: Vec<String> = self.parts(name).into_iter().map(str::to_owned).collect();
-        self.entries.retain(|(known, _)| !old.contains(known));
+        // An entry of that name, and the parts of a structure.
+        let is_part = |known: &str| known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.entries.retain(|(known, _)| !is_part(known));
         structure.visit(&mut Visit::new(&mut |path, leaf| {
             let array = Array { shape: leaf.lengths().to_vec(), data: leaf.numbers().to_vec() };
             self.put_array(&path.under(name), &array);

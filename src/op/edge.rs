@@ -80,7 +80,6 @@ impl<S: Real> EdgeMap<S> {
     pub(crate) fn guarded(self) -> Self {
         match self {
             EdgeMap::Scale(p) | EdgeMap::Steep(p) => p.guard().map_or(self, |mask| EdgeMap::ScaleWhere(mask, p)),
-            EdgeMap::Twice(p, q) => p.guard().map_or(self, |mask| EdgeMap::ScaleWhere(mask, p * q)),
             edge => edge,
         }
     }

@@ -169,7 +169,7 @@ impl Op {
     /// Whether an operand's edge is 0 by construction where a condition fails.
     pub(crate) fn guards(self) -> bool {
         use Op::*;
-        matches!(self, Select | Min | Max | Clamp | Relu | LeakyRelu | Abs | Hypot | Atan2)
+        matches!(self, Select | Min | Max | Clamp | Relu | LeakyRelu | Abs | Hypot | Direction | Atan2)
     }
 
     /// Whether no operand carries a derivative.

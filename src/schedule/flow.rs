@@ -107,6 +107,18 @@ impl Block {
         self.steps.iter().map(own).sum()
     }
 
+    /// Bytes of memory beside its own, about.
+    fn bytes(&self) -> usize {
+        let inside = |step: &BlockStep| match step {
+            BlockStep::Nested(nested) => {
+                let blocks = nested.turns.blocks().map(|block| size_of::<Block>() + block.bytes()).sum::<usize>();
+                size_of::<Nested>() + size_of_val(&nested.operands[..]) + blocks
+            }
+            _ => 0,
+        };
+        size_of_val(&self.steps[..]) + size_of_val(&self.results[..]) + self.steps.iter().map(inside).sum::<usize>()
+    }
+
     /// Whether there are blocks inside.
     pub(crate) fn is_nested(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, BlockStep::Nested(_)))
@@ -146,6 +158,12 @@ impl Flow {
 
     pub(crate) fn operations(&self) -> usize {
         self.blocks().map(Block::operations).sum()
+    }
+
+    /// Bytes of memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let lists = size_of_val(&self.inputs[..]) + size_of_val(&self.outputs[..]);
+        size_of::<Flow>() + lists + self.blocks().map(Block::bytes).sum::<usize>()
     }
 
     /// Whether an operand has elements for every step.

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::contract::{contract, undetached};
-use super::inline::inlined;
+use super::inline::{bare, inlined};
 use super::lanes::side_by_side;
 use super::norms::unrooted;
 use super::open::opened;
@@ -13,6 +13,11 @@ use crate::graph::{Function, Kind, NodeId};
 use crate::op::ArrayOp;
 use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
+
+/// A body as values alone: rules and what is computed again inlined, norms as sums, nothing that only matters to derivatives.
+pub(super) fn values_of(f: &Function) -> Function {
+    undetached(&unrooted(&bare(f)))
+}
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Settings) -> Function {

@@ -39,6 +39,7 @@ pub(crate) use axes::Around;
 pub(crate) use choose::{MOST, schedule};
 pub(crate) use form::RowForm;
 pub(crate) use inline::{inlined, kept};
+use lower::values_of;
 pub(crate) use lower::{lowered, lowered_arrays, prepared};
 pub(crate) use place::{plan, workspace};
 pub(crate) use program::{Layout, Program, Step, StepKind, elements};

@@ -11,8 +11,12 @@ impl fmt::Display for Schedule {
         for id in self.f.graph().ids().filter(|&id| self.f.graph().node(id).kind().is_known()) {
             writeln!(out, "  {}", Line(&self.f, id))?;
         }
-        if self.whole.is_some() {
-            writeln!(out, "  number by number, in straight-line code:")?;
+        if let Some(unit) = &self.whole {
+            let how = match unit.interface().flow.is_some() {
+                true => "with its loops and branches in one piece of code",
+                false => "in straight-line code",
+            };
+            writeln!(out, "  number by number, {how}:")?;
             let computed =
                 |id: &NodeId| !matches!(self.f.graph().node(*id).kind(), Kind::Input(_) | Kind::Const(_) | Kind::Flag(_));
             for id in self.f.graph().ids().filter(computed) {

@@ -40,7 +40,8 @@ impl Unit {
         let rows = self.rows.as_ref().map_or(0, RowCall::bytes);
         let segments = self.segments.segments.len() * size_of::<Segment>() + size_of_val(&self.segments.slots[..]);
         let program = size_of_val(&**steps) + size_of_val(&**outputs) + names(&layout.inputs) + names(&layout.outputs);
-        size_of::<Unit>() + size_of::<Layout>() + program + rows + segments + size_of_val(&self.needs.sums[..])
+        let flow = self.program.flow.as_ref().map_or(0, |flow| flow.bytes());
+        size_of::<Unit>() + size_of::<Layout>() + program + flow + rows + segments + size_of_val(&self.needs.sums[..])
     }
 
     pub(crate) fn new(program: Program, rows: Option<RowCall>) -> Unit {

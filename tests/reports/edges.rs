@@ -77,7 +77,7 @@ fn distances_of_unequal_sizes() {
     every_mode(body!(|[x, y]| x.hypot(y)), &[1e8, 1.0], &expected);
     let expected =
         Expected { value: 1e-8, gradient: &[1e-8, -1e-16], hessian: Some(&[-2e-24, -1e-16, -1e-16, 2e-24]), relative: 1e-13 };
-    every_mode(body!(|[y, x]| y.atan2(x) * x * x.recip()), &[1.0, 1e8], &Expected { hessian: None, ..expected });
+    every_mode(body!(|[y, x]| y.atan2(x)), &[1.0, 1e8], &expected);
     // Where the distance overflows, its derivatives do not.
     let r = std::f64::consts::FRAC_1_SQRT_2;
     every_mode(

@@ -55,7 +55,8 @@ struct Faults(String);
 impl Faults {
     fn hold<T: Scalar>(&mut self, what: &str, mode: &str, found: &[T], expected: &[f64], relative: f64) {
         let found: Vec<f64> = found.iter().map(|&v| v.to_f64()).collect();
-        let close = |(&a, &b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= relative * b.abs();
+        let close =
+            |(&a, &b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || b.is_finite() && (a - b).abs() <= relative * b.abs();
         if found.len() != expected.len() || !found.iter().zip(expected).all(close) {
             writeln!(self.0, "{what}, {mode}: {found:?}, not {expected:?}").unwrap();
         }

@@ -125,3 +125,19 @@ fn a_fit_is_the_solution_within_a_trace() -> Result {
     close(fit.params(), inside["y"].data(), 1e-9);
     Ok(())
 }
+
+/// Groups of several numbers lie row by row where they are mapped: the same fit as of columns.
+#[test]
+fn a_batch_of_groups_is_fitted_as_columns_are() -> Result {
+    let row = Function::trace((("p", 2), ("x", 2), "y"), |(p, x, y)| [p[0] * x[0] + p[1] * x[1] - y, 0.1 * (p[0] - x[1])])?;
+    let batch = row.vmap("n", ["x", "y"])?.wrt(["p"])?;
+    let columns = Function::trace(["p0", "p1", "x0[n]", "x1[n]", "y[n]"], |[p0, p1, x0, x1, y]| {
+        (("a", p0 * x0 + p1 * x1 - y), ("b", 0.1 * (p0 - x1)))
+    })?;
+    let columns = columns.wrt(["p0", "p1"])?;
+    let (x0, x1, y) = ([1.0, 2.0, 3.0, 0.5], [1.0, 0.0, 1.0, -2.0], [3.0, 1.5, 5.0, -3.0]);
+    let start = [Array::from(0.2), Array::from(-0.4), vector(&x0), vector(&x1), vector(&y)];
+    let [a, b] = [LeastSquares::new(&batch)?.fit(&start)?, LeastSquares::new(&columns)?.fit(&start)?];
+    close(a.params(), b.params(), 1e-8);
+    Ok(())
+}

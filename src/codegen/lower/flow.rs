@@ -279,7 +279,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         for (k, step) in block.steps.iter().enumerate().skip(block.given) {
             match step {
                 BlockStep::Apply(op, operands) => {
-                    let mut values = [Any::Num(self.emitter.number(self.inputs.first().copied().unwrap_or(self.outputs[0]))); 3];
+                    let mut values =
+                        [Any::Num(self.emitter.number(self.inputs.first().copied().unwrap_or_else(|| self.outputs[0]))); 3];
                     for (value, &operand) in values.iter_mut().zip(&operands[..op.arity()]) {
                         *value = self.value(&mut frame, operand);
                     }

@@ -131,12 +131,7 @@ impl Expr {
     /// The cosine of the angle between two vectors; of stacks of vectors, over the last axis.
     #[track_caller]
     pub fn cosine(self, other: Expr) -> Expr {
-        let at = Location::caller();
-        let [last, others] = [self, other].map(|x| x.rank().checked_sub(1));
-        match (last, others) {
-            (Some(last), Some(others)) => scales::cosine(self, other, [last, others], at),
-            _ => (self * other).total_of_last(at) / (self.abs() * other.abs()),
-        }
+        scales::cosine(self, other, Location::caller())
     }
 
     /// The solution x of A·x = b, for a square matrix A and a vector `[n]` or the columns of a matrix `[n,m]`, by elimination with

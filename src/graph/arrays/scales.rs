@@ -26,11 +26,18 @@ pub(super) fn norm(x: Expr, axes: &[usize], at: Caller) -> Expr {
     if axes.is_empty() { x.abs() } else { run(ArrayOp::Norm(axes.to_vec()), &[x], at) }
 }
 
-/// The cosine of the angle between vectors along an axis of each: the product of vectors of length 1, as that of any lengths may not be a number.
-pub(super) fn cosine(a: Expr, b: Expr, axis: [usize; 2], at: Caller) -> Expr {
-    let [a, b] = [(a, axis[0]), (b, axis[1])].map(|(x, axis)| x / put_back(norm(x, &[axis], at), x.shape(), &[axis], at));
+/// The cosine of the angle between vectors along the last axis of each: the product of vectors of length 1, as that of any lengths may not be a
+/// number.
+pub(super) fn cosine(a: Expr, b: Expr, at: Caller) -> Expr {
+    let [a, b] = [a, b].map(|x| {
+        let last: Vec<usize> = (x.rank().saturating_sub(1)..x.rank()).collect();
+        x / put_back(norm(x, &last, at), x.shape(), &last, at)
+    });
     let products = a * b;
-    total(products, &[products.rank().saturating_sub(1)], at)
+    match products.rank() {
+        0 => products,
+        rank => total(products, &[rank - 1], at),
+    }
 }
 
 /// x − max x over axes, and what is taken away: the maximum, or 0 where it is −∞. The distance of a maximum from itself is 0, be it infinite.

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::graph::{Args, Control, Function, InputGroup, Kind, Nested, NodeId, Port, types_in, types_out};
 use crate::op::{DType, Op};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, Turns};
-use crate::schedule::{Settings, inlined, prepared};
+use crate::schedule::{Settings, prepared, values_of};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Operations of all bodies together, at most: beyond, what a turn costs beside them is nothing, and straight-line code has vectors.
@@ -26,19 +26,19 @@ const CHEAPER_THAN_A_JUMP: usize = 12;
 /// The flow of an operation with bodies, with the results that are asked for.
 pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
     let (inputs, outputs) = (types_in(control.body()), types_out(control.body()));
+    if !fits(control) {
+        return Ok(None);
+    }
     // Nobody asks for some of what the steps of a scan give.
     let is_read = |k: usize| match control {
         Control::Scan { carries, .. } => k < *carries || ports.contains(&Port::Each((k - carries) as u32)),
         _ => true,
     };
     let bodies: Vec<Function> = match control {
-        Control::Scan { body, .. } => vec![inlined(&body.with_chosen_outputs(is_read))],
-        Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(inlined).collect(),
+        Control::Scan { body, .. } => vec![values_of(&body.with_chosen_outputs(is_read))],
+        Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(values_of).collect(),
         Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
     };
-    if !fits(control) {
-        return Ok(None);
-    }
     let mut total = 0;
     for body in &bodies {
         match operations(body, MOST_OF_FLOW, 0) {
@@ -108,7 +108,7 @@ fn fits(control: &Control) -> bool {
 
 /// How many operations on numbers a function has, those of bodies inside included; none if it has others, or more.
 fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
-    let (mut total, mut known) = (0, FxHashSet::default());
+    let (mut total, mut known) = (0, FxHashSet::<(*const Control, Args)>::default());
     for id in f.graph().ids() {
         total += match f.graph().node(id).kind() {
             Kind::Control(Nested { control, port }) => {
@@ -121,13 +121,14 @@ fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
                 if !is_flow || depth >= DEEPEST || !fits(control) {
                     return None;
                 }
-                // Its results are one operation.
-                match known.insert(std::ptr::from_ref(&**control)) {
+                // Its results are one operation, which is made for each list of operands.
+                match known.insert((std::ptr::from_ref(&**control), f.graph().operands(id).collect())) {
                     true => control
                         .bodies()
                         .into_iter()
-                        .map(|body| operations(&inlined(body), most, depth + 1))
-                        .sum::<Option<usize>>()?,
+                        .map(|body| operations(&values_of(body), most, depth + 1))
+                        .sum::<Option<usize>>()?
+                        .saturating_add(1),
                     false => 0,
                 }
             }

@@ -12,7 +12,7 @@ use crate::graph::{
     Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_in, types_out,
 };
 use crate::op::{ArrayOp, DType, Op};
-use crate::schedule::inlined;
+use crate::schedule::values_of;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::panic::Location;
@@ -76,7 +76,7 @@ pub(super) fn apart(f: &Function) -> Result<Function> {
 
 /// An operation with bodies as one of single numbers.
 fn of_numbers(control: &Control) -> Result<SharedControl> {
-    let body = |body: &Function| apart(&numbers(&inlined(body))?);
+    let body = |body: &Function| apart(&numbers(&values_of(body))?);
     let numbers_of = |types: &[(Shape, DType)]| types.iter().filter_map(|(shape, _)| shape.len()).sum::<usize>();
     Ok(SharedControl::from(match control {
         Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },

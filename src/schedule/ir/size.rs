@@ -15,7 +15,9 @@ fn bytes_of_actions(actions: &[Action]) -> usize {
 fn beside(action: &Action) -> usize {
     match action {
         Action::Loop(run) => bytes_of_loop(run),
-        Action::Straight { inputs, outputs, .. } => (inputs.len() + outputs.len()) * size_of::<Buffer>(),
+        Action::Straight { inputs, outputs, .. } | Action::Flow { inputs, outputs, .. } => {
+            (inputs.len() + outputs.len()) * size_of::<Buffer>()
+        }
         Action::Control(run) => {
             let buffers = run.operands.len() + run.last.len() + 2 * run.carried.len() + run.each.len();
             buffers * size_of::<Buffer>() + run.plans.iter().map(bytes_of_plan).sum::<usize>()

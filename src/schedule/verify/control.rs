@@ -116,7 +116,9 @@ fn carried(run: &RunControl, carries: usize, steps: usize) -> Result<(), Kind> {
 
 /// That a plan is nothing but one piece of code on its slices in order, so that this can be run in its place.
 fn is_one_piece(plan: &Plan, whole: &UnitRef) -> Result<(), Kind> {
-    let [Action::Straight { unit, inputs, outputs }] = &plan.actions[..] else { return Err(Kind::NotWhole) };
+    let [Action::Straight { unit, inputs, outputs } | Action::Flow { unit, inputs, outputs, .. }] = &plan.actions[..] else {
+        return Err(Kind::NotWhole);
+    };
     let in_order = |buffers: &[Buffer], lengths: &[usize], space: fn(usize) -> Space| {
         let is_slice = |(k, (buffer, &len)): (usize, (&Buffer, &usize))| {
             buffer.len == len && (len == 0 || (buffer.space == space(k) && buffer.offset == 0))
