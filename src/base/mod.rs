@@ -6,6 +6,7 @@
 pub(crate) mod host;
 mod interner;
 mod machine;
+pub(crate) mod records;
 pub(crate) mod sets;
 mod shape;
 pub(crate) mod squares;

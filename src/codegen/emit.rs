@@ -160,6 +160,19 @@ impl<'f> Emitter<'f> {
         builder.ins().call(routine, &[x, y, n]);
     }
 
+    /// Room for so many bytes more of records, from an address on; 0 where that is more than they may take.
+    pub(super) fn grow_records(&self, tape: Value, at: Value, more: Value) -> Value {
+        let routine = self.imported("GrowRecords", &[types::I64; 3], Some(types::I64));
+        let mut builder = self.builder.borrow_mut();
+        let call = builder.ins().call(routine, &[tape, at, more]);
+        builder.inst_results(call)[0]
+    }
+
+    pub(super) fn give_records_back(&self, tape: Value) {
+        let routine = self.imported("GiveBackRecords", &[types::I64], None);
+        self.builder.borrow_mut().ins().call(routine, &[tape]);
+    }
+
     /// A routine in this function: by its number, as its address is only known where the code will run.
     fn imported(&self, name: &'static str, params: &[Type], result: Option<Type>) -> FuncRef {
         let mut routines = self.routines.borrow_mut();

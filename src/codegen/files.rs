@@ -120,6 +120,7 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         sums: numbers(&inner, "sums")?.into_iter().map(halves).collect(),
         flush: flush == 1,
         cut: functions.len() > 1,
+        records: calls.iter().any(|call| call.routine.grows_records()),
     };
     let stats = Stats {
         tier: if fast == 1 { Tier::Fast } else { Tier::Best },

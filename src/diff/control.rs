@@ -6,12 +6,12 @@ use super::groups::{Bodies, Group, apply, chosen, place};
 use super::guarded::coefficients;
 use super::rules::Ruled;
 use super::shelf::{Coefficients, Memory, shaped};
-use super::turns;
+use super::sweeps::{self, Interleaved};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{
-    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, Sweep, Type, make_body, types_in, types_out,
 };
 use crate::op::{Bodied, DType, Expanded, Real, lit};
 use rustc_hash::FxHashMap;
@@ -19,7 +19,7 @@ use std::panic::Location;
 
 /// The series of a body's results, of series of the marked inputs: all values are followed by the first coefficients of those that are
 /// marked, then by the second, and so on.
-fn series_of(
+pub(super) fn series_of(
     body: &Function,
     inputs: &[bool],
     outputs: &[bool],
@@ -137,91 +137,59 @@ impl<'f> Group<'f> {
         if !flow.outputs.contains(&true) {
             return Ok(None);
         }
-        let (types, width) = (types_in(self.control.body()), self.control.body().width());
+        let (types, width) = (self.control.takes(), self.control.body().width());
         let first = self.own(marked);
         let guarded = guarded.get(first..).unwrap_or(&[]);
         let derivative = |body: &Function| series_of(body, &flow.inputs, &flow.outputs, order, guarded, self);
         let make = |types: &[Type], f: &dyn Fn(&[Expr]) -> Vec<Expr>| make_body(width, types, self.at, f);
         let call = |f: &Function, args: Vec<Expr>| outputs_at(f, &args).expect("as many as the body takes");
-        // Values of each part, then the tangents of those of them that are active, order by order.
-        let parts = |list: &[usize]| -> Vec<(usize, usize)> { list.windows(2).map(|w| (w[0], w[1])).collect() };
-        let interleave = |bounds: &[usize]| -> Vec<Type> {
-            let with = |(a, b): (usize, usize)| [&types[a..b], &chosen(&types[a..b], &flow.inputs[a..b]).repeat(order)].concat();
-            parts(bounds).into_iter().flat_map(with).collect()
-        };
+        // Values of each part, then the coefficients of those of them that are active, power by power.
         let operands = |bounds: &[usize]| -> Vec<(usize, usize)> {
-            let with = |(a, b): (usize, usize)| {
-                let active: Vec<usize> = (a..b).filter(|&k| flow.inputs[k]).collect();
-                let each = (1..=order).flat_map(|power| active.iter().map(move |&k| (first + k, power)).collect::<Vec<_>>());
-                (a..b).map(|k| (first + k, 0)).chain(each).collect::<Vec<_>>()
-            };
-            parts(bounds).into_iter().flat_map(with).collect()
+            Interleaved { order, marks: &flow.inputs, bounds }.powers().into_iter().map(|(k, power)| (first + k, power)).collect()
         };
-        // Arguments in the order of the derivative: all values, then all tangents, order by order.
-        let apart = |bounds: &[usize], args: &[Expr]| -> (Vec<Expr>, Vec<Expr>) {
-            let (mut rest, mut values, mut tangents) = (args, vec![], vec![vec![]; order]);
-            for (a, b) in parts(bounds) {
-                let own;
-                (own, rest) = rest.split_at(b - a);
-                values.extend_from_slice(own);
-                for tangents in &mut tangents {
-                    let own;
-                    (own, rest) = rest.split_at(count(&flow.inputs[a..b]));
-                    tangents.extend_from_slice(own);
-                }
-            }
-            (values, tangents.concat())
+        let outputs = self.control.gives().len();
+        // The results likewise: those that are carried, their coefficients, the others, theirs.
+        let mapped = |body: &Function, bounds: &[usize], results: &[usize]| {
+            let d = derivative(body)?;
+            let inputs = Interleaved { order, marks: &flow.inputs, bounds };
+            let results = Interleaved { order, marks: &flow.outputs, bounds: results };
+            make(&inputs.types(&types), &|args| {
+                let (values, coefficients) = inputs.apart(args);
+                results.together(&call(&d, [values, coefficients].concat()))
+            })
         };
-        let outputs = self.control.body().output_len();
-        // The results likewise: those that are carried, their tangents, the others, theirs.
-        let results = |carries: usize, results: Vec<Expr>| -> Vec<Expr> {
-            let (values, tangents) = results.split_at(outputs);
-            let all = count(&flow.outputs);
-            let (mut first, mut rest) = (values[..carries].to_vec(), values[carries..].to_vec());
-            if let Some(each) = all.checked_sub(1) {
-                for tangents in tangents.chunks(each + 1) {
-                    let (carried, kept) = tangents.split_at(count(&flow.outputs[..carries]));
-                    first.extend_from_slice(carried);
-                    rest.extend_from_slice(kept);
-                }
-            }
-            [first, rest].concat()
+        let results = match &**self.control {
+            Control::Scan { carries, .. } | Control::While { carries, .. } => vec![0, *carries, outputs],
+            Control::Sweeps { sweeps, .. } => sweeps::bounds(sweeps.iter().map(|sweep| sweep.carries)),
+            _ => vec![0, outputs],
         };
         let (control, operands) = match &**self.control {
             Control::Choice { bodies } => {
                 let bounds = [0, types.len()];
-                let body = |body: &Function| {
-                    let d = derivative(body)?;
-                    make(&interleave(&bounds), &|args| call(&d, args.to_vec()))
-                };
+                let body = |body: &Function| mapped(body, &bounds, &results);
                 let bodies = [body(&bodies[0])?, body(&bodies[1])?];
                 (Control::Choice { bodies }, [&[(0, 0)], &operands(&bounds)[..]].concat())
             }
             Control::Remat { body } => {
                 let bounds = [0, types.len()];
-                let d = derivative(body)?;
-                let body = make(&interleave(&bounds), &|args| call(&d, args.to_vec()))?;
-                (Control::Remat { body }, operands(&bounds))
+                (Control::Remat { body: mapped(body, &bounds, &results)? }, operands(&bounds))
             }
             Control::While { condition, body, carries } => {
                 let bounds = [0, *carries, types.len()];
-                let d = derivative(body)?;
-                let types = interleave(&bounds);
-                let body = make(&types, &|args| {
-                    let (values, tangents) = apart(&bounds, args);
-                    results(*carries, call(&d, [values, tangents].concat()))
-                })?;
-                let condition = make(&types, &|args| call(condition, apart(&bounds, args).0))?;
+                let body = mapped(body, &bounds, &results)?;
+                let inputs = Interleaved { order, marks: &flow.inputs, bounds: &bounds };
+                let condition = make(&inputs.types(&types), &|args| call(condition, inputs.apart(args).0))?;
                 let carries = carries + order * count(&flow.inputs[..*carries]);
                 (Control::While { condition, body, carries }, operands(&bounds))
             }
+            Control::Sweeps { condition, sweeps } => {
+                let shared = types.len() - outputs;
+                let bounds = sweeps::bounds(sweeps.iter().map(|sweep| sweep.carries).chain([shared]));
+                (sweeps::carried(self, condition, sweeps, marked, order)?, operands(&bounds))
+            }
             Control::Scan { body, carries, xs, length, reverse } => {
                 let bounds = [0, *carries, carries + xs, types.len()];
-                let d = derivative(body)?;
-                let body = make(&interleave(&bounds), &|args| {
-                    let (values, tangents) = apart(&bounds, args);
-                    results(*carries, call(&d, [values, tangents].concat()))
-                })?;
+                let body = mapped(body, &bounds, &results)?;
                 let more = |a: usize, b: usize| b - a + order * count(&flow.inputs[a..b]);
                 let (length, reverse) = (*length, *reverse);
                 let control =
@@ -231,11 +199,7 @@ impl<'f> Group<'f> {
             Control::Opaque { call, .. } => return Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { .. } => unreachable!("a rule is called"),
         };
-        let carries = match **self.control {
-            Control::Scan { carries, .. } | Control::While { carries, .. } => carries,
-            _ => outputs,
-        };
-        Ok(Some(Carrier { control: control.into(), operands, flow, carries, outputs }))
+        Ok(Some(Carrier { control: control.into(), operands, flow, order, results }))
     }
 
     /// Adds to the operands' adjoints, given those of the results.
@@ -243,7 +207,11 @@ impl<'f> Group<'f> {
         let flow = self.flow(&self.active);
         let width = self.control.body().width();
         match &**self.control {
-            Control::While { .. } => turns::pulled(self, &flow, values, adjoints),
+            Control::While { condition, body, carries } => {
+                let sweeps = [Sweep { body: body.clone(), carries: *carries }];
+                sweeps::pulled(self, condition, &sweeps, values, adjoints)
+            }
+            Control::Sweeps { condition, sweeps } => sweeps::pulled(self, condition, sweeps, values, adjoints),
             Control::Opaque { call, .. } => Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { body, rule } => {
                 let float: Vec<bool> = types_in(body).iter().map(|(_, dtype)| *dtype == DType::Float).collect();
@@ -297,8 +265,9 @@ struct Carrier {
     operands: Vec<(usize, usize)>,
     /// Which of the other's values are series.
     flow: Flow,
-    carries: usize,
-    outputs: usize,
+    order: usize,
+    /// Where parts of the other's results begin and end.
+    results: Vec<usize>,
 }
 
 impl Carrier {
@@ -309,17 +278,23 @@ impl Carrier {
 
     /// Which result is a coefficient of the other's.
     fn port(&self, port: Port, power: usize) -> Port {
-        let (Carrier { flow, carries, outputs, .. }, before) = (self, power - 1);
-        let (carried, kept) = flow.outputs.split_at(*carries);
+        let of = |marks, bounds| Interleaved { order: self.order, marks, bounds };
+        let carries = self.results[1] as u32;
         match port {
-            Port::Final(k) => Port::Final((carries + before * count(carried)) as u32 + place(&flow.outputs, k)),
-            Port::Carried(k) => Port::Carried((carries + before * count(carried)) as u32 + place(&flow.inputs, k)),
-            Port::Each(k) => Port::Each((outputs - carries + before * count(kept)) as u32 + place(kept, k)),
+            Port::Final(k) => Port::Final(of(&self.flow.outputs, &self.results).place(k, power)),
+            Port::Carried(k) => {
+                let carried = &self.flow.inputs[..carries as usize];
+                Port::Carried(of(carried, &[0, carried.len()]).place(k, power))
+            }
+            Port::Each(k) => {
+                let each = &self.flow.outputs[carries as usize..];
+                Port::Each(of(each, &[0, each.len()]).place(k, power))
+            }
         }
     }
 }
 
-fn count(marks: &[bool]) -> usize {
+pub(super) fn count(marks: &[bool]) -> usize {
     marks.iter().filter(|mark| **mark).count()
 }
 

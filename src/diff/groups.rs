@@ -1,7 +1,7 @@
 //! The operations with bodies of a graph: which nodes are their results, and what depends on what.
 
 use crate::error::{Error, Result};
-use crate::graph::{Control, Flow, Function, Graph, Nested, NodeId, Port, SharedControl, Type, refuse, types_in, types_out};
+use crate::graph::{Control, Flow, Function, Graph, Nested, NodeId, Port, SharedControl, Type, refuse};
 use crate::op::{DType, Op, Real};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -84,12 +84,11 @@ impl Group<'_> {
     /// What depends on marked operands, numbers only.
     pub(super) fn flow(&self, marked: &[bool]) -> Flow {
         let mut flow = self.control.flow(marked);
-        let body = self.control.body();
         let numbers = |types: Vec<Type>, marks: &mut Vec<bool>| {
             marks.iter_mut().zip(types).for_each(|(mark, (_, dtype))| *mark &= dtype == DType::Float);
         };
-        numbers(types_in(body), &mut flow.inputs);
-        numbers(types_out(body), &mut flow.outputs);
+        numbers(self.control.takes(), &mut flow.inputs);
+        numbers(self.control.gives(), &mut flow.outputs);
         flow
     }
 
@@ -104,7 +103,7 @@ impl Group<'_> {
 
     /// Where the operands that are the body's inputs begin: a choice has a number in front of them.
     pub(super) fn own<T>(&self, operands: &[T]) -> usize {
-        operands.len() - self.control.body().input_len()
+        operands.len() - self.control.takes().len()
     }
 }
 

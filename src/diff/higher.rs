@@ -2,7 +2,7 @@
 
 use super::guarded::coefficients;
 use super::traced::{Extra, distinct, extended, named, the_output};
-use super::turns::seeds;
+use super::seeds::seeds;
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, short};
 use crate::eval::outputs_at;

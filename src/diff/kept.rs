@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use std::panic::Location;
 
 /// Up to this many numbers of a step are kept; a step of more works on arrays for which memory counts, too.
-const MOST: usize = 1024;
+pub(super) const MOST: usize = 1024;
 
 /// Up to this many of all steps, where it is known how many there are.
 const MOST_IN_ALL: usize = 1 << 24;

@@ -21,11 +21,12 @@ mod outline;
 mod point;
 mod rules;
 mod second;
+mod seeds;
 mod shelf;
+mod sweeps;
 mod taylor;
 mod traced;
 mod transpose;
-mod turns;
 mod within;
 mod zeros;
 

@@ -5,7 +5,7 @@ use super::array::Array;
 use super::known::holds;
 use super::run::{Results, Run};
 use crate::error::Result;
-use crate::graph::{Control, Function, Nested, NodeId, Port, stacked};
+use crate::graph::{Control, Function, Nested, NodeId, Port, Sweep, stacked, sweeps};
 use crate::op::{Real, lit};
 use std::{panic::Location, rc::Rc};
 
@@ -39,6 +39,44 @@ impl<A: Arithmetic> Run<'_, A> {
     fn goes(&self, number: A::Number, at: Option<&'static Location<'static>>) -> Result<bool> {
         self.check_known(at)?;
         Ok(holds::<A::Number>(number.ne(lit(0.0))))
+    }
+
+    /// What each sweep carries in the end.
+    fn sweeps(
+        &self,
+        condition: &Function,
+        sweeps: &[Sweep],
+        operands: &[Array<A::Number>],
+        at: Option<&'static Location<'static>>,
+    ) -> Result<Vec<Array<A::Number>>> {
+        let mut parts = sweeps::parts(sweeps);
+        let shared = &operands[parts.pop().expect("what is shared is the last part")];
+        // Turn by turn, what sweeps have left for later ones.
+        let mut records: Vec<Vec<Array<A::Number>>> = vec![];
+        let mut last = vec![];
+        for (k, (sweep, own)) in sweeps.iter().zip(parts).enumerate() {
+            let mut state = operands[own].to_vec();
+            let mut turn = 0;
+            loop {
+                if k == 0 {
+                    let given = [&state[..], shared].concat();
+                    if !self.goes(self.body(condition, &given)?[0].data()[0], at)? {
+                        break;
+                    }
+                    records.push(vec![]);
+                } else if turn == records.len() {
+                    break;
+                }
+                let at = if k % 2 == 0 { turn } else { records.len() - 1 - turn };
+                let mut next = self.body(&sweep.body, &[&records[at][..], &state, shared].concat())?;
+                let rest = next.split_off(sweep.carries);
+                records[at].extend(state.into_iter().chain(rest));
+                state = next;
+                turn += 1;
+            }
+            last.extend(state);
+        }
+        Ok(last)
     }
 
     fn compute(
@@ -75,6 +113,9 @@ impl<A: Arithmetic> Run<'_, A> {
                 }
                 state.truncate(*carries);
                 Ok(Results { last: state, ..Results::default() })
+            }
+            Control::Sweeps { condition, sweeps } => {
+                Ok(Results { last: self.sweeps(condition, sweeps, &operands, at)?, ..Results::default() })
             }
             Control::Scan { body, carries, xs, length, reverse } => {
                 let n = self.lengths(stacked(*length, crate::base::Shape::SCALAR))?[0];

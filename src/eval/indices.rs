@@ -73,6 +73,15 @@ fn reach(f: &Function, mut given: Vec<bool>, open: &Lengths) -> Result<()> {
             let control = &**nested.control;
             if seen.insert((std::ptr::from_ref(control), operands.clone())) {
                 let flags: Vec<bool> = (0..operands.len()).map(marked).collect();
+                if let Control::Sweeps { sweeps, .. } = control {
+                    // Records and what is carried are computed.
+                    let shared = sweeps[0].body.input_len() - sweeps[0].carries;
+                    let flags: Vec<bool> = (operands.len() - shared..operands.len()).map(marked).collect();
+                    let inside = |body: &Function| [vec![false; body.input_len() - shared], flags.clone()].concat();
+                    control.bodies().into_iter().try_for_each(|body| reach(body, inside(body), open))?;
+                    given.push(false);
+                    continue;
+                }
                 // What is carried is computed, but for the first step.
                 let (skipped, carries) = match control {
                     Control::Scan { carries, .. } | Control::While { carries, .. } => (0, *carries),

@@ -6,10 +6,11 @@ use super::plans::{Plans, Ready};
 use super::point::check_counts;
 use super::run::act_all;
 use super::scratch::{may_lend_arrays, with_arrays};
+use crate::base::records::limited;
 use crate::base::{Width, memory_limit};
 use crate::error::{Error, Kind as ErrorKind, Result, count, short};
 use crate::eval::{check_given, check_reach, gives_indices, to_numbers};
-use crate::graph::{Function, InputGroup};
+use crate::graph::{Function, InputGroup, sweeps};
 use crate::op::Scalar;
 use crate::schedule::ir::{Plan, Schedule, Updates};
 use crate::schedule::lengths::open_lengths;
@@ -25,6 +26,8 @@ pub(crate) struct Arrays {
     updates: Box<Updates>,
     /// The most bytes of memory that a call may take.
     memory_limit: Option<usize>,
+    /// Whether calls keep records of the turns of loops, which count, too.
+    records: bool,
     plans: Plans,
 }
 
@@ -40,7 +43,8 @@ pub(crate) struct Limits {
 impl Arrays {
     /// `code` is that of the schedule's units.
     pub(crate) fn new(schedule: Arc<Schedule>, codes: Vec<Arc<Code>>, updates: Box<Updates>, limits: Limits) -> Arrays {
-        Arrays { schedule, codes, updates, memory_limit: limits.memory, plans: Plans::new(limits.plans) }
+        let records = sweeps::line(&schedule.f).is_some();
+        Arrays { schedule, codes, updates, memory_limit: limits.memory, records, plans: Plans::new(limits.plans) }
     }
 
     pub(crate) fn function(&self) -> &Function {
@@ -101,7 +105,8 @@ impl Arrays {
         if !may_lend_arrays(size) {
             return Err(no_room(size));
         }
-        with_arrays(size, |memory| {
+        let limit = self.memory_limit;
+        let run = |memory: *mut u64| {
             // Nothing writes to what is kept any more.
             let kept = ready.kept.as_ptr().cast_mut().cast();
             let scratch = memory.wrapping_add(plan.table).cast();
@@ -110,7 +115,8 @@ impl Arrays {
                 &plan.actions,
                 &mut Call::new(Access::Slices(&mut slices), (scratch, kept, memory.cast()), threads),
             )
-        })?;
+        };
+        if self.records { limited(limit, || with_arrays(size, run)) } else { with_arrays(size, run) }?;
         if T::WIDTH == Width::F32 {
             let indices = f.outputs().iter().zip(slices.outputs.iter_mut()).filter(|(group, _)| gives_indices(f, group));
             indices.for_each(|(_, y)| to_numbers(y));

@@ -2,10 +2,11 @@
 
 use super::call::{ActAll, Call, Lent};
 use super::code::Code;
+use super::records::{self, Tapes};
 use crate::error::Result;
 use crate::eval::call_opaque;
 use crate::op::Scalar;
-use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, Space, ValueId};
+use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, RunSweep, Space, ValueId};
 use crate::schedule::unit::UnitRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -57,9 +58,74 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[..carries].iter().zip(&self.run.last).for_each(|(from, to)| call.copy(*from, *to));
                 Ok(())
             }
+            Flow::Sweeps(sweeps) => self.sweeps(sweeps, call),
             Flow::Scan { carries, xs, reverse, steps, whole } => {
                 self.scan((*steps, whole.as_ref()), *carries, *xs, *reverse, call)
             }
+        }
+    }
+
+    /// A loop, then sweeps over its turns. What later sweeps read of a turn is put aside, and brought back for each.
+    fn sweeps(&self, sweeps: &[RunSweep], call: &mut Call<T>) -> Result<()> {
+        let mut starts = &self.run.operands[..];
+        let shared = &self.run.operands[self.run.last.len()..];
+        let (mut carried, mut last) = (&self.run.carried[..], &self.run.last[..]);
+        let kept = |sweep: &RunSweep| -> Buffers { chosen(&sweep.record, &sweep.kept) };
+        let len = |sweep: &RunSweep| kept(sweep).iter().map(|buffer| buffer.len).sum::<usize>();
+        let mut tapes = Tapes::new(sweeps.len());
+        let mut count = 0;
+        let mut records = Buffers::new();
+        for (k, sweep) in sweeps.iter().enumerate() {
+            let (own, turns, results);
+            (own, starts) = starts.split_at(sweep.carries);
+            (turns, carried) = carried.split_at(sweep.carries);
+            (results, last) = last.split_at(sweep.carries);
+            let record = len(sweep);
+            let mut lent = Lent::default();
+            // The records before, what is carried, what is shared.
+            let first = records.len();
+            let mut inputs: Buffers = records.iter().chain(own).chain(shared).copied().collect();
+            for turn in 0.. {
+                if k == 0 {
+                    let flag = self.flag();
+                    self.body(0, (&inputs, &[flag]), &mut lent, call)?;
+                    if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
+                        count = turn;
+                        break;
+                    }
+                } else if turn == count {
+                    break;
+                }
+                if !tapes.grow(record, record) {
+                    records::check(self.run.at)?;
+                }
+                for (j, earlier) in sweeps[..k].iter().enumerate() {
+                    let turn = if (k - j) % 2 == 0 { turn } else { count - 1 - turn };
+                    let mut from = tapes.record(j, len(earlier), turn);
+                    for to in kept(earlier) {
+                        let own;
+                        (own, from) = from.split_at(to.len);
+                        call.with([], to, |[], to| to.iter_mut().zip(own).for_each(|(to, &v)| *to = T::lit(v)));
+                    }
+                }
+                let next: Buffers = turns.iter().map(|carried| self::turn(carried, turn % 2 == 1)).collect();
+                let outputs: Buffers = next.iter().chain(&sweep.record[sweep.carries..]).copied().collect();
+                let given = Buffers::from_slice(&inputs[first..first + sweep.carries]);
+                let [of_given, of_rest] = [0..sweep.carries, sweep.carries..sweep.kept.len()].map(|range| &sweep.kept[range]);
+                self.put_aside(k, &chosen(&given, of_given), &mut tapes, call);
+                self.body(1 + k, (&inputs, &outputs), &mut lent, call)?;
+                self.put_aside(k, &chosen(&outputs[sweep.carries..], of_rest), &mut tapes, call);
+                inputs[first..first + sweep.carries].copy_from_slice(&next);
+            }
+            inputs[first..first + sweep.carries].iter().zip(results).for_each(|(from, to)| call.copy(*from, *to));
+            records.extend_from_slice(&sweep.record);
+        }
+        Ok(())
+    }
+
+    fn put_aside(&self, tape: usize, buffers: &[Buffer], tapes: &mut Tapes, call: &mut Call<T>) {
+        for &buffer in buffers {
+            call.with([buffer], NOWHERE, |[from], _| from.iter().for_each(|v| tapes.push(tape, v.to_f64())));
         }
     }
 
@@ -174,6 +240,11 @@ impl<T: Scalar> Running<'_, T> {
     {
         call.within(inputs, outputs, self.run.scratch, lent, |call| (self.act_all)(self.codes, &self.run.plans[k].actions, call))
     }
+}
+
+/// The buffers that are marked.
+fn chosen(buffers: &[Buffer], marked: &[bool]) -> Buffers {
+    buffers.iter().zip(marked).filter(|(_, marked)| **marked).map(|(&buffer, _)| buffer).collect()
 }
 
 /// What is carried goes to one of two places in turns.

@@ -1,10 +1,11 @@
 //! Loops and branches, interpreted: the steps that native code is made of, with the same bits.
 
+use super::records::Tapes;
 use super::scratch::{with_gathered, with_registers};
 use crate::kernels::{Walk, fused};
 use crate::op::{Real, Scalar, Value};
 use crate::schedule::Program;
-use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, From, Nested, Turns};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, From, Nested, SweepBlock, Turns};
 
 type Registers<T> = [Value<T, bool>];
 
@@ -174,6 +175,7 @@ impl<'r, T: Scalar> Inside<'r, T> {
                     self.keep(body);
                 }
             }
+            Turns::Sweeps { condition, sweeps } => self.sweeps(condition, sweeps),
             Turns::Repeat { carries, times, body } => {
                 let shared = self.start(*carries);
                 for _ in 0..*times {
@@ -181,6 +183,55 @@ impl<'r, T: Scalar> Inside<'r, T> {
                     self.keep(body);
                 }
             }
+        }
+    }
+
+    fn sweeps(&mut self, condition: &Block, sweeps: &[SweepBlock]) {
+        let shared = self.start(sweeps.iter().map(|sweep| sweep.carries).sum());
+        let mut tapes = Tapes::new(sweeps.len());
+        let (mut count, mut first) = (0, self.at + 1);
+        for (k, sweep) in sweeps.iter().enumerate() {
+            let (carries, record) = (sweep.carries, sweep.kept.len());
+            if k > 0 && !tapes.grow(count * record, record) {
+                count = 0;
+            }
+            for turn in 0.. {
+                match k {
+                    0 => {
+                        self.block(condition, carries, shared);
+                        let goes = self.inside[condition.results[0] as usize].num() != T::default();
+                        if !goes || !tapes.grow(record, record) {
+                            count = turn;
+                            break;
+                        }
+                    }
+                    _ if turn == count => break,
+                    _ => {}
+                }
+                let mut at = 0;
+                for (j, earlier) in sweeps[..k].iter().enumerate() {
+                    let turn = if (k - j) % 2 == 0 { turn } else { count - 1 - turn };
+                    let kept = tapes.record(j, earlier.kept.len(), turn);
+                    for (&entry, &v) in earlier.kept.iter().zip(kept) {
+                        self.inside[at + entry as usize] = Value::Num(T::lit(v));
+                    }
+                    at += earlier.body.results.len();
+                }
+                self.inside[at..at + carries].copy_from_slice(&self.own[first..first + carries]);
+                let given = self.inside[at + carries..].iter_mut().zip(shared);
+                given.for_each(|(to, &operand)| *to = self.own[operand as usize]);
+                fused(Steps { block: &sweep.body, registers: self.inside });
+                for &entry in &sweep.kept {
+                    let v = match (entry as usize) < carries {
+                        true => self.own[first + entry as usize],
+                        false => self.inside[sweep.body.results[entry as usize] as usize],
+                    };
+                    tapes.push(k, v.num().to_f64());
+                }
+                let results = self.own[first..first + carries].iter_mut().zip(&sweep.body.results);
+                results.for_each(|(to, &step)| *to = self.inside[step as usize]);
+            }
+            first += carries;
         }
     }
 

@@ -17,6 +17,7 @@ mod nest;
 mod plans;
 mod point;
 mod product;
+mod records;
 mod rows;
 mod run;
 mod scratch;

@@ -3,8 +3,9 @@
 //!
 //! A node stands for one result of such an operation; nodes of one operation on the same operands are computed together.
 
-use super::model::{Control, Derivative, Function, SharedControl};
+use super::model::{Control, Derivative, Function, SharedControl, Sweep};
 use super::node::Port;
+use super::sweeps;
 use crate::base::{Axis, Shape};
 use crate::error::bracketed;
 use crate::op::DType;
@@ -33,6 +34,7 @@ impl Control {
         match self {
             Control::Scan { .. } => "scan",
             Control::While { .. } => "while",
+            Control::Sweeps { .. } => "sweeps",
             Control::Choice { .. } => "cond",
             Control::Rule { .. } => "rule",
             Control::Remat { .. } => "remat",
@@ -52,15 +54,35 @@ impl Control {
         match self {
             Control::Scan { body, .. } => vec![body],
             Control::While { condition, body, .. } => vec![condition, body],
+            Control::Sweeps { condition, sweeps } => {
+                std::iter::once(condition).chain(sweeps.iter().map(|sweep| &sweep.body)).collect()
+            }
             Control::Choice { bodies: [holds, fails] } => vec![holds, fails],
             Control::Rule { body, rule } => vec![body, rule.function()],
             Control::Remat { body } | Control::Opaque { body, .. } => vec![body],
         }
     }
 
-    /// The body whose inputs and outputs the operands and results are.
+    /// What bodies are given of the operands.
+    pub(crate) fn takes(&self) -> Vec<Type> {
+        match self {
+            Control::Sweeps { sweeps, .. } => sweeps::takes(sweeps),
+            _ => types_in(self.body()),
+        }
+    }
+
+    /// What the body gives; of sweeps, what is carried in the end.
+    pub(crate) fn gives(&self) -> Vec<Type> {
+        match self {
+            Control::Sweeps { sweeps, .. } => sweeps.iter().flat_map(Sweep::carried).collect(),
+            _ => types_out(self.body()),
+        }
+    }
+
+    /// The body whose inputs and outputs the operands and results are; of sweeps, that of the loop.
     pub(crate) fn body(&self) -> &Function {
         match self {
+            Control::Sweeps { sweeps, .. } => &sweeps[0].body,
             Control::Scan { body, .. }
             | Control::While { body, .. }
             | Control::Rule { body, .. }
@@ -72,7 +94,7 @@ impl Control {
 
     /// What the operands must be.
     pub(crate) fn operands(&self) -> Vec<Type> {
-        let inputs = types_in(self.body());
+        let inputs = self.takes();
         match self {
             Control::Scan { carries, xs, length, .. } => {
                 let along = |(k, (shape, dtype)): (usize, Type)| match k {
@@ -81,7 +103,11 @@ impl Control {
                 };
                 inputs.into_iter().enumerate().map(along).collect()
             }
-            Control::While { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => inputs,
+            Control::While { .. }
+            | Control::Sweeps { .. }
+            | Control::Rule { .. }
+            | Control::Remat { .. }
+            | Control::Opaque { .. } => inputs,
             Control::Choice { .. } => [vec![(Shape::SCALAR, DType::Float)], inputs].concat(),
         }
     }
@@ -89,7 +115,7 @@ impl Control {
     /// What a result is; it exists.
     pub(crate) fn result(&self, port: Port) -> Type {
         let inputs = || types_in(self.body());
-        let outputs = || types_out(self.body());
+        let outputs = || self.gives();
         match (self, port) {
             (Control::Scan { length, .. }, Port::Carried(k)) => {
                 let (shape, dtype) = inputs()[k as usize];
@@ -106,7 +132,7 @@ impl Control {
 
     /// Whether there is such a result.
     pub(crate) fn has(&self, port: Port) -> bool {
-        let outputs = self.body().output_len();
+        let outputs = self.gives().len();
         match (self, port) {
             (Control::Scan { carries, .. }, Port::Final(k) | Port::Carried(k)) => (k as usize) < *carries,
             (Control::Scan { carries, .. }, Port::Each(k)) => (k as usize) < outputs - carries,
@@ -146,6 +172,7 @@ impl Control {
                     _ => Err("the condition does not give one number of what the body takes".into()),
                 }
             }
+            Control::Sweeps { condition, sweeps } => sweeps::check(condition, sweeps),
             Control::Choice { bodies: [a, b] } => {
                 let same = types_in(a) == types_in(b) && types_out(a) == types_out(b);
                 if same { Ok(()) } else { Err("the bodies do not take and give the same".into()) }
@@ -189,6 +216,7 @@ impl Control {
                 Flow { inputs: marked[1..].to_vec(), outputs: a.iter().zip(b).map(|(&a, b)| a || b).collect() }
             }
             Control::Remat { body } => Flow { inputs: marked.to_vec(), outputs: depends(body, marked) },
+            Control::Sweeps { sweeps, .. } => sweeps::marks(sweeps, marked).flow,
             // What a rule says is not what its body says, and nobody sees into an opaque function.
             Control::Rule { body, .. } | Control::Opaque { body, .. } => {
                 Flow { inputs: marked.to_vec(), outputs: vec![marked.contains(&true); body.output_len()] }
@@ -227,7 +255,7 @@ impl Flow {
 }
 
 /// Which outputs depend on marked inputs.
-fn depends(f: &Function, marked: &[bool]) -> Vec<bool> {
+pub(super) fn depends(f: &Function, marked: &[bool]) -> Vec<bool> {
     let graph = f.graph();
     let mut reached = marked.to_vec();
     for id in graph.ids().skip(marked.len()) {
@@ -282,6 +310,10 @@ impl fmt::Display for Control {
                 write!(f, "scan[{carries},{xs},{length}{}]", if *reverse { ",reverse" } else { "" })
             }
             Control::While { carries, .. } => write!(f, "while[{carries}]"),
+            Control::Sweeps { sweeps, .. } => {
+                let carries: Vec<String> = sweeps.iter().map(|sweep| sweep.carries.to_string()).collect();
+                write!(f, "sweeps[{}]", carries.join(","))
+            }
             Control::Rule { rule: Derivative::Jvp(_), .. } => f.write_str("rule[jvp]"),
             Control::Rule { rule: Derivative::Vjp(_), .. } => f.write_str("rule[vjp]"),
             Control::Opaque { call, .. } => write!(f, "opaque[{}#{}]", call.name(), call.number()),

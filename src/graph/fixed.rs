@@ -1,7 +1,7 @@
 //! Functions whose open axes are given their lengths, or other names.
 
 use super::builder::Builder;
-use super::model::{Control, Derivative, Function, SharedControl};
+use super::model::{Control, Derivative, Function, SharedControl, Sweep};
 use super::node::{Args, NodeId};
 use super::view::{Kind, Nested};
 use crate::base::{Axis, Shape, check_room};
@@ -142,6 +142,11 @@ impl Renaming<'_> {
             },
             Control::While { condition, body, carries } => {
                 Control::While { condition: self.function(condition)?, body: self.function(body)?, carries: *carries }
+            }
+            Control::Sweeps { condition, sweeps } => {
+                let sweep = |sweep: &Sweep| Ok(Sweep { body: self.function(&sweep.body)?, carries: sweep.carries });
+                let sweeps = sweeps.iter().map(sweep).collect::<Result<_>>()?;
+                Control::Sweeps { condition: self.function(condition)?, sweeps }
             }
             Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [self.function(a)?, self.function(b)?] },
             Control::Rule { body, rule } => {

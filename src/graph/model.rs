@@ -185,6 +185,9 @@ pub(crate) enum Control {
     /// Operands: what is carried at the start, what every step shares. Both bodies take these; the condition gives a number,
     /// which is not 0 as long as the body is to run, and the body gives what is carried on.
     While { condition: Function, body: Function, carries: usize },
+    /// A loop, which is the first sweep, and further sweeps over its turns: its adjoint, or a derivative of that. Operands: what each sweep carries
+    /// at the start, sweep by sweep, then what all share. The condition takes what the loop's body takes. See [`Sweep`].
+    Sweeps { condition: Function, sweeps: Vec<Sweep> },
     /// Operands: a number, and what both bodies take. The first body gives the results if the number is not 0, else the
     /// second.
     Choice { bodies: [Function; 2] },
@@ -194,6 +197,14 @@ pub(crate) enum Control {
     Remat { body: Function },
     /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
     Opaque { call: Opaque, body: Function },
+}
+
+/// A sweep over the turns of a loop. The loop itself goes forward, the next sweep from its last turn to the first, the next forward, and so on. What
+/// a turn was given to carry, and what else its body gives, is a record for later sweeps.
+pub(crate) struct Sweep {
+    /// Takes the turn's records, from the first sweep's on, what it carries, what is shared; gives what is carried on, then the rest of its record.
+    pub(crate) body: Function,
+    pub(crate) carries: usize,
 }
 
 /// A derivative that the user gives, as a function of traced operations.

@@ -37,11 +37,16 @@ fn attributes(control: &Control) -> impl Eq + Hash + use<> {
     let numbers = match *control {
         Control::Scan { carries, xs, length, reverse, .. } => (carries, xs, Some(length), reverse),
         Control::While { carries, .. } => (carries, 0, None, false),
+        Control::Sweeps { ref sweeps, .. } => (sweeps.len(), 0, None, false),
         Control::Rule { ref rule, .. } => (0, 0, None, matches!(rule, Derivative::Vjp(_))),
         Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => (0, 0, None, false),
     };
     let opaque = if let Control::Opaque { call, .. } = control { Some(call.number()) } else { None };
-    (std::mem::discriminant(control), numbers, opaque)
+    let carries: Vec<usize> = match control {
+        Control::Sweeps { sweeps, .. } => sweeps.iter().map(|sweep| sweep.carries).collect(),
+        _ => vec![],
+    };
+    (std::mem::discriminant(control), numbers, opaque, carries)
 }
 
 fn same(a: &Control, b: &Control) -> bool {

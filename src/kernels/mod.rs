@@ -19,6 +19,8 @@ mod logistic;
 mod numbers;
 mod parts;
 mod pow;
+#[allow(unsafe_code, reason = "memory that native code writes to")]
+mod records;
 mod routines;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod slices;
@@ -29,6 +31,7 @@ pub(crate) use composed::*;
 pub(crate) use elementary::{clamp, copysign, direction, leaky_relu, max, min, relu, round, signum};
 pub(crate) use fused::{Walk, fused};
 pub(crate) use library::*;
+pub(crate) use records::INLINE as RECORDS_INLINE;
 pub(crate) use routines::Routine;
 pub(crate) use slices::{SliceRoutine, block};
 pub(crate) use types::*;

@@ -1,7 +1,7 @@
 //! What native code may call. A routine has a number, for code that is being made, and a name, for code that is kept in a file: its
 //! address is of one process only.
 
-use super::{composed, library, types};
+use super::{composed, library, records, types};
 use crate::base::Width;
 use std::sync::LazyLock;
 
@@ -21,7 +21,8 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         .chain(composed::libraries())
         .chain(types::kernel_routines())
         .chain(types::slice_routines())
-        .chain([fma]);
+        .chain([fma])
+        .chain([("GrowRecords", [records::grow as *const u8; 2]), ("GiveBackRecords", [records::give_back as *const u8; 2])]);
     all.map(|(name, addresses)| Entry { name, addresses: addresses.map(|address| address as usize) }).collect()
 });
 
@@ -47,6 +48,11 @@ impl Routine {
     /// The routine of a number that [`Routine::number`] gave.
     pub(crate) fn of_number(number: u32) -> Option<Routine> {
         ((number as usize) < 2 * TABLE.len()).then_some(Routine(number))
+    }
+
+    /// Whether it makes room for records.
+    pub(crate) fn grows_records(self) -> bool {
+        TABLE[self.0 as usize / 2].name == "GrowRecords"
     }
 
     /// What it is called in files.

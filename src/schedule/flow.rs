@@ -48,6 +48,17 @@ pub(crate) enum Turns {
     While { carries: usize, condition: Block, body: Block },
     /// So many times.
     Repeat { carries: usize, times: usize, body: Block },
+    /// A loop and further sweeps over its turns; see [`Sweep`](crate::graph::Sweep). Results are what each carries in the end.
+    Sweeps { condition: Block, sweeps: Vec<SweepBlock> },
+}
+
+/// A sweep over the turns of a loop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SweepBlock {
+    pub(crate) carries: usize,
+    pub(crate) body: Block,
+    /// What later sweeps read of a turn's record, in order: numbers of what the turn was given to carry, then of the body's other results.
+    pub(crate) kept: Vec<u32>,
 }
 
 /// A loop or a branch whose operands and results are in memory.
@@ -119,6 +130,36 @@ impl Block {
         size_of_val(&self.steps[..]) + size_of_val(&self.results[..]) + self.steps.iter().map(inside).sum::<usize>()
     }
 
+    /// Whether it reads one of the values that it is given.
+    fn reads(&self, given: u32) -> bool {
+        let by_step = |step: &BlockStep| match step {
+            BlockStep::Apply(op, operands) => operands[..op.arity()].contains(&given),
+            BlockStep::Nested(nested) => nested.operands.contains(&given),
+            BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => false,
+        };
+        self.results.contains(&given) || self.steps.iter().any(by_step)
+    }
+
+    /// A block that does nothing but one thing with all that it is given.
+    pub(crate) fn of(given: usize, turns: Turns, results: usize) -> Block {
+        let mut steps = vec![BlockStep::Given; given];
+        steps.push(BlockStep::Nested(Box::new(Nested { operands: (0..given as u32).collect(), turns })));
+        steps.extend((1..=results as u32).map(BlockStep::Result));
+        let results = (given as u32 + 1..).take(results).collect();
+        Block { given, steps, results, registers: 0 }.counted()
+    }
+
+    /// Whether sweeps inside keep records.
+    pub(crate) fn keeps_records(&self) -> bool {
+        let keeps = |step: &BlockStep| match step {
+            BlockStep::Nested(nested) => {
+                matches!(nested.turns, Turns::Sweeps { .. }) || nested.turns.blocks().any(Block::keeps_records)
+            }
+            _ => false,
+        };
+        self.steps.iter().any(keeps)
+    }
+
     /// Whether there are blocks inside.
     pub(crate) fn is_nested(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, BlockStep::Nested(_)))
@@ -136,15 +177,30 @@ impl Block {
 }
 
 impl Turns {
+    /// Sweeps that keep what later ones read.
+    pub(crate) fn sweeps(condition: Block, bodies: impl Iterator<Item = (usize, Block)>) -> Turns {
+        let mut sweeps: Vec<SweepBlock> = bodies.map(|(carries, body)| SweepBlock { carries, body, kept: vec![] }).collect();
+        let mut first = 0;
+        for k in 0..sweeps.len() {
+            let record = sweeps[k].body.results.len();
+            let is_read = |entry: &u32| sweeps[k + 1..].iter().any(|later| later.body.reads(first + *entry));
+            sweeps[k].kept = (0..record as u32).filter(is_read).collect();
+            first += record as u32;
+        }
+        Turns::Sweeps { condition, sweeps }
+    }
+
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
-        let (a, b) = match self {
-            Turns::Branch([a, b]) => (a, Some(b)),
-            Turns::While { condition, body, .. } => (condition, Some(body)),
-            Turns::Repeat { body, .. } => (body, None),
+        let (a, b, sweeps) = match self {
+            Turns::Branch([a, b]) => (a, Some(b), &[][..]),
+            Turns::While { condition, body, .. } => (condition, Some(body), &[][..]),
+            Turns::Repeat { body, .. } => (body, None, &[][..]),
+            Turns::Sweeps { condition, sweeps } => (condition, None, &sweeps[..]),
         };
-        std::iter::once(a).chain(b)
+        std::iter::once(a).chain(b).chain(sweeps.iter().map(|sweep| &sweep.body))
     }
 }
+
 
 impl Flow {
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {

@@ -1,7 +1,7 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
-use super::flow::FlowOutput;
+use super::flow::{Block, FlowOutput};
 use super::program::{Layout, Program, StepKind, elements};
 use super::rows::RowCall;
 use super::segment::{Segment, Segments};
@@ -30,6 +30,8 @@ pub(crate) struct Needs {
     pub(crate) flush: bool,
     /// Whether it is cut into several functions, so that no loop around the rows is inside.
     pub(crate) cut: bool,
+    /// Whether it keeps records of the turns of loops, whose number comes out.
+    pub(crate) records: bool,
 }
 
 impl Unit {
@@ -54,6 +56,7 @@ impl Unit {
             sums,
             flush: program.options.flush_subnormals,
             cut: segments.segments.len() > 1,
+            records: program.flow.as_ref().is_some_and(|flow| flow.blocks().any(Block::keeps_records)),
         };
         Unit { program, rows, segments, needs }
     }

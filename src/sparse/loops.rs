@@ -71,14 +71,14 @@ fn through(control: &Control, operands: Vec<Flow>, of_body: OfBody) -> Result<Re
             Ok(Results { last: of_body(body, &known_in(body, &operands)?, operands)?, ..Results::default() })
         }
         Control::Rule { body, rule } => Ok(Results { last: by_rule(body, rule, operands, of_body)?, ..Results::default() }),
-        // What a closure does nobody knows.
-        Control::Opaque { body, .. } => {
+        // What a closure does nobody knows; nor how many turns there are.
+        Control::Opaque { .. } | Control::Sweeps { .. } => {
             let all = union_all(operands.iter().flat_map(|flow| &flow.sets));
             let result = |(shape, dtype)| {
                 let sets = everywhere(all.clone().filter(|_| dtype == DType::Float), count(shape));
                 Flow { sets, known: None }
             };
-            Ok(Results { last: types_out(body).into_iter().map(result).collect(), ..Results::default() })
+            Ok(Results { last: control.gives().into_iter().map(result).collect(), ..Results::default() })
         }
         Control::While { body, carries, .. } => {
             // Nobody knows which numbers a later step carries.

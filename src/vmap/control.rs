@@ -155,6 +155,13 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
             let made = Control::While { condition: any, body: step?, carries: *carries };
             node(made, operands, None)
         }
+        Control::Sweeps { condition, sweeps } => {
+            let (made, flow) = super::sweeps::mapped(condition, sweeps, &marked, axis, walk)?;
+            let carried = operands.len() - (sweeps[0].body.input_len() - sweeps[0].carries);
+            let marks = flow.as_ref().map_or(vec![true; carried], |flow| flow.inputs[..carried].to_vec());
+            let carried_made = spread_marked(operands, &marks, axis);
+            node(made, [&carried_made[..], &values[carried..]].concat(), flow)
+        }
         Control::Scan { body, carries, xs, length, reverse } => {
             let flow = control.flow(&marked);
             let body = mapped(body, &flow.inputs, &flow.outputs, axis, walk)?;
@@ -168,7 +175,7 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
     }
 }
 
-fn condition_varies(condition: &Function, marked: &[bool]) -> bool {
+pub(super) fn condition_varies(condition: &Function, marked: &[bool]) -> bool {
     let graph = condition.graph();
     let live = graph.reachable(condition.output_nodes());
     marked.iter().zip(live).any(|(&marked, live)| marked && live)
@@ -186,7 +193,7 @@ fn swapped(x: Expr) -> Expr {
 }
 
 /// One value per sample where a number per sample is not 0, else the other.
-fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
+pub(super) fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
     if a.dtype() != DType::Float {
         let message = format!("vmap of {what}: samples go different ways, and an index cannot be selected");
         return Err(Error::here(ErrorKind::Unsupported, message));
@@ -197,19 +204,19 @@ fn chosen(what: &str, holds: Expr, a: Expr, b: Expr) -> Result<Expr> {
     Ok(select(holds.ne(0.0), a, b))
 }
 
-fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {
+pub(super) fn types(types: &[Type], marked: &[bool], axis: Axis) -> Vec<Type> {
     let with = |(&(shape, dtype), &marked): (&Type, &bool)| (if marked { with_axis(axis, shape) } else { shape }, dtype);
     types.iter().zip(marked).map(with).collect()
 }
 
 /// All outputs of a body, with the axis.
-fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis, walk: Walk) -> Vec<Expr> {
+pub(super) fn outputs(body: &Function, args: &[Expr], marked: &[bool], axis: Axis, walk: Walk) -> Vec<Expr> {
     let values = walk(body, args, marked, axis);
     body.output_nodes().map(|id| spread(values[id.index()], axis).num()).collect()
 }
 
 /// The body over samples: marked inputs have the axis, and marked outputs are given it.
-fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis, walk: Walk) -> Result<Function> {
+pub(super) fn mapped(body: &Function, inputs: &[bool], results: &[bool], axis: Axis, walk: Walk) -> Result<Function> {
     debug_assert_eq!(results.len(), types_out(body).len());
     let types = types(&types_in(body), inputs, axis);
     make_body(body.width(), &types, Location::caller(), |args| {

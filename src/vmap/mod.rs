@@ -7,6 +7,7 @@ mod arrays;
 mod control;
 mod function;
 mod mapped;
+mod sweeps;
 mod packed;
 mod reduce;
 #[cfg(test)]

@@ -127,7 +127,7 @@ proptest! {
     fn random_nests(seed in any::<u64>()) {
         let f = made(seed);
         let all = Engines::new(f.clone(), true)?;
-        let [forward, reverse] = [Mode::Forward, Mode::Reverse].map(|mode| Engines::new(all.f.jacobian_in(mode), false));
+        let [forward, reverse] = [Mode::Forward, Mode::Reverse].map(|mode| Engines::new(all.f.jacobian_in(mode), true));
         let (forward, reverse) = (forward?, reverse?);
         let mut rng = Rng(seed ^ 77);
         for _ in 0..3 {

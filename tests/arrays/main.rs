@@ -12,6 +12,7 @@ mod references;
 mod scan;
 mod strips;
 mod sums;
+mod turns;
 mod updates;
 mod views;
 mod vmap;

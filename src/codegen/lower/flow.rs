@@ -7,10 +7,10 @@ use super::places::flags;
 use crate::op::{Op, Value as Any};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested, Turns};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Type, Value, types};
 
 /// A loop with a condition of no more operations has it at its end, too, and so one jump a turn.
-const SHORT: usize = 40;
+pub(super) const SHORT: usize = 40;
 /// Comparisons that a condition is made of, at most, to be asked without a mask.
 const ASKED: usize = 8;
 
@@ -47,13 +47,13 @@ pub(in crate::codegen) fn flow(emitter: &Emitter<'_>, flow: &Flow, params: &[Val
 
 /// Where a value is that a block is given.
 #[derive(Copy, Clone)]
-enum Place {
+pub(super) enum Place {
     Value(Value),
     Memory(Value, i32),
 }
 
-struct Making<'e, 'f, 'p> {
-    emitter: &'e Emitter<'f>,
+pub(super) struct Making<'e, 'f, 'p> {
+    pub(super) emitter: &'e Emitter<'f>,
     flow: &'p Flow,
     /// The addresses of operands and of results.
     inputs: Vec<Value>,
@@ -67,16 +67,16 @@ struct Frame<'e, 'f, 'p> {
     values: Vec<Option<Any<Emit<'e, 'f>, EmitMask<'e, 'f>>>>,
 }
 
-fn args(values: &[Value]) -> Vec<BlockArg> {
+pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().copied().map(BlockArg::from).collect()
 }
 
 impl<'e, 'f> Making<'e, 'f, '_> {
-    fn with<R>(&self, f: impl FnOnce(&mut cranelift_frontend::FunctionBuilder<'f>) -> R) -> R {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut cranelift_frontend::FunctionBuilder<'f>) -> R) -> R {
         f(&mut self.emitter.builder.borrow_mut())
     }
 
-    fn size(&self) -> i32 {
+    pub(super) fn size(&self) -> i32 {
         self.emitter.width.bytes() as i32
     }
 
@@ -93,7 +93,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         }
     }
 
-    fn loaded(&self, places: &[Place]) -> Vec<Value> {
+    pub(super) fn loaded(&self, places: &[Place]) -> Vec<Value> {
         places.iter().map(|&place| self.load(place)).collect()
     }
 
@@ -113,18 +113,21 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     }
 
     /// The code goes on in another block.
-    fn switch_to(&self, block: cranelift_codegen::ir::Block) {
+    pub(super) fn switch_to(&self, block: cranelift_codegen::ir::Block) {
         // What kernels share is of the block that was left.
         self.emitter.shared.borrow_mut().clear();
         self.with(|b| b.switch_to_block(block));
     }
 
     /// A block with parameters for so many numbers.
-    fn new_block(&self, numbers: usize) -> (cranelift_codegen::ir::Block, Vec<Value>) {
-        let float = self.emitter.float();
+    pub(super) fn new_block(&self, numbers: usize) -> (cranelift_codegen::ir::Block, Vec<Value>) {
+        self.new_block_of(&vec![self.emitter.float(); numbers])
+    }
+
+    pub(super) fn new_block_of(&self, types: &[Type]) -> (cranelift_codegen::ir::Block, Vec<Value>) {
         self.with(|b| {
             let block = b.create_block();
-            (block, (0..numbers).map(|_| b.append_block_param(block, float)).collect())
+            (block, types.iter().map(|&ty| b.append_block_param(block, ty)).collect())
         })
     }
 
@@ -261,13 +264,13 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     }
 
     /// The results of a block.
-    fn block(&self, block: &Block, given: Vec<Place>) -> Vec<Value> {
+    pub(super) fn block(&self, block: &Block, given: Vec<Place>) -> Vec<Value> {
         let mut frame = self.steps(block, given);
         block.results.iter().map(|&step| bare(self.value(&mut frame, step))).collect()
     }
 
     /// Whether a block gives a number that is not 0.
-    fn holds(&self, block: &Block, given: Vec<Place>) -> Value {
+    pub(super) fn holds(&self, block: &Block, given: Vec<Place>) -> Value {
         let mut frame = self.steps(block, given);
         self.truth(&mut frame, block.results[0])
     }
@@ -314,6 +317,11 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                 let given: Vec<Place> = operands.iter().map(place).collect();
                 let (carried, shared) = given.split_at(*carries);
                 self.turns(self.loaded(carried), shared, condition, body)
+            }
+            Turns::Sweeps { condition, sweeps } => {
+                let given: Vec<Place> = operands.iter().map(place).collect();
+                let (starts, shared) = given.split_at(sweeps.iter().map(|sweep| sweep.carries).sum());
+                self.sweeps(starts, shared, condition, sweeps)
             }
             Turns::Repeat { carries, times, body } => {
                 let given: Vec<Place> = operands.iter().map(place).collect();

@@ -6,6 +6,7 @@ mod packed;
 mod packs;
 mod places;
 mod rows;
+mod sweeps;
 
 use super::emit::{Emit, EmitMask, Emitter};
 use crate::op::{DType, Op, Value as Any};

@@ -59,7 +59,7 @@ impl Nodes {
 impl Parser<'_> {
     /// An operation up to its bodies.
     fn head(&mut self) -> Result<Head> {
-        Ok(match self.name("`scan`, `while`, `cond`, `rule` or `remat`")? {
+        Ok(match self.name("`scan`, `while`, `sweeps`, `cond`, `rule` or `remat`")? {
             ("scan", _) => {
                 self.symbol("[")?;
                 let carries = self.integer("a number of carried values")?;
@@ -75,6 +75,15 @@ impl Parser<'_> {
                 Head::Scan { carries, xs, length, reverse }
             }
             ("while", _) => Head::While { carries: self.one("a number of carried values")? },
+            ("sweeps", _) => {
+                self.symbol("[")?;
+                let mut carries = vec![self.integer("a number of carried values")?];
+                while self.eat(",") {
+                    carries.push(self.integer("a number of carried values")?);
+                }
+                self.symbol("]")?;
+                Head::Sweeps(carries)
+            }
             ("rule", _) => {
                 self.symbol("[")?;
                 let (kind, at) = self.name("`jvp` or `vjp`")?;

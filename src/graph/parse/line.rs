@@ -2,7 +2,7 @@
 
 use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::model::{Control, Derivative, Function};
+use crate::graph::model::{Control, Derivative, Function, Sweep};
 use crate::graph::node::{NodeId, Port};
 
 /// A line and a column, both from 1.
@@ -38,6 +38,8 @@ pub(super) struct Unfinished {
 pub(super) enum Head {
     Scan { carries: usize, xs: usize, length: Axis, reverse: bool },
     While { carries: usize },
+    /// What each sweep carries.
+    Sweeps(Vec<usize>),
     Rule { forward: bool },
     Remat,
     Choice,
@@ -46,8 +48,9 @@ pub(super) enum Head {
 impl Unfinished {
     /// How many bodies follow.
     pub(super) fn bodies(&self) -> usize {
-        match self.head {
+        match &self.head {
             Head::Scan { .. } | Head::Remat => 1,
+            Head::Sweeps(carries) => 1 + carries.len(),
             Head::While { .. } | Head::Rule { .. } | Head::Choice => 2,
         }
     }
@@ -60,6 +63,10 @@ impl Head {
         match self {
             Head::Scan { carries, xs, length, reverse } => Control::Scan { body: next(), carries, xs, length, reverse },
             Head::While { carries } => Control::While { condition: next(), body: next(), carries },
+            Head::Sweeps(carries) => {
+                let condition = next();
+                Control::Sweeps { condition, sweeps: carries.into_iter().map(|carries| Sweep { body: next(), carries }).collect() }
+            }
             Head::Rule { forward } => {
                 let (body, rule) = (next(), next());
                 Control::Rule { body, rule: if forward { Derivative::Jvp(rule) } else { Derivative::Vjp(rule) } }

@@ -6,7 +6,7 @@
 use super::unroll::{apart, cost, numbers};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::graph::{Args, Control, Function, InputGroup, Kind, Nested, NodeId, Port, types_in, types_out};
+use crate::graph::{Args, Control, Function, InputGroup, Kind, Nested, NodeId, Port, Sweep, types_in, types_out};
 use crate::op::{DType, Op};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, Turns};
 use crate::schedule::{Settings, prepared, values_of};
@@ -25,7 +25,7 @@ const CHEAPER_THAN_A_JUMP: usize = 12;
 
 /// The flow of an operation with bodies, with the results that are asked for.
 pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
-    let (inputs, outputs) = (types_in(control.body()), types_out(control.body()));
+    let (inputs, outputs) = (control.takes(), control.gives());
     if !fits(control) {
         return Ok(None);
     }
@@ -36,7 +36,9 @@ pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Resu
     };
     let bodies: Vec<Function> = match control {
         Control::Scan { body, .. } => vec![values_of(&body.with_chosen_outputs(is_read))],
-        Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(values_of).collect(),
+        Control::While { .. } | Control::Sweeps { .. } | Control::Choice { .. } => {
+            control.bodies().into_iter().map(values_of).collect()
+        }
         Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
     };
     let mut total = 0;
@@ -61,6 +63,11 @@ pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Resu
     let (kind, carries) = match control {
         Control::Choice { .. } => (FlowKind::Branch([next(), next()]), outputs.len()),
         Control::While { carries, .. } => (FlowKind::While { carries: *carries, condition: next(), body: next() }, *carries),
+        Control::Sweeps { sweeps, .. } => {
+            let carries = sweeps.iter().map(|sweep| elements(&sweep.carried()));
+            let turns = Turns::sweeps(next(), carries.zip(blocks));
+            (FlowKind::Once(Block::of(elements(&inputs), turns, elements(&outputs))), outputs.len())
+        }
         Control::Scan { carries, xs, reverse, .. } => {
             (FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }, *carries)
         }
@@ -93,17 +100,25 @@ pub(super) fn whole(f: &Function, most: usize, options: Settings) -> Result<Opti
     Ok(Some(Flow { kind: FlowKind::Once(block(&all, options)?), inputs, outputs }))
 }
 
+/// The elements of values whose lengths are known.
+fn elements(types: &[(Shape, DType)]) -> usize {
+    types.iter().filter_map(|(shape, _)| shape.len()).sum()
+}
+
 /// Whether all values have lengths that are known, and few numbers are carried.
 fn fits(control: &Control) -> bool {
     let body = control.body();
     let of_numbers = |(shape, dtype): &(Shape, DType)| *dtype == DType::Float && shape.len().is_some();
+    if let Control::Sweeps { sweeps, .. } = control {
+        let few = |sweep: &Sweep| types_out(&sweep.body).iter().all(of_numbers) && elements(&sweep.carried()) <= MOST_CARRIED;
+        return control.takes().iter().all(of_numbers) && sweeps.iter().all(few);
+    }
     let carried = match control {
         Control::Scan { carries, .. } | Control::While { carries, .. } => *carries,
         _ => body.output_len(),
     };
     let inputs = types_in(body);
-    let numbers: usize = types_out(body)[..carried].iter().filter_map(|(shape, _)| shape.len()).sum();
-    inputs.iter().chain(&types_out(body)).all(of_numbers) && numbers <= MOST_CARRIED
+    inputs.iter().chain(&types_out(body)).all(of_numbers) && elements(&types_out(body)[..carried]) <= MOST_CARRIED
 }
 
 /// How many operations on numbers a function has, those of bodies inside included; none if it has others, or more.
@@ -113,7 +128,7 @@ fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
         total += match f.graph().node(id).kind() {
             Kind::Control(Nested { control, port }) => {
                 let is_flow = match &**control {
-                    Control::While { .. } | Control::Choice { .. } => true,
+                    Control::While { .. } | Control::Sweeps { .. } | Control::Choice { .. } => true,
                     // Sequences are read and kept by the outermost loop alone.
                     Control::Scan { xs: 0, length: Axis::Fixed(_), .. } => matches!(port, Port::Final(_)),
                     _ => false,
@@ -198,12 +213,16 @@ impl Making<'_> {
             return Ok(first + k);
         }
         let given: Vec<u32> = operands.iter().map(|operand| self.place[operand.index()]).collect();
-        let results = nested.control.body().output_len() as u32;
+        let results = nested.control.gives().len() as u32;
         let made = |body: &Function| block(body, self.options);
         let turns = match &**nested.control {
             Control::Choice { bodies: [a, b] } => Turns::Branch([made(a)?, made(b)?]),
             Control::While { condition, body, carries } => {
                 Turns::While { carries: *carries, condition: made(condition)?, body: made(body)? }
+            }
+            Control::Sweeps { condition, sweeps } => {
+                let bodies = sweeps.iter().map(|sweep| Ok((sweep.carries, made(&sweep.body)?))).collect::<Result<Vec<_>>>()?;
+                Turns::sweeps(made(condition)?, bodies.into_iter())
             }
             Control::Scan { body, carries, length: Axis::Fixed(times), .. } => {
                 Turns::Repeat { carries: *carries, times: *times, body: made(body)? }

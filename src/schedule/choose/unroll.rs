@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::eval::moves::{moved, reduce, sum};
 use crate::eval::{Array, along::Along};
 use crate::graph::{
-    Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, types_in, types_out,
+    Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, Sweep, types_in,
 };
 use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::values_of;
@@ -83,6 +83,10 @@ fn of_numbers(control: &Control) -> Result<SharedControl> {
         Control::While { condition, body: step, carries } => {
             let carried = numbers_of(&types_in(step)[..*carries]);
             Control::While { condition: body(condition)?, body: body(step)?, carries: carried }
+        }
+        Control::Sweeps { condition, sweeps } => {
+            let sweep = |sweep: &Sweep| Ok(Sweep { body: body(&sweep.body)?, carries: numbers_of(&sweep.carried()) });
+            Control::Sweeps { condition: body(condition)?, sweeps: sweeps.iter().map(sweep).collect::<Result<_>>()? }
         }
         Control::Scan { body: step, carries, length, reverse, .. } => {
             let carried = numbers_of(&types_in(step)[..*carries]);
@@ -183,7 +187,7 @@ impl Unrolling<'_> {
         at: Option<&'static Location<'static>>,
     ) -> Vec<NodeId> {
         let Port::Final(k) = port else { unreachable!("what is kept step by step is not unrolled") };
-        let before = types_out(control.body())[..k as usize].iter().map(|(shape, _)| shape.len().unwrap_or(0)).sum::<usize>();
+        let before = control.gives()[..k as usize].iter().map(|(shape, _)| shape.len().unwrap_or(0)).sum::<usize>();
         let mut controls = self.controls.borrow_mut();
         let control =
             controls.entry(std::ptr::from_ref(&**control)).or_insert_with(|| of_numbers(control).expect("the names are new"));

@@ -104,6 +104,7 @@ pub(crate) enum Action {
         inputs: Vec<Buffer>,
         outputs: Vec<Buffer>,
         steps: usize,
+        at: Option<&'static Location<'static>>,
     },
     Control(Box<RunControl>),
     Tiles(Box<Tiles>),
@@ -264,6 +265,8 @@ pub(crate) enum Flow {
     },
     /// The second body as long as the first gives a number that is not 0.
     While { carries: usize },
+    /// The second body as long as the first gives a number that is not 0, then the others over its turns.
+    Sweeps(Vec<RunSweep>),
     Scan {
         carries: usize,
         /// How many operands, behind those that are carried, are read step by step.
@@ -273,6 +276,16 @@ pub(crate) enum Flow {
         /// The step, where it is nothing but straight-line code.
         whole: Option<UnitRef>,
     },
+}
+
+/// A sweep over the turns of a loop.
+#[derive(Clone, Debug)]
+pub(crate) struct RunSweep {
+    pub(crate) carries: usize,
+    /// A record: what a turn was given to carry, then what else its body gives. Its memory is that of the turn at hand.
+    pub(crate) record: Vec<Buffer>,
+    /// Whether later sweeps read it.
+    pub(crate) kept: Vec<bool>,
 }
 
 #[derive(Copy, Clone, Debug)]

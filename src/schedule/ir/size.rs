@@ -1,6 +1,6 @@
 //! What plans take themselves, about: they are kept, and not for ever.
 
-use super::action::{Action, Buffer, Plan, RunLoop};
+use super::action::{Action, Buffer, Flow, Plan, RunLoop};
 
 /// Bytes of a plan's actions, about.
 pub(crate) fn bytes_of_plan(plan: &Plan) -> usize {
@@ -20,7 +20,11 @@ fn beside(action: &Action) -> usize {
         }
         Action::Control(run) => {
             let buffers = run.operands.len() + run.last.len() + 2 * run.carried.len() + run.each.len();
-            buffers * size_of::<Buffer>() + run.plans.iter().map(bytes_of_plan).sum::<usize>()
+            let records = match &run.flow {
+                Flow::Sweeps(sweeps) => sweeps.iter().map(|sweep| sweep.record.len()).sum(),
+                _ => 0,
+            };
+            (buffers + records) * size_of::<Buffer>() + run.plans.iter().map(bytes_of_plan).sum::<usize>()
         }
         Action::Tiles(tiles) => bytes_of_actions(&tiles.each) + tiles.rest.as_deref().map_or(0, bytes_of_actions),
         // A few lengths and strides.

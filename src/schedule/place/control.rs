@@ -2,8 +2,8 @@
 
 use super::planner::Planner;
 use crate::base::Shape;
-use crate::graph::{Control, NodeId, Port, stacked, types_out};
-use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, Schedule};
+use crate::graph::{Control, NodeId, Port, stacked, sweeps, types_out};
+use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, RunSweep, Schedule};
 use crate::schedule::unit::UnitRef;
 
 /// The action of an operation with bodies; `plan` makes those of the bodies.
@@ -31,8 +31,7 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
             }
         }
     };
-    let body = stage.control.body();
-    let results = types_out(body);
+    let results = stage.control.gives();
     let flow = match &*stage.control {
         Control::Scan { length, carries, xs, reverse, .. } => {
             let (carries, xs, reverse) = (*carries, *xs, *reverse);
@@ -45,6 +44,10 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
             }
         }
         Control::While { carries, .. } => Flow::While { carries: *carries },
+        Control::Sweeps { sweeps, .. } => Flow::Sweeps(sweeps::kept(sweeps).into_iter().zip(sweeps).map(|(kept, sweep)| {
+            let record = types_out(&sweep.body).into_iter().map(|(shape, _)| planner.borrow(size(shape))).collect();
+            RunSweep { carries: sweep.carries, record, kept }
+        }).collect()),
         Control::Choice { .. } => Flow::Choice,
         Control::Remat { .. } => Flow::Once,
         Control::Opaque { call, body } => Flow::Opaque { call: call.clone(), indices: body.index_inputs().into() },
@@ -52,7 +55,7 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
     };
     let carries = match flow {
         Flow::Scan { carries, .. } | Flow::While { carries } => carries,
-        Flow::Choice | Flow::Once | Flow::Opaque { .. } => results.len(),
+        Flow::Choice | Flow::Once | Flow::Opaque { .. } | Flow::Sweeps(_) => results.len(),
     };
     let mut last = Vec::new();
     let mut carried = Vec::new();
@@ -79,6 +82,9 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
         Carried::Turns(places) => places.to_vec(),
         Carried::Kept(_) => vec![],
     }));
+    if let Flow::Sweeps(sweeps) = &flow {
+        borrowed.extend(sweeps.iter().flat_map(|sweep| sweep.record.iter().copied()));
+    }
     planner.actions.push(Action::Control(Box::new(RunControl {
         flow,
         plans,
@@ -101,5 +107,5 @@ fn flow(planner: &mut Planner, stage: &ControlStage, unit: &UnitRef) {
         Control::Scan { length, .. } => planner.extent.lengths(stacked(*length, Shape::SCALAR)).iter().product(),
         _ => 1,
     };
-    planner.actions.push(Action::Flow { unit: unit.clone(), inputs, outputs, steps });
+    planner.actions.push(Action::Flow { unit: unit.clone(), inputs, outputs, steps, at: stage.at });
 }

@@ -1,7 +1,7 @@
 //! Where outputs are: in slices of their own, in those of inputs that they overwrite, or elsewhere, to be copied at the end.
 
 use super::planner::Planner;
-use crate::graph::{InputGroup, Kind, NodeId};
+use crate::graph::{InputGroup, Kind, NodeId, sweeps};
 use crate::schedule::ir::{Action, Buffer, LoopInput, Space, Stage, Updates, View};
 use crate::schedule::queries::{self, makes};
 use crate::schedule::tile::Order;
@@ -101,7 +101,7 @@ pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer], up
     let copies = own.iter().zip(&outputs).filter(|(to, from)| !to.is_at(**from)).map(|(&to, &from)| Action::Copy { from, to });
     let copies: Vec<Action> = copies.collect();
     planner.actions.push(match unit.interface().flow.is_some() {
-        true => Action::Flow { unit, inputs, outputs, steps: 1 },
+        true => Action::Flow { unit, inputs, outputs, steps: 1, at: sweeps::line(&planner.f).flatten() },
         false => Action::Straight { unit, inputs, outputs },
     });
     planner.actions.extend(copies);

@@ -2,7 +2,7 @@
 
 use super::access::{Footprint, Role, count, has, reaches};
 use super::fault::Kind;
-use crate::schedule::ir::{Action, Buffer, Carried, Flow, Plan, RunControl, Space};
+use crate::schedule::ir::{Action, Buffer, Carried, Flow, Plan, RunControl, RunSweep, Space};
 use crate::schedule::unit::UnitRef;
 
 pub(super) fn footprint(run: &RunControl) -> Result<Footprint, Kind> {
@@ -39,6 +39,14 @@ pub(super) fn footprint(run: &RunControl) -> Result<Footprint, Kind> {
             fits(run, 0, whole(operands), whole(&[flag]))?;
             fits(run, 1, whole(operands), whole(&run.last))?;
         }
+        Flow::Sweeps(sweeps) => {
+            count("bodies", run.plans.len(), 1 + sweeps.len())?;
+            carried(run, run.last.len(), 1)?;
+            if run.carried.iter().any(|carried| matches!(carried, Carried::Kept(_))) {
+                return Err(Kind::Unit("only a scan keeps what it carries"));
+            }
+            self::sweeps(run, sweeps)?;
+        }
         Flow::Scan { carries, xs, steps, whole: code, .. } => {
             count("bodies", run.plans.len(), 1)?;
             carried(run, *carries, *steps)?;
@@ -62,8 +70,33 @@ pub(super) fn footprint(run: &RunControl) -> Result<Footprint, Kind> {
             Carried::Turns(turns) => turns.into_iter().for_each(|buffer| footprint.whole(buffer, Role::Work)),
         }
     }
+    if let Flow::Sweeps(sweeps) = &run.flow {
+        sweeps.iter().flat_map(|sweep| &sweep.record).for_each(|&buffer| footprint.whole(buffer, Role::Work));
+    }
     footprint.whole(run.scratch, Role::Work);
     Ok(footprint)
+}
+
+/// That each sweep's body takes the records before it, what it carries and what is shared, and gives what is carried on and the rest of its record.
+fn sweeps(run: &RunControl, sweeps: &[RunSweep]) -> Result<(), Kind> {
+    let carries = sweeps.iter().map(|sweep| sweep.carries).sum::<usize>();
+    count("results of what is carried", run.last.len(), carries)?;
+    let (mut own, shared) = run.operands.split_at(carries);
+    let mut records: Vec<Buffer> = vec![];
+    for (k, sweep) in sweeps.iter().enumerate() {
+        count("parts of a record that may be kept", sweep.kept.len(), sweep.record.len())?;
+        reaches(Buffer { len: sweep.record.len(), ..run.scratch }, sweep.carries)?;
+        let carried;
+        (carried, own) = own.split_at(sweep.carries);
+        carried.iter().zip(&sweep.record).try_for_each(|(carried, record)| has(*record, carried.len))?;
+        let given = [&records[..], carried, shared].concat();
+        if k == 0 {
+            fits(run, 0, whole(&given), whole(&[Buffer { len: 1, ..run.scratch }]))?;
+        }
+        fits(run, 1 + k, whole(&given), whole(carried).chain(whole(&sweep.record[sweep.carries..])))?;
+        records.extend(&sweep.record);
+    }
+    Ok(())
 }
 
 /// Buffers that a body gets as they are.

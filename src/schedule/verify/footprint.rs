@@ -19,7 +19,7 @@ pub(super) fn footprint(action: &Action) -> Result<Footprint, Kind> {
         }
         Action::Loop(ref run) => nest::footprint(run),
         Action::Straight { ref unit, ref inputs, ref outputs } => straight(unit, inputs, outputs),
-        Action::Flow { ref unit, ref inputs, ref outputs, steps } => flow(unit, inputs, outputs, steps),
+        Action::Flow { ref unit, ref inputs, ref outputs, steps, .. } => flow(unit, inputs, outputs, steps),
         Action::Read { from, ref places, to } => {
             let (len, reach, _) = boxed(places)?;
             reaches(from, reach)?;
