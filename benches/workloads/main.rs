@@ -15,6 +15,7 @@ mod higher;
 mod implicit;
 mod instructions;
 mod linalg;
+mod loops;
 mod networks;
 mod pictures;
 mod rows;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     networks::run(&mut bench);
     sizes::run(&mut bench);
     linalg::run(&mut bench);
+    loops::run(&mut bench);
     implicit::run(&mut bench);
     sparse::run(&mut bench);
     higher::run(&mut bench);

@@ -160,26 +160,33 @@ impl<'f> Emitter<'f> {
         builder.ins().call(routine, &[x, y, n]);
     }
 
-    /// Room for so many bytes more of records, from an address on; 0 where that is more than they may take.
-    pub(super) fn grow_records(&self, tape: Value, at: Value, more: Value) -> Value {
-        let routine = self.imported("GrowRecords", &[types::I64; 3], Some(types::I64));
-        let mut builder = self.builder.borrow_mut();
-        let call = builder.ins().call(routine, &[tape, at, more]);
-        builder.inst_results(call)[0]
+    /// Makes room for so many bytes more of records, from an address on; see [`records`](crate::kernels).
+    pub(super) fn grow_records(&self, tape: Value, at: Value, more: Value) {
+        self.preserving("GrowRecords", &[tape, at, more]);
     }
 
     pub(super) fn give_records_back(&self, tape: Value) {
-        let routine = self.imported("GiveBackRecords", &[types::I64], None);
-        self.builder.borrow_mut().ins().call(routine, &[tape]);
+        self.preserving("GiveBackRecords", &[tape]);
+    }
+
+    /// A call of a routine that leaves registers as they are, where there are such.
+    fn preserving(&self, name: &'static str, args: &[Value]) {
+        let convention = if cfg!(target_arch = "x86_64") { CallConv::PreserveAll } else { self.call_conv };
+        let routine = self.imported_as(convention, name, &vec![types::I64; args.len()], None);
+        self.builder.borrow_mut().ins().call(routine, args);
     }
 
     /// A routine in this function: by its number, as its address is only known where the code will run.
     fn imported(&self, name: &'static str, params: &[Type], result: Option<Type>) -> FuncRef {
+        self.imported_as(self.call_conv, name, params, result)
+    }
+
+    fn imported_as(&self, convention: CallConv, name: &'static str, params: &[Type], result: Option<Type>) -> FuncRef {
         let mut routines = self.routines.borrow_mut();
         if let Some((_, routine)) = routines.iter().find(|(known, _)| *known == name) {
             return *routine;
         }
-        let mut signature = Signature::new(self.call_conv);
+        let mut signature = Signature::new(convention);
         signature.params.extend(params.iter().copied().map(AbiParam::new));
         signature.returns.extend(result.map(AbiParam::new));
         let number = Routine::new(name, self.width).expect("libraries and kernels are routines").number();

@@ -1,8 +1,8 @@
 //! Derivatives of any order, from Taylor coefficients along lines.
 
 use super::guarded::coefficients;
-use super::traced::{Extra, distinct, extended, named, the_output};
 use super::seeds::seeds;
+use super::traced::{Extra, distinct, extended, named, the_output};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result, short};
 use crate::eval::outputs_at;

@@ -3,8 +3,8 @@
 
 use super::first::{jvp, transformed, vjp};
 use super::keyed::{Products, products};
-use super::traced::{Extra, check_differentiable, distinct};
 use super::seeds::seeds;
+use super::traced::{Extra, check_differentiable, distinct};
 use crate::base::{Axis, Shape};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;

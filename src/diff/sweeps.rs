@@ -30,7 +30,9 @@ impl Interleaved<'_> {
     }
 
     pub(super) fn types(&self, types: &[Type]) -> Vec<Type> {
-        let with = |part: Range<usize>| [&types[part.clone()], &chosen(&types[part.clone()], &self.marks[part]).repeat(self.order)].concat();
+        let with = |part: Range<usize>| {
+            [&types[part.clone()], &chosen(&types[part.clone()], &self.marks[part]).repeat(self.order)].concat()
+        };
         self.parts().flat_map(with).collect()
     }
 
@@ -293,13 +295,18 @@ impl Making<'_, '_> {
             true => of_carried.next().expect("one for each"),
             false => found[k].unwrap_or_else(|| Expr::full(0.0, types[k].0)),
         });
-        let args: Vec<Expr> = self.own_records(records, l).into_iter().chain(own.iter().copied()).chain(shared.iter().copied())
+        let args: Vec<Expr> = self
+            .own_records(records, l)
+            .into_iter()
+            .chain(own.iter().copied())
+            .chain(shared.iter().copied())
             .chain(cotangents)
             .chain(record[sweep.body.output_len()..].iter().copied())
             .collect();
         let pulled = adjoint.vjp.iter().flat_map(|vjp| outputs_at(vjp, &args).expect("as many as the body takes"));
         let mut pulled = pulled.collect::<Vec<Expr>>().into_iter();
-        let mut of_input: Vec<Option<Expr>> = adjoint.inputs.iter().map(|&marked| if marked { pulled.next() } else { None }).collect();
+        let mut of_input: Vec<Option<Expr>> =
+            adjoint.inputs.iter().map(|&marked| if marked { pulled.next() } else { None }).collect();
         let of_shared = of_input.split_off(of_input.len() - self.shared);
         let of_own = of_input.split_off(of_input.len() - sweep.carries);
         let next = (0..sweep.carries).filter(|&k| adjoint.record[k]).map(|k| {
@@ -319,7 +326,8 @@ impl Making<'_, '_> {
         for later in (l + 1..self.sweeps.len()).rev() {
             let adjoint = &self.each[later];
             let before: usize = (0..later).map(len).sum();
-            let state = count(&adjoint.record[..self.sweeps[later].carries]) + count(&adjoint.inputs[adjoint.inputs.len() - self.shared..]);
+            let state = count(&adjoint.record[..self.sweeps[later].carries])
+                + count(&adjoint.inputs[adjoint.inputs.len() - self.shared..]);
             rest = &rest[state..];
             for k in (0..before).filter(|&k| adjoint.inputs[k]) {
                 let one;

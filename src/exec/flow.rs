@@ -6,6 +6,7 @@ use crate::kernels::{Walk, fused};
 use crate::op::{Real, Scalar, Value};
 use crate::schedule::Program;
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, From, Nested, SweepBlock, Turns};
+use smallvec::SmallVec;
 
 type Registers<T> = [Value<T, bool>];
 
@@ -119,15 +120,18 @@ fn run_block<T: Scalar>(block: &Block, given: &[T], registers: &mut Registers<T>
 #[inline(always)]
 fn run_steps<T: Scalar>(block: &Block, registers: &mut Registers<T>) {
     let (own, inside) = registers.split_at_mut(block.steps.len());
+    // The turns of loops that are recorded.
+    let mut turned = AllTurned::new();
     for (k, step) in block.steps.iter().enumerate().skip(block.given) {
         own[k] = match step {
             BlockStep::Const(bits) => Value::Num(<T as Real>::lit(f64::from_bits(*bits))),
             BlockStep::Flag(holds) => Value::Mask(*holds),
             BlockStep::Apply(op, args) => op.value::<T>(&args.map(|arg| own[arg as usize])),
             BlockStep::Nested(nested) => {
-                Inside { nested, at: k, own, inside }.run();
+                Inside { nested, at: k, own, inside }.run(block, &mut turned);
                 continue;
             }
+            BlockStep::Same(step) => own[*step as usize],
             BlockStep::Given | BlockStep::Result(_) => continue,
         };
     }
@@ -146,6 +150,22 @@ impl<T: Scalar> Walk for Steps<'_, T> {
     }
 }
 
+/// The turns of a loop, with what is kept of each.
+struct Turned {
+    count: usize,
+    tapes: Tapes,
+}
+
+/// Those of the loops of a block, by their step.
+type AllTurned = SmallVec<[(u32, Turned); 1]>;
+
+/// A record in full, with zeros where nothing was kept.
+fn with_record(to: &mut Vec<f64>, sweep: &SweepBlock, kept: &[f64]) {
+    let first = to.len();
+    to.resize(first + sweep.body.results.len(), 0.0);
+    sweep.kept.iter().zip(kept).for_each(|(&entry, &v)| to[first + entry as usize] = v);
+}
+
 /// A step with blocks, whose results are the steps behind it.
 struct Inside<'r, T> {
     nested: &'r Nested,
@@ -156,7 +176,7 @@ struct Inside<'r, T> {
 
 impl<'r, T: Scalar> Inside<'r, T> {
     #[inline(never)]
-    fn run(mut self) {
+    fn run(mut self, block: &Block, turned: &mut AllTurned) {
         let Nested { operands, turns } = self.nested;
         match turns {
             Turns::Branch(blocks) => {
@@ -175,7 +195,18 @@ impl<'r, T: Scalar> Inside<'r, T> {
                     self.keep(body);
                 }
             }
-            Turns::Sweeps { condition, sweeps } => self.sweeps(condition, sweeps),
+            Turns::Recorded { condition, sweep } => {
+                let shared = self.start(sweep.carries);
+                let mut tapes = Tapes::new(1);
+                let count = self.forward(condition, sweep, shared, &mut tapes);
+                turned.push((self.at as u32, Turned { count, tapes }));
+            }
+            Turns::Back { of, sweeps, .. } => {
+                let BlockStep::Nested(loops) = &block.steps[*of as usize] else { unreachable!("it is a loop") };
+                let Turns::Recorded { sweep, .. } = &loops.turns else { unreachable!("its turns are recorded") };
+                let turned = &turned.iter().find(|(at, _)| at == of).expect("an earlier step").1;
+                self.back(sweep, turned, sweeps);
+            }
             Turns::Repeat { carries, times, body } => {
                 let shared = self.start(*carries);
                 for _ in 0..*times {
@@ -186,53 +217,66 @@ impl<'r, T: Scalar> Inside<'r, T> {
         }
     }
 
-    fn sweeps(&mut self, condition: &Block, sweeps: &[SweepBlock]) {
+    /// A loop whose turns are recorded: how many there are.
+    fn forward(&mut self, condition: &Block, sweep: &SweepBlock, shared: &[u32], tapes: &mut Tapes) -> usize {
+        let record = sweep.kept.len();
+        for turn in 0.. {
+            self.block(condition, sweep.carries, shared);
+            let goes = self.inside[condition.results[0] as usize].num() != T::default();
+            if !goes || !tapes.grow(record, record) {
+                return turn;
+            }
+            self.turn(sweep, &[], (self.at + 1, shared), |v| tapes.push(0, v));
+        }
+        unreachable!("a loop ends by its condition")
+    }
+
+    /// Further sweeps over the turns of a loop.
+    fn back(&mut self, of: &SweepBlock, turned: &Turned, sweeps: &[SweepBlock]) {
         let shared = self.start(sweeps.iter().map(|sweep| sweep.carries).sum());
-        let mut tapes = Tapes::new(sweeps.len());
-        let (mut count, mut first) = (0, self.at + 1);
+        let mut tapes = Tapes::new(sweeps.len() + 1);
+        let (mut count, mut first) = (turned.count, self.at + 1);
+        let mut given = tapes.take(sweeps.len());
         for (k, sweep) in sweeps.iter().enumerate() {
-            let (carries, record) = (sweep.carries, sweep.kept.len());
-            if k > 0 && !tapes.grow(count * record, record) {
+            let record = sweep.kept.len();
+            if !tapes.grow(count * record, record) {
                 count = 0;
             }
-            for turn in 0.. {
-                match k {
-                    0 => {
-                        self.block(condition, carries, shared);
-                        let goes = self.inside[condition.results[0] as usize].num() != T::default();
-                        if !goes || !tapes.grow(record, record) {
-                            count = turn;
-                            break;
-                        }
-                    }
-                    _ if turn == count => break,
-                    _ => {}
-                }
-                let mut at = 0;
+            for turn in 0..count {
+                given.clear();
+                let other = count - 1 - turn;
+                let of_loop = turned.tapes.record(0, of.kept.len(), if k % 2 == 0 { other } else { turn });
+                with_record(&mut given, of, of_loop);
                 for (j, earlier) in sweeps[..k].iter().enumerate() {
-                    let turn = if (k - j) % 2 == 0 { turn } else { count - 1 - turn };
-                    let kept = tapes.record(j, earlier.kept.len(), turn);
-                    for (&entry, &v) in earlier.kept.iter().zip(kept) {
-                        self.inside[at + entry as usize] = Value::Num(T::lit(v));
-                    }
-                    at += earlier.body.results.len();
+                    let turn = if (k - j) % 2 == 0 { turn } else { other };
+                    with_record(&mut given, earlier, tapes.record(j, earlier.kept.len(), turn));
                 }
-                self.inside[at..at + carries].copy_from_slice(&self.own[first..first + carries]);
-                let given = self.inside[at + carries..].iter_mut().zip(shared);
-                given.for_each(|(to, &operand)| *to = self.own[operand as usize]);
-                fused(Steps { block: &sweep.body, registers: self.inside });
-                for &entry in &sweep.kept {
-                    let v = match (entry as usize) < carries {
-                        true => self.own[first + entry as usize],
-                        false => self.inside[sweep.body.results[entry as usize] as usize],
-                    };
-                    tapes.push(k, v.num().to_f64());
-                }
-                let results = self.own[first..first + carries].iter_mut().zip(&sweep.body.results);
-                results.for_each(|(to, &step)| *to = self.inside[step as usize]);
+                self.turn(sweep, &given, (first, shared), |v| tapes.push(k, v));
             }
-            first += carries;
+            first += sweep.carries;
         }
+        tapes.give(sweeps.len(), given);
+    }
+
+    /// A turn of a sweep, of the records before it, what it carries, which is at `first`, and what is shared; what later sweeps read goes to `keep`.
+    fn turn(&mut self, sweep: &SweepBlock, records: &[f64], (first, shared): (usize, &[u32]), mut keep: impl FnMut(f64)) {
+        let carries = sweep.carries;
+        for (to, &v) in self.inside.iter_mut().zip(records) {
+            *to = Value::Num(T::lit(v));
+        }
+        let (carried, rest) = self.inside[records.len()..].split_at_mut(carries);
+        carried.copy_from_slice(&self.own[first..first + carries]);
+        rest.iter_mut().zip(shared).for_each(|(to, &operand)| *to = self.own[operand as usize]);
+        fused(Steps { block: &sweep.body, registers: self.inside });
+        for &entry in &sweep.kept {
+            let v = match (entry as usize) < carries {
+                true => self.own[first + entry as usize],
+                false => self.inside[sweep.body.results[entry as usize] as usize],
+            };
+            keep(v.num().to_f64());
+        }
+        let results = self.own[first..first + carries].iter_mut().zip(&sweep.body.results);
+        results.for_each(|(to, &step)| *to = self.inside[step as usize]);
     }
 
     /// What is carried goes where the results will be. Gives the operands that all turns share.

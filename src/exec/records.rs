@@ -2,6 +2,7 @@
 
 use crate::base::records::{self, Outgrown};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 thread_local! {
@@ -11,7 +12,7 @@ thread_local! {
 
 /// The records of some sweeps, as elements that `f64` holds.
 pub(super) struct Tapes {
-    tapes: Vec<Vec<f64>>,
+    tapes: SmallVec<[Vec<f64>; 4]>,
     used: usize,
 }
 
@@ -19,9 +20,8 @@ impl Tapes {
     /// So many empty tapes.
     pub(super) fn new(count: usize) -> Tapes {
         let mut free = FREE.take();
-        let mut tapes = free.split_off(free.len().saturating_sub(count));
+        let tapes = (0..count).map(|_| free.pop().unwrap_or_default()).collect();
         FREE.replace(free);
-        tapes.resize_with(count, Vec::new);
         Tapes { tapes, used: 0 }
     }
 
@@ -31,6 +31,15 @@ impl Tapes {
         let may = records::may_grow(bytes, record * size_of::<f64>());
         self.used += if may { bytes } else { 0 };
         may
+    }
+
+    /// A tape that others can be read beside.
+    pub(super) fn take(&mut self, tape: usize) -> Vec<f64> {
+        std::mem::take(&mut self.tapes[tape])
+    }
+
+    pub(super) fn give(&mut self, tape: usize, taken: Vec<f64>) {
+        self.tapes[tape] = taken;
     }
 
     pub(super) fn push(&mut self, tape: usize, element: f64) {
@@ -48,7 +57,7 @@ impl Drop for Tapes {
         records::less(self.used);
         self.tapes.iter_mut().for_each(Vec::clear);
         let mut free = FREE.take();
-        free.append(&mut self.tapes);
+        free.extend(self.tapes.drain(..));
         FREE.replace(free);
     }
 }

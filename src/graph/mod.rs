@@ -56,6 +56,7 @@ pub use opaque::Opaque;
 pub(crate) use path::Path;
 pub use path::Step;
 pub use rules::{custom_jvp, custom_vjp, remat, stop_gradient};
+pub(crate) use same::is_same;
 pub use scan::{Scan, scan};
 pub(crate) use session::{Located, by};
 pub(crate) use signature::parse as parse_declaration;

@@ -1,5 +1,6 @@
 //! When operations with bodies are one: when their bodies do the same, whatever lines made them. They are found by a digest, and then compared.
 
+use super::control::types_in;
 use super::model::{Control, Derivative, Function, Graph, SharedControl, Summed};
 use super::node::NodeId;
 use rustc_hash::FxHasher;
@@ -51,6 +52,12 @@ fn attributes(control: &Control) -> impl Eq + Hash + use<> {
 
 fn same(a: &Control, b: &Control) -> bool {
     attributes(a) == attributes(b) && a.bodies().iter().zip(b.bodies()).all(|(a, b)| same_function(a, b))
+}
+
+/// Whether functions do the same in the same way.
+pub(crate) fn is_same(a: &Function, b: &Function) -> bool {
+    let types = |f: &Function| (types_in(f), f.output_nodes().collect::<Vec<NodeId>>());
+    types(a) == types(b) && (Arc::ptr_eq(&a.graph, &b.graph) || same_graph(&a.graph, &b.graph))
 }
 
 fn same_function(a: &Function, b: &Function) -> bool {

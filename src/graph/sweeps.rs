@@ -52,7 +52,9 @@ pub(super) fn check(condition: &Function, sweeps: &[Sweep]) -> Result<(), String
             return Err(format!("the body of sweep {k} does not give {} values to carry on", sweep.carries));
         }
         if types_in(&sweep.body) != [&records[..], &sweep.carried(), &shared].concat() {
-            return Err(format!("the body of sweep {k} does not take the records before it, what it carries, and what is shared"));
+            return Err(format!(
+                "the body of sweep {k} does not take the records before it, what it carries, and what is shared"
+            ));
         }
         records.extend(types_out(&sweep.body));
     }

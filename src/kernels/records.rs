@@ -10,6 +10,9 @@ use std::cell::Cell;
 pub(crate) struct Tape {
     start: *mut u8,
     end: *mut u8,
+    /// Where there is room since `grow`; null where there is none.
+    at: *mut u8,
+    _align: usize,
 }
 
 /// Bytes behind a tape.
@@ -28,26 +31,76 @@ impl Tape {
     /// The memory, if it is not the stack's.
     ///
     /// # Safety
-    /// The tape is one that [`grow`] made or code began.
+    /// The tape is one that [`make_room`] made or code began.
     unsafe fn taken(&self) -> Option<Box<[u64]>> {
         let words = (self.end.addr() - self.start.addr()) / size_of::<u64>();
-        // SAFETY: `grow` made it of a box of as many words.
+        // SAFETY: `make_room` made it of a box of as many words.
         (!self.is_inline()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.start.cast(), words)) })
     }
 }
 
-/// Makes room for as many bytes more from `at` on, and gives where they are; null where that is more than the limit.
+/// A routine that leaves all registers of its caller as they are, so that a loop in which it is called rarely has its numbers in registers:
+/// Cranelift's convention `PreserveAll`. Elsewhere than on x86-64 it is the platform's.
+macro_rules! preserving {
+    ($name:ident($($arg:ident: $ty:ty),*) by $call:ident = $inner:ident) => {
+        /// # Safety
+        /// As what it calls.
+        #[cfg(target_arch = "x86_64")]
+        unsafe extern "sysv64" fn $call($($arg: $ty),*) {
+            // SAFETY: as promised.
+            unsafe { $inner($($arg),*) }
+        }
+
+        /// # Safety
+        /// As what it calls.
+        #[cfg(target_arch = "x86_64")]
+        #[unsafe(naked)]
+        pub(super) unsafe extern "sysv64" fn $name($($arg: $ty),*) {
+            std::arch::naked_asm!(
+                "push rbp", "mov rbp, rsp", "and rsp, -16", "sub rsp, 336",
+                "movups [rsp], xmm0", "movups [rsp+16], xmm1", "movups [rsp+32], xmm2", "movups [rsp+48], xmm3",
+                "movups [rsp+64], xmm4", "movups [rsp+80], xmm5", "movups [rsp+96], xmm6", "movups [rsp+112], xmm7",
+                "movups [rsp+128], xmm8", "movups [rsp+144], xmm9", "movups [rsp+160], xmm10", "movups [rsp+176], xmm11",
+                "movups [rsp+192], xmm12", "movups [rsp+208], xmm13", "movups [rsp+224], xmm14", "movups [rsp+240], xmm15",
+                "mov [rsp+256], rax", "mov [rsp+264], rcx", "mov [rsp+272], rdx", "mov [rsp+280], rsi", "mov [rsp+288], rdi",
+                "mov [rsp+296], r8", "mov [rsp+304], r9", "mov [rsp+312], r10", "mov [rsp+320], r11",
+                "call {call}",
+                "movups xmm0, [rsp]", "movups xmm1, [rsp+16]", "movups xmm2, [rsp+32]", "movups xmm3, [rsp+48]",
+                "movups xmm4, [rsp+64]", "movups xmm5, [rsp+80]", "movups xmm6, [rsp+96]", "movups xmm7, [rsp+112]",
+                "movups xmm8, [rsp+128]", "movups xmm9, [rsp+144]", "movups xmm10, [rsp+160]", "movups xmm11, [rsp+176]",
+                "movups xmm12, [rsp+192]", "movups xmm13, [rsp+208]", "movups xmm14, [rsp+224]", "movups xmm15, [rsp+240]",
+                "mov rax, [rsp+256]", "mov rcx, [rsp+264]", "mov rdx, [rsp+272]", "mov rsi, [rsp+280]", "mov rdi, [rsp+288]",
+                "mov r8, [rsp+296]", "mov r9, [rsp+304]", "mov r10, [rsp+312]", "mov r11, [rsp+320]",
+                "mov rsp, rbp", "pop rbp", "ret",
+                call = sym $call
+            )
+        }
+
+        /// # Safety
+        /// As what it calls.
+        #[cfg(not(target_arch = "x86_64"))]
+        pub(super) unsafe extern "C" fn $name($($arg: $ty),*) {
+            // SAFETY: as promised.
+            unsafe { $inner($($arg),*) }
+        }
+    };
+}
+preserving! { grow(tape: *mut Tape, at: *mut u8, more: usize) by grow_call = make_room }
+preserving! { give_back(tape: *mut Tape) by give_back_call = take_back }
+
+/// Makes room for as many bytes more from `at` on, and notes where they are; null where that is more than the limit.
 ///
 /// # Safety
 /// Native code began the tape, and nothing else uses it; `at` is within, and what is before was written.
-pub(super) unsafe extern "C" fn grow(tape: *mut Tape, at: *mut u8, more: usize) -> *mut u8 {
+unsafe fn make_room(tape: *mut Tape, at: *mut u8, more: usize) {
     // SAFETY: as promised.
     let tape = unsafe { &mut *tape };
+    tape.at = std::ptr::null_mut();
     let (used, room) = (at.addr() - tape.start.addr(), tape.end.addr() - tape.start.addr());
     let words = (used + more).max(2 * room).div_ceil(size_of::<u64>());
     let own = if tape.is_inline() { 0 } else { room };
     if !may_grow(words * size_of::<u64>() - own, more) {
-        return std::ptr::null_mut();
+        return;
     }
     let mut free = FREE.take();
     let fitting = free.iter().position(|memory| memory.len() >= words).map(|k| free.swap_remove(k));
@@ -61,7 +114,7 @@ pub(super) unsafe extern "C" fn grow(tape: *mut Tape, at: *mut u8, more: usize) 
         records::less(words * size_of::<u64>() - own);
         records::refuse(more);
         FREE.replace(free);
-        return std::ptr::null_mut();
+        return;
     };
     // What another has grown to counts, too.
     records::more((memory.len() - words) * size_of::<u64>());
@@ -72,15 +125,14 @@ pub(super) unsafe extern "C" fn grow(tape: *mut Tape, at: *mut u8, more: usize) 
     // SAFETY: as promised.
     free.extend(unsafe { tape.taken() });
     FREE.replace(free);
-    (tape.start, tape.end) = (start, start.wrapping_add(len));
-    start.wrapping_add(used)
+    (tape.start, tape.end, tape.at) = (start, start.wrapping_add(len), start.wrapping_add(used));
 }
 
 /// Gives the memory of a tape back.
 ///
 /// # Safety
-/// As [`grow`]; the tape is not used any more.
-pub(super) unsafe extern "C" fn give_back(tape: *mut Tape) {
+/// As [`make_room`]; the tape is not used any more.
+unsafe fn take_back(tape: *mut Tape) {
     // SAFETY: as promised.
     if let Some(memory) = unsafe { (*tape).taken() } {
         records::less(size_of_val(&*memory));

@@ -30,6 +30,8 @@ pub(crate) enum BlockStep {
     Nested(Box<Nested>),
     /// A result of the step with blocks that is so many steps before.
     Result(u32),
+    /// What another step gives.
+    Same(u32),
 }
 
 /// A loop or a branch inside of a block.
@@ -48,8 +50,15 @@ pub(crate) enum Turns {
     While { carries: usize, condition: Block, body: Block },
     /// So many times.
     Repeat { carries: usize, times: usize, body: Block },
-    /// A loop and further sweeps over its turns; see [`Sweep`](crate::graph::Sweep). Results are what each carries in the end.
-    Sweeps { condition: Block, sweeps: Vec<SweepBlock> },
+    /// As `While`, with records of the turns for the steps `Back` behind it.
+    Recorded { condition: Block, sweep: SweepBlock },
+    /// Further sweeps over the turns of the loop that is an earlier step; see [`Sweep`](crate::graph::Sweep). Results are what each carries in the end.
+    Back {
+        of: u32,
+        sweeps: Vec<SweepBlock>,
+        /// Whether nobody reads the loop's records any more.
+        last: bool,
+    },
 }
 
 /// A sweep over the turns of a loop.
@@ -131,29 +140,21 @@ impl Block {
     }
 
     /// Whether it reads one of the values that it is given.
-    fn reads(&self, given: u32) -> bool {
+    pub(crate) fn reads(&self, given: u32) -> bool {
         let by_step = |step: &BlockStep| match step {
             BlockStep::Apply(op, operands) => operands[..op.arity()].contains(&given),
             BlockStep::Nested(nested) => nested.operands.contains(&given),
+            BlockStep::Same(step) => *step == given,
             BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => false,
         };
         self.results.contains(&given) || self.steps.iter().any(by_step)
-    }
-
-    /// A block that does nothing but one thing with all that it is given.
-    pub(crate) fn of(given: usize, turns: Turns, results: usize) -> Block {
-        let mut steps = vec![BlockStep::Given; given];
-        steps.push(BlockStep::Nested(Box::new(Nested { operands: (0..given as u32).collect(), turns })));
-        steps.extend((1..=results as u32).map(BlockStep::Result));
-        let results = (given as u32 + 1..).take(results).collect();
-        Block { given, steps, results, registers: 0 }.counted()
     }
 
     /// Whether sweeps inside keep records.
     pub(crate) fn keeps_records(&self) -> bool {
         let keeps = |step: &BlockStep| match step {
             BlockStep::Nested(nested) => {
-                matches!(nested.turns, Turns::Sweeps { .. }) || nested.turns.blocks().any(Block::keeps_records)
+                matches!(nested.turns, Turns::Recorded { .. }) || nested.turns.blocks().any(Block::keeps_records)
             }
             _ => false,
         };
@@ -177,30 +178,17 @@ impl Block {
 }
 
 impl Turns {
-    /// Sweeps that keep what later ones read.
-    pub(crate) fn sweeps(condition: Block, bodies: impl Iterator<Item = (usize, Block)>) -> Turns {
-        let mut sweeps: Vec<SweepBlock> = bodies.map(|(carries, body)| SweepBlock { carries, body, kept: vec![] }).collect();
-        let mut first = 0;
-        for k in 0..sweeps.len() {
-            let record = sweeps[k].body.results.len();
-            let is_read = |entry: &u32| sweeps[k + 1..].iter().any(|later| later.body.reads(first + *entry));
-            sweeps[k].kept = (0..record as u32).filter(is_read).collect();
-            first += record as u32;
-        }
-        Turns::Sweeps { condition, sweeps }
-    }
-
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
         let (a, b, sweeps) = match self {
-            Turns::Branch([a, b]) => (a, Some(b), &[][..]),
-            Turns::While { condition, body, .. } => (condition, Some(body), &[][..]),
-            Turns::Repeat { body, .. } => (body, None, &[][..]),
-            Turns::Sweeps { condition, sweeps } => (condition, None, &sweeps[..]),
+            Turns::Branch([a, b]) => (Some(a), Some(b), &[][..]),
+            Turns::While { condition, body, .. } => (Some(condition), Some(body), &[][..]),
+            Turns::Repeat { body, .. } => (Some(body), None, &[][..]),
+            Turns::Recorded { condition, sweep } => (Some(condition), Some(&sweep.body), &[][..]),
+            Turns::Back { sweeps, .. } => (None, None, &sweeps[..]),
         };
-        std::iter::once(a).chain(b).chain(sweeps.iter().map(|sweep| &sweep.body))
+        a.into_iter().chain(b).chain(sweeps.iter().map(|sweep| &sweep.body))
     }
 }
-
 
 impl Flow {
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {

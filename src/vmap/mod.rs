@@ -7,9 +7,9 @@ mod arrays;
 mod control;
 mod function;
 mod mapped;
-mod sweeps;
 mod packed;
 mod reduce;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 

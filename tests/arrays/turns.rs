@@ -86,7 +86,8 @@ fn gradients_and_hessians_are_those_of_dual_numbers() {
                 close(h[4 * k + l], by_hand::<Dual<Dual<f64>>>(twice).eps().eps(), 1e-10);
             }
             close(sums[k], h[4 * k..][..4].iter().sum(), 1e-10);
-            let ones = |v: [Dual<f64>; 4]| std::array::from_fn(|j| Dual::new(Dual::new(v[j], lit(1.0)), Dual::new(lit(1.0), lit(0.0))));
+            let ones =
+                |v: [Dual<f64>; 4]| std::array::from_fn(|j| Dual::new(Dual::new(v[j], lit(1.0)), Dual::new(lit(1.0), lit(0.0))));
             close(thirds[k], by_hand::<Dual<Dual<Dual<f64>>>>(ones(along)).eps().eps().eps(), 1e-9);
         }
     }

@@ -65,6 +65,8 @@ struct Frame<'e, 'f, 'p> {
     block: &'p Block,
     given: Vec<Place>,
     values: Vec<Option<Any<Emit<'e, 'f>, EmitMask<'e, 'f>>>>,
+    /// The turns of loops that are recorded, by their step.
+    turns: Vec<(u32, super::sweeps::Turned)>,
 }
 
 pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
@@ -278,7 +280,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     /// Makes the steps of a block.
     fn steps<'p>(&self, block: &'p Block, given: Vec<Place>) -> Frame<'e, 'f, 'p> {
         debug_assert_eq!(block.given, given.len());
-        let mut frame = Frame { block, given, values: vec![None; block.steps.len()] };
+        let mut frame = Frame { block, given, values: vec![None; block.steps.len()], turns: vec![] };
         for (k, step) in block.steps.iter().enumerate().skip(block.given) {
             match step {
                 BlockStep::Apply(op, operands) => {
@@ -291,17 +293,18 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                     frame.values[k] = Some(op.value::<Emit>(&values));
                 }
                 BlockStep::Nested(nested) => {
-                    for (at, v) in self.nested(&mut frame, nested).into_iter().enumerate() {
+                    for (at, v) in self.nested(&mut frame, k as u32, nested).into_iter().enumerate() {
                         frame.values[k + 1 + at] = Some(Any::Num(self.emitter.number(v)));
                     }
                 }
+                BlockStep::Same(step) => frame.values[k] = Some(self.value(&mut frame, *step)),
                 BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => {}
             }
         }
         frame
     }
 
-    fn nested(&self, frame: &mut Frame<'e, 'f, '_>, Nested { operands, turns }: &Nested) -> Vec<Value> {
+    fn nested(&self, frame: &mut Frame<'e, 'f, '_>, at: u32, Nested { operands, turns }: &Nested) -> Vec<Value> {
         // What is in memory may stay there.
         let mut place = |operand: &u32| match frame.given.get(*operand as usize) {
             Some(&place) => place,
@@ -318,10 +321,20 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                 let (carried, shared) = given.split_at(*carries);
                 self.turns(self.loaded(carried), shared, condition, body)
             }
-            Turns::Sweeps { condition, sweeps } => {
+            Turns::Recorded { condition, sweep } => {
                 let given: Vec<Place> = operands.iter().map(place).collect();
-                let (starts, shared) = given.split_at(sweeps.iter().map(|sweep| sweep.carries).sum());
-                self.sweeps(starts, shared, condition, sweeps)
+                let (carried, shared) = given.split_at(sweep.carries);
+                let (last, turns) = self.forward(self.loaded(carried), shared, condition, sweep);
+                frame.turns.push((at, turns));
+                last
+            }
+            Turns::Back { of, sweeps, last } => {
+                let given: Vec<Place> = operands.iter().map(place).collect();
+                let block = frame.block;
+                let BlockStep::Nested(loops) = &block.steps[*of as usize] else { unreachable!("it is a loop") };
+                let Turns::Recorded { sweep, .. } = &loops.turns else { unreachable!("its turns are recorded") };
+                let turns = frame.turns.iter().find(|(at, _)| at == of).expect("an earlier step").1;
+                self.back(turns, sweep, &given, sweeps, *last)
             }
             Turns::Repeat { carries, times, body } => {
                 let given: Vec<Place> = operands.iter().map(place).collect();
@@ -341,7 +354,9 @@ impl<'e, 'f> Making<'e, 'f, '_> {
             }
             BlockStep::Const(bits) => Any::Num(self.emitter.number(self.emitter.constant(f64::from_bits(bits)))),
             BlockStep::Flag(holds) => Any::Mask(self.emitter.mask(self.emitter.flag(holds))),
-            BlockStep::Apply(..) | BlockStep::Nested(_) | BlockStep::Result(_) => frame.values[k].expect("an earlier step"),
+            BlockStep::Apply(..) | BlockStep::Nested(_) | BlockStep::Result(_) | BlockStep::Same(_) => {
+                frame.values[k].expect("an earlier step")
+            }
         }
     }
 

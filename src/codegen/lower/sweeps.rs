@@ -8,7 +8,9 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
 
 /// Where the memory of a tape begins and ends is in front of its first bytes.
-const HEAD: u32 = 16;
+const HEAD: u32 = 32;
+/// Where the memory is that was made room for.
+const AT: i32 = 16;
 
 /// The records of a sweep.
 #[derive(Copy, Clone)]
@@ -18,21 +20,37 @@ struct Records {
     bytes: i64,
 }
 
+/// The turns of a loop: how many, and their records.
+#[derive(Copy, Clone)]
+pub(super) struct Turned {
+    count: Value,
+    records: Option<Records>,
+}
+
 impl Making<'_, '_, '_> {
-    /// What each sweep carries in the end.
-    pub(super) fn sweeps(&self, starts: &[Place], shared: &[Place], condition: &Block, sweeps: &[SweepBlock]) -> Vec<Value> {
-        let records: Vec<Option<Records>> = sweeps.iter().map(|sweep| self.records(sweep)).collect();
-        let (own, mut starts) = starts.split_at(sweeps[0].carries);
-        let (mut last, mut count) = self.forward(self.loaded(own), shared, condition, &sweeps[0], records[0]);
-        for k in 1..sweeps.len() {
+    /// What each further sweep carries in the end.
+    pub(super) fn back(
+        &self,
+        turned: Turned,
+        of: &SweepBlock,
+        operands: &[Place],
+        sweeps: &[SweepBlock],
+        last: bool,
+    ) -> Vec<Value> {
+        let (mut starts, shared) = operands.split_at(sweeps.iter().map(|sweep| sweep.carries).sum());
+        let all: Vec<&SweepBlock> = std::iter::once(of).chain(sweeps).collect();
+        let mut records = vec![turned.records];
+        records.extend(sweeps.iter().map(|sweep| self.records(sweep)));
+        let (mut results, mut count) = (vec![], turned.count);
+        for k in 1..all.len() {
             let own;
-            (own, starts) = starts.split_at(sweeps[k].carries);
+            (own, starts) = starts.split_at(all[k].carries);
             let more;
-            (more, count) = self.sweep(k, count, self.loaded(own), shared, sweeps, &records);
-            last.extend(more);
+            (more, count) = self.sweep(k, count, self.loaded(own), shared, &all, &records);
+            results.extend(more);
         }
-        records.into_iter().flatten().for_each(|records| self.give_back(records));
-        last
+        records.into_iter().skip(usize::from(!last)).flatten().for_each(|records| self.give_back(records));
+        results
     }
 
     /// An empty tape for the records of a sweep, if later ones read any of them.
@@ -42,8 +60,8 @@ impl Making<'_, '_, '_> {
             let slot = self.with(|b| {
                 let data = StackSlotData::new(StackSlotKind::ExplicitSlot, HEAD + RECORDS_INLINE as u32, 4);
                 let slot = b.create_sized_stack_slot(data);
-                let [start, end] = [HEAD, HEAD + RECORDS_INLINE as u32]
-                    .map(|offset| b.ins().stack_addr(types::I64, slot, offset as i32));
+                let [start, end] =
+                    [HEAD, HEAD + RECORDS_INLINE as u32].map(|offset| b.ins().stack_addr(types::I64, slot, offset as i32));
                 b.ins().stack_store(types::I64, start, slot, 0);
                 b.ins().stack_store(types::I64, end, slot, 8);
                 slot
@@ -71,23 +89,26 @@ impl Making<'_, '_, '_> {
         });
         self.switch_to(grows);
         let tape = self.with(|b| b.ins().stack_addr(types::I64, records.slot, 0));
-        let moved = self.emitter.grow_records(tape, at, bytes);
-        self.with(|b| b.ins().brif(moved, fits, &args(&[moved]), failed, &[]));
+        self.emitter.grow_records(tape, at, bytes);
+        self.with(|b| {
+            let moved = b.ins().stack_load(types::I64, types::I64, records.slot, AT);
+            b.ins().brif(moved, fits, &args(&[moved]), failed, &[])
+        });
         self.switch_to(failed);
         fails(self);
         self.switch_to(fits);
         room[0]
     }
 
-    /// The loop: what it carries in the end, and how many turns it has made.
-    fn forward(
+    /// The loop: what it carries in the end, and its turns.
+    pub(super) fn forward(
         &self,
         carried: Vec<Value>,
         shared: &[Place],
         condition: &Block,
         sweep: &SweepBlock,
-        records: Option<Records>,
-    ) -> (Vec<Value>, Value) {
+    ) -> (Vec<Value>, Turned) {
+        let records = self.records(sweep);
         let given = |carried: &[Value]| -> Vec<Place> {
             carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
         };
@@ -130,7 +151,7 @@ impl Making<'_, '_, '_> {
         }
         self.switch_to(end);
         let (last, count) = last.split_at(n);
-        (last.to_vec(), count[0])
+        (last.to_vec(), Turned { count: count[0], records })
     }
 
     /// A later sweep over so many turns: what it carries in the end, and the turns that are left for those behind it: none where records have
@@ -141,10 +162,10 @@ impl Making<'_, '_, '_> {
         count: Value,
         carried: Vec<Value>,
         shared: &[Place],
-        sweeps: &[SweepBlock],
+        sweeps: &[&SweepBlock],
         records: &[Option<Records>],
     ) -> (Vec<Value>, Value) {
-        let (sweep, n) = (&sweeps[k], carried.len());
+        let (sweep, n) = (sweeps[k], carried.len());
         let (end, last) = self.new_block_of(&[vec![self.emitter.float(); n], vec![types::I64]].concat());
         let zero = self.with(|b| b.ins().iconst(types::I64, 0));
         let own = records[k].map(|records| {
@@ -173,7 +194,13 @@ impl Making<'_, '_, '_> {
         let starts: Vec<Value> = moving.iter().map(|(start, _)| *start).collect();
         self.with(|b| {
             let some = b.ins().icmp_imm_s(IntCC::NotEqual, count, 0);
-            b.ins().brif(some, turn, &args(&[&carried[..], &[count], &starts].concat()), end, &args(&[&carried[..], &[count]].concat()));
+            b.ins().brif(
+                some,
+                turn,
+                &args(&[&carried[..], &[count], &starts].concat()),
+                end,
+                &args(&[&carried[..], &[count]].concat()),
+            );
         });
         self.switch_to(turn);
         let (carries, left, at) = (&inside[..n], inside[n], &inside[n + 1..]);

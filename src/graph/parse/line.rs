@@ -36,11 +36,20 @@ pub(super) struct Unfinished {
 
 /// An operation without its bodies.
 pub(super) enum Head {
-    Scan { carries: usize, xs: usize, length: Axis, reverse: bool },
-    While { carries: usize },
+    Scan {
+        carries: usize,
+        xs: usize,
+        length: Axis,
+        reverse: bool,
+    },
+    While {
+        carries: usize,
+    },
     /// What each sweep carries.
     Sweeps(Vec<usize>),
-    Rule { forward: bool },
+    Rule {
+        forward: bool,
+    },
     Remat,
     Choice,
 }
@@ -65,7 +74,10 @@ impl Head {
             Head::While { carries } => Control::While { condition: next(), body: next(), carries },
             Head::Sweeps(carries) => {
                 let condition = next();
-                Control::Sweeps { condition, sweeps: carries.into_iter().map(|carries| Sweep { body: next(), carries }).collect() }
+                Control::Sweeps {
+                    condition,
+                    sweeps: carries.into_iter().map(|carries| Sweep { body: next(), carries }).collect(),
+                }
             }
             Head::Rule { forward } => {
                 let (body, rule) = (next(), next());

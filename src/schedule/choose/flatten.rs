@@ -6,11 +6,15 @@
 use super::unroll::{apart, cost, numbers};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::graph::{Args, Control, Function, InputGroup, Kind, Nested, NodeId, Port, Sweep, types_in, types_out};
+use crate::graph::{
+    Args, Control, Function, InputGroup, Kind, Nested, NewOutput, NodeId, Port, SharedControl, Sweep, is_same, types_in,
+    types_out,
+};
 use crate::op::{DType, Op};
-use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, Turns};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, SweepBlock, Turns};
 use crate::schedule::{Settings, prepared, values_of};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::panic::Location;
 
 /// Operations of all bodies together, at most: beyond, what a turn costs beside them is nothing, and straight-line code has vectors.
 const MOST_OF_FLOW: usize = 1500;
@@ -24,23 +28,25 @@ const DEEPEST: usize = 32;
 const CHEAPER_THAN_A_JUMP: usize = 12;
 
 /// The flow of an operation with bodies, with the results that are asked for.
-pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
     let (inputs, outputs) = (control.takes(), control.gives());
     if !fits(control) {
         return Ok(None);
     }
     // Nobody asks for some of what the steps of a scan give.
-    let is_read = |k: usize| match control {
+    let is_read = |k: usize| match &**control {
         Control::Scan { carries, .. } => k < *carries || ports.contains(&Port::Each((k - carries) as u32)),
         _ => true,
     };
-    let bodies: Vec<Function> = match control {
+    let bodies: Vec<Function> = match &**control {
         Control::Scan { body, .. } => vec![values_of(&body.with_chosen_outputs(is_read))],
-        Control::While { .. } | Control::Sweeps { .. } | Control::Choice { .. } => {
-            control.bodies().into_iter().map(values_of).collect()
-        }
+        Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(values_of).collect(),
+        Control::Sweeps { .. } => vec![],
         Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
     };
+    if let Control::Sweeps { .. } = **control {
+        return sweeps(control, ports, options);
+    }
     let mut total = 0;
     for body in &bodies {
         match operations(body, MOST_OF_FLOW, 0) {
@@ -50,7 +56,7 @@ pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Resu
     }
     let straight =
         bodies.iter().all(|body| !body.graph().ids().any(|id| matches!(body.graph().node(id).kind(), Kind::Control(_))));
-    let most = if straight && matches!(control, Control::Scan { .. }) { MOST_OF_STRAIGHT } else { MOST_OF_FLOW };
+    let most = if straight && matches!(**control, Control::Scan { .. }) { MOST_OF_STRAIGHT } else { MOST_OF_FLOW };
     if total > most {
         return Ok(None);
     }
@@ -60,14 +66,10 @@ pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Resu
     let first = |k: usize| lengths[..k].iter().sum::<usize>();
     let mut blocks = blocks.into_iter();
     let mut next = || blocks.next().expect("a block for every body");
-    let (kind, carries) = match control {
+    let (kind, carries) = match &**control {
         Control::Choice { .. } => (FlowKind::Branch([next(), next()]), outputs.len()),
         Control::While { carries, .. } => (FlowKind::While { carries: *carries, condition: next(), body: next() }, *carries),
-        Control::Sweeps { sweeps, .. } => {
-            let carries = sweeps.iter().map(|sweep| elements(&sweep.carried()));
-            let turns = Turns::sweeps(next(), carries.zip(blocks));
-            (FlowKind::Once(Block::of(elements(&inputs), turns, elements(&outputs))), outputs.len())
-        }
+        Control::Sweeps { .. } => unreachable!("they are code of a function"),
         Control::Scan { carries, xs, reverse, .. } => {
             (FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }, *carries)
         }
@@ -78,9 +80,22 @@ pub(super) fn flow(control: &Control, ports: &[Port], options: Settings) -> Resu
         Port::Each(k) => FlowOutput { from: From::Each, first: first(carries + k as usize), len: lengths[carries + k as usize] },
         Port::Carried(k) => FlowOutput { from: From::Carried, first: first(k as usize), len: lengths[k as usize] },
     };
-    let condition = matches!(control, Control::Choice { .. }).then_some(1);
+    let condition = matches!(**control, Control::Choice { .. }).then_some(1);
     let inputs = condition.into_iter().chain(inputs.iter().map(len)).collect();
     Ok(Some(Flow { kind, inputs, outputs: ports.iter().map(output).collect() }))
+}
+
+/// Sweeps over the turns of a loop: as the function that does nothing else.
+fn sweeps(control: &SharedControl, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+    let types = control.operands();
+    let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
+    let f = Function::build(control.body().width(), inputs.collect(), Location::caller(), |args| {
+        let result = |(k, &port): (usize, &Port)| {
+            NewOutput::new(format!("y{k}"), vec![crate::eval::result(Nested { control, port }, args)])
+        };
+        ports.iter().enumerate().map(result).collect()
+    })?;
+    whole(&f, MOST_OF_FLOW, options)
 }
 
 /// All of a function of few numbers with loops or branches inside.
@@ -159,8 +174,14 @@ fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
 /// The steps of a function of numbers.
 fn block(f: &Function, options: Settings) -> Result<Block> {
     let f = prepared(f, options);
-    let mut made =
-        Making { f: &f, options, place: vec![0; f.graph().len()], known: FxHashMap::default(), block: Block::default() };
+    let mut made = Making {
+        f: &f,
+        options,
+        place: vec![0; f.graph().len()],
+        known: FxHashMap::default(),
+        recorded: vec![],
+        block: Block::default(),
+    };
     for id in f.graph().ids() {
         let place = made.node(id)?;
         made.place[id.index()] = place;
@@ -177,10 +198,20 @@ struct Making<'f> {
     place: Vec<u32>,
     /// The first result of every operation with bodies.
     known: FxHashMap<(*const Control, Args), u32>,
+    recorded: Vec<Recorded<'f>>,
     block: Block,
 }
 
-impl Making<'_> {
+/// A loop whose turns are recorded.
+struct Recorded<'f> {
+    control: &'f SharedControl,
+    operands: Args,
+    /// Its step, the first of its results, and the last step that reads records.
+    at: u32,
+    back: Option<u32>,
+}
+
+impl<'f> Making<'f> {
     fn push(&mut self, step: BlockStep) -> u32 {
         self.block.steps.push(step);
         self.block.steps.len() as u32 - 1
@@ -206,11 +237,23 @@ impl Making<'_> {
         })
     }
 
-    fn nested(&mut self, nested: Nested, operands: Args) -> Result<u32> {
+    fn nested(&mut self, nested: Nested<'f>, operands: Args) -> Result<u32> {
         let Port::Final(k) = nested.port else { unreachable!("nothing is kept step by step in a function of numbers") };
         let key = (std::ptr::from_ref(&**nested.control), operands.clone());
         if let Some(&first) = self.known.get(&key) {
             return Ok(first + k);
+        }
+        if let Control::Sweeps { sweeps, .. } = &**nested.control {
+            let first = self.back(nested.control, sweeps, &operands)?;
+            self.known.insert(key, first);
+            return Ok(first + k);
+        }
+        if let Control::While { .. } = &**nested.control
+            && let Some((sweeps, loops)) = self.sweeps_of(nested.control, &operands)
+        {
+            let at = self.recorded(sweeps, &loops)?;
+            self.known.insert(key, at + 1);
+            return Ok(at + 1 + k);
         }
         let given: Vec<u32> = operands.iter().map(|operand| self.place[operand.index()]).collect();
         let results = nested.control.gives().len() as u32;
@@ -219,10 +262,6 @@ impl Making<'_> {
             Control::Choice { bodies: [a, b] } => Turns::Branch([made(a)?, made(b)?]),
             Control::While { condition, body, carries } => {
                 Turns::While { carries: *carries, condition: made(condition)?, body: made(body)? }
-            }
-            Control::Sweeps { condition, sweeps } => {
-                let bodies = sweeps.iter().map(|sweep| Ok((sweep.carries, made(&sweep.body)?))).collect::<Result<Vec<_>>>()?;
-                Turns::sweeps(made(condition)?, bodies.into_iter())
             }
             Control::Scan { body, carries, length: Axis::Fixed(times), .. } => {
                 Turns::Repeat { carries: *carries, times: *times, body: made(body)? }
@@ -242,6 +281,86 @@ impl Making<'_> {
         };
         self.known.insert(key, first);
         Ok(first + k)
+    }
+
+    /// Sweeps over the turns of a loop with these operands, if the function has some, and the operands of theirs.
+    fn sweeps_of(&self, of: &Control, operands: &Args) -> Option<(&'f SharedControl, Args)> {
+        let graph = self.f.graph();
+        graph.ids().find_map(|id| {
+            let Kind::Control(Nested { control, .. }) = graph.node(id).kind() else { return None };
+            let Control::Sweeps { condition, sweeps } = &**control else { return None };
+            let all: Args = graph.operands(id).collect();
+            (loop_operands(sweeps, &all) == *operands && is_loop(of, condition, &sweeps[0])).then_some((control, all))
+        })
+    }
+
+    /// The step of the loop of sweeps.
+    fn recorded(&mut self, control: &'f SharedControl, operands: &Args) -> Result<u32> {
+        let Control::Sweeps { condition, sweeps } = &**control else { unreachable!("they are sweeps") };
+        let own = loop_operands(sweeps, operands);
+        let same = |known: &Recorded| {
+            let Control::Sweeps { condition: other, sweeps: others } = &**known.control else { return false };
+            known.operands == own && is_same(condition, other) && is_same(&sweeps[0].body, &others[0].body)
+        };
+        if let Some(known) = self.recorded.iter().find(|known| same(known)) {
+            return Ok(known.at);
+        }
+        let made = |body: &Function| block(body, self.options);
+        let (condition, body) = (made(condition)?, made(&sweeps[0].body)?);
+        let (carries, given) = (sweeps[0].carries, own.iter().map(|operand| self.place[operand.index()]).collect());
+        let turns = Turns::Recorded { condition, sweep: SweepBlock { carries, body, kept: vec![] } };
+        let at = self.push(BlockStep::Nested(Box::new(Inner { operands: given, turns })));
+        (1..=carries as u32).for_each(|k| _ = self.push(BlockStep::Result(k)));
+        self.recorded.push(Recorded { control, operands: own, at, back: None });
+        Ok(at)
+    }
+
+    /// The first of the results of sweeps: of the loop, and of the others behind it.
+    fn back(&mut self, control: &'f SharedControl, sweeps: &[Sweep], operands: &Args) -> Result<u32> {
+        let of = self.recorded(control, operands)?;
+        let mut bodies: Vec<SweepBlock> = vec![];
+        for sweep in &sweeps[1..] {
+            bodies.push(SweepBlock { carries: sweep.carries, body: block(&sweep.body, self.options)?, kept: vec![] });
+        }
+        // What later sweeps read of the records of earlier ones.
+        let kept = |first: u32, record: usize, later: &[SweepBlock]| -> Vec<u32> {
+            (0..record as u32).filter(|entry| later.iter().any(|later| later.body.reads(first + entry))).collect()
+        };
+        let mut first = sweeps[0].body.output_len();
+        let of_loop = kept(0, first, &bodies);
+        for k in 0..bodies.len() {
+            let record = bodies[k].body.results.len();
+            bodies[k].kept = kept(first as u32, record, &bodies[k + 1..]);
+            first += record;
+        }
+        let BlockStep::Nested(nested) = &mut self.block.steps[of as usize] else { unreachable!("it is the loop's step") };
+        let Turns::Recorded { sweep, .. } = &mut nested.turns else { unreachable!("its turns are recorded") };
+        sweep.kept.extend(of_loop);
+        sweep.kept.sort_unstable();
+        sweep.kept.dedup();
+        let carries = sweeps[0].carries;
+        let given = operands[carries..].iter().map(|operand| self.place[operand.index()]).collect();
+        let turns = Turns::Back { of, sweeps: bodies, last: true };
+        let at = self.push(BlockStep::Nested(Box::new(Inner { operands: given, turns })));
+        let known = self.recorded.iter_mut().find(|known| known.at == of).expect("it was just found");
+        if let Some(before) = known.back.replace(at)
+            && let BlockStep::Nested(nested) = &mut self.block.steps[before as usize]
+            && let Turns::Back { last, .. } = &mut nested.turns
+        {
+            *last = false;
+        }
+        let results: usize = sweeps[1..].iter().map(|sweep| sweep.carries).sum();
+        (1..=results as u32).for_each(|k| _ = self.push(BlockStep::Result(k)));
+        // All results one after the other, as the loop's may be elsewhere.
+        let all = (1..=carries as u32).map(|k| of + k).chain((1..=results as u32).map(|k| at + k)).collect::<Vec<_>>();
+        Ok(self.together(&all))
+    }
+
+    /// Steps that give what others do, in order.
+    fn together(&mut self, steps: &[u32]) -> u32 {
+        let first = self.block.steps.len() as u32;
+        steps.iter().for_each(|&step| _ = self.push(BlockStep::Same(step)));
+        first
     }
 
     /// Both blocks, and a selection between their results.
@@ -280,6 +399,18 @@ impl Making<'_> {
     }
 }
 
+/// Of the operands of sweeps, those of the loop.
+fn loop_operands(sweeps: &[Sweep], operands: &Args) -> Args {
+    let shared = sweeps[0].body.input_len() - sweeps[0].carries;
+    operands[..sweeps[0].carries].iter().chain(&operands[operands.len() - shared..]).copied().collect()
+}
+
+/// Whether a loop is that of sweeps, but for what else is recorded of its turns.
+fn is_loop(of: &Control, condition: &Function, sweep: &Sweep) -> bool {
+    let Control::While { condition: own, body, .. } = of else { return false };
+    is_same(own, condition) && is_same(body, &sweep.body.clone().with_outputs(..sweep.carries))
+}
+
 /// Whether a block takes less time than a jump that was predicted wrongly: a few operations of one instruction each.
 fn is_cheap(block: &Block) -> bool {
     let cost = |step: &BlockStep| match step {
@@ -291,7 +422,7 @@ fn is_cheap(block: &Block) -> bool {
             Op::Div | Op::Sqrt | Op::Recip => Some(4),
             _ => None,
         },
-        BlockStep::Nested(_) | BlockStep::Result(_) => None,
+        BlockStep::Nested(_) | BlockStep::Result(_) | BlockStep::Same(_) => None,
     };
     block.steps.iter().map(cost).sum::<Option<usize>>().is_some_and(|cost| cost <= CHEAPER_THAN_A_JUMP / 2)
 }

@@ -7,7 +7,8 @@ mod strided;
 mod view;
 
 pub(crate) use action::{
-    Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, RunSums, RunSweep, Space, Tiles, Updates, ValueId, addresses,
+    Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, RunSums, RunSweep, Space, Tiles, Updates, ValueId,
+    addresses,
 };
 pub(crate) use size::bytes_of_plan;
 pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Schedule, Stage, Straight};

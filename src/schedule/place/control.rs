@@ -44,10 +44,16 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
             }
         }
         Control::While { carries, .. } => Flow::While { carries: *carries },
-        Control::Sweeps { sweeps, .. } => Flow::Sweeps(sweeps::kept(sweeps).into_iter().zip(sweeps).map(|(kept, sweep)| {
-            let record = types_out(&sweep.body).into_iter().map(|(shape, _)| planner.borrow(size(shape))).collect();
-            RunSweep { carries: sweep.carries, record, kept }
-        }).collect()),
+        Control::Sweeps { sweeps, .. } => Flow::Sweeps(
+            sweeps::kept(sweeps)
+                .into_iter()
+                .zip(sweeps)
+                .map(|(kept, sweep)| {
+                    let record = types_out(&sweep.body).into_iter().map(|(shape, _)| planner.borrow(size(shape))).collect();
+                    RunSweep { carries: sweep.carries, record, kept }
+                })
+                .collect(),
+        ),
         Control::Choice { .. } => Flow::Choice,
         Control::Remat { .. } => Flow::Once,
         Control::Opaque { call, body } => Flow::Opaque { call: call.clone(), indices: body.index_inputs().into() },
