@@ -2,7 +2,8 @@
 
 use super::handle::Expr;
 use super::signature::{Binder, Collector, Inputs, Outputs};
-use super::structure::{Leaf, Structure, Visit};
+use super::leaf::Leaf;
+use crate::base::{Structure, Visit};
 use super::trace::type_of;
 use crate::base::{Axis, Shape};
 
