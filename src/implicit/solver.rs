@@ -168,7 +168,11 @@ impl Solver {
 
     /// See [`least_squares`].
     #[track_caller]
-    pub fn least_squares<X: IntoValues<Expr>, R: Values<Expr>>(self, x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
+    pub fn least_squares<X: IntoValues<Expr>, R: Values<Expr>>(
+        self,
+        x0: X,
+        residuals: impl FnOnce(X::Values) -> R,
+    ) -> Solution<X::Values> {
         let at = Location::caller();
         self.solved("least_squares", at, x0.into_values(), residuals, |f| minimum::gauss_newton(self, f, at))
     }

@@ -5,8 +5,8 @@ use super::recurrence;
 use super::series::{Series, Storage, zeros};
 use crate::base::{Shape, leaf};
 use crate::op::{
-    Apart, ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, flow_apart, lit, op_table, own_start,
-    rule,
+    Apart, ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, flow_apart, lit, op_table,
+    own_start, rule,
 };
 use std::ops;
 

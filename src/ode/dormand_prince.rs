@@ -89,7 +89,12 @@ impl DormandPrince {
     /// # Errors
     /// Of the trace: a right-hand side of another shape than y; a tolerance that is not positive and finite. That the end is not reached is no error: see [`Trajectory`].
     #[track_caller]
-    pub fn solve<Y: IntoValues<Expr>>(self, span: [Expr; 2], y0: Y, f: impl Fn(Expr, Y::Values) -> Y::Values) -> Trajectory<Y::Values> {
+    pub fn solve<Y: IntoValues<Expr>>(
+        self,
+        span: [Expr; 2],
+        y0: Y,
+        f: impl Fn(Expr, Y::Values) -> Y::Values,
+    ) -> Trajectory<Y::Values> {
         let at = Location::caller();
         let times = span[1].reshape([Axis::Fixed(1)]);
         let Trajectory { y, report } = self.run(span[0], times, y0.into_values(), &f, at);
