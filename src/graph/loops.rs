@@ -84,7 +84,7 @@ fn looped<A: Real, V: Values<A>, Q: Condition<A::Mask>, R: BodyResult<V, A>>(
 /// ```
 /// use wengert::{Dual, Real, cond, lit};
 /// fn root_or_zero<T: Real>(x: T) -> T {
-///     cond(x.gt(lit(0.0)), || x.sqrt(), || lit(0.0))
+///     cond(x.gt(lit(0.0)), || x.sqrt(), || lit::<T>(0.0))
 /// }
 /// assert_eq!(root_or_zero(Dual::new(4.0, 1.0)).eps(), 0.25);
 /// assert_eq!(root_or_zero(Dual::new(-4.0, 1.0)).eps(), 0.0);
