@@ -8,7 +8,8 @@ use std::{
     hint::black_box,
 };
 use wengert::compiled::Form;
-use wengert::{Compiled, Expr, Function, Options, Real, Scan, Width, aux, cond, dual, lit, while_loop};
+use wengert::jet::Jet;
+use wengert::{Compiled, Expr, Function, Options, Real, Scan, Width, aux, cond, dual, lit, scan, while_loop};
 
 thread_local! {
     // Per thread: the test harness allocates on others.
@@ -46,6 +47,31 @@ fn allocations<R>(f: impl FnOnce() -> R) -> usize {
 
 fn f<T: Real>(x: &[T]) -> T {
     x.windows(2).map(|p| (p[0] * p[1]).sin() + p[1].powf(p[0].abs()) / (p[0] * p[0] + lit(1.0))).sum()
+}
+
+/// A loop with a branch and a counted loop inside.
+fn looped<T: Real>(x: T) -> T {
+    let turn = |[y, k]: [T; 2]| {
+        let y = cond(y.gt(lit(4.0)), || y.sqrt(), || (y + x).exp());
+        let y = Scan::steps(3).run((y, 0), |(y, k), ()| ((y + k * lit(0.1), k + lit(1.0)), ())).0.0;
+        [y, k + lit(1.0)]
+    };
+    while_loop([x, lit(0.0)], |[y, k]| k.lt(lit(50.0)) & y.ne(lit(0.0)), turn)[0]
+}
+
+#[test]
+fn loops_of_numbers_and_duals_do_not_allocate() {
+    let x = black_box(0.3);
+    assert_eq!(allocations(|| looped(x)), 0);
+    assert_eq!(allocations(|| looped(x as f32)), 0);
+    assert_eq!(allocations(|| dual::derivative(looped, x)), 0);
+    assert_eq!(allocations(|| dual::second_derivative(looped, x)), 0);
+    assert_eq!(allocations(|| looped(Jet::<f64, 4>::variable(x))), 0);
+    // What the steps of a scan give, and nothing else.
+    let all = black_box([0.5; 64]);
+    let product = |x: &[f64]| scan(1.0, x, |p, x| (p * x, p)).0;
+    assert_eq!(allocations(|| product(&all)), 1);
+    assert_eq!(allocations(|| scan(1.0, &all, |p, x| (p * x, ())).0), 0);
 }
 
 #[test]

@@ -52,13 +52,14 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
         writable.make_where_clause().predicates.push(syn::parse_quote!(#ty: ::wengert::graph::VisitMut<Leaf = #leaf>));
     }
     let writable = &writable.where_clause;
-    // A loop may start from it where it consists of handles.
+    // A loop may start from it where it consists of numbers of one arithmetic.
     let mut carried = input.generics.clone();
     {
         let (_, own, _) = input.generics.split_for_impl();
-        carried.make_where_clause().predicates.push(syn::parse_quote!(#name #own: ::wengert::graph::Values));
+        carried.make_where_clause().predicates.push(syn::parse_quote!(#name #own: ::wengert::graph::Values<__A>));
     }
-    let carried = &carried.where_clause;
+    carried.params.push(syn::parse_quote!(__A));
+    let (carried_parameters, _, carried) = carried.split_for_impl();
     let (parameters, own, conditions) = generics.split_for_impl();
     let with = input.generics.params.iter().map(|parameter| match parameter {
         GenericParam::Lifetime(parameter) => {
@@ -92,7 +93,7 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
         #[automatically_derived]
-        impl #parameters ::wengert::graph::IntoValues for #name #own #carried {
+        impl #carried_parameters ::wengert::graph::IntoValues<__A> for #name #own #carried {
             type Values = Self;
             fn into_values(self) -> Self {
                 self

@@ -41,8 +41,9 @@ pub(super) fn array<T: Real, const N: usize>(
     Value::Num((z, tangents))
 }
 
+/// Zeros of a shape.
 #[track_caller]
-fn zeros<T: Real>(shape: Shape) -> T {
+pub(super) fn zeros<T: Real>(shape: Shape) -> T {
     match shape {
         Shape::SCALAR => lit(0.0),
         _ => T::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(0.0))]).num(),

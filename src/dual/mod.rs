@@ -15,8 +15,11 @@ mod order;
 pub use drivers::*;
 pub use order::{Nested, Order, nth_derivative};
 
-use crate::base::Shape;
-use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, EdgeMap, Real, Value, derived_operators, lit, op_table, rule};
+use crate::base::{Shape, leaf};
+use crate::op::{
+    Apart, ArrayOp, Bodied, Choose, ChosenBy, CustomRule, EdgeMap, Real, Value, derived_operators, flow_apart, lit, op_table,
+    own_start, rule,
+};
 use std::ops;
 
 /// A value with N tangents: re + Σ epsᵢ·εᵢ, where εᵢ·εⱼ = 0.
@@ -262,6 +265,7 @@ macro_rules! dual_arithmetic {
             fn known(&self) -> Option<f64> {
                 self.re.known().filter(|_| self.eps.iter().all(|eps| eps.known() == Some(0.0)))
             }
+            flow_apart! { T }
             $(#[inline(always)] #[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[inline(always)] #[track_caller] fn $cmp(self, y: Self) -> T::Mask { self.re.$cmp(y.re) })*
         }
@@ -270,6 +274,20 @@ macro_rules! dual_arithmetic {
 op_table! { dual_arithmetic }
 
 derived_operators! { [T: Real, const N: usize] DualVec<T, N> }
+leaf! { [T, const N: usize] DualVec<T, N>; }
+own_start! { [T: Real, const N: usize] DualVec<T, N> }
+
+impl<T: Real, const N: usize> Apart for DualVec<T, N> {
+    type Part = T;
+    fn take_apart(self, parts: &mut Vec<T>) {
+        parts.push(self.re);
+        parts.extend(self.eps.map(|eps| if eps.is_absent() { arrays::zeros(self.re.shape_of()) } else { eps }));
+    }
+    fn join(parts: &mut dyn Iterator<Item = T>) -> Self {
+        let mut next = || parts.next().expect("as many parts as before");
+        DualVec { re: next(), eps: std::array::from_fn(|_| next()) }
+    }
+}
 
 /// Operators with a plain `f64` on either side: the literal has no tangent, so only the dual's edge is taken.
 ///

@@ -1,6 +1,6 @@
 //! Sweeps along an axis: the routines that interpreter and native code both run.
 
-use super::known::{holds, number};
+use super::known::number;
 use crate::op::{ArrayOp, Real, Scalar, lit};
 
 /// An axis: places before it, along it, and after it.
@@ -239,13 +239,13 @@ fn iota<T: Real>(along: Along, y: &mut [T]) {
 
 /// The index of the first largest value, which is the first NaN if there is one.
 fn argmax<T: Real>(x: &[T], along: Along, y: &mut [T]) {
-    let is_nan = |v: T| holds::<T>(v.ne(v));
+    let is_nan = |v: T| T::holds(v.ne(v));
     if along.inner == 1 {
         for (row, y) in x.chunks_exact(along.len).zip(y) {
             let (mut best, mut most) = (0, row[0]);
             let mut nan = false;
             for (k, &v) in row.iter().enumerate() {
-                (best, most) = if holds::<T>(v.gt(most)) { (k, v) } else { (best, most) };
+                (best, most) = if T::holds(v.gt(most)) { (k, v) } else { (best, most) };
                 nan |= is_nan(v);
             }
             *y = index(if nan { row.iter().position(|&v| is_nan(v)).unwrap_or(best) } else { best });
@@ -255,7 +255,7 @@ fn argmax<T: Real>(x: &[T], along: Along, y: &mut [T]) {
     for o in 0..along.outer {
         for i in 0..along.inner {
             let value = |k: usize| x[along.at(o, k, i)];
-            let better = |k: usize, best: usize| holds::<T>(value(k).gt(value(best))) || is_nan(value(k)) && !is_nan(value(best));
+            let better = |k: usize, best: usize| T::holds(value(k).gt(value(best))) || is_nan(value(k)) && !is_nan(value(best));
             // Nothing is larger than a NaN.
             let best = (1..along.len).fold(0, |best, k| if better(k, best) { k } else { best });
             y[o * along.inner + i] = index(best);

@@ -2,7 +2,6 @@
 
 use super::arithmetic::Arithmetic;
 use super::array::Array;
-use super::known::holds;
 use super::run::{Results, Run};
 use crate::error::Result;
 use crate::graph::{Control, Function, Nested, NodeId, Port, Sweep, stacked, sweeps};
@@ -38,7 +37,7 @@ impl<A: Arithmetic> Run<'_, A> {
     /// Whether the number that a condition gives is not 0.
     fn goes(&self, number: A::Number, at: Option<&'static Location<'static>>) -> Result<bool> {
         self.check_known(at)?;
-        Ok(holds::<A::Number>(number.ne(lit(0.0))))
+        Ok(A::Number::holds(number.ne(lit(0.0))))
     }
 
     /// What each sweep carries in the end.

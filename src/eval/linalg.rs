@@ -3,7 +3,6 @@
 //! In: matrices, row by row. Out: solutions, or which pivot fails. LU with partial pivoting and Cholesky's decomposition, as in
 //! G. H. Golub and C. F. Van Loan, Matrix Computations.
 
-use super::known::holds;
 use crate::op::{ArrayOp, Real, Scalar, lit};
 
 /// What a linear algebra operation works on.
@@ -125,14 +124,14 @@ fn eliminate<T: Real>(n: usize, a: &mut [T], m: usize, y: &mut [T]) -> Result<bo
     let mut odd = false;
     for k in 0..n {
         let size = |i: usize| a[i * n + k].abs();
-        let best = (k + 1..n).fold(k, |best, i| if holds::<T>(size(i).gt(size(best))) { i } else { best });
+        let best = (k + 1..n).fold(k, |best, i| if T::holds(size(i).gt(size(best))) { i } else { best });
         if best != k {
             swap_rows(a, n, k, best);
             swap_rows(y, m, k, best);
             odd = !odd;
         }
         let pivot = a[k * n + k];
-        if holds::<T>(pivot.eq(lit(0.0))) {
+        if T::holds(pivot.eq(lit(0.0))) {
             return Err(k);
         }
         let (done, below) = a.split_at_mut((k + 1) * n);
@@ -160,7 +159,7 @@ fn swap_rows<T>(a: &mut [T], n: usize, i: usize, j: usize) {
 fn check_pivots<T: Real>(n: usize, epsilon: f64, lu: &[T]) -> Result<(), usize> {
     for k in 0..n {
         let terms = (0..k).fold(lit(0.0), |sum: T, i| sum + (lu[k * n + i] * lu[i * n + k]).abs());
-        if holds::<T>(lu[k * n + k].abs().le(terms * lit(epsilon))) {
+        if T::holds(lu[k * n + k].abs().le(terms * lit(epsilon))) {
             return Err(k);
         }
     }
@@ -172,7 +171,7 @@ fn substitute<T: Real>(n: usize, m: usize, a: &[T], lower: bool, y: &mut [T]) ->
     for step in 0..n {
         let k = if lower { step } else { n - 1 - step };
         let pivot = a[k * n + k];
-        if holds::<T>(pivot.eq(lit(0.0))) {
+        if T::holds(pivot.eq(lit(0.0))) {
             return Err(k);
         }
         let (above, rest) = y.split_at_mut(k * m);
@@ -200,7 +199,7 @@ fn cholesky<T: Real>(n: usize, epsilon: f64, a: &[T], l: &mut [T]) -> Result<(),
         }
         let known = row[..i].iter().fold(lit(0.0), |sum: T, &v| sum + v * v);
         let rest = a[i * n + i] - known;
-        if holds::<T>(rest.le(known * lit(epsilon))) {
+        if T::holds(rest.le(known * lit(epsilon))) {
             return Err(i);
         }
         row[i] = rest.sqrt();

@@ -1,12 +1,15 @@
 //! The arithmetic of handles: every operation is a node of the trace.
 
 use super::control::NestedOp;
+use super::flow;
 use super::handle::{Cond, Expr};
 use super::rules::traced_rule;
-use super::trace;
-use crate::base::Shape;
-use crate::error::Caller;
-use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, op_table};
+use super::{stacked, trace};
+use crate::base::{Shape, leaf};
+use crate::error::{Caller, Error, Result};
+use crate::op::{
+    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Steps, Value, Values, derived_operators, op_table, own_start,
+};
 use num_traits::{One, Zero};
 use std::{ops, panic::Location};
 
@@ -94,6 +97,55 @@ macro_rules! expr_arithmetic {
                 self.shape()
             }
             const SYMBOLIC: bool = true;
+            type Stacked<Y> = Y;
+            #[track_caller]
+            fn turns<C: Values<Self>>(
+                most: Option<usize>,
+                init: C,
+                holds: impl FnMut(C) -> Result<Cond>,
+                body: impl FnMut(C) -> Result<C>,
+            ) -> Result<C> {
+                let at = Location::caller();
+                match most {
+                    None => flow::turns(&init, holds, body, at),
+                    Some(most) => flow::bounded(most, init, holds, body, at),
+                }
+            }
+            #[track_caller]
+            fn either<C: Values<Self>>(
+                holds: Cond,
+                then: impl FnOnce() -> Result<C>,
+                otherwise: impl FnOnce() -> Result<C>,
+            ) -> Result<C> {
+                flow::either(holds, then, otherwise, Location::caller())
+            }
+            #[track_caller]
+            fn scanned<C: Values<Self>, X: Values<Self>, Y: Values<Self>>(
+                how: Steps,
+                n: usize,
+                x: impl Fn(usize) -> X,
+                init: C,
+                body: impl FnMut(C, X) -> Result<(C, Y)>,
+            ) -> Result<(C, Vec<Y>)> {
+                stacked::listed(how, n, x, init, body, Location::caller())
+            }
+            #[track_caller]
+            fn counted<C: Values<Self>, Y: Values<Self>>(
+                how: Steps,
+                init: C,
+                mut body: impl FnMut(C) -> Result<(C, Y)>,
+            ) -> Result<(C, Y)> {
+                stacked::scanned(how, init, &(), |c, ()| body(c), Location::caller())
+            }
+            fn together<Y>(mut each: Vec<Y>) -> Y {
+                each.pop().expect("handles of all steps")
+            }
+            fn restacked<P, Q>(each: P, mut f: impl FnMut(P) -> Q) -> Q {
+                f(each)
+            }
+            fn refuse(error: Error) {
+                trace::refuse(error);
+            }
             $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[track_caller] fn $cmp(self, y: Self) -> Cond { self.$cmp(y) })*
         }
@@ -101,6 +153,8 @@ macro_rules! expr_arithmetic {
 }
 op_table! { expr_arithmetic }
 derived_operators! { [] Expr }
+leaf! { [] Expr; }
+own_start! { [] Expr }
 
 /// Operators with a plain number on either side. Of integers there is `usize` alone, of numbers with a point `f64`: with a choice of two, the
 /// type of `x * 2` would be open until the literal's is, and `(x * 2).sin()` would need annotations.

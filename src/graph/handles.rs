@@ -4,8 +4,8 @@ use super::handle::Expr;
 use super::model::{InputGroup, OutputGroup};
 use super::names::named;
 use super::signature::{Collector, Outputs};
-use super::structure::{Structure, Visit};
 use super::trace;
+use crate::base::{Structure, Visit};
 use crate::error::{Error, Kind as ErrorKind, Result, count, names, short, unknown_name};
 use std::ops;
 

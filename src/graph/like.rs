@@ -1,10 +1,11 @@
 //! Structures as inputs of a function, and as results of a traced closure.
 
 use super::handle::Expr;
+use super::leaf::Leaf;
 use super::signature::{Binder, Collector, Inputs, Outputs};
-use super::structure::{Leaf, Structure, Visit};
 use super::trace::type_of;
 use crate::base::{Axis, Shape};
+use crate::base::{Structure, Visit};
 
 /// See [`like`].
 pub struct Like<'a, S: ?Sized>(&'a S);

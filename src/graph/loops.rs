@@ -1,100 +1,96 @@
-//! Loops whose number of steps comes out, and choices, as operations of a trace. Their bodies are traced once, as functions of their
-//! own, and may use handles of the trace around them.
+//! Loops whose number of steps comes out, and choices, in every arithmetic: on handles operations of the trace, on numbers loops of Rust.
 
-use super::body::{Body, fitting, joined, ports};
-use super::body_result::{BodyResult, IntoValues};
-use super::control::{Type, list, types_out};
-use super::handle::{Cond, Expr};
-use super::model::Control;
-use super::scan::Scan;
-use super::trace;
-use super::values::{Values, nothing_like};
-use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind};
-use crate::op::select;
-use std::panic::Location;
+use super::body_result::{BodyResult, Condition};
+use super::nothing::nothing_like;
+use crate::op::{IntoValues, Real, Values};
 
-/// A loop that runs as long as a condition holds, which is asked before each step. Nobody knows how many steps reverse mode would have to keep, so
-/// it carries a tangent for each number that the loop depends on; of more than 128 it is an error: see [`while_loop_at_most`].
+/// A loop that runs as long as a condition holds, which is asked before each step.
 ///
 /// ```
-/// use wengert::{Function, while_loop};
+/// use wengert::{Dual, Function, Real, lit, while_loop};
 /// // √a by Newton's method (Heron)
-/// let f = Function::trace("a", |a| while_loop(a, |x| (x * x - a).abs().gt(a * 1e-12), |x| (x + a / x) * 0.5))?;
-/// let [y, t_y] = f.jvp()?.compile()?.call([9.0f64, 1.0])?;
+/// fn root<T: Real>(a: T) -> T {
+///     while_loop(a, |x| (x * x - a).abs().gt(a * lit(1e-12)), |x| (x + a / x) * lit(0.5))
+/// }
+/// assert!((root(9.0) - 3.0f64).abs() < 1e-12);
+/// assert!((root(Dual::new(9.0, 1.0)).eps() - 1.0 / 6.0f64).abs() < 1e-9);
+/// let [y, t_y] = Function::trace("a", root)?.jvp()?.compile()?.call([9.0f64, 1.0])?;
 /// assert!((y - 3.0).abs() < 1e-12 && (t_y - 1.0 / 6.0).abs() < 1e-9);
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
-/// The condition is a [`Cond`], by `x.gt(1.0)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; `x > 1.0` does not compile. What
-/// is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)`. Both closures may give a [`Result`]; where the
-/// body does, so does the loop (see [`BodyResult`]).
+/// On numbers, duals and jets it is a loop of Rust, and costs what one costs. On handles it is one operation of the trace: its closures are traced
+/// once, compiled once, and may use handles of the trace around them. Nobody knows how many steps reverse mode would have to keep, so
+/// it carries a tangent for each number that the loop depends on; of more than 128 it is an error: see [`while_loop_at_most`].
+///
+/// The condition is the outcome of a comparison, by `x.gt(y)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; on handles `x > 1.0` does
+/// not compile. What is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)` (see [`IntoValues`]). Both closures may
+/// give a [`Result`]; where the body does, so does the loop (see [`BodyResult`]).
 ///
 /// # Errors
 /// Of the trace: a body that gives another shape to carry on than it takes; a condition that is no single truth value.
+#[inline]
 #[track_caller]
-pub fn while_loop<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::Values>>(
-    init: C,
-    condition: impl FnOnce(C::Values) -> Q,
-    body: impl FnOnce(C::Values) -> R,
-) -> R::Of<C::Values> {
-    let at = Location::caller();
-    let init = init.into_values();
-    let carries = init.parts();
-    let n = carries.len();
-    let types: Vec<Type> = carries.iter().map(|&c| trace::type_of(c)).collect();
-    let made = (|| {
-        let condition = Body::trace("while_loop", &types, at, |args| {
-            let holds = condition(init.with(&mut args.iter().copied())).values()?;
-            Ok((true, vec![select(holds, 1.0, 0.0)]))
-        })?;
-        let body = Body::trace("while_loop", &types, at, |args| {
-            let next = body(init.with(&mut args.iter().copied())).values()?.parts();
-            Ok((next.len() == n, fitting(next, &types)))
-        })?;
-        body.check_carried("while_loop", &types, at)?;
-        let [condition, body] = joined([condition, body], n)?;
-        if let [(shape, _)] = types_out(&condition.f)[..]
-            && shape != Shape::SCALAR
-        {
-            let message = format!("while_loop: the condition has the shape {shape}, and is to be one truth value");
-            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
-        }
-        let control = Control::While { condition: condition.f, body: body.f, carries: n };
-        Ok(ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0)
-    })();
-    R::of(made.map(|last| init.with(&mut last.into_iter())), || nothing_like(&init))
+pub fn while_loop<A, V, C, Q, R>(init: C, condition: impl FnMut(V) -> Q, body: impl FnMut(V) -> R) -> R::Of<V>
+where
+    A: Real,
+    V: Values<A>,
+    C: IntoValues<A, Values = V>,
+    Q: Condition<A::Mask>,
+    R: BodyResult<V, A>,
+{
+    looped(None, init.into_values(), condition, body)
 }
 
-/// As [`while_loop`], with a bound on the number of steps, which makes reverse mode possible: it is a [`scan`](crate::scan) over `steps` steps,
-/// which leaves what is carried as it is from where the condition does not hold.
+/// As [`while_loop`], with a bound on the number of steps, which makes reverse mode possible. On handles it is a [`scan`](crate::scan) over `steps`
+/// steps, which leaves what is carried as it is from where the condition does not hold.
 ///
 /// # Errors
 /// As [`while_loop`].
+#[inline]
 #[track_caller]
-pub fn while_loop_at_most<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::Values>>(
+pub fn while_loop_at_most<A, V, C, Q, R>(
     steps: usize,
     init: C,
-    condition: impl FnOnce(C::Values) -> Q,
-    body: impl FnOnce(C::Values) -> R,
-) -> R::Of<C::Values> {
-    let (at, init) = (Location::caller(), init.into_values());
-    let run = |c: C::Values, (): ()| {
-        let holds = condition(c.clone()).values()?;
-        let (old, next) = (c.parts(), body(c.clone()).values()?.parts());
-        if next.len() != old.len() {
-            let message = "while_loop_at_most: the body gives another number of values to carry on than it takes";
-            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
-        }
-        let kept = old.into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
-        Ok((c.with(&mut kept.into_iter()), ()))
-    };
-    let made = Scan::steps(steps).called("while_loop_at_most").run(init.clone(), run);
-    R::of(made.map(|(last, ())| last), || nothing_like(&init))
+    condition: impl FnMut(V) -> Q,
+    body: impl FnMut(V) -> R,
+) -> R::Of<V>
+where
+    A: Real,
+    V: Values<A>,
+    C: IntoValues<A, Values = V>,
+    Q: Condition<A::Mask>,
+    R: BodyResult<V, A>,
+{
+    looped(Some(steps), init.into_values(), condition, body)
+}
+
+#[inline]
+#[track_caller]
+fn looped<A: Real, V: Values<A>, Q: Condition<A::Mask>, R: BodyResult<V, A>>(
+    most: Option<usize>,
+    init: V,
+    mut condition: impl FnMut(V) -> Q,
+    mut body: impl FnMut(V) -> R,
+) -> R::Of<V> {
+    let like = A::SYMBOLIC.then(|| init.clone());
+    let made = A::turns(most, init, |c| condition(c).outcome(), |c| body(c).values());
+    R::of(made, || nothing_like(&like))
 }
 
 /// The first function's results where a single truth value holds, else the second's; only that one is computed, forward and backward.
-/// The functions take what they need from the trace around. For a choice place by place see [`select`].
+/// For a choice place by place see [`select`](crate::select).
+///
+/// ```
+/// use wengert::{Dual, Real, cond, lit};
+/// fn root_or_zero<T: Real>(x: T) -> T {
+///     cond(x.gt(lit(0.0)), || x.sqrt(), || lit::<T>(0.0))
+/// }
+/// assert_eq!(root_or_zero(Dual::new(4.0, 1.0)).eps(), 0.25);
+/// assert_eq!(root_or_zero(Dual::new(-4.0, 1.0)).eps(), 0.0);
+/// ```
+///
+/// On handles both functions are traced, and take what they need from the trace around:
 ///
 /// ```
 /// use wengert::{Function, cond};
@@ -105,31 +101,28 @@ pub fn while_loop_at_most<C: IntoValues, Q: BodyResult<Cond>, R: BodyResult<C::V
 /// # Ok::<(), wengert::Error>(())
 /// ```
 ///
-/// Either function may give a plain number, or a [`Result`]; where the first does, so does the choice (see [`BodyResult`]).
+/// On handles either function may give a plain number; either may give a [`Result`], and where the first does, so does the choice (see
+/// [`BodyResult`]).
 ///
 /// # Errors
 /// Of the trace: results of different shapes; a condition that is no single truth value.
+#[inline]
 #[track_caller]
-pub fn cond<C: Values, A: BodyResult<C>, B: BodyResult<C>>(
-    holds: Cond,
-    then: impl FnOnce() -> A,
-    otherwise: impl FnOnce() -> B,
-) -> A::Of<C> {
-    let at = Location::caller();
+pub fn cond<M, A, C, P, Q>(holds: M, then: impl FnOnce() -> P, otherwise: impl FnOnce() -> Q) -> P::Of<C>
+where
+    A: Real<Mask = M>,
+    C: Values<A>,
+    P: BodyResult<C, A, M>,
+    Q: BodyResult<C, A, M>,
+{
     let mut like: Option<C> = None;
-    let made = (|| {
-        let a = Body::trace("cond", &[], at, |_| Ok((true, like.insert(then().values()?).parts())))?;
-        let b = Body::trace("cond", &[], at, |_| Ok((true, otherwise().values()?.parts())))?;
-        let [types, others] = [&a, &b].map(|body| types_out(&body.f));
-        if types != others {
-            let message = format!("cond: one branch gives {}, the other {}", list(&types), list(&others));
-            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+    let first = || {
+        let values = then().values()?;
+        if A::SYMBOLIC {
+            like = Some(values.clone());
         }
-        let [a, b] = joined([a, b], 0)?;
-        let control = Control::Choice { bodies: [a.f, b.f] };
-        let number = select(holds, 1.0, 0.0);
-        Ok(ports(control, &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0)
-    })();
-    let of = |parts: Vec<Expr>| like.as_ref().expect("a branch has been traced").with(&mut parts.into_iter());
-    A::of(made.map(of), || nothing_like(like.as_ref().expect("a branch that gives values has been traced")))
+        Ok(values)
+    };
+    let made = A::either(holds, first, || otherwise().values());
+    P::of(made, || nothing_like(&like))
 }

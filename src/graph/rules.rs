@@ -5,10 +5,10 @@ use super::body_result::BodyResult;
 use super::control::{Type, numbers, types_out};
 use super::handle::Expr;
 use super::model::{Control, Derivative};
+use super::nothing::nothing_like;
 use super::trace;
-use super::values::{Values, nothing_like};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
-use crate::op::{CustomRule, DType, lit};
+use crate::op::{CustomRule, DType, Values, lit};
 use std::{cell::RefCell, panic::Location};
 
 /// A function that brings its derivative along, in a trace; see [`custom_rule`](crate::rules::custom_rule).
@@ -42,7 +42,7 @@ pub(super) fn traced_rule(rule: &impl CustomRule, x: &[Expr]) -> Vec<Expr> {
 /// # Errors
 /// Of the trace: tangents of other shapes than the results; a handle of the trace around.
 #[track_caller]
-pub fn custom_jvp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<Y>>(
+pub fn custom_jvp<X: Values<Expr>, Y: Values<Expr>, F: BodyResult<Y>, D: BodyResult<Y>>(
     x: X,
     f: impl FnOnce(X) -> F,
     jvp: impl FnOnce(X, Y, X) -> D,
@@ -70,7 +70,7 @@ pub fn custom_jvp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<Y>>(
 /// # Errors
 /// Of the trace: adjoints of other shapes than `x`; a handle of the trace around.
 #[track_caller]
-pub fn custom_vjp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<X>>(
+pub fn custom_vjp<X: Values<Expr>, Y: Values<Expr>, F: BodyResult<Y>, D: BodyResult<X>>(
     x: X,
     f: impl FnOnce(X) -> F,
     vjp: impl FnOnce(X, Y, Y) -> D,
@@ -97,7 +97,7 @@ pub fn custom_vjp<X: Values, Y: Values, F: BodyResult<Y>, D: BodyResult<X>>(
 ///
 /// The function may give a [`Result`]; then so does this (see [`BodyResult`]).
 #[track_caller]
-pub fn remat<X: Values, Y: Values, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> R) -> R::Of<Y> {
+pub fn remat<X: Values<Expr>, Y: Values<Expr>, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> R) -> R::Of<Y> {
     let at = Location::caller();
     let parts = x.parts();
     let types: Vec<Type> = parts.iter().map(|&x| trace::type_of(x)).collect();
@@ -106,13 +106,13 @@ pub fn remat<X: Values, Y: Values, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> 
         let y = f(x.with(&mut args.iter().copied())).values()?;
         Ok((true, like.insert(y).parts()))
     });
-    let like = || like.as_ref().expect("a function that gives values has been traced");
     let made = body.map(|body| {
+        let like = like.as_ref().expect("a function that gives values has been traced");
         let control = Control::Remat { body: body.f };
-        let results = ports(control, &[&parts[..], &body.captured].concat(), like().parts().len(), 0, at).0;
-        like().with(&mut results.into_iter())
+        let results = ports(control, &[&parts[..], &body.captured].concat(), like.parts().len(), 0, at).0;
+        like.with(&mut results.into_iter())
     });
-    R::of(made, || nothing_like(like()))
+    R::of(made, || nothing_like(&like))
 }
 
 /// The same values, but constants to every derivative.
@@ -125,7 +125,7 @@ pub fn remat<X: Values, Y: Values, R: BodyResult<Y>>(x: X, f: impl FnOnce(X) -> 
 /// # Ok::<(), wengert::Error>(())
 /// ```
 #[track_caller]
-pub fn stop_gradient<X: Values>(x: X) -> X {
+pub fn stop_gradient<X: Values<Expr>>(x: X) -> X {
     let mut parts = x.parts();
     for x in &mut parts {
         if x.dtype() == DType::Float {
@@ -139,7 +139,7 @@ pub fn stop_gradient<X: Values>(x: X) -> X {
 type As<'a, V> = dyn Fn(&[Expr]) -> V + 'a;
 
 /// Values with a rule, in the user's structures.
-fn custom<X: Values, Y: Values, F: BodyResult<Y>>(
+fn custom<X: Values<Expr>, Y: Values<Expr>, F: BodyResult<Y>>(
     what: (&str, bool),
     x: X,
     f: impl FnOnce(X) -> F,
@@ -156,7 +156,7 @@ fn custom<X: Values, Y: Values, F: BodyResult<Y>>(
         Ok(y.parts())
     };
     let made = ruled(what, &x.parts(), value, |args| rule(&inputs, &results, args), at);
-    F::of(made.map(|parts| results(&parts)), || nothing_like(&like_results()))
+    F::of(made.map(|parts| results(&parts)), || nothing_like(&like.borrow()))
 }
 
 /// One handle for each type: those given for numbers, in order, and 0 in the place of others.

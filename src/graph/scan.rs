@@ -1,26 +1,38 @@
-//! Scans: loops whose number of steps is known when the function is called.
+//! Scans in every arithmetic: loops whose number of steps is known when the function is called.
 
-use super::body::{Body, fitting, ports};
-use super::body_result::{BodyResult, IntoValues};
-use super::control::{Type, stacked};
+use super::body_result::BodyResult;
 use super::handle::Expr;
-use super::model::Control;
-use super::trace;
-use super::values::{Values, nothing_like};
-use crate::base::Axis;
-use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use super::nothing::nothing_like;
+use super::stacked;
+use crate::base::{Axis, Structure};
+use crate::error::Result;
+use crate::op::{IntoValues, Real, Steps, Values};
 use std::panic::Location;
 
-/// A loop over the first axis of `xs`, whose steps hand on a carried value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and
-/// all y, stacked along a new first axis. See [`Scan`] for the other direction, for a number of steps and for fewer values in memory.
+/// A loop over `xs`, whose steps hand on a carried value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and all y. See [`Scan`] for the
+/// other direction, for a number of steps and for fewer values in memory.
 ///
-/// The body is traced once, and compiled once whatever the length, which may be open. It may use handles of the trace around it.
-/// Derivatives: forward mode carries tangents along; reverse mode keeps what each step was given to carry, and runs the steps'
-/// adjoints from the last to the first.
+/// Over a slice, in every arithmetic, a step reads an item, and the y are a `Vec`:
+///
+/// ```
+/// use wengert::{Dual, Real, lit, scan};
+/// // an exponential moving average
+/// fn average<T: Real>(a: T, x: &[T]) -> (T, Vec<T>) {
+///     scan(0.0, x, |c, x| {
+///         let c = a * x + (lit::<T>(1.0) - a) * c;
+///         (c, c)
+///     })
+/// }
+/// assert_eq!(average(0.5, &[4.0, 4.0, 8.0]), (5.5, vec![2.0, 3.0, 5.5]));
+/// assert_eq!(average(Dual::new(0.5, 1.0), &[4.0, 4.0, 8.0].map(Dual::constant)).0.eps(), 7.0);
+/// ```
+///
+/// Over an array of a trace it goes along the first axis, and the y are stacked along a new first axis. The body is traced once, and compiled once
+/// whatever the length, which may be open. It may use handles of the trace around it. Derivatives: forward mode carries tangents along;
+/// reverse mode keeps what each step was given to carry, and runs the steps' adjoints from the last to the first.
 ///
 /// ```
 /// use wengert::{Function, scan};
-/// // an exponential moving average
 /// let f = Function::trace(["a", "x[n]"], |[a, x]| {
 ///     let (last, all) = scan(0.0, x, |c, x| {
 ///         let c = a * x + (1.0 - a) * c;
@@ -36,24 +48,29 @@ use std::panic::Location;
 /// The body may give a `Result`; then so does the scan (see [`BodyResult`]).
 ///
 /// # Errors
-/// Of the trace: first axes of different lengths; a body that gives another shape to carry on than it takes.
+/// Of the trace: first axes of different lengths; items of a slice with different shapes; a body that gives another shape to carry on than it takes.
+#[inline]
 #[track_caller]
-pub fn scan<C: IntoValues, X: Values, Y: Values, R: BodyResult<(C::Values, Y)>>(
-    init: C,
-    xs: X,
-    body: impl FnOnce(C::Values, X) -> R,
-) -> R::Of<(C::Values, Y)> {
+pub fn scan<A, V, C, X, Y, R>(init: C, xs: X, body: impl FnMut(V, X::Item) -> R) -> R::Of<(V, X::Each<Y>)>
+where
+    A: Real,
+    V: Values<A>,
+    C: IntoValues<A, Values = V>,
+    X: Sequence<A>,
+    Y: Values<A>,
+    R: BodyResult<(V, Y), A>,
+{
     Scan::over(xs).run(init, body)
 }
 
 /// A [`scan`] that is told how to run: over what, or how many steps; in which direction; with how much memory.
 ///
 /// ```
-/// use wengert::{Function, Scan};
+/// use wengert::{Expr, Function, Scan};
 /// // what each step sees of those after it, and a power whose exponent comes with the call
 /// let f = Function::trace(["x", "w[n]"], |[x, w]| {
 ///     let (_, after) = Scan::over(w).reverse().run(0.0, |sum, w| (sum + w, sum));
-///     let (power, ()) = Scan::steps("n").run(1.0, |power, ()| (power * x, ()));
+///     let (power, ()) = Scan::steps("n").run(1.0, |power: Expr, ()| (power * x, ()));
 ///     (after, power)
 /// })?;
 /// let y = f.run((("x", 3.0), ("w", [1.0, 2.0, 4.0])))?;
@@ -63,43 +80,29 @@ pub fn scan<C: IntoValues, X: Values, Y: Values, R: BodyResult<(C::Values, Y)>>(
 #[derive(Copy, Clone, Debug)]
 pub struct Scan<X = ()> {
     xs: X,
-    how: How,
-}
-
-#[derive(Copy, Clone, Debug)]
-struct How {
-    /// What errors call it.
-    what: &'static str,
-    reverse: bool,
-    length: Option<Axis>,
-    segments: bool,
-}
-
-impl Default for How {
-    fn default() -> How {
-        How { what: "scan", reverse: false, length: None, segments: false }
-    }
+    how: Steps,
 }
 
 impl Scan {
-    /// So many steps, which read nothing: the body's second argument is `()`. A name makes as many steps as the open axis of that name is long.
+    /// So many steps, which read nothing: the body's second argument is `()`. A name makes as many steps as the open axis of that name is long, in a
+    /// trace. What the steps give is stacked in a trace, and a `Vec` among numbers.
+    ///
+    /// ```
+    /// use wengert::{Real, Scan};
+    /// fn power<T: Real>(x: T, n: usize) -> T {
+    ///     Scan::steps(n).run((1.0, x), |(power, x), ()| ((power * x, x), ())).0.0
+    /// }
+    /// assert_eq!(power(3.0, 4), 81.0);
+    /// ```
     pub fn steps(length: impl Into<Axis>) -> Scan {
-        Scan { xs: (), how: How { length: Some(length.into()), ..How::default() } }
+        Scan { xs: (), how: Steps { length: Some(length.into()), ..Steps::default() } }
     }
 }
 
 impl<X> Scan<X> {
-    /// Errors call it so.
-    pub(super) fn called(mut self, what: &'static str) -> Self {
-        self.how.what = what;
-        self
-    }
-}
-
-impl<X: Values> Scan<X> {
-    /// A step for each place of the first axis of `xs`: an array, or several of the same length that are read together.
+    /// A step for each item of a slice, or for each place of the first axis of an array, or of several of the same length that are read together.
     pub fn over(xs: X) -> Scan<X> {
-        Scan { xs, how: How::default() }
+        Scan { xs, how: Steps::default() }
     }
 
     /// From the last place to the first. What a step gives stands where it has read, so that yₜ belongs to xₜ in either direction; the last c is
@@ -121,138 +124,129 @@ impl<X: Values> Scan<X> {
     ///
     /// # Errors
     /// As [`scan`]; if there is nothing to read and no number of steps, or an open one where segments are asked for.
+    #[inline]
     #[track_caller]
-    pub fn run<C: IntoValues, Y: Values, R: BodyResult<(C::Values, Y)>>(
-        self,
-        init: C,
-        body: impl FnOnce(C::Values, X) -> R,
-    ) -> R::Of<(C::Values, Y)> {
-        let at = Location::caller();
-        let (xs, init) = (self.xs, init.into_values());
-        let mut kept: Option<Y> = None;
-        let made = self.how.make(&init.parts(), &xs.parts(), at, |c, x| {
-            let (c, y) = body(init.with(&mut c.iter().copied()), xs.with(&mut x.iter().copied())).values()?;
-            let results = (c.parts(), y.parts());
-            kept = Some(y);
-            Ok(results)
-        });
-        let kept = || kept.as_ref().expect("a body that gives values has been traced");
-        let made = made.map(|(last, each)| (init.with(&mut last.into_iter()), kept().with(&mut each.into_iter())));
-        R::of(made, || (nothing_like(&init), nothing_like(kept())))
+    pub fn run<A, V, C, Y, R>(self, init: C, mut body: impl FnMut(V, X::Item) -> R) -> R::Of<(V, X::Each<Y>)>
+    where
+        A: Real,
+        V: Values<A>,
+        C: IntoValues<A, Values = V>,
+        X: Sequence<A>,
+        Y: Values<A>,
+        R: BodyResult<(V, Y), A>,
+    {
+        let init = init.into_values();
+        let mut like = A::SYMBOLIC.then(|| (init.clone(), None));
+        let step = |c, x| {
+            let (c, y) = body(c, x).values()?;
+            if let Some((_, each)) = &mut like {
+                *each = Some(y.clone());
+            }
+            Ok((c, y))
+        };
+        let made = self.xs.run(self.how, init, step);
+        R::of(made, || {
+            let (c, y) = like.unzip();
+            (nothing_like(&c), X::nothing_like(&y.flatten()))
+        })
     }
 }
 
-impl How {
-    fn make(
+/// What a [`scan`] reads: a slice of [`Values`], or in a trace arrays that are read along their first axis: an [`Expr`], a tuple, array, vector or
+/// [`Structure`] of them. [`Scan::steps`] reads `()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a scan reads",
+    note = "a scan reads a slice, as in `&x[..]`, or arrays of a trace: a handle, or a tuple, array, vector or structure of them"
+)]
+pub trait Sequence<A: Real> {
+    /// What a step reads.
+    type Item;
+    /// What the steps give together, of which each gives a `Y`.
+    type Each<Y>;
+    /// Runs the steps.
+    #[doc(hidden)]
+    #[track_caller]
+    fn run<C: Values<A>, Y: Values<A>>(
         self,
-        carries: &[Expr],
-        xs: &[Expr],
-        at: Caller,
-        body: impl FnOnce(&[Expr], &[Expr]) -> Result<(Vec<Expr>, Vec<Expr>)>,
-    ) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let fail = |message: String| Error::new(ErrorKind::Shape, format!("{}: {message}", self.what)).at(Some(at));
-        let mut length = self.length;
-        let mut types: Vec<Type> = carries.iter().map(|&c| trace::type_of(c)).collect();
-        let mut problem = None;
-        for &x in xs {
-            let (shape, dtype) = trace::type_of(x);
-            match (shape.axes().first().copied(), length) {
-                (None, _) => {
-                    problem.get_or_insert_with(|| fail("a single number has no axis to run over".into()));
-                }
-                (Some(n), Some(other)) if n != other => {
-                    problem.get_or_insert_with(|| fail(format!("the first axis of the shape {shape} is not {other}")));
-                }
-                (Some(n), _) => length = Some(n),
-            }
-            types.push((if shape.rank() == 0 { shape } else { shape.without(&[0]) }, dtype));
-        }
-        let made = Body::trace(self.what, &types, at, |args| {
-            let (c, x) = args.split_at(carries.len());
-            let (next, each) = body(c, x)?;
-            Ok((next.len() == carries.len(), [fitting(next, &types), each].concat()))
-        });
-        let (body, each) = made.and_then(|body| {
-            body.check_carried(self.what, &types[..carries.len()], at)?;
-            let each = body.f.output_len() - carries.len();
-            Ok((body, each))
-        })?;
-        if let Some(problem) = problem {
-            return Err(problem);
-        }
-        let length = length.ok_or_else(|| fail("nothing tells how many steps there are: `Scan::steps` does".into()))?;
-        match (self.segments, length) {
-            (false, _) => {}
-            (true, Axis::Fixed(n)) if n < 4 => {}
-            (true, Axis::Fixed(n)) => return self.in_segments(carries, xs, n, body, each, at),
-            (true, Axis::Open(name)) => {
-                return Err(fail(format!("segments of the open axis `{name}`: the length must be known")));
-            }
-        }
-        let control = Control::Scan { body: body.f, carries: carries.len(), xs: xs.len(), length, reverse: self.reverse };
-        let operands = [carries, xs, &body.captured].concat();
-        Ok(ports(control, &operands, carries.len(), each, at))
-    }
+        how: Steps,
+        init: C,
+        body: impl FnMut(C, Self::Item) -> Result<(C, Y)>,
+    ) -> Result<(C, Self::Each<Y>)>;
+    /// What stands for that where it could not be made.
+    #[doc(hidden)]
+    fn nothing_like<Y: Values<A>>(like: &Option<Y>) -> Self::Each<Y>;
+}
 
-    /// A scan over segments whose body is a scan over a segment's steps, and one over the rest.
-    fn in_segments(
-        self,
-        carries: &[Expr],
-        xs: &[Expr],
-        n: usize,
-        body: Body,
-        each: usize,
-        at: Caller,
-    ) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let step = n.isqrt();
-        let whole = n / step * step;
-        // What is left over runs last: it is at the end, or, in reverse, at the front.
-        let (first, rest) = if self.reverse { (n - whole..n, 0..n - whole) } else { (0..whole, whole..n) };
-        let inner = Control::Scan {
-            body: body.f.clone(),
-            carries: carries.len(),
-            xs: xs.len(),
-            length: Axis::Fixed(step),
-            reverse: self.reverse,
-        };
-        let types = inner.operands();
-        let outer = Body::trace("scan", &types, at, |args| {
-            let (last, each) = ports(inner, args, carries.len(), each, at);
-            Ok((true, [last, each].concat()))
-        })?;
-        let outer = Control::Scan {
-            body: outer.f,
-            carries: carries.len(),
-            xs: xs.len(),
-            length: Axis::Fixed(n / step),
-            reverse: self.reverse,
-        };
-        let cut = |x: Expr, range: &std::ops::Range<usize>| x.slice(0, range.clone());
-        let folded = |x: &Expr| {
-            let x = cut(*x, &first);
-            x.reshape(stacked(Axis::Fixed(n / step), x.shape().with_axis(0, Axis::Fixed(step))).axes())
-        };
-        let run_rest = |carries: &[Expr]| {
-            let control = Control::Scan {
-                body: body.f.clone(),
-                carries: carries.len(),
-                xs: xs.len(),
-                length: Axis::Fixed(rest.len()),
-                reverse: self.reverse,
-            };
-            let xs: Vec<Expr> = xs.iter().map(|&x| cut(x, &rest)).collect();
-            ports(control, &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
-        };
-        let folded: Vec<Expr> = xs.iter().map(folded).collect();
-        let (last, parts) = ports(outer, &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
-        let unfolded = |y: Expr| y.reshape(y.shape().without(&[0]).with_axis(0, Axis::Fixed(whole)).axes());
-        let parts: Vec<Expr> = parts.into_iter().map(unfolded).collect();
-        if rest.is_empty() {
-            return Ok((last, parts));
+macro_rules! lists {
+    ($([$($parameter:tt)*] $List:ty;)*) => { $(
+        impl<A: Real, S: Values<A> $($parameter)*> Sequence<A> for &$List {
+            type Item = S;
+            type Each<Y> = Vec<Y>;
+            #[inline]
+            #[track_caller]
+            fn run<C: Values<A>, Y: Values<A>>(
+                self,
+                how: Steps,
+                init: C,
+                body: impl FnMut(C, S) -> Result<(C, Y)>,
+            ) -> Result<(C, Vec<Y>)> {
+                match self.len() {
+                    0 => Ok((init, vec![])),
+                    n => A::scanned(how, n, |k| self[k].clone(), init, body),
+                }
+            }
+            fn nothing_like<Y: Values<A>>(_: &Option<Y>) -> Vec<Y> {
+                vec![]
+            }
         }
-        let (last, more) = run_rest(&last);
-        let joined = parts.into_iter().zip(more);
-        let joined = joined.map(|(a, b)| if self.reverse { Expr::concat(&[b, a], 0) } else { Expr::concat(&[a, b], 0) });
-        Ok((last, joined.collect()))
+    )* };
+}
+lists! { [] [S]; [] Vec<S>; [, const N: usize] [S; N]; }
+
+impl<A: Real> Sequence<A> for () {
+    type Item = ();
+    type Each<Y> = A::Stacked<Y>;
+    #[inline]
+    #[track_caller]
+    fn run<C: Values<A>, Y: Values<A>>(
+        self,
+        how: Steps,
+        init: C,
+        mut body: impl FnMut(C, ()) -> Result<(C, Y)>,
+    ) -> Result<(C, A::Stacked<Y>)> {
+        A::counted(how, init, |c| body(c, ()))
     }
+    fn nothing_like<Y: Values<A>>(like: &Option<Y>) -> A::Stacked<Y> {
+        A::together(vec![nothing_like(like)])
+    }
+}
+
+macro_rules! arrays {
+    ($([$($parameters:tt)*] $X:ty;)*) => { $(
+        impl<$($parameters)*> Sequence<Expr> for $X {
+            type Item = Self;
+            type Each<Y> = Y;
+            #[track_caller]
+            fn run<C: Values<Expr>, Y: Values<Expr>>(
+                self,
+                how: Steps,
+                init: C,
+                body: impl FnMut(C, Self) -> Result<(C, Y)>,
+            ) -> Result<(C, Y)> {
+                stacked::scanned(how, init, &self, body, Location::caller())
+            }
+            fn nothing_like<Y: Values<Expr>>(like: &Option<Y>) -> Y {
+                nothing_like(like)
+            }
+        }
+    )* };
+}
+arrays! {
+    [X: Structure<Leaf = Expr, With<Expr> = X> + Clone] X;
+    [P: Values<Expr>] (P,);
+    [P: Values<Expr>, Q: Values<Expr>] (P, Q);
+    [P: Values<Expr>, Q: Values<Expr>, R: Values<Expr>] (P, Q, R);
+    [P: Values<Expr>, Q: Values<Expr>, R: Values<Expr>, S: Values<Expr>] (P, Q, R, S);
+    [P: Values<Expr>, Q: Values<Expr>, R: Values<Expr>, S: Values<Expr>, T: Values<Expr>] (P, Q, R, S, T);
+    [P: Values<Expr>, Q: Values<Expr>, R: Values<Expr>, S: Values<Expr>, T: Values<Expr>, U: Values<Expr>] (P, Q, R, S, T, U);
 }

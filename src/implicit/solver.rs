@@ -30,7 +30,7 @@ pub struct Solution<X> {
 
 impl Solver {
     /// Traces the equation, makes a method of it, and attaches the derivative.
-    fn solved<X: Values, R: Values>(
+    fn solved<X: Values<Expr>, R: Values<Expr>>(
         self,
         what: &'static str,
         at: Caller,
@@ -74,7 +74,7 @@ impl Solver {
 /// Of the trace: another number of equations than of unknowns; unknowns with an open axis; a tolerance that is not positive and finite. That the
 /// loop does not converge is no error, nor is a Jacobian that is singular to working precision at the root: see [`Solution`].
 #[track_caller]
-pub fn newton<X: IntoValues, R: Values>(x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
+pub fn newton<X: IntoValues<Expr>, R: Values<Expr>>(x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
     Solver::new().root(x0, residual)
 }
 
@@ -94,7 +94,7 @@ pub fn newton<X: IntoValues, R: Values>(x0: X, residual: impl FnOnce(X::Values) 
 /// # Errors
 /// As [`newton`].
 #[track_caller]
-pub fn fixed_point<X: IntoValues>(x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
+pub fn fixed_point<X: IntoValues<Expr>>(x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
     Solver::new().fixed_point(x0, g)
 }
 
@@ -116,7 +116,7 @@ pub fn fixed_point<X: IntoValues>(x0: X, g: impl FnOnce(X::Values) -> X::Values)
 /// # Errors
 /// As [`newton`], and if `f` gives several numbers.
 #[track_caller]
-pub fn minimize<X: IntoValues>(x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
+pub fn minimize<X: IntoValues<Expr>>(x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
     Solver::new().minimum(x0, f)
 }
 
@@ -140,35 +140,39 @@ pub fn minimize<X: IntoValues>(x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solu
 /// # Errors
 /// As [`newton`]; there may be any number of residuals.
 #[track_caller]
-pub fn least_squares<X: IntoValues, R: Values>(x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
+pub fn least_squares<X: IntoValues<Expr>, R: Values<Expr>>(x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
     Solver::new().least_squares(x0, residuals)
 }
 
 impl Solver {
     /// See [`newton`].
     #[track_caller]
-    pub fn root<X: IntoValues, R: Values>(self, x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
+    pub fn root<X: IntoValues<Expr>, R: Values<Expr>>(self, x0: X, residual: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
         let at = Location::caller();
         self.solved("newton", at, x0.into_values(), residual, |f| root::newton(self, f, at))
     }
 
     /// See [`fixed_point`].
     #[track_caller]
-    pub fn fixed_point<X: IntoValues>(self, x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
+    pub fn fixed_point<X: IntoValues<Expr>>(self, x0: X, g: impl FnOnce(X::Values) -> X::Values) -> Solution<X::Values> {
         let at = Location::caller();
         self.solved("fixed_point", at, x0.into_values(), g, |g| root::fixed_point(self, g, at))
     }
 
     /// See [`minimize`].
     #[track_caller]
-    pub fn minimum<X: IntoValues>(self, x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
+    pub fn minimum<X: IntoValues<Expr>>(self, x0: X, f: impl FnOnce(X::Values) -> Expr) -> Solution<X::Values> {
         let at = Location::caller();
         self.solved("minimize", at, x0.into_values(), f, |f| minimum::newton(self, f, at))
     }
 
     /// See [`least_squares`].
     #[track_caller]
-    pub fn least_squares<X: IntoValues, R: Values>(self, x0: X, residuals: impl FnOnce(X::Values) -> R) -> Solution<X::Values> {
+    pub fn least_squares<X: IntoValues<Expr>, R: Values<Expr>>(
+        self,
+        x0: X,
+        residuals: impl FnOnce(X::Values) -> R,
+    ) -> Solution<X::Values> {
         let at = Location::caller();
         self.solved("least_squares", at, x0.into_values(), residuals, |f| minimum::gauss_newton(self, f, at))
     }

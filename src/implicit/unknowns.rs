@@ -12,7 +12,7 @@ pub(super) struct Unknowns<X> {
     lengths: Vec<usize>,
 }
 
-impl<X: Values> Unknowns<X> {
+impl<X: Values<Expr>> Unknowns<X> {
     pub(super) fn new(what: &str, x: &X, at: Caller) -> Result<Self> {
         let fail = |message: String| Err(Error::new(ErrorKind::Shape, format!("{what}: {message}")).at(Some(at)));
         let shapes: Vec<Shape> = x.parts().iter().map(|x| x.shape()).collect();

@@ -2,9 +2,12 @@
 
 use super::arrays;
 use super::recurrence;
-use super::series::{Series, Storage};
-use crate::base::Shape;
-use crate::op::{ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, lit, op_table, rule};
+use super::series::{Series, Storage, zeros};
+use crate::base::{Shape, leaf};
+use crate::op::{
+    Apart, ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Value, derived_operators, flow_apart, lit, op_table,
+    own_start, rule,
+};
 use std::ops;
 
 /// Whether a word occurs in a text of Rust.
@@ -126,6 +129,7 @@ macro_rules! jet_arithmetic {
             fn array_transpose(self) -> Self {
                 arrays::each(self, T::array_transpose)
             }
+            flow_apart! { T }
             $(#[track_caller] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { self.$meth($($my),* $($mp)?) })*
             $(#[track_caller] fn $cmp(self, y: Self) -> T::Mask { self.value().$cmp(y.value()) })*
         }
@@ -133,6 +137,20 @@ macro_rules! jet_arithmetic {
 }
 op_table! { jet_arithmetic }
 derived_operators! { [T: Real, S: Storage<T>] Series<T, S> }
+leaf! { [T, S] Series<T, S>; }
+own_start! { [T: Real, S: Storage<T>] Series<T, S> }
+
+impl<T: Real, S: Storage<T>> Apart for Series<T, S> {
+    type Part = T;
+    fn take_apart(self, parts: &mut Vec<T>) {
+        let coefficient = |k: usize| Some(self.coefficient(k)).filter(|c| k == 0 || !c.is_absent());
+        parts.extend((0..S::limit()).map(|k| coefficient(k).unwrap_or_else(|| zeros(self.value()))));
+    }
+    fn join(parts: &mut dyn Iterator<Item = T>) -> Self {
+        let all: Vec<T> = parts.take(S::limit()).collect();
+        Series::from_slice(&all)
+    }
+}
 
 /// Operators with a plain number on either side.
 macro_rules! literal_operators {

@@ -89,7 +89,12 @@ impl DormandPrince {
     /// # Errors
     /// Of the trace: a right-hand side of another shape than y; a tolerance that is not positive and finite. That the end is not reached is no error: see [`Trajectory`].
     #[track_caller]
-    pub fn solve<Y: IntoValues>(self, span: [Expr; 2], y0: Y, f: impl Fn(Expr, Y::Values) -> Y::Values) -> Trajectory<Y::Values> {
+    pub fn solve<Y: IntoValues<Expr>>(
+        self,
+        span: [Expr; 2],
+        y0: Y,
+        f: impl Fn(Expr, Y::Values) -> Y::Values,
+    ) -> Trajectory<Y::Values> {
         let at = Location::caller();
         let times = span[1].reshape([Axis::Fixed(1)]);
         let Trajectory { y, report } = self.run(span[0], times, y0.into_values(), &f, at);
@@ -103,7 +108,7 @@ impl DormandPrince {
     /// # Errors
     /// As [`DormandPrince::solve`]; if the times are no vector.
     #[track_caller]
-    pub fn at_times<Y: IntoValues>(
+    pub fn at_times<Y: IntoValues<Expr>>(
         self,
         start: Expr,
         times: Expr,
@@ -113,14 +118,14 @@ impl DormandPrince {
         self.run(start, times, y0.into_values(), &f, Location::caller())
     }
 
-    fn run<Y: Values>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {
+    fn run<Y: Values<Expr>>(self, start: Expr, times: Expr, y0: Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Trajectory<Y> {
         self.checked(start, times, &y0, f, at).unwrap_or_else(|error| {
             refuse(error.or_at(Some(at)));
             Trajectory { y: y0, report: Expr::full(f64::NAN, Shape::new([Axis::Fixed(4)])) }
         })
     }
 
-    fn checked<Y: Values>(
+    fn checked<Y: Values<Expr>>(
         self,
         start: Expr,
         times: Expr,
@@ -148,7 +153,7 @@ impl DormandPrince {
     }
 
     /// The parts of y at the times, whether each is valid, and the report.
-    fn course<Y: Values>(self, start: Expr, times: Expr, y0: &Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Vec<Expr> {
+    fn course<Y: Values<Expr>>(self, start: Expr, times: Expr, y0: &Y, f: &impl Fn(Expr, Y) -> Y, at: Caller) -> Vec<Expr> {
         let slope = slopes("dormand_prince", at, y0, f);
         let y = y0.parts();
         // A slope that is no number has no derivative to pass on, also not from an adjoint of 0.
@@ -283,7 +288,7 @@ impl Control {
     }
 }
 
-impl Values for Control {
+impl Values<Expr> for Control {
     fn parts(&self) -> Vec<Expr> {
         vec![self.done, self.h, self.error, self.calm, self.accepted, self.rejected, self.status]
     }
@@ -294,7 +299,7 @@ impl Values for Control {
     }
 }
 
-impl IntoValues for Control {
+impl IntoValues<Expr> for Control {
     type Values = Control;
     fn into_values(self) -> Control {
         self

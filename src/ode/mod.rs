@@ -27,7 +27,12 @@ pub struct Trajectory<Y> {
 }
 
 /// The right-hand side on the parts of y: every part gets the shape that it has in y.
-fn slopes<Y: Values>(what: &'static str, at: Caller, like: &Y, f: &impl Fn(Expr, Y) -> Y) -> impl Fn(Expr, &[Expr]) -> Vec<Expr> {
+fn slopes<Y: Values<Expr>>(
+    what: &'static str,
+    at: Caller,
+    like: &Y,
+    f: &impl Fn(Expr, Y) -> Y,
+) -> impl Fn(Expr, &[Expr]) -> Vec<Expr> {
     let like = like.clone();
     let shapes: Vec<Shape> = like.parts().iter().map(|y| y.shape()).collect();
     move |t, y| {

@@ -24,7 +24,7 @@ use std::panic::Location;
 /// # Errors
 /// Of the trace: a right-hand side of another shape than y; no steps.
 #[track_caller]
-pub fn rk4<Y: IntoValues>(
+pub fn rk4<Y: IntoValues<Expr>>(
     span: [Expr; 2],
     steps: usize,
     y0: Y,

@@ -2,12 +2,14 @@
 
 use super::array::ArrayOp;
 use super::bodied::Bodied;
+use super::flow::{self, Steps};
 use super::plain::Plain;
 use super::primal;
 use super::table::op_table;
 use super::value::Value;
-use crate::base::Whole;
-use crate::base::{Mask, Shape};
+use super::values::{IntoValues, Values, own_start};
+use crate::base::{Mask, Shape, Structure, Whole};
+use crate::error::{Error, Result};
 use std::{fmt, iter, ops};
 
 /// The number `v` in the arithmetic that the context asks for.
@@ -116,6 +118,8 @@ macro_rules! define_real {
             + for<'a> iter::Sum<&'a Self>
             + for<'a> iter::Product<&'a Self>
             + ChosenBy<<Self as Real>::Mask>
+            + Structure<Leaf = Self, With<Self> = Self>
+            + IntoValues<Self, Values = Self>
         {
             /// The outcome of a comparison.
             type Mask: Mask;
@@ -206,6 +210,78 @@ macro_rules! define_real {
             fn to_index(&self) -> i64 {
                 self.known().map_or(-1, |v| v as i64)
             }
+            /// Whether a mask holds, which is known.
+            #[doc(hidden)]
+            #[inline(always)]
+            fn holds(mask: Self::Mask) -> bool {
+                Self::select(mask, lit(1.0), lit(0.0)).known() == Some(1.0)
+            }
+            /// The turns of a loop as long as a condition holds, and no more than `most`.
+            #[doc(hidden)]
+            #[inline]
+            #[track_caller]
+            fn turns<C: Values<Self>>(
+                most: Option<usize>,
+                init: C,
+                mut holds: impl FnMut(C) -> Result<Self::Mask>,
+                body: impl FnMut(C) -> Result<C>,
+            ) -> Result<C> {
+                flow::turns(most, init, |c| Ok(Self::holds(holds(c)?)), body)
+            }
+            /// The branch that a mask says.
+            #[doc(hidden)]
+            #[inline]
+            #[track_caller]
+            fn either<C: Values<Self>>(
+                holds: Self::Mask,
+                then: impl FnOnce() -> Result<C>,
+                otherwise: impl FnOnce() -> Result<C>,
+            ) -> Result<C> {
+                if Self::holds(holds) { then() } else { otherwise() }
+            }
+            /// The steps of a scan that reads a list of `n` items, by their places; `n` is at least 1.
+            #[doc(hidden)]
+            #[inline]
+            #[track_caller]
+            fn scanned<C: Values<Self>, X: Values<Self>, Y: Values<Self>>(
+                how: Steps,
+                n: usize,
+                x: impl Fn(usize) -> X,
+                init: C,
+                body: impl FnMut(C, X) -> Result<(C, Y)>,
+            ) -> Result<(C, Vec<Y>)> {
+                flow::scanned(how, n, x, init, body)
+            }
+            /// What the steps of a scan that reads nothing give: a list, or arrays with an axis for them.
+            #[doc(hidden)]
+            type Stacked<Y>;
+            /// The steps of a scan that reads nothing.
+            #[doc(hidden)]
+            #[inline]
+            #[track_caller]
+            fn counted<C: Values<Self>, Y: Values<Self>>(
+                how: Steps,
+                init: C,
+                body: impl FnMut(C) -> Result<(C, Y)>,
+            ) -> Result<(C, Self::Stacked<Y>)> {
+                match flow::counted(how, init, body) {
+                    Ok((last, each)) => Ok((last, Self::together(each))),
+                    Err(error) => Err(error),
+                }
+            }
+            /// What numbers' steps give, or, of handles, the one that there is.
+            #[doc(hidden)]
+            fn together<Y>(each: Vec<Y>) -> Self::Stacked<Y>;
+            /// The same in other structures.
+            #[doc(hidden)]
+            fn restacked<P, Q>(each: Self::Stacked<P>, f: impl FnMut(P) -> Q) -> Self::Stacked<Q>;
+            /// What is done about an error where the user asks for no `Result`.
+            #[doc(hidden)]
+            #[cold]
+            #[track_caller]
+            fn refuse(error: Error) {
+                panic!("{error}");
+            }
             /// The shape of a value that has axes.
             #[doc(hidden)]
             fn shape_of(&self) -> Shape {
@@ -247,9 +323,18 @@ macro_rules! define_real {
             fn to_index(&self) -> i64 { Whole::whole(*self) }
             #[inline(always)]
             fn select(mask: bool, a: Self, b: Self) -> Self { if mask { a } else { b } }
+            #[inline(always)]
+            fn holds(mask: bool) -> bool { mask }
+            type Stacked<Y> = Vec<Y>;
+            #[inline(always)]
+            fn together<Y>(each: Vec<Y>) -> Vec<Y> { each }
+            fn restacked<P, Q>(each: Vec<P>, f: impl FnMut(P) -> Q) -> Vec<Q> { each.into_iter().map(f).collect() }
             $(#[inline(always)] fn $meth(self $(, $my: Self)* $(, $mp: $mpt)?) -> Self { primal::$meth(Plain(self) $(, Plain($my))* $(, $mp)?).0 })*
             $(#[inline(always)] fn $cmp(self, y: Self) -> bool { primal::$cmp(Plain(self), Plain(y)) })*
         }
     };
 }
 op_table! { define_real }
+
+// The other one is a start in every arithmetic.
+own_start! { [] f32 }

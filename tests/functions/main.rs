@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod any_arithmetic;
 mod bad_input;
 mod custom;
 mod diagnose;

@@ -30,7 +30,7 @@ pub(crate) struct Path<'v> {
 }
 
 impl Path<'_> {
-    pub(super) fn then(&self, step: Step) -> Path<'_> {
+    pub(crate) fn then(&self, step: Step) -> Path<'_> {
         Path { last: Some((step, self)) }
     }
 
@@ -42,7 +42,7 @@ impl Path<'_> {
     }
 
     /// Whether it leads to the structure itself or an item of it, as in a plain list.
-    pub(super) fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         let mut back = self.back();
         matches!((back.next(), back.next()), (None | Some(Step::Item(_)), None))
     }
@@ -53,7 +53,7 @@ impl Path<'_> {
     }
 
     /// The name of the part by itself, as in `layers[0].b`.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let name = self.to_string();
         name.strip_prefix('.').map(str::to_owned).unwrap_or(name)
     }

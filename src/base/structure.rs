@@ -1,8 +1,6 @@
 //! Numbers, arrays or handles that go together: a model's parameters as a struct of the user's own.
 
-use super::handle::Expr;
 use super::path::{Path, Step};
-use crate::op::Scalar;
 
 /// A value that consists of leaves: numbers, arrays, or handles of a trace. The parameters of a model as a struct of one's own, for instance:
 /// the struct is an input of a function ([`like`](crate::like)), what a closure returns ([`Outputs`](crate::graph::Outputs)), and what
@@ -324,65 +322,25 @@ impl<'a, L, U> Visit<'_, &'a L, U> {
     }
 }
 
-/// What a structure consists of that is an input of a function: numbers, or arrays of them.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no leaf of a structure that is an input or a result",
-    label = "a leaf is `f64`, `f32`, or an `Array` of these",
-    note = "a list of numbers is wrapped: `Array::from(vec)`, so that the structure is one of arrays"
-)]
-pub trait Leaf: Structure<Leaf = Self> + Sized {
-    /// `f64` or `f32`.
-    type Number: Scalar;
-    /// Whether each is an input of its own.
-    #[doc(hidden)]
-    const IS_ARRAY: bool;
-    /// The lengths of its axes.
-    #[doc(hidden)]
-    fn lengths(&self) -> &[usize];
-    /// Its numbers.
-    #[doc(hidden)]
-    fn numbers(&self) -> &[Self::Number];
-    /// The same with other numbers.
-    #[doc(hidden)]
-    fn with(&self, numbers: &[Self::Number]) -> Self;
-}
-
-macro_rules! leaves {
-    ($($L:ty)*) => { $(
-        impl Structure for $L {
+/// A type that is a leaf itself: a number, a handle.
+macro_rules! leaf {
+    ($([$($parameters:tt)*] $L:ty;)*) => { $(
+        impl<$($parameters)*> $crate::base::Structure for $L {
             type Leaf = $L;
             type With<U> = U;
-            fn visit<'a, U>(&'a self, at: &mut Visit<'_, &'a $L, U>) -> U {
+            fn visit<'a, U>(&'a self, at: &mut $crate::base::Visit<'_, &'a $L, U>) -> U {
                 at.this(self)
             }
         }
-        impl VisitMut for $L {
+        impl<$($parameters)*> $crate::base::VisitMut for $L {
             fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut $L)) {
                 each(self);
             }
         }
     )* };
 }
-leaves! { Expr f64 f32 usize u64 u32 i64 i32 }
-
-macro_rules! numbers {
-    ($($L:ty)*) => { $(
-        impl Leaf for $L {
-            type Number = $L;
-            const IS_ARRAY: bool = false;
-            fn lengths(&self) -> &[usize] {
-                &[]
-            }
-            fn numbers(&self) -> &[$L] {
-                std::slice::from_ref(self)
-            }
-            fn with(&self, numbers: &[$L]) -> $L {
-                numbers[0]
-            }
-        }
-    )* };
-}
-numbers! { f64 f32 }
+pub(crate) use leaf;
+leaf! { [] f64; [] f32; [] usize; [] u64; [] u32; [] i64; [] i32; }
 
 impl<S: Structure, const N: usize> Structure for [S; N] {
     type Leaf = S::Leaf;

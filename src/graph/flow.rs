@@ -1,0 +1,87 @@
+//! Loops and choices as operations of a trace. Their bodies are traced once, as functions of their own, and may use handles of the trace
+//! around them.
+
+use super::body::{Body, fitting, joined, ports};
+use super::control::{Type, list, types_out};
+use super::handle::{Cond, Expr};
+use super::model::Control;
+use super::stacked::scanned;
+use super::trace;
+use crate::base::{Axis, Shape};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::op::{Steps, Values, select};
+
+/// As many turns as a condition holds.
+pub(super) fn turns<C: Values<Expr>>(
+    init: &C,
+    mut holds: impl FnMut(C) -> Result<Cond>,
+    mut body: impl FnMut(C) -> Result<C>,
+    at: Caller,
+) -> Result<C> {
+    let carries = init.parts();
+    let n = carries.len();
+    let types: Vec<Type> = carries.iter().map(|&c| trace::type_of(c)).collect();
+    let condition = Body::trace("while_loop", &types, at, |args| {
+        let holds = holds(init.with(&mut args.iter().copied()))?;
+        Ok((true, vec![select(holds, 1.0, 0.0)]))
+    })?;
+    let body = Body::trace("while_loop", &types, at, |args| {
+        let next = body(init.with(&mut args.iter().copied()))?.parts();
+        Ok((next.len() == n, fitting(next, &types)))
+    })?;
+    body.check_carried("while_loop", &types, at)?;
+    let [condition, body] = joined([condition, body], n)?;
+    if let [(shape, _)] = types_out(&condition.f)[..]
+        && shape != Shape::SCALAR
+    {
+        let message = format!("while_loop: the condition has the shape {shape}, and is to be one truth value");
+        return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+    }
+    let control = Control::While { condition: condition.f, body: body.f, carries: n };
+    let last = ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0;
+    Ok(init.with(&mut last.into_iter()))
+}
+
+/// The same as a scan of so many steps, which leaves what is carried as it is from where the condition does not hold.
+pub(super) fn bounded<C: Values<Expr>>(
+    steps: usize,
+    init: C,
+    mut holds: impl FnMut(C) -> Result<Cond>,
+    mut body: impl FnMut(C) -> Result<C>,
+    at: Caller,
+) -> Result<C> {
+    let how = Steps { what: "while_loop_at_most", length: Some(Axis::Fixed(steps)), ..Steps::default() };
+    let step = |c: C, (): ()| {
+        let holds = holds(c.clone())?;
+        let (old, next) = (c.parts(), body(c.clone())?.parts());
+        if next.len() != old.len() {
+            let message = "while_loop_at_most: the body gives another number of values to carry on than it takes";
+            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+        }
+        let kept = old.into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
+        Ok((c.with(&mut kept.into_iter()), ()))
+    };
+    Ok(scanned(how, init, &(), step, at)?.0)
+}
+
+/// A choice between two functions.
+pub(super) fn either<C: Values<Expr>>(
+    holds: Cond,
+    then: impl FnOnce() -> Result<C>,
+    otherwise: impl FnOnce() -> Result<C>,
+    at: Caller,
+) -> Result<C> {
+    let mut like: Option<C> = None;
+    let a = Body::trace("cond", &[], at, |_| Ok((true, like.insert(then()?).parts())))?;
+    let b = Body::trace("cond", &[], at, |_| Ok((true, otherwise()?.parts())))?;
+    let [types, others] = [&a, &b].map(|body| types_out(&body.f));
+    if types != others {
+        let message = format!("cond: one branch gives {}, the other {}", list(&types), list(&others));
+        return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
+    }
+    let [a, b] = joined([a, b], 0)?;
+    let control = Control::Choice { bodies: [a.f, b.f] };
+    let number = select(holds, 1.0, 0.0);
+    let results = ports(control, &[&[number], &a.captured[..]].concat(), types.len(), 0, at).0;
+    Ok(like.expect("a branch has been traced").with(&mut results.into_iter()))
+}
