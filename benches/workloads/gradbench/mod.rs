@@ -2,8 +2,11 @@
 //! derivative written by hand.
 
 mod ba;
+mod det;
 mod gmm;
 mod ht;
+mod kmeans;
+mod llsq;
 mod lse;
 mod lstm;
 mod ode;
@@ -32,6 +35,9 @@ pub fn run(bench: &mut Bench) {
     hand(bench, "ht.complicated", include_str!("../../../examples/gradbench/cases/ht_complicated_small.json"));
     exponentials(bench);
     equation(bench);
+    polynomial(bench);
+    determinant(bench);
+    clusters(bench);
 }
 
 /// Panics unless all arrays agree to 1e-9 of their largest magnitude.
@@ -296,5 +302,68 @@ fn equation(bench: &mut Bench) {
         &json!({"x": x, "s": steps}),
         |y| ode::objective(black_box(&x), steps, &mut room, &mut y[0]),
         |dy| ode::derivative(black_box(&x), steps, &mut other, &mut dy[0]),
+    );
+}
+
+fn polynomial(bench: &mut Bench) {
+    const NAME: &str = "llsq.n1024m128";
+    if !wants(bench, NAME) {
+        return;
+    }
+    let (n, x) = (1024, waves(128, 0.5, 1.7).into_iter().map(|v| v + 0.5).collect::<Vec<_>>());
+    compare(
+        bench,
+        NAME,
+        within(0.3),
+        [adapter::llsq::primal, adapter::llsq::gradient],
+        &json!({"x": x, "n": n}),
+        |y| y[0][0] = llsq::objective(black_box(&x), n),
+        |dy| llsq::derivative(black_box(&x), n, &mut dy[0]),
+    );
+}
+
+/// Both sides have every minor once. How long it takes to get there is of the largest that the suite asks for.
+fn determinant(bench: &mut Bench) {
+    const NAME: &str = "det.l8";
+    const READY: &str = "gradbench.det.l11.ready";
+    if wants(bench, NAME) {
+        let (l, a) = (8, waves(64, 0.5, 1.7).into_iter().map(|v| v + 0.5).collect::<Vec<_>>());
+        let (mut room, mut other) = (det::Room::new(l), det::Room::new(l));
+        compare(
+            bench,
+            NAME,
+            within(0.5),
+            [adapter::det::primal, adapter::det::gradient],
+            &json!({"A": a, "ell": l}),
+            |y| y[0][0] = det::objective(black_box(&a), l, &mut room),
+            |dy| det::derivative(black_box(&a), l, &mut other, &mut dy[0]),
+        );
+    }
+    if bench.wants(READY) {
+        let traced: Vec<f64> = (0..5).map(|_| 1e3 * timed(|| adapter::det::determinant(11).unwrap()).1.as_secs_f64()).collect();
+        bench.absolute(READY, "trace of the largest determinant", &traced, "ms", Target::None);
+    }
+}
+
+/// Points are fractions of sines; the last of them are the centroids.
+fn clusters(bench: &mut Bench) {
+    const NAME: &str = "kmeans.k100n10000d8";
+    if !wants(bench, NAME) {
+        return;
+    }
+    let (k, n, d) = (100, 10_000, 8);
+    let points: Vec<f64> = waves(n * d, 1e4, 1.7).into_iter().map(|v| v.rem_euclid(1.0)).collect();
+    let problem = kmeans::Problem { d, centroids: points[(n - k) * d..].to_vec(), points };
+    let nested = |v: &[f64]| v.chunks(d).map(<[f64]>::to_vec).collect::<Vec<_>>();
+    let input = json!({"points": nested(&problem.points), "centroids": nested(&problem.centroids)});
+    let mut counts = vec![0.0; k];
+    compare(
+        bench,
+        NAME,
+        within(0.7),
+        [adapter::kmeans::cost, adapter::kmeans::dir],
+        &input,
+        |y| y[0][0] = black_box(&problem).cost(),
+        |dy| black_box(&problem).direction(&mut counts, &mut dy[0]),
     );
 }
