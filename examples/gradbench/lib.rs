@@ -6,6 +6,7 @@
 //! preparation and is reported there. To add an eval, add its file and its row in `EVALS`.
 
 pub mod ba;
+pub mod descent;
 pub mod det;
 pub mod gmm;
 mod hello;
@@ -15,7 +16,9 @@ pub mod llsq;
 pub mod lse;
 pub mod lstm;
 pub mod ode;
+pub mod particle;
 pub mod prepared;
+pub mod saddle;
 
 use prepared::{Prepare, Prepared, Result};
 use serde_json::{Value, json};
@@ -36,6 +39,8 @@ const EVALS: &[(&str, Functions)] = &[
     ("llsq", &[("primal", llsq::primal), ("gradient", llsq::gradient)]),
     ("det", &[("primal", det::primal), ("gradient", det::gradient)]),
     ("kmeans", &[("cost", kmeans::cost), ("dir", kmeans::dir)]),
+    ("particle", &[("rr", particle::rr), ("rf", particle::rf), ("fr", particle::fr), ("ff", particle::ff)]),
+    ("saddle", &[("rr", saddle::rr), ("rf", saddle::rf), ("fr", saddle::fr), ("ff", saddle::ff)]),
 ];
 
 /// The program: answers standard input on standard output.

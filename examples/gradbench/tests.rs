@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use wengert_gradbench::ba::{Csr, Jacobian, Problem};
+use wengert_gradbench::descent::{Gradient, Mode};
+use wengert_gradbench::{particle, saddle};
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cases");
 
@@ -50,7 +52,7 @@ fn every_case_is_answered() {
         .filter(|name| name.ends_with(".json") && name != "adbench_ba_varied.json")
         .collect();
     names.sort();
-    assert_eq!(names.len(), 21);
+    assert_eq!(names.len(), 23);
     for name in names {
         let case = case(&name);
         let entries = case["entries"].as_array().unwrap();
@@ -96,6 +98,16 @@ fn cameras_and_points_that_differ_are_told_apart() {
     compare(&json!(csr.values[30 * p..]), &case["dw_err"], "weights");
 }
 
+/// The descents are generic: without a trace they run on plain numbers, and give the same.
+#[test]
+fn descents_run_on_plain_numbers() {
+    let wanted = |name: &str| case(name)["entries"][0]["output"].clone();
+    let impact = Gradient::new(particle::Impact::new(Mode::Forward).unwrap(), Mode::Forward).unwrap();
+    compare(&json!(particle::nearest(&impact, 0.0).unwrap()), &wanted("particle.json"), "particle");
+    let largest = Gradient::new(saddle::Largest::new(Mode::Forward).unwrap(), Mode::Forward).unwrap();
+    compare(&json!(saddle::saddle(&largest, [1.0, 1.0]).unwrap()), &wanted("saddle.json"), "saddle");
+}
+
 #[test]
 fn malformed_lines_get_an_error_line() {
     let evaluate = |function: &str, input: Value| {
@@ -112,6 +124,8 @@ fn malformed_lines_get_an_error_line() {
         (evaluate("primal", json!({"x": [1.0], "min_runs": "many"})), "`min_runs` is \"many\""),
         (evaluate("primal", json!({"x": []})), "not finite"),
         (r#"{"id": 7, "kind": "evaluate", "module": "lse", "function": "primal"}"#.into(), "needs an `input`"),
+        (r#"{"id": 7, "kind": "evaluate", "module": "particle", "function": "ff", "input": {}}"#.into(), "`w` is no number"),
+        (r#"{"id": 7, "kind": "evaluate", "module": "saddle", "function": "rr", "input": {"start": [1]}}"#.into(), "invalid length"),
         (
             r#"{"id": 7, "kind": "evaluate", "module": "gmm", "function": "objective", "input": {"d": 2, "k": 1, "n": 2, "x": [[1, 2], [3]],
             "m": 0, "gamma": 1, "alpha": [0], "mu": [[0, 0]], "q": [[0, 0]], "l": [[0]]}}"#

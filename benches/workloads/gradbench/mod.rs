@@ -2,6 +2,7 @@
 //! derivative written by hand.
 
 mod ba;
+mod descent;
 mod det;
 mod gmm;
 mod ht;
@@ -10,6 +11,8 @@ mod llsq;
 mod lse;
 mod lstm;
 mod ode;
+mod particle;
+mod saddle;
 
 use crate::bench::*;
 use serde_json::{Value, json};
@@ -38,6 +41,7 @@ pub fn run(bench: &mut Bench) {
     polynomial(bench);
     determinant(bench);
     clusters(bench);
+    descents(bench);
 }
 
 /// Panics unless all arrays agree to 1e-9 of their largest magnitude.
@@ -366,4 +370,47 @@ fn clusters(bench: &mut Bench) {
         |y| y[0][0] = black_box(&problem).cost(),
         |dy| black_box(&problem).direction(&mut counts, &mut dy[0]),
     );
+}
+
+/// A whole descent from the suite's start, in each pair of modes: where the outer one is forward, beside derivatives by hand, else beside dual
+/// numbers in a plain loop.
+fn descents(bench: &mut Bench) {
+    use adapter::{particle as p, saddle as s};
+    let modes = ["ff", "fr", "rf", "rr"];
+    let start = [1.0, 1.0];
+    let from = || *black_box(&start);
+    let (of_particle, of_saddle) = (json!({"w": 0.0}), json!({ "start": start }));
+    let list = |y: &[f64]| vec![y.to_vec()];
+    for (mode, prepare) in modes.into_iter().zip([p::ff, p::fr, p::rf, p::rr] as [Prepare; 4]) {
+        let hand = || list(&[particle::by_hand(black_box(0.0))]);
+        let duals = || list(&[particle::by_duals(black_box(0.0))]);
+        descent(bench, &format!("particle.{mode}"), 1.3, prepare, &of_particle, [&hand, &duals]);
+    }
+    for (mode, prepare) in modes.into_iter().zip([s::ff, s::fr, s::rf, s::rr] as [Prepare; 4]) {
+        let (hand, duals) = (|| list(&saddle::by_hand(from())), || list(&saddle::by_duals(from())));
+        descent(bench, &format!("saddle.{mode}"), 2.0, prepare, &of_saddle, [&hand, &duals]);
+    }
+}
+
+fn descent(
+    bench: &mut Bench,
+    name: &str,
+    most: f64,
+    prepare: Prepare,
+    input: &Value,
+    [by_hand, by_duals]: [&dyn Fn() -> Vec<Vec<f64>>; 2],
+) {
+    if !wants(bench, name) {
+        return;
+    }
+    let mut run = prepare(input).expect("a sound input").run;
+    let y = run().unwrap().to_vec();
+    close(name, &y, &by_hand());
+    close(name, &y, &by_duals());
+    let (what, reference, most) = match name.ends_with("ff") || name.ends_with("fr") {
+        true => ("by the adapter / by hand", by_hand, most),
+        false => ("by the adapter / duals in a plain loop", by_duals, 2.0),
+    };
+    let ours = |_: usize| drop(black_box(run().unwrap()));
+    bench.pair(&format!("gradbench.{name}"), what, (MS, 1.0), Target::Within(most), ours, |_| drop(black_box(reference())));
 }
