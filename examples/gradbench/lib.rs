@@ -6,9 +6,12 @@
 //! preparation and is reported there. To add an eval, add its file and its row in `EVALS`.
 
 pub mod ba;
+pub mod det;
 pub mod gmm;
 mod hello;
 pub mod ht;
+pub mod kmeans;
+pub mod llsq;
 pub mod lse;
 pub mod lstm;
 pub mod ode;
@@ -30,6 +33,9 @@ const EVALS: &[(&str, Functions)] = &[
     ("ht", &[("objective", ht::objective), ("jacobian", ht::jacobian)]),
     ("ode", &[("primal", ode::primal), ("gradient", ode::gradient)]),
     ("lse", &[("primal", lse::primal), ("gradient", lse::gradient)]),
+    ("llsq", &[("primal", llsq::primal), ("gradient", llsq::gradient)]),
+    ("det", &[("primal", det::primal), ("gradient", det::gradient)]),
+    ("kmeans", &[("cost", kmeans::cost), ("dir", kmeans::dir)]),
 ];
 
 /// The program: answers standard input on standard output.

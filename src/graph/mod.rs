@@ -48,7 +48,7 @@ pub use handle::{Cond, Expr};
 pub use handles::Handles;
 pub use leaf::Leaf;
 pub use like::{Like, like};
-pub use loops::{cond, while_loop, while_loop_at_most};
+pub use loops::{Looped, While, cond, while_loop};
 pub(crate) use model::{Control, Derivative, SharedControl, Sweep};
 pub use model::{Function, Graph, InputGroup, OutputGroup};
 pub(crate) use names::named;
