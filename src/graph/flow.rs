@@ -2,10 +2,11 @@
 //! around them.
 
 use super::body::{Body, fitting, joined, ports};
-use super::control::{Type, list, types_out};
+use super::control::list;
 use super::handle::{Cond, Expr};
 use super::model::Control;
 use super::trace;
+use super::types::{Type, types_out};
 use crate::base::Shape;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{Values, select};

@@ -34,6 +34,7 @@ mod stacked;
 pub(crate) mod sweeps;
 mod text;
 mod trace;
+mod types;
 mod verify;
 mod view;
 
@@ -41,7 +42,7 @@ pub use arrays::{Axes, Keep, keep};
 pub(crate) use body::{Body, make_body};
 pub use body_result::{BodyResult, Condition};
 pub(crate) use builder::Builder;
-pub(crate) use control::{Flow, NestedOp, Transpose, Type, numbers, stacked, types_in, types_out};
+pub(crate) use control::{NestedOp, Transpose, numbers, stacked};
 pub(crate) use fixed::{open_axes, renamed, with_lengths};
 pub(crate) use function::NewOutput;
 pub use handle::{Cond, Expr};
@@ -63,6 +64,7 @@ pub(crate) use signature::parse as parse_declaration;
 pub use signature::{Aux, Binder, Collector, Inputs, Outputs, aux};
 pub(crate) use text::{Line, Signature};
 pub(crate) use trace::{place, refuse, width};
+pub(crate) use types::{Flow, Type, types_in, types_out};
 pub use view::{Kind, Nested, Node};
 
 pub(crate) use crate::base::Path;
