@@ -66,7 +66,7 @@ fn needed(control: &Control, mut needed: Vec<bool>) -> Vec<bool> {
     needed.iter_mut().zip(of_condition).for_each(|(needed, read)| *needed |= read);
     loop {
         let results: Vec<NodeId> = body.output_nodes().zip(&needed).filter(|(_, needed)| **needed).map(|(id, _)| id).collect();
-        let of_body = body.graph().reachable(results.into_iter());
+        let of_body = body.graph().reachable(results);
         let more = needed.iter().zip(&of_body).any(|(needed, read)| *read && !needed);
         needed.iter_mut().zip(of_body).for_each(|(needed, read)| *needed |= read);
         if !more {
