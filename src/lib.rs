@@ -72,7 +72,7 @@ pub use compiled::{Compiled, Options, Report};
 pub use dual::{Dual, DualVec};
 pub use error::{Error, Result};
 pub use eval::{Array, Results};
-pub use graph::{Expr, Function, Scan, Structure, aux, cond, like, scan, while_loop, while_loop_at_most};
+pub use graph::{Expr, Function, Scan, Structure, While, aux, cond, like, scan, while_loop};
 pub use op::{Real, Scalar, lit, select};
 #[cfg(feature = "derive")]
 pub use wengert_derive::Structure;

@@ -11,9 +11,11 @@ struct Input {
     centroids: Vec<Vec<f64>>,
 }
 
+const INPUTS: [&str; 2] = ["points[n,d]", "centroids[k,d]"];
+
 /// Which centroid is nearest is told by |c|² − 2·p·c, a product of matrices: |p|² is the same for all of them.
 fn distances() -> wengert::Result<Function> {
-    Function::trace(["points[n,d]", "centroids[k,d]"], |[points, centroids]| {
+    Function::trace(INPUTS, |[points, centroids]| {
         let farness = (centroids * centroids).sum(1) - points.matmul(centroids.t()) * 2.0;
         let nearest = centroids.gather(farness.argmin(1), 0);
         (points - nearest).powi(2).sum(..)
@@ -25,7 +27,7 @@ fn distances() -> wengert::Result<Function> {
 fn direction() -> wengert::Result<Function> {
     let f = distances()?.wrt(["centroids"])?;
     let (gradient, product) = (f.grad()?, f.hvp()?);
-    Function::trace(["points[n,d]", "centroids[k,d]"], |[points, centroids]| {
+    Function::trace(INPUTS, |[points, centroids]| {
         let ones = Expr::ones(centroids.shape());
         Ok(gradient.eval(&[points, centroids])?[0] / product.eval(&[points, centroids, ones])?[0])
     })
@@ -36,9 +38,8 @@ fn prepare(input: &Value, f: Function, of_centroids: bool) -> Result<Prepared> {
     let d = points.first().map_or(0, Vec::len);
     check_len("points", d.min(1), 1)?;
     check_len("centroids", centroids.len().min(1), 1)?;
-    let lengths = [("n", points.len()), ("k", centroids.len()), ("d", d)];
     let inputs = vec![joined("points", &points, d)?, joined("centroids", &centroids, d)?];
-    let f = f.with_lengths(lengths)?;
+    let f = f.with_lengths([("n", points.len()), ("k", centroids.len()), ("d", d)])?;
     if of_centroids {
         return Prepared::arrays(&f, inputs, vec![centroids.len() * d], move |y| rows(&y[0], d));
     }

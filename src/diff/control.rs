@@ -2,9 +2,9 @@
 //! reverse mode runs the adjoints of the steps in the other direction, each from what the step was given to carry.
 
 use super::backward::Backward;
-use super::groups::{Bodies, Group, apply, chosen, place};
-use super::guarded::coefficients;
+use super::groups::{Bodies, Group, apply, chosen, count, place};
 use super::rules::Ruled;
+use super::series::series_of;
 use super::shelf::{Coefficients, Memory, shaped};
 use super::sweeps::{self, Interleaved};
 use crate::base::Shape;
@@ -16,35 +16,6 @@ use crate::graph::{
 use crate::op::{Bodied, DType, Expanded, Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
-
-/// The series of a body's results, of series of the marked inputs: all values are followed by the first coefficients of those that are
-/// marked, then by the second, and so on.
-pub(super) fn series_of(
-    body: &Function,
-    inputs: &[bool],
-    outputs: &[bool],
-    order: usize,
-    guarded: &[bool],
-    group: &Group,
-) -> Result<Function> {
-    if order == 1 {
-        return (group.bodies.jvp)(&body.marked(inputs, outputs), guarded);
-    }
-    let types = types_in(body);
-    let all = [&types[..], &chosen(&types, inputs).repeat(order)].concat();
-    make_body(body.width(), &all, group.at, |args| {
-        let (values, rest) = args.split_at(types.len());
-        let series = |k: usize| match inputs[k] {
-            true => (0..=order)
-                .map(|j| if j == 0 { values[k] } else { rest[(j - 1) * count(inputs) + place(inputs, k as u32) as usize] })
-                .collect(),
-            false => vec![values[k]],
-        };
-        let all = coefficients(body, order, &(0..types.len()).map(series).collect::<Vec<_>>());
-        let at = |j: usize| all.iter().map(|y| y[j]).collect::<Vec<Expr>>();
-        (1..=order).fold(at(0), |found, j| [found, chosen(&at(j), outputs)].concat())
-    })
-}
 
 impl<'f> Group<'f> {
     fn ruled<'a, S>(&'a self, body: &'a Function, rule: &'a Derivative, values: &'a [S]) -> Ruled<'a, S> {
@@ -292,10 +263,6 @@ impl Carrier {
             }
         }
     }
-}
-
-pub(super) fn count(marks: &[bool]) -> usize {
-    marks.iter().filter(|mark| **mark).count()
 }
 
 /// What a result's series are, up to an order, if the marked operands are series; none where it depends on none of them.

@@ -133,6 +133,11 @@ pub(super) fn chosen<T: Copy>(list: &[T], marked: &[bool]) -> Vec<T> {
     list.iter().zip(marked).filter(|(_, marked)| **marked).map(|(&x, _)| x).collect()
 }
 
+/// How many are marked.
+pub(super) fn count(marks: &[bool]) -> usize {
+    marks.iter().filter(|mark| **mark).count()
+}
+
 /// The place of a number among those that are marked.
 pub(super) fn place(marked: &[bool], k: u32) -> u32 {
     marked[..k as usize].iter().filter(|marked| **marked).count() as u32

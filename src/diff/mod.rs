@@ -22,6 +22,7 @@ mod point;
 mod rules;
 mod second;
 mod seeds;
+mod series;
 mod shelf;
 mod sweeps;
 mod taylor;

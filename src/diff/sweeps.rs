@@ -4,9 +4,9 @@
 //! over a tape of states; A. Griewank and A. Walther, Evaluating Derivatives, 2008, chapter 12). The adjoint of sweeps are those sweeps again, and
 //! behind them the adjoint of each, from the last to the first, each in the other direction.
 
-use super::control::{count, series_of};
-use super::groups::{Group, apply, chosen, place};
+use super::groups::{Group, apply, chosen, count, place};
 use super::kept::{MOST, cut, is_costly};
+use super::series::series_of;
 use crate::error::Result;
 use crate::eval::outputs_at;
 use crate::graph::sweeps::{Marks, marks_of_numbers, parts};

@@ -40,6 +40,9 @@ impl Along {
 pub(crate) fn sweep<T: Scalar>(op: &ArrayOp, operands: [&[T]; 2], along: Along, y: &mut [T]) -> Result<(), &'static str> {
     match (op, operands) {
         (ArrayOp::Recur { reverse, .. }, [a, b]) if along.inner == 1 && along.len > 0 => recur(a, b, along, *reverse, y),
+        (ArrayOp::ArgMax(_), [x, _]) if along.inner == 1 && along.len > 0 && T::of_index(along.len - 1).is_some() => {
+            x.chunks_exact(along.len).zip(y).for_each(|(row, y)| *y = index(first_largest(row)));
+        }
         _ => return sweep_any(op, operands, along, y),
     }
     Ok(())
@@ -237,21 +240,31 @@ fn iota<T: Real>(along: Along, y: &mut [T]) {
     }
 }
 
+/// The same as [`argmax`] for a row of plain numbers: the value in lanes, of which none waits for the one before, then its first place.
+fn first_largest<T: Scalar>(row: &[T]) -> usize {
+    const LANES: usize = 16;
+    let larger = |most: T, v: T| if v > most { v } else { most };
+    if row.iter().fold(false, |any, &v| any | is_nan(v)) {
+        return row.iter().position(|&v| is_nan(v)).expect("there is one");
+    }
+    let mut most = [row[0]; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        most.iter_mut().zip(chunk).for_each(|(most, &v)| *most = larger(*most, v));
+    }
+    let most = most.iter().chain(rest).fold(row[0], |most, &v| larger(most, v));
+    let is_most = |&v: &T| v == most;
+    let part = row.chunks(LANES).position(|part| part.iter().fold(false, |any, v| any | is_most(v))).expect("one has it");
+    part * LANES + row[part * LANES..].iter().position(is_most).expect("it is one of them")
+}
+
+fn is_nan<T: Scalar>(v: T) -> bool {
+    crate::op::Real::ne(v, v)
+}
+
 /// The index of the first largest value, which is the first NaN if there is one.
 fn argmax<T: Real>(x: &[T], along: Along, y: &mut [T]) {
     let is_nan = |v: T| T::holds(v.ne(v));
-    if along.inner == 1 {
-        for (row, y) in x.chunks_exact(along.len).zip(y) {
-            let (mut best, mut most) = (0, row[0]);
-            let mut nan = false;
-            for (k, &v) in row.iter().enumerate() {
-                (best, most) = if T::holds(v.gt(most)) { (k, v) } else { (best, most) };
-                nan |= is_nan(v);
-            }
-            *y = index(if nan { row.iter().position(|&v| is_nan(v)).unwrap_or(best) } else { best });
-        }
-        return;
-    }
     for o in 0..along.outer {
         for i in 0..along.inner {
             let value = |k: usize| x[along.at(o, k, i)];

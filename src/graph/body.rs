@@ -1,13 +1,14 @@
 //! Bodies under construction: a closure becomes a function whose inputs are its arguments and what it takes from the trace around.
 
 use super::builder::Builder;
-use super::control::{Type, kind_of, types_in, types_out};
+use super::control::kind_of;
 use super::function::NewOutput;
 use super::handle::Expr;
 use super::model::{Control, Function, Graph, InputGroup, OutputGroup, SharedControl};
 use super::node::{Args, NodeId, Port};
 use super::session::Session;
 use super::trace;
+use super::types::{Type, types_in, types_out};
 use super::view::Kind;
 use crate::base::Width;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};

@@ -1,11 +1,11 @@
 //! Calls of opaque functions, as operations of a trace.
 
 use super::body::{given, make_body, ports};
-use super::control::Type;
 use super::handle::Expr;
 use super::model::Control;
 use super::opaque::Opaque;
 use super::trace;
+use super::types::Type;
 use crate::base::Shape;
 use std::panic::Location;
 

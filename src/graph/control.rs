@@ -6,6 +6,7 @@
 use super::model::{Control, Derivative, Function, SharedControl, Sweep};
 use super::node::Port;
 use super::sweeps;
+use super::types::{Flow, Type, depends, types_in, types_out};
 use crate::base::{Axis, Shape};
 use crate::error::bracketed;
 use crate::op::DType;
@@ -23,8 +24,6 @@ pub(crate) trait Transpose {
     /// `body` is the function whose derivative this is.
     fn transposed(&self, body: &Function) -> Function;
 }
-
-pub(crate) type Type = (Shape, DType);
 
 /// How deep bodies may stand in bodies. What goes from body to body is as deep on the stack.
 pub(super) const DEPTH: usize = 100;
@@ -237,33 +236,6 @@ impl Control {
     }
 }
 
-/// What marks reach: the inputs and outputs of a body.
-pub(crate) struct Flow {
-    pub(crate) inputs: Vec<bool>,
-    pub(crate) outputs: Vec<bool>,
-}
-
-impl Flow {
-    /// Whether a mark reaches a result.
-    pub(crate) fn reaches(&self, control: &Control, port: Port) -> bool {
-        match (control, port) {
-            (_, Port::Final(k)) => self.outputs[k as usize],
-            (Control::Scan { carries, .. }, Port::Each(k)) => self.outputs[carries + k as usize],
-            (_, Port::Carried(k) | Port::Each(k)) => self.inputs[k as usize],
-        }
-    }
-}
-
-/// Which outputs depend on marked inputs.
-pub(super) fn depends(f: &Function, marked: &[bool]) -> Vec<bool> {
-    let graph = f.graph();
-    let mut reached = marked.to_vec();
-    for id in graph.ids().skip(marked.len()) {
-        reached.push(graph.operands(id).any(|operand| reached[operand.index()]));
-    }
-    f.output_nodes().map(|id| reached[id.index()]).collect()
-}
-
 /// A shape with an axis in front.
 pub(crate) fn stacked(length: Axis, shape: Shape) -> Shape {
     Shape::new([&[length], shape.axes()].concat())
@@ -290,16 +262,6 @@ pub(super) fn kind_of((shape, dtype): Type) -> String {
 pub(super) fn list(types: &[Type]) -> String {
     let all: Vec<String> = types.iter().copied().map(kind_of).collect();
     format!("({})", all.join(", "))
-}
-
-/// The types of a body's inputs.
-pub(crate) fn types_in(body: &Function) -> Vec<Type> {
-    body.inputs().iter().map(|group| (group.shape(), group.dtype())).collect()
-}
-
-/// The types of a body's outputs.
-pub(crate) fn types_out(body: &Function) -> Vec<Type> {
-    body.output_nodes().map(|id| (body.graph().node(id).shape(), body.graph().node(id).dtype())).collect()
 }
 
 /// An operation without its bodies.

@@ -8,7 +8,7 @@ use super::{stacked, trace};
 use crate::base::{Shape, leaf};
 use crate::error::{Caller, Error, Result};
 use crate::op::{
-    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, Op, Real, Steps, Value, Values, derived_operators, op_table, own_start,
+    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, DType, Op, Real, Steps, Value, Values, derived_operators, op_table, own_start,
 };
 use num_traits::{One, Zero};
 use std::{ops, panic::Location};
@@ -97,19 +97,17 @@ macro_rules! expr_arithmetic {
                 self.shape()
             }
             const SYMBOLIC: bool = true;
+            fn is_float(&self) -> bool {
+                self.dtype() == DType::Float
+            }
             type Stacked<Y> = Y;
             #[track_caller]
             fn turns<C: Values<Self>>(
-                most: Option<usize>,
                 init: C,
                 holds: impl FnMut(C) -> Result<Cond>,
                 body: impl FnMut(C) -> Result<C>,
             ) -> Result<C> {
-                let at = Location::caller();
-                match most {
-                    None => flow::turns(&init, holds, body, at),
-                    Some(most) => flow::bounded(most, init, holds, body, at),
-                }
+                flow::turns(&init, holds, body, Location::caller())
             }
             #[track_caller]
             fn either<C: Values<Self>>(

@@ -2,14 +2,14 @@
 //! around them.
 
 use super::body::{Body, fitting, joined, ports};
-use super::control::{Type, list, types_out};
+use super::control::list;
 use super::handle::{Cond, Expr};
 use super::model::Control;
-use super::stacked::scanned;
 use super::trace;
-use crate::base::{Axis, Shape};
+use super::types::{Type, types_out};
+use crate::base::Shape;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
-use crate::op::{Steps, Values, select};
+use crate::op::{Values, select};
 
 /// As many turns as a condition holds.
 pub(super) fn turns<C: Values<Expr>>(
@@ -40,28 +40,6 @@ pub(super) fn turns<C: Values<Expr>>(
     let control = Control::While { condition: condition.f, body: body.f, carries: n };
     let last = ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0;
     Ok(init.with(&mut last.into_iter()))
-}
-
-/// The same as a scan of so many steps, which leaves what is carried as it is from where the condition does not hold.
-pub(super) fn bounded<C: Values<Expr>>(
-    steps: usize,
-    init: C,
-    mut holds: impl FnMut(C) -> Result<Cond>,
-    mut body: impl FnMut(C) -> Result<C>,
-    at: Caller,
-) -> Result<C> {
-    let how = Steps { what: "while_loop_at_most", length: Some(Axis::Fixed(steps)), ..Steps::default() };
-    let step = |c: C, (): ()| {
-        let holds = holds(c.clone())?;
-        let (old, next) = (c.parts(), body(c.clone())?.parts());
-        if next.len() != old.len() {
-            let message = "while_loop_at_most: the body gives another number of values to carry on than it takes";
-            return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
-        }
-        let kept = old.into_iter().zip(next).map(|(old, new)| select(holds, new, old)).collect::<Vec<_>>();
-        Ok((c.with(&mut kept.into_iter()), ()))
-    };
-    Ok(scanned(how, init, &(), step, at)?.0)
 }
 
 /// A choice between two functions.

@@ -2,7 +2,10 @@
 
 use super::body_result::{BodyResult, Condition};
 use super::nothing::nothing_like;
-use crate::op::{IntoValues, Real, Values};
+use super::trace;
+use crate::base::Width;
+use crate::error::{Error, Kind, Result};
+use crate::op::{IntoValues, Real, Values, lit};
 
 /// A loop that runs as long as a condition holds, which is asked before each step.
 ///
@@ -20,8 +23,9 @@ use crate::op::{IntoValues, Real, Values};
 /// ```
 ///
 /// On numbers, duals and jets it is a loop of Rust, and costs what one costs. On handles it is one operation of the trace: its closures are traced
-/// once, compiled once, and may use handles of the trace around them. Nobody knows how many steps reverse mode would have to keep, so
-/// it carries a tangent for each number that the loop depends on; of more than 128 it is an error: see [`while_loop_at_most`].
+/// once, compiled once, and may use handles of the trace around them. Reverse mode keeps a record of every turn: what the turn was given to carry,
+/// as far as its adjoint reads it, and results that are costly. Records are in memory that grows with the turns, up to
+/// [`Options::memory_limit`](crate::Options::memory_limit). A loop that never ends is a hang; [`While`] has a bound.
 ///
 /// The condition is the outcome of a comparison, by `x.gt(y)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; on handles `x > 1.0` does
 /// not compile. What is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)` (see [`IntoValues`]). Both closures may
@@ -31,7 +35,7 @@ use crate::op::{IntoValues, Real, Values};
 /// Of the trace: a body that gives another shape to carry on than it takes; a condition that is no single truth value.
 #[inline]
 #[track_caller]
-pub fn while_loop<A, V, C, Q, R>(init: C, condition: impl FnMut(V) -> Q, body: impl FnMut(V) -> R) -> R::Of<V>
+pub fn while_loop<A, V, C, Q, R>(init: C, mut condition: impl FnMut(V) -> Q, mut body: impl FnMut(V) -> R) -> R::Of<V>
 where
     A: Real,
     V: Values<A>,
@@ -39,43 +43,144 @@ where
     Q: Condition<A::Mask>,
     R: BodyResult<V, A>,
 {
-    looped(None, init.into_values(), condition, body)
-}
-
-/// As [`while_loop`], with a bound on the number of steps, which makes reverse mode possible. On handles it is a [`scan`](crate::scan) over `steps`
-/// steps, which leaves what is carried as it is from where the condition does not hold.
-///
-/// # Errors
-/// As [`while_loop`].
-#[inline]
-#[track_caller]
-pub fn while_loop_at_most<A, V, C, Q, R>(
-    steps: usize,
-    init: C,
-    condition: impl FnMut(V) -> Q,
-    body: impl FnMut(V) -> R,
-) -> R::Of<V>
-where
-    A: Real,
-    V: Values<A>,
-    C: IntoValues<A, Values = V>,
-    Q: Condition<A::Mask>,
-    R: BodyResult<V, A>,
-{
-    looped(Some(steps), init.into_values(), condition, body)
-}
-
-#[inline]
-#[track_caller]
-fn looped<A: Real, V: Values<A>, Q: Condition<A::Mask>, R: BodyResult<V, A>>(
-    most: Option<usize>,
-    init: V,
-    mut condition: impl FnMut(V) -> Q,
-    mut body: impl FnMut(V) -> R,
-) -> R::Of<V> {
+    let init = init.into_values();
     let like = A::SYMBOLIC.then(|| init.clone());
-    let made = A::turns(most, init, |c| condition(c).outcome(), |c| body(c).values());
+    let made = A::turns(init, |c| condition(c).outcome(), |c| body(c).values());
     R::of(made, || nothing_like(&like))
+}
+
+/// A [`while_loop`] with a bound on its turns. What it carries is NaN, and so are its derivatives, where the condition still holds after so many.
+///
+/// ```
+/// use wengert::{Function, While};
+/// let f = Function::trace("a", |a| While::at_most(20).run(a, |x| (x * x - a).abs().gt(a * 1e-12), |x| (x + a / x) * 0.5))?;
+/// let [y, d] = f.value_and_grad()?.compile()?.call([9.0f64])?;
+/// assert!((y - 3.0).abs() < 1e-12 && (d - 1.0 / 6.0).abs() < 1e-9);
+/// // Three turns are not enough.
+/// let short = Function::trace("x", |x| While::at_most(3).run(x, |x| x.gt(1.0), |x| x * 0.5))?;
+/// assert!(short.eval(&[100.0])?[0].is_nan() && short.grad()?.eval(&[100.0])?[0].is_nan());
+/// assert_eq!(short.eval(&[5.0])?, [0.625]);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// It costs the turns that are made, and one condition more; the bound costs nothing.
+#[derive(Copy, Clone, Debug)]
+pub struct While {
+    most: usize,
+    keep: bool,
+}
+
+/// How a bounded loop went.
+#[derive(Clone)]
+pub struct Looped<V, A: Real> {
+    /// What is carried in the end.
+    pub last: V,
+    /// How many turns were made.
+    pub turns: A,
+    /// Whether it has ended by itself.
+    pub ended: A::Mask,
+}
+
+impl While {
+    /// So many turns at most.
+    pub fn at_most(turns: usize) -> While {
+        While { most: turns, keep: false }
+    }
+
+    /// Where the bound was hit, what is carried is as it was then, not NaN.
+    pub fn keep_unfinished(self) -> While {
+        While { keep: true, ..self }
+    }
+
+    /// Runs, as [`while_loop`].
+    ///
+    /// # Errors
+    /// As [`while_loop`]; a bound that the arithmetic does not count up to (2²⁴ in `f32`).
+    #[inline]
+    #[track_caller]
+    pub fn run<A, V, C, Q, R>(self, init: C, condition: impl FnMut(V) -> Q, mut body: impl FnMut(V) -> R) -> R::Of<V>
+    where
+        A: Real,
+        V: Values<A>,
+        C: IntoValues<A, Values = V>,
+        Q: Condition<A::Mask>,
+        R: BodyResult<V, A>,
+    {
+        let init = init.into_values();
+        let like = A::SYMBOLIC.then(|| init.clone());
+        let made = self.looped(init, condition, |c| body(c).values());
+        R::of(made.map(|looped| looped.last), || nothing_like(&like))
+    }
+
+    /// Runs, and says how it went.
+    ///
+    /// ```
+    /// use wengert::{Function, While};
+    /// let f = Function::trace("x", |x| {
+    ///     let halved = While::at_most(9).report(x, |x| x.gt(1.0), |x| x * 0.5);
+    ///     (halved.last, halved.turns)
+    /// })?;
+    /// assert_eq!(f.eval(&[5.0])?, [0.625, 3.0]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`While::run`].
+    #[inline]
+    #[track_caller]
+    pub fn report<A, V, C, Q, R>(
+        self,
+        init: C,
+        condition: impl FnMut(V) -> Q,
+        mut body: impl FnMut(V) -> R,
+    ) -> R::Of<Looped<V, A>>
+    where
+        A: Real,
+        V: Values<A>,
+        C: IntoValues<A, Values = V>,
+        Q: Condition<A::Mask>,
+        R: BodyResult<V, A>,
+    {
+        let init = init.into_values();
+        let like = A::SYMBOLIC.then(|| init.clone());
+        let made = self.looped(init, condition, |c| body(c).values());
+        let nothing = || Looped { last: nothing_like(&like), turns: lit(f64::NAN), ended: lit::<A>(0.0).ne(lit(0.0)) };
+        R::of(made, nothing)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn looped<A: Real, V: Values<A>, Q: Condition<A::Mask>>(
+        self,
+        init: V,
+        mut condition: impl FnMut(V) -> Q,
+        mut body: impl FnMut(V) -> Result<V>,
+    ) -> Result<Looped<V, A>> {
+        let most = counted::<A>(self.most)?;
+        let goes = |(c, turns): (V, A)| Ok(condition(c).outcome()? & turns.lt(most));
+        let (last, turns) = A::turns((init, lit::<A>(0.0)), goes, |(c, turns)| Ok((body(c)?, turns + lit(1.0))))?;
+        let ended = !condition(last.clone()).outcome()?;
+        if self.keep || !A::SYMBOLIC && A::holds(ended) {
+            return Ok(Looped { last, turns, ended });
+        }
+        // As a factor it makes derivatives NaN, too.
+        let factor = A::select(ended, lit(1.0), lit(f64::NAN));
+        let parts = last.parts().into_iter().map(|x| if x.is_float() { x * factor } else { x });
+        let last = last.with(&mut parts.collect::<Vec<A>>().into_iter());
+        Ok(Looped { last, turns, ended })
+    }
+}
+
+/// A number of turns, up to which the arithmetic counts one by one.
+#[inline]
+#[track_caller]
+fn counted<A: Real>(turns: usize) -> Result<A> {
+    let is_exact = |turns: usize| lit::<A>(turns as f64).known() == Some(turns as f64);
+    let narrow = A::SYMBOLIC && trace::width() == Some(Width::F32) && turns > 1 << f32::MANTISSA_DIGITS;
+    match is_exact(turns) && is_exact(turns.saturating_sub(1)) && !narrow {
+        true => Ok(lit(turns as f64)),
+        false => Err(Error::here(Kind::Limit, format!("while_loop: this arithmetic does not count up to {turns} turns"))),
+    }
 }
 
 /// The first function's results where a single truth value holds, else the second's; only that one is computed, forward and backward.

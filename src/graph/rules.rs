@@ -2,11 +2,12 @@
 
 use super::body::{Body, fitting, given, ports};
 use super::body_result::BodyResult;
-use super::control::{Type, numbers, types_out};
+use super::control::numbers;
 use super::handle::Expr;
 use super::model::{Control, Derivative};
 use super::nothing::nothing_like;
 use super::trace;
+use super::types::{Type, types_out};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{CustomRule, DType, Values, lit};
 use std::{cell::RefCell, panic::Location};

@@ -1,8 +1,8 @@
 //! When operations with bodies are one: when their bodies do the same, whatever lines made them. They are found by a digest, and then compared.
 
-use super::control::types_in;
 use super::model::{Control, Derivative, Function, Graph, SharedControl, Summed};
 use super::node::NodeId;
+use super::types::types_in;
 use rustc_hash::FxHasher;
 use std::{
     hash::{Hash, Hasher},

@@ -1,11 +1,12 @@
 //! Scans as operations of a trace: loops whose number of steps is known when the function is called.
 
 use super::body::{Body, fitting, ports};
-use super::control::{Type, stacked};
+use super::control::stacked;
 use super::handle::Expr;
 use super::model::Control;
 use super::session::by;
 use super::trace;
+use super::types::Type;
 use crate::base::Axis;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::op::{Steps, Values};

@@ -2,8 +2,8 @@
 //!
 //! A record of a sweep at a turn has the types of its body's outputs: what the turn was given to carry, which is what it carries on, then the rest.
 
-use super::control::{Flow, Type, depends, types_in, types_out};
 use super::model::{Control, Function, Sweep};
+use super::types::{Flow, Type, depends, types_in, types_out};
 use super::view::Kind;
 use crate::base::Shape;
 use crate::error::Caller;

@@ -18,13 +18,12 @@ pub(crate) trait Apart: Real<Mask = <Self::Part as Real>::Mask> {
 /// A loop over the parts of what is carried.
 #[track_caller]
 pub(crate) fn turns<A: Apart, C: Values<A>>(
-    most: Option<usize>,
     init: C,
     mut holds: impl FnMut(C) -> Result<A::Mask>,
     mut body: impl FnMut(C) -> Result<C>,
 ) -> Result<C> {
     let whole = |parts| join(&init, parts);
-    let made = A::Part::turns(most, apart(&init), |c| holds(whole(c)), |c| Ok(apart(&body(whole(c))?)));
+    let made = A::Part::turns(apart(&init), |c| holds(whole(c)), |c| Ok(apart(&body(whole(c))?)));
     made.map(whole)
 }
 
@@ -99,14 +98,13 @@ macro_rules! flow_apart {
         #[inline]
         #[track_caller]
         fn turns<C: $crate::op::Values<Self>>(
-            most: Option<usize>,
             init: C,
             mut holds: impl FnMut(C) -> $crate::error::Result<Self::Mask>,
             body: impl FnMut(C) -> $crate::error::Result<C>,
         ) -> $crate::error::Result<C> {
             match Self::SYMBOLIC {
-                true => $crate::op::apart::turns::<Self, C>(most, init, holds, body),
-                false => $crate::op::flow::turns(most, init, |c| Ok(Self::holds(holds(c)?)), body),
+                true => $crate::op::apart::turns::<Self, C>(init, holds, body),
+                false => $crate::op::flow::turns(init, |c| Ok(Self::holds(holds(c)?)), body),
             }
         }
         #[inline]

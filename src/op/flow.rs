@@ -19,18 +19,16 @@ impl Default for Steps {
     }
 }
 
-/// As many turns as the condition holds, and no more than `most`.
+/// As many turns as the condition holds.
 #[inline]
 pub(crate) fn turns<C: Clone>(
-    most: Option<usize>,
     init: C,
     mut holds: impl FnMut(C) -> Result<bool>,
     mut body: impl FnMut(C) -> Result<C>,
 ) -> Result<C> {
-    let (mut carried, mut turn) = (init, 0);
-    while most.is_none_or(|most| turn < most) && holds(carried.clone())? {
+    let mut carried = init;
+    while holds(carried.clone())? {
         carried = body(carried)?;
-        turn += 1;
     }
     Ok(carried)
 }

@@ -210,23 +210,28 @@ macro_rules! define_real {
             fn to_index(&self) -> i64 {
                 self.known().map_or(-1, |v| v as i64)
             }
+            /// Whether it is a floating-point number, and no index.
+            #[doc(hidden)]
+            #[inline(always)]
+            fn is_float(&self) -> bool {
+                true
+            }
             /// Whether a mask holds, which is known.
             #[doc(hidden)]
             #[inline(always)]
             fn holds(mask: Self::Mask) -> bool {
                 Self::select(mask, lit(1.0), lit(0.0)).known() == Some(1.0)
             }
-            /// The turns of a loop as long as a condition holds, and no more than `most`.
+            /// The turns of a loop as long as a condition holds.
             #[doc(hidden)]
             #[inline]
             #[track_caller]
             fn turns<C: Values<Self>>(
-                most: Option<usize>,
                 init: C,
                 mut holds: impl FnMut(C) -> Result<Self::Mask>,
                 body: impl FnMut(C) -> Result<C>,
             ) -> Result<C> {
-                flow::turns(most, init, |c| Ok(Self::holds(holds(c)?)), body)
+                flow::turns(init, |c| Ok(Self::holds(holds(c)?)), body)
             }
             /// The branch that a mask says.
             #[doc(hidden)]

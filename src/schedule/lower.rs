@@ -4,6 +4,7 @@ use super::Settings;
 use super::contract::{contract, undetached};
 use super::inline::{bare, inlined};
 use super::lanes::side_by_side;
+use super::live::read;
 use super::norms::unrooted;
 use super::open::opened;
 use super::pack::pack;
@@ -16,12 +17,12 @@ use std::sync::Arc;
 
 /// A body as values alone: rules and what is computed again inlined, norms as sums, nothing that only matters to derivatives.
 pub(super) fn values_of(f: &Function) -> Function {
-    undetached(&unrooted(&bare(f)))
+    read(&undetached(&unrooted(&bare(f))))
 }
 
 /// The function as it is going to be computed.
 pub(crate) fn prepared(f: &Function, options: Settings) -> Function {
-    let mut f = undetached(&unrooted(&inlined(f)));
+    let mut f = read(&undetached(&unrooted(&inlined(f))));
     if options.simplify {
         f = simplify(&f, Simplify::EXACT);
     }

@@ -13,6 +13,7 @@ mod inline;
 pub(crate) mod ir;
 mod lanes;
 pub(crate) mod lengths;
+mod live;
 mod lower;
 mod norms;
 mod open;

@@ -4,6 +4,7 @@
 //! they are, by broadcasting; every array operation says here what an axis in front makes of it.
 
 mod arrays;
+mod bodies;
 mod control;
 mod function;
 mod mapped;

@@ -1,6 +1,6 @@
 //! Sweeps over the turns of a loop, for samples: until the last sample's loop ends. A sample whose loop has ended is left as it is.
 
-use super::control::{chosen, condition_varies, mapped as mapped_body, outputs, types};
+use super::bodies::{chosen, condition_varies, mapped as mapped_body, outputs, types};
 use super::mapped::Walk;
 use crate::base::Axis;
 use crate::error::Result;

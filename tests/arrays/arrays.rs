@@ -2,7 +2,7 @@
 
 use crate::common::arrays::{check, evaluate, noise, traced};
 use wengert::graph::{Axis, keep};
-use wengert::{Array, Expr, Function, lit, select, while_loop_at_most};
+use wengert::{Array, Expr, Function, While, lit, select};
 
 #[test]
 fn every_operation_in_both_modes_and_orders() {
@@ -370,7 +370,7 @@ fn straight_lines_in_pieces() {
         let positive = b.gt(row);
         let solved = (a + Expr::eye(3) * 4.0).solve(select(positive, b, row * 0.5));
         let runs = (solved * steps + row).cumsum(0);
-        let [x, n] = while_loop_at_most(7, [runs.sum(..), lit(0.0)], |[_, n]| n.lt(5.0), |[x, n]| [x * 0.75, n + 1.0]);
+        let [x, n] = While::at_most(7).run([runs.sum(..), lit(0.0)], |[_, n]| n.lt(5.0), |[x, n]| [x * 0.75, n + 1.0]);
         let column = runs.reshape([Axis::Fixed(3), Axis::Fixed(1)]);
         (select(positive, runs * x, solved - row), column.cumsum(0), x * n, column.t())
     });

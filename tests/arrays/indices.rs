@@ -91,6 +91,17 @@ fn the_smallest_is_found_as_the_largest_is() -> Result<()> {
         let y: Vec<&[f64]> = y.arrays().iter().map(Array::data).collect();
         assert_eq!(y, [&[1.0, 2.0][..], &[0.0, 0.0, 1.0], &[5.0], &[3.0]]);
     }
+    // Rows of every length, with ties: the first counts.
+    let f = Function::trace("x[n,m]", |x| (x.argmin(1), x.argmax(1)))?.compile()?;
+    for m in 1..70 {
+        let x: Vec<f64> = (0..3 * m).map(|k| (k * 37 % 11) as f64 - 10.0 + (k / m * 5) as f64).collect();
+        let first = |row: &[f64], better: fn(&f64, &f64) -> bool| {
+            (0..m).find(|&k| row.iter().all(|v| !better(v, &row[k]))).expect("one of them is best") as f64
+        };
+        let y = f.run([("x", Array::new([3, m], x.clone())?)])?;
+        assert_eq!(y[0].data(), x.chunks(m).map(|row| first(row, f64::lt)).collect::<Vec<_>>());
+        assert_eq!(y[1].data(), x.chunks(m).map(|row| first(row, f64::gt)).collect::<Vec<_>>());
+    }
     // A NaN is the largest and the smallest.
     let f = Function::trace("x[3]", |x| (x.argmin(0), x.argmax(0)))?;
     let of = |x: [f64; 3]| -> Result<[f64; 2]> {

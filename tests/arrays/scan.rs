@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wengert::graph::Axis;
-use wengert::{Array, Error, Expr, Function, Options, Scan, cond, lit, scan, select, while_loop, while_loop_at_most};
+use wengert::{Array, Error, Expr, Function, Options, Scan, While, cond, lit, scan, select, while_loop};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -272,7 +272,7 @@ fn a_while_loop_runs_as_long_as_its_condition_holds() -> Result {
 
 #[test]
 fn a_bounded_loop_goes_backward() -> Result {
-    let f = Function::trace(["a"], |[a]| while_loop_at_most(20, a, |x| (x * x - a).abs().gt(1e-14), |x| (x + a / x) * 0.5))?;
+    let f = Function::trace(["a"], |[a]| While::at_most(20).run(a, |x| (x * x - a).abs().gt(1e-14), |x| (x + a / x) * 0.5))?;
     let y = run(&f.value_and_grad()?, &[9.0.into()]);
     close(&y[0], &[3.0], 1e-14);
     close(&y[1], &[1.0 / 6.0], 1e-9);
@@ -347,8 +347,8 @@ fn mistakes_are_errors_with_the_line() {
         "while_loop: carried value 0 is a number at first, and the body gives an array [2]",
     );
     check(
-        Function::trace(["x[2]"], |[x]| while_loop_at_most(3, 1.0, |c: Expr| c.lt(9.0), |_| x)),
-        "while_loop_at_most: carried value 0 is a number at first, and the body gives an array [2]",
+        Function::trace(["x[2]"], |[x]| While::at_most(3).run(1.0, |c: Expr| c.lt(9.0), |_| x)),
+        "while_loop: carried value 0 is a number at first, and the body gives an array [2]",
     );
     check(
         Function::trace(["x[2]"], |[x]| scan(x, x, |c: Expr, _| (c.argmax(0), ())).0),

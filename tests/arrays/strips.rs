@@ -146,6 +146,18 @@ fn long_chains_take_little_memory() {
     }
 }
 
+/// A matrix of distances is there for a tile alone, where all that is asked for is which of them is smallest.
+#[test]
+fn places_of_the_smallest_take_little_memory() -> wengert::Result<()> {
+    let (n, k) = (3001, 100);
+    let f = Function::trace(["x[n,8]", "c[k,8]"], |[x, c]| ((c * c).sum(1) - x.matmul(c.t()) * 2.0).argmin(1))?;
+    let x = [Array::new([n, 8], wave::<f64>(8 * n, 1))?, Array::new([k, 8], wave(8 * k, 2))?];
+    let code = f.compile()?.with_lengths([("n", n), ("k", k)])?;
+    assert_eq!(code.run(&x)?[0].data(), f.run(&x)?[0].data());
+    assert!(code.workspace_bytes() < Some(8 * n * k / 2), "{:?}", code.workspace_bytes());
+    Ok(())
+}
+
 /// An output that overwrites an input is not written before all strips have read what they need of it.
 #[test]
 fn steps_in_place() {

@@ -1,6 +1,6 @@
 //! The adjoint of a loop whose number of turns comes out: sweeps over its turns.
 
-use wengert::{Dual, Expr, Function, Options, Real, cond, lit, while_loop};
+use wengert::{Dual, Expr, Function, Options, Real, While, cond, lit, while_loop};
 
 /// By native code, by interpretation, which gives the same bits, and turn by turn.
 fn values(f: &Function, x: &[f64]) -> Vec<f64> {
@@ -215,4 +215,48 @@ fn text_and_files() {
     let back = Function::parse(&g.to_string()).unwrap();
     assert_eq!(back.to_string(), g.to_string());
     assert_eq!(values(&back, &[0.1, 0.2, 1.2, 0.3]), values(&g, &[0.1, 0.2, 1.2, 0.3]));
+}
+
+/// A bound that is not hit changes nothing; one that is makes everything NaN.
+#[test]
+fn bounded_loops() {
+    let unbounded = traced();
+    let bounded = |most: usize| {
+        let f = Function::trace("v[4]", |v| {
+            let goes = |x: [Expr; 2]| (x[0] * x[0] + x[1] * x[1]).lt(100.0);
+            let looped = While::at_most(most).report([v.at(0, 0), v.at(0, 1)], goes, |x| step(x, v.at(0, 2), v.at(0, 3)));
+            let x = looped.last;
+            (("value", x[0] * x[1] + (x[1] * 0.1).exp()), ("turns", looped.turns))
+        });
+        f.unwrap()
+    };
+    for point in [[0.1, 0.2, 1.2, 0.3], [12.0, 0.0, 1.0, 0.0], [1.0, 1.0, -1.3, 0.2]] {
+        let turns = values(&bounded(10_000), &point)[1];
+        for slack in [0, 1, 1000] {
+            let f = bounded(turns as usize + slack).only(["value"]).unwrap();
+            let (ours, other) =
+                (values(&f.value_and_grad().unwrap(), &point), values(&unbounded.value_and_grad().unwrap(), &point));
+            ours.iter().zip(&other).for_each(|(&a, &b)| close(a, b, 1e-12));
+            let (ours, other) = (values(&f.hessian().unwrap(), &point), values(&unbounded.hessian().unwrap(), &point));
+            ours.iter().zip(&other).for_each(|(&a, &b)| close(a, b, 1e-11));
+        }
+        if turns > 0.0 {
+            let f = bounded(turns as usize - 1).only(["value"]).unwrap();
+            let code = f.value_and_grad().unwrap().compile().unwrap();
+            let (mut y, mut d) = ([0.0], [0.0; 4]);
+            code.call_into(&[&point], &mut [&mut y, &mut d]).unwrap();
+            assert!(y[0].is_nan() && d.iter().all(|d| d.is_nan()), "{y:?} {d:?}");
+            let tangents = f.jvp().unwrap().run((("v", point), ("t_v", [1.0, 0.0, 0.0, 0.0]))).unwrap();
+            assert!(tangents.arrays().iter().all(|t| t.data()[0].is_nan()));
+        }
+    }
+    // In plain numbers.
+    let halved = While::at_most(3).report(100.0, |x: f64| x > 1.0, |x| x * 0.5);
+    assert!(halved.last.is_nan() && halved.turns == 3.0 && !halved.ended);
+    let halved = While::at_most(3).keep_unfinished().report(100.0, |x: f64| x > 1.0, |x| x * 0.5);
+    assert_eq!((halved.last, halved.turns, halved.ended), (12.5, 3.0, false));
+    let halved = While::at_most(3).report(Dual::new(7.0, 1.0), |x| x.gt(1.0), |x| x * 0.5);
+    assert_eq!((halved.last.re, halved.last.eps(), halved.ended), (0.875, 0.125, true));
+    let many = Function::trace_in(wengert::Width::F32, "x", |x| While::at_most(1 << 25).run(x, |x| x.gt(1.0), |x| x * 0.5));
+    assert!(many.unwrap_err().to_string().contains("does not count up to"));
 }

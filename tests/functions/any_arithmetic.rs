@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use wengert::jet::Jet;
-use wengert::{Array, Dual, Error, Expr, Function, Options, Real, Result, Scan, cond, lit, scan, while_loop, while_loop_at_most};
+use wengert::{Array, Dual, Error, Expr, Function, Options, Real, Result, Scan, While, cond, lit, scan, while_loop};
 
 const AT: [f64; 2] = [2.5, 0.75];
 
@@ -126,8 +126,9 @@ fn numbers_take_only_the_branch_at_hand() {
     assert_eq!(asked.get(), 2);
     let (x, turns) = while_loop((10.0, 0.0), |(x, _): (f64, f64)| count(x) > 1.0, |(x, k)| (x * 0.5, k + 1.0));
     assert_eq!((x, turns, asked.get()), (0.625, 4.0, 7));
-    assert_eq!(while_loop_at_most(2, 10.0, |x: f64| x > 1.0, |x| x * 0.5), 2.5);
-    assert_eq!(while_loop_at_most(9, 10.0, |x: f64| x > 1.0, |x| x * 0.5), 0.625);
+    assert_eq!(While::at_most(2).keep_unfinished().run(10.0, |x: f64| x > 1.0, |x| x * 0.5), 2.5);
+    assert!(While::at_most(2).run(10.0, |x: f64| x > 1.0, |x| x * 0.5).is_nan());
+    assert_eq!(While::at_most(9).run(10.0, |x: f64| x > 1.0, |x| x * 0.5), 0.625);
     // Turns go by the primal value.
     let x = while_loop(Dual::new(10.0, 1.0), |x| x.gt(1.0), |x| x * 0.5);
     assert_eq!((x.re, x.eps()), (0.625, 0.0625));

@@ -81,7 +81,7 @@ fn bodies_take_the_question_mark() -> Result<()> {
         let chosen = cond(small.gt(1.5), || Ok(half.eval(&[small])?[0]), || small)?;
         let again = wengert::rules::remat(chosen, |c| Ok(half.eval(&[c])?[0]))?;
         let ruled = wengert::rules::custom_jvp(again, |c| Ok(half.eval(&[c])?[0]), |_, _, t| Ok(half.eval(&[t])?[0]))?;
-        let bounded = wengert::while_loop_at_most(9, ruled, |c| c.lt(4.0), |c| Ok(c + half.eval(&[c])?[0]))?;
+        let bounded = wengert::While::at_most(9).run(ruled, |c| c.lt(4.0), |c| Ok(c + half.eval(&[c])?[0]))?;
         Ok((last, small, bounded))
     })?;
     let y = f.run(&[Array::scalar(4.0), Array::vector(vec![2.0, 6.0])])?;

@@ -126,7 +126,7 @@ function f64 (x[n][2]: batch 1 %0 %1, batch: %2, i[m,n]: batch 2 index %3, inact
 
 /// Loops and choices, with what they take from around, and their derivatives.
 fn with_bodies() -> Vec<Function> {
-    use wengert::{Expr, cond, scan, while_loop, while_loop_at_most};
+    use wengert::{Expr, While, cond, scan, while_loop};
     let recurrent = Function::trace(["w[2,2]", "h[2]", "x[t,2]", "k[t]: index"], |[w, h, x, k]| {
         let (last, all) = scan(h, (x, k), |h, (x, k)| {
             let h = (h.matmul(w) + x + w.at(0, 1) * w.at(1, 0)).tanh();
@@ -135,7 +135,7 @@ fn with_bodies() -> Vec<Function> {
         last.sum(..) + all.powi(2).sum(..)
     });
     let halving = Function::trace(["x", "y"], |[x, y]| while_loop(x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
-    let bounded = Function::trace(["x", "y"], |[x, y]| while_loop_at_most(5, x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
+    let bounded = Function::trace(["x", "y"], |[x, y]| While::at_most(5).run(x, |x| x.gt(y), |x| x * 0.5 + y * 0.1));
     let chosen = Function::trace(["x[3]", "y"], |[x, y]| {
         let inner = |c: Expr| cond(y.gt(c), || (x * y).sum(..), || x.prod(..) - y * -0.0);
         cond(y.lt(1.0), || inner(0.0.into()), || x.sum(..) * f64::INFINITY)

@@ -4,7 +4,7 @@ use wengert::graph::Axis;
 use wengert::implicit::newton;
 use wengert::ode::rk4;
 use wengert::rules::{custom_jvp, remat};
-use wengert::{Expr, Function, Real, Scan, cond, lit, scan, select, while_loop, while_loop_at_most};
+use wengert::{Expr, Function, Real, Scan, While, cond, lit, scan, select, while_loop};
 
 /// A function of as many numbers, twice.
 pub struct Case {
@@ -113,7 +113,7 @@ pub const CASES: &[Case] = &[
         plain: |x| vec![x[0].sqrt().ln()],
         inside: |x| {
             let a = x[0];
-            let y = while_loop_at_most(40, a, |y| (y * y - a).abs().gt(a * 1e-15), |y| (y + a / y) * 0.5);
+            let y = While::at_most(40).run(a, |y| (y * y - a).abs().gt(a * 1e-15), |y| (y + a / y) * 0.5);
             vec![y.ln()]
         },
         tolerance: 1e-7,

@@ -30,6 +30,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("src/compiled/files.rs", "`load` runs the code of a file as it is: its callers vouch for the file, no code here can"),
     ("src/exec/", "the raw pointers of a plan; the products of matrices"),
     ("src/kernels/fused.rs", "the dispatch on the processor's features"),
+    ("src/kernels/records.rs", "memory that native code writes to"),
     ("src/kernels/slices.rs", "the dispatch on the processor's features"),
     ("src/dual/field.rs", "signatures of nalgebra's trait; the bodies are safe"),
 ];

@@ -5,7 +5,7 @@ use crate::common::sums::summed;
 use proptest::prelude::*;
 use wengert::compiled::Form;
 use wengert::optim::Adam;
-use wengert::{Array, Compiled, Expr, Function, Options, Scalar, Width, aux, lit};
+use wengert::{Array, Compiled, Expr, Function, Options, Scalar, Width, aux};
 
 #[cfg(feature = "threads")]
 const THREADS: [usize; 4] = [1, 2, 3, 4];
@@ -192,13 +192,8 @@ fn steps_that_overwrite_and_bodies_do_not_depend_on_threads() {
     });
     let step = step.unwrap().compile_with(Options::new().overwrite([("next", "p")])).unwrap();
     let looped = Function::trace(["p[n]", "g[n]"], |[p, g]| {
-        wengert::while_loop_at_most(
-            5,
-            (p, lit::<Expr>(0.0)),
-            |(_, k)| k.lt(4.0),
-            |(p, k)| (p - 0.1 * (p.tanh() + g * g), k + 1.0),
-        )
-        .0
+        let turn = |(p, k): (Expr, Expr)| (p - 0.1 * (p.tanh() + g * g), k + 1.0);
+        wengert::While::at_most(5).run((p, 0.0), |(_, k)| k.lt(4.0), turn).0
     });
     let looped = looped.unwrap().compile().unwrap();
     for n in [1, 1000, 50_001] {

@@ -5,7 +5,7 @@ use crate::common::arrays::{all, check, close, noise, traced, vector};
 use proptest::prelude::*;
 use wengert::diff::Mode;
 use wengert::implicit::{Convergence, Outcome, Solver, fixed_point, least_squares, minimize, newton};
-use wengert::{Array, Error, Expr, Function, Width, aux, lit, scan, while_loop_at_most};
+use wengert::{Array, Error, Expr, Function, While, Width, aux, lit, scan};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -136,7 +136,7 @@ proptest! {
         let g = |w: Expr, b: Expr, x: Expr| (w.matmul(x) * 0.3 + b).tanh();
         let f = traced(["w[3,3]", "b[3]"], |[w, b]| fixed_point(b, |x| g(w, b, x)).x.powi(2).sum(..));
         let unrolled = traced(["w[3,3]", "b[3]"], |[w, b]| {
-            while_loop_at_most(60, b, |_: Expr| lit::<Expr>(1.0).gt(0.0), |x| g(w, b, x)).powi(2).sum(..)
+            While::at_most(60).keep_unfinished().run(b, |_: Expr| lit::<Expr>(1.0).gt(0.0), |x| g(w, b, x)).powi(2).sum(..)
         });
         let at = [noise(&[3, 3], seed), noise(&[3], seed + 1)];
         close(&all(&f, &at), &all(&unrolled, &at), 1e-10);

@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 use std::hint::black_box;
 use wengert_gradbench::{self as adapter, prepared::Prepare};
 
-/// What the rows of an eval aim at.
+/// What the rows of an eval aim at, and what they are measured in.
 struct Targets {
+    unit: Unit,
     primal: Target,
     derivative: Target,
     /// Derivative over primal, both ours.
@@ -60,7 +61,7 @@ fn close(what: &str, ours: &[Vec<f64>], by_hand: &[Vec<f64>]) {
 fn rows(bench: &mut Bench, name: &str, targets: Targets, ours: [&mut dyn FnMut(); 2], by_hand: [&mut dyn FnMut(); 2]) {
     let ([primal, derivative], [hand_primal, hand_derivative]) = (ours, by_hand);
     let row = |kind: &str| format!("gradbench.{name}.{kind}");
-    let (what, unit) = ("by the adapter / by hand", (MS, 1.0));
+    let (what, unit) = ("by the adapter / by hand", (targets.unit, 1.0));
     bench.pair(&row("primal"), what, unit, targets.primal, |_| primal(), |_| hand_primal());
     bench.pair(&row("derivative"), what, unit, targets.derivative, |_| derivative(), |_| hand_derivative());
     bench.pair(&row("cost"), "derivative / primal, by the adapter", unit, targets.cost, |_| derivative(), |_| primal());
@@ -99,12 +100,17 @@ fn wants(bench: &Bench, name: &str) -> bool {
 }
 
 fn within(derivative: f64) -> Targets {
-    Targets { primal: Target::Within(1.1), derivative: Target::Within(derivative), cost: Target::None }
+    Targets { unit: MS, primal: Target::Within(1.1), derivative: Target::Within(derivative), cost: Target::None }
 }
 
 /// `n` numbers, from sines whose arguments do not repeat.
 fn waves(n: usize, scale: f64, speed: f64) -> Vec<f64> {
     (0..n).map(|i| scale * (speed * i as f64 + 0.5).sin()).collect()
+}
+
+/// `n` numbers from 0 to 1 that look like chance: what is behind the point of large sines.
+fn fractions(n: usize) -> Vec<f64> {
+    waves(n, 1e4, 1.7).into_iter().map(|v| v.rem_euclid(1.0)).collect()
 }
 
 /// A thousand points; numbers are sines of their place.
@@ -301,7 +307,7 @@ fn equation(bench: &mut Bench) {
     compare(
         bench,
         NAME,
-        Targets { primal: Target::Within(1.1), derivative: Target::None, cost: Target::Within(4.0) },
+        Targets { derivative: Target::None, cost: Target::Within(4.0), ..within(1.0) },
         [adapter::ode::primal, adapter::ode::gradient],
         &json!({"x": x, "s": steps}),
         |y| ode::objective(black_box(&x), steps, &mut room, &mut y[0]),
@@ -329,34 +335,40 @@ fn polynomial(bench: &mut Bench) {
 /// Both sides have every minor once. How long it takes to get there is of the largest that the suite asks for.
 fn determinant(bench: &mut Bench) {
     const NAME: &str = "det.l8";
+    const TRACE: &str = "gradbench.det.l11.trace";
     const READY: &str = "gradbench.det.l11.ready";
     if wants(bench, NAME) {
-        let (l, a) = (8, waves(64, 0.5, 1.7).into_iter().map(|v| v + 0.5).collect::<Vec<_>>());
+        let (l, a) = (8, fractions(64));
         let (mut room, mut other) = (det::Room::new(l), det::Room::new(l));
         compare(
             bench,
             NAME,
-            within(0.5),
+            Targets { unit: US, ..within(0.5) },
             [adapter::det::primal, adapter::det::gradient],
             &json!({"A": a, "ell": l}),
             |y| y[0][0] = det::objective(black_box(&a), l, &mut room),
             |dy| det::derivative(black_box(&a), l, &mut other, &mut dy[0]),
         );
     }
-    if bench.wants(READY) {
+    if bench.wants(TRACE) {
         let traced: Vec<f64> = (0..5).map(|_| 1e3 * timed(|| adapter::det::determinant(11).unwrap()).1.as_secs_f64()).collect();
-        bench.absolute(READY, "trace of the largest determinant", &traced, "ms", Target::None);
+        bench.absolute(TRACE, "the trace of the largest", &traced, "ms", Target::None);
+    }
+    if bench.wants(READY) {
+        let input = json!({"A": fractions(121), "ell": 11});
+        let ready: Vec<f64> = (0..5).map(|_| 1e3 * waited(|| adapter::det::gradient(&input).unwrap()).1).collect();
+        bench.absolute(READY, "trace, derivative and code of the largest", &ready, "ms", Target::None);
     }
 }
 
-/// Points are fractions of sines; the last of them are the centroids.
+/// The last points are the centroids.
 fn clusters(bench: &mut Bench) {
     const NAME: &str = "kmeans.k100n10000d8";
     if !wants(bench, NAME) {
         return;
     }
     let (k, n, d) = (100, 10_000, 8);
-    let points: Vec<f64> = waves(n * d, 1e4, 1.7).into_iter().map(|v| v.rem_euclid(1.0)).collect();
+    let points = fractions(n * d);
     let problem = kmeans::Problem { d, centroids: points[(n - k) * d..].to_vec(), points };
     let nested = |v: &[f64]| v.chunks(d).map(<[f64]>::to_vec).collect::<Vec<_>>();
     let input = json!({"points": nested(&problem.points), "centroids": nested(&problem.centroids)});

@@ -66,7 +66,7 @@ struct Frame<'e, 'f, 'p> {
     given: Vec<Place>,
     values: Vec<Option<Any<Emit<'e, 'f>, EmitMask<'e, 'f>>>>,
     /// The turns of loops that are recorded, by their step.
-    turns: Vec<(u32, super::sweeps::Turned)>,
+    turns: Vec<(u32, super::turned::Turned)>,
 }
 
 pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {

@@ -7,6 +7,7 @@ mod packs;
 mod places;
 mod rows;
 mod sweeps;
+mod turned;
 
 use super::emit::{Emit, EmitMask, Emitter};
 use crate::op::{DType, Op, Value as Any};

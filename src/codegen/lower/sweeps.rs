@@ -2,30 +2,16 @@
 
 use super::flow::{Making, Place, SHORT, args};
 use super::places::flags;
+use super::turned::{Records, Turned};
 use crate::kernels::RECORDS_INLINE;
 use crate::schedule::flow::{Block, SweepBlock};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Value, types};
+use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
 
 /// Where the memory of a tape begins and ends is in front of its first bytes.
 const HEAD: u32 = 32;
 /// Where the memory is that was made room for.
 const AT: i32 = 16;
-
-/// The records of a sweep.
-#[derive(Copy, Clone)]
-struct Records {
-    slot: StackSlot,
-    /// Bytes of one.
-    bytes: i64,
-}
-
-/// The turns of a loop: how many, and their records.
-#[derive(Copy, Clone)]
-pub(super) struct Turned {
-    count: Value,
-    records: Option<Records>,
-}
 
 impl Making<'_, '_, '_> {
     /// What each further sweep carries in the end.

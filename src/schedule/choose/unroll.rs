@@ -124,6 +124,10 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
                 shape.len()?
             }
             ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
+            ArrayOp::SolveOrNan => {
+                let n = Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?;
+                (n <= MOST_ROWS).then_some(len * n * n)?
+            }
             ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
             _ => return None,
         },
@@ -131,6 +135,9 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
     };
     (len <= MOST_OF_STEP).then_some(cost)
 }
+
+/// Equations that are solved number by number, at most: exchanges of rows are selections.
+const MOST_ROWS: usize = 4;
 
 struct Unrolling<'f> {
     f: &'f Function,
@@ -251,6 +258,12 @@ impl Unrolling<'_> {
                 }
                 Array::new(shape, data).expect("as many numbers as places")
             }
+            ArrayOp::SolveOrNan => {
+                let (n, m) = (shape[shape.len() - 2], shape[shape.len() - 1]);
+                let systems = operands[0].data().chunks(n * n).zip(operands[1].data().chunks(n * m));
+                let data = systems.flat_map(|(a, b)| self.solved(n, a.to_vec(), m, b.to_vec(), at)).collect();
+                Array::new(shape, data).expect("as many numbers as places")
+            }
             ArrayOp::Iota(_, axis) => {
                 let along = Along::new(&shape, *axis);
                 let data = (0..shape.iter().product()).map(|k| self.constant((k / along.inner % along.len) as f64)).collect();
@@ -258,5 +271,56 @@ impl Unrolling<'_> {
             }
             _ => moved(op, operands, shape, self.constant(0.0)),
         }
+    }
+
+    /// A⁻¹·y for m columns, by elimination with partial pivoting; NaN where a pivot has no digit that counts. As the routine of `eval::linalg`.
+    fn solved(
+        &self,
+        n: usize,
+        mut a: Vec<NodeId>,
+        m: usize,
+        mut y: Vec<NodeId>,
+        at: Option<&'static Location<'static>>,
+    ) -> Vec<NodeId> {
+        let op = |op: Op, operands: &[NodeId]| self.apply(op, operands, at);
+        let zero = self.constant(0.0);
+        let mut fails = op(Op::Ne, &[zero, zero]);
+        for k in 0..n {
+            for i in k + 1..n {
+                // The largest comes first.
+                let larger = op(Op::Gt, &[op(Op::Abs, &[a[i * n + k]]), op(Op::Abs, &[a[k * n + k]])]);
+                let exchange = |all: &mut [NodeId], p: usize, q: usize| {
+                    let [x, y] = [all[p], all[q]];
+                    (all[p], all[q]) = (op(Op::Select, &[larger, y, x]), op(Op::Select, &[larger, x, y]));
+                };
+                (0..n).for_each(|j| exchange(&mut a, k * n + j, i * n + j));
+                (0..m).for_each(|j| exchange(&mut y, k * m + j, i * m + j));
+            }
+            let pivot = a[k * n + k];
+            fails = op(Op::Or, &[fails, op(Op::Eq, &[pivot, zero])]);
+            for i in k + 1..n {
+                let l = op(Op::Div, &[a[i * n + k], pivot]);
+                a[i * n + k] = l;
+                let less = |x: NodeId, u: NodeId| op(Op::Sub, &[x, op(Op::Mul, &[l, u])]);
+                (k + 1..n).for_each(|j| a[i * n + j] = less(a[i * n + j], a[k * n + j]));
+                (0..m).for_each(|j| y[i * m + j] = less(y[i * m + j], y[k * m + j]));
+            }
+        }
+        let epsilon = self.constant(self.f.width().epsilon());
+        for k in 0..n {
+            let term = |i: usize| op(Op::Abs, &[op(Op::Mul, &[a[k * n + i], a[i * n + k]])]);
+            let terms = (0..k).map(term).reduce(|sum, term| op(Op::Add, &[sum, term])).unwrap_or(zero);
+            let lost = op(Op::Le, &[op(Op::Abs, &[a[k * n + k]]), op(Op::Mul, &[terms, epsilon])]);
+            fails = op(Op::Or, &[fails, lost]);
+        }
+        for k in (0..n).rev() {
+            for j in 0..m {
+                let x = op(Op::Div, &[y[k * m + j], a[k * n + k]]);
+                y[k * m + j] = x;
+                (0..k).for_each(|i| y[i * m + j] = op(Op::Sub, &[y[i * m + j], op(Op::Mul, &[a[i * n + k], x])]));
+            }
+        }
+        let nan = self.constant(f64::NAN);
+        y.into_iter().map(|x| op(Op::Select, &[fails, nan, x])).collect()
     }
 }

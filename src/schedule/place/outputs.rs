@@ -101,7 +101,7 @@ pub(super) fn whole(planner: &mut Planner, unit: UnitRef, results: &[Buffer], up
     let copies = own.iter().zip(&outputs).filter(|(to, from)| !to.is_at(**from)).map(|(&to, &from)| Action::Copy { from, to });
     let copies: Vec<Action> = copies.collect();
     planner.actions.push(match unit.interface().flow.is_some() {
-        true => Action::Flow { unit, inputs, outputs, steps: 1, at: sweeps::line(&planner.f).flatten() },
+        true => Action::Flow { unit, inputs, outputs, steps: 1, at: sweeps::line(planner.f).flatten() },
         false => Action::Straight { unit, inputs, outputs },
     });
     planner.actions.extend(copies);

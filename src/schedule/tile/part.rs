@@ -3,6 +3,7 @@
 use super::band::Band;
 use crate::base::Width;
 use crate::eval::along::Along;
+use crate::op::ArrayOp;
 use crate::schedule::ir::{Action, Buffer, RunLoop, Space, Tiles, addresses};
 
 /// Some units of a band, of which a tile has so many.
@@ -50,6 +51,10 @@ impl Part {
             Action::Extreme { x, to, along, largest } => {
                 let along = Along { outer: self.length(along.outer), ..along };
                 Action::Extreme { x: self.own(x), to: self.own(to), along, largest }
+            }
+            Action::Sweep { op: ArrayOp::ArgMax(axis), operands: [x, none], to, along, origin } => {
+                let along = Along { outer: self.length(along.outer), ..along };
+                Action::Sweep { op: ArrayOp::ArgMax(axis), operands: [self.own(x), none], to: self.own(to), along, origin }
             }
             Action::MatMul { a, b, c, mut each, mut count } => {
                 let (a, c) = (self.own(a), self.own(c));

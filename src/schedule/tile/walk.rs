@@ -95,6 +95,11 @@ fn library_walk(extent: Extent, id: NodeId) -> Option<Walk> {
             let after: usize = rest[over.len()..].iter().product();
             plain(before.iter().product(), rest.iter().product(), after)
         }
+        Kind::Array(ArrayOp::ArgMax(axis)) => {
+            let x = shape(operands[0]);
+            let (before, rest) = x.split_at(*axis);
+            plain(before.iter().product(), rest.iter().product(), rest[1..].iter().product())
+        }
         Kind::Array(ArrayOp::MatMul) => {
             let (own, [a, b]) = (shape(id), [0, 1].map(|k| matrix(extent.f, operands[k])));
             if a.source.cut.is_some() || b.source.cut.is_some() {
