@@ -4,7 +4,8 @@
 //! Values are single numbers and truth values. What goes on from turn to turn is a few numbers, which native code has in registers; a scan
 //! reads its sequences, and writes what its steps keep, where the call has them.
 
-use crate::op::Op;
+use crate::op::{DType, Op};
+use rustc_hash::FxHashMap;
 
 /// Steps that run in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -164,6 +165,52 @@ impl Block {
     /// Whether there are blocks inside.
     pub(crate) fn is_nested(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, BlockStep::Nested(_)))
+    }
+
+    /// The numbers that a block behind this one, which is given the same, computes as this one does: its steps, with those of this one where the
+    /// rest of it needs them.
+    pub(crate) fn shared(&self, behind: &Block) -> Vec<(u32, Option<u32>)> {
+        let mut known: FxHashMap<BlockStep, u32> = FxHashMap::default();
+        self.keys(|key, k| Some(*known.entry(key).or_insert(k)));
+        let same = behind.keys(|key, _| known.get(&key).copied());
+        let mut needed = vec![false; behind.steps.len()];
+        let mut need = |steps: &[u32]| steps.iter().for_each(|&step| needed[step as usize] = true);
+        need(&behind.results);
+        for (step, _) in behind.steps.iter().zip(&same).filter(|(_, same)| same.is_none()) {
+            match step {
+                BlockStep::Apply(op, operands) => need(&operands[..op.arity()]),
+                BlockStep::Nested(nested) => need(&nested.operands),
+                BlockStep::Same(step) => need(&[*step]),
+                BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => {}
+            }
+        }
+        let is_operation = |k: usize| matches!(behind.steps[k], BlockStep::Apply(..));
+        let of_both = same.iter().enumerate().filter_map(|(k, same)| same.filter(|_| is_operation(k)).map(|same| (k, same)));
+        of_both.map(|(k, same)| (k as u32, needed[k].then_some(same))).collect()
+    }
+
+    /// For each step that gives a number by operations on numbers what `find` makes of it, given the operation on such numbers, and the step.
+    fn keys(&self, mut find: impl FnMut(BlockStep, u32) -> Option<u32>) -> Vec<Option<u32>> {
+        let mut all: Vec<Option<u32>> = Vec::with_capacity(self.steps.len());
+        for (k, step) in self.steps.iter().enumerate() {
+            let found = match step {
+                BlockStep::Given => Some(k as u32),
+                BlockStep::Const(_) => find(step.clone(), k as u32),
+                BlockStep::Apply(op, operands) if op.result() == DType::Float => {
+                    let mut own = [0; 3];
+                    let known = own.iter_mut().zip(&operands[..op.arity()]).all(|(own, &operand)| {
+                        all[operand as usize].is_some_and(|key| {
+                            *own = key;
+                            true
+                        })
+                    });
+                    known.then(|| find(BlockStep::Apply(*op, own), k as u32)).flatten()
+                }
+                _ => None,
+            };
+            all.push(found);
+        }
+        all
     }
 
     /// The block, with its registers counted.

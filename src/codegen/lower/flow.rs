@@ -69,6 +69,14 @@ struct Frame<'e, 'f, 'p> {
     turns: Vec<(u32, super::turned::Turned)>,
 }
 
+/// A step that another block before it has as well, with that block's step where its number is needed; see [`Block::shared`].
+pub(super) type Shared = (u32, Option<u32>);
+
+/// How many of them are needed.
+pub(super) fn asked_for(shared: &[Shared]) -> usize {
+    shared.iter().filter(|(_, own)| own.is_some()).count()
+}
+
 pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().copied().map(BlockArg::from).collect()
 }
@@ -172,17 +180,20 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         let given = |carried: &[Value]| -> Vec<Place> {
             carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
         };
-        let (turn, inside) = self.new_block(carried.len());
         let (end, last) = self.new_block(carried.len());
         if condition.operations() <= SHORT && !condition.is_nested() {
+            let shared = condition.shared(body);
+            let (turn, inside) = self.new_block(carried.len() + asked_for(&shared));
             let ask = |carried: &[Value]| {
-                let holds = self.holds(condition, given(carried));
-                self.with(|b| b.ins().brif(holds, turn, &args(carried), end, &args(carried)));
+                let (holds, known) = self.asked(condition, given(carried), &shared);
+                self.with(|b| b.ins().brif(holds, turn, &args(&[carried, &known].concat()), end, &args(carried)));
             };
             ask(&carried);
             self.switch_to(turn);
-            ask(&self.block(body, given(&inside)));
+            let (inside, known) = inside.split_at(carried.len());
+            ask(&self.block_behind(body, given(inside), &shared, known));
         } else {
+            let (turn, inside) = self.new_block(carried.len());
             self.with(|b| b.ins().jump(turn, &args(&carried)));
             self.switch_to(turn);
             let holds = self.holds(condition, given(&inside));
@@ -271,18 +282,38 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         block.results.iter().map(|&step| bare(self.value(&mut frame, step))).collect()
     }
 
-    /// Whether a block gives a number that is not 0.
-    pub(super) fn holds(&self, block: &Block, given: Vec<Place>) -> Value {
-        let mut frame = self.steps(block, given);
-        self.truth(&mut frame, block.results[0])
+    /// The results of a block behind another, of which some numbers are known.
+    pub(super) fn block_behind(&self, block: &Block, given: Vec<Place>, shared: &[Shared], known: &[Value]) -> Vec<Value> {
+        let mut frame = self.steps_behind(block, given, shared, known);
+        block.results.iter().map(|&step| bare(self.value(&mut frame, step))).collect()
     }
 
-    /// Makes the steps of a block.
+    /// Whether a block gives a number that is not 0.
+    pub(super) fn holds(&self, block: &Block, given: Vec<Place>) -> Value {
+        self.asked(block, given, &[]).0
+    }
+
+    /// The same, and what a block behind it needs.
+    pub(super) fn asked(&self, block: &Block, given: Vec<Place>, shared: &[Shared]) -> (Value, Vec<Value>) {
+        let mut frame = self.steps(block, given);
+        let holds = self.truth(&mut frame, block.results[0]);
+        (holds, shared.iter().filter_map(|&(_, own)| Some(bare(self.value(&mut frame, own?)))).collect())
+    }
+
     fn steps<'p>(&self, block: &'p Block, given: Vec<Place>) -> Frame<'e, 'f, 'p> {
+        self.steps_behind(block, given, &[], &[])
+    }
+
+    /// Makes the steps of a block but those that it shares with another before it.
+    fn steps_behind<'p>(&self, block: &'p Block, given: Vec<Place>, shared: &[Shared], known: &[Value]) -> Frame<'e, 'f, 'p> {
         debug_assert_eq!(block.given, given.len());
         let mut frame = Frame { block, given, values: vec![None; block.steps.len()], turns: vec![] };
+        for (&(step, _), &v) in shared.iter().filter(|(_, own)| own.is_some()).zip(known) {
+            frame.values[step as usize] = Some(Any::Num(self.emitter.number(v)));
+        }
         for (k, step) in block.steps.iter().enumerate().skip(block.given) {
             match step {
+                _ if shared.binary_search_by_key(&(k as u32), |&(step, _)| step).is_ok() => {}
                 BlockStep::Apply(op, operands) => {
                     let mut values =
                         [Any::Num(self.emitter.number(self.inputs.first().copied().unwrap_or_else(|| self.outputs[0]))); 3];

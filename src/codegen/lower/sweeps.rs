@@ -1,6 +1,6 @@
 //! Sweeps over the turns of a loop. Records of turns are in memory that grows: in the stack at first, then in the thread's.
 
-use super::flow::{Making, Place, SHORT, args};
+use super::flow::{Making, Place, SHORT, args, asked_for};
 use super::places::flags;
 use super::turned::{Records, Turned};
 use crate::kernels::RECORDS_INLINE;
@@ -101,15 +101,17 @@ impl Making<'_, '_, '_> {
         let n = carried.len();
         // What is carried, the number of turns, and where the next record goes.
         let types = [vec![self.emitter.float(); n], vec![types::I64; 1 + usize::from(records.is_some())]].concat();
-        let (turn, inside) = self.new_block_of(&types);
+        let is_short = condition.operations() <= SHORT && !condition.is_nested();
+        let shared_steps = if is_short { condition.shared(&sweep.body) } else { vec![] };
+        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.float(); asked_for(&shared_steps)]].concat());
+        let (inside, known) = inside.split_at(types.len());
         let (end, last) = self.new_block_of(&types[..n + 1]);
         let none = self.with(|b| b.ins().iconst(types::I64, 0));
         let state = [carried, vec![none], records.map(|records| self.start(records)).into_iter().collect()].concat();
         let ask = |state: &[Value]| {
-            let holds = self.holds(condition, given(&state[..n]));
-            self.with(|b| b.ins().brif(holds, turn, &args(state), end, &args(&state[..n + 1])));
+            let (holds, known) = self.asked(condition, given(&state[..n]), &shared_steps);
+            self.with(|b| b.ins().brif(holds, turn, &args(&[state, &known].concat()), end, &args(&state[..n + 1])));
         };
-        let is_short = condition.operations() <= SHORT && !condition.is_nested();
         if is_short {
             ask(&state);
             self.switch_to(turn);
@@ -126,7 +128,9 @@ impl Making<'_, '_, '_> {
             let fails = |this: &Self| this.with(|b| _ = b.ins().jump(end, &args(&inside[..n + 1])));
             self.room(records, inside[n + 1], bytes, fails)
         });
-        let results = self.recorded(sweep, &inside[..n], place, |this| this.block(&sweep.body, given(&inside[..n])));
+        let results = self.recorded(sweep, &inside[..n], place, |this| {
+            this.block_behind(&sweep.body, given(&inside[..n]), &shared_steps, known)
+        });
         let count = self.with(|b| b.ins().iadd_imm_s(inside[n], 1));
         let next = records.zip(place).map(|(records, place)| self.with(|b| b.ins().iadd_imm_s(place, records.bytes)));
         let state = [&results[..n], &[count], next.as_slice()].concat();
