@@ -127,6 +127,7 @@ impl<'u> Job<'u> {
             width: program.width,
             call_conv,
             plain: Default::default(),
+            alone: program.flow.is_some().into(),
             calls: Default::default(),
             shared: Default::default(),
             routines: Default::default(),

@@ -26,6 +26,8 @@ pub(super) struct Emitter<'f> {
     pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
+    /// Whether there are single numbers alone: lanes beyond the first are nobody's.
+    pub(super) alone: Cell<bool>,
     /// What kernels share, by its name and the number that it is made of, in the body of the loop at hand.
     pub(super) shared: RefCell<FxHashMap<(&'static str, Value), Vec<Value>>>,
     /// Those that this function knows.
@@ -207,7 +209,7 @@ pub(super) struct Emit<'e, 'f> {
     pub(super) v: Value,
 }
 
-/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same. A selection is then arithmetic on bits, where
+/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same, but where all numbers are alone. A selection is then arithmetic on bits, where
 /// one by a flag would be a branch, and a mispredicted one half of the time on data.
 #[derive(Copy, Clone)]
 pub(super) struct EmitMask<'e, 'f> {
@@ -225,8 +227,17 @@ impl<'e, 'f> Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) { self.v } else { self.emitter.spread(self.v) }
     }
 
+    /// The same, where nobody reads but the first lane.
+    fn first_lane(self) -> Value {
+        let emitter = self.emitter;
+        if emitter.is_vector(self.v) {
+            return self.v;
+        }
+        emitter.builder.borrow_mut().ins().scalar_to_vector(emitter.lanes(), self.v)
+    }
+
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
-        let (x, y) = (self.vector(), y.vector());
+        let [x, y] = [self, y].map(|v| if self.emitter.alone.get() { v.first_lane() } else { v.vector() });
         self.emitter.mask(self.emitter.builder.borrow_mut().ins().fcmp(condition, x, y))
     }
 }
@@ -304,15 +315,16 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     }
     fn select(m: Self::Mask, a: Self, b: Self) -> Self {
         let (emitter, whole) = (a.emitter, a.emitter.is_vector(a.v));
+        let vector = |v: Self| if whole { v.vector() } else { v.first_lane() };
         let chosen = match (emitter.is_zero(a.v), emitter.is_zero(b.v)) {
             (false, false) => {
-                let (mask, x, y) = (emitter.as_type(emitter.lanes(), m.v), a.vector(), b.vector());
+                let (mask, x, y) = (emitter.as_type(emitter.lanes(), m.v), vector(a), vector(b));
                 emitter.builder.borrow_mut().ins().bitselect(mask, x, y)
             }
             // A choice is three instructions in one; beside a zero one will do.
             (zero_first, _) => {
                 let other = if zero_first { b } else { a };
-                let bits = emitter.as_type(emitter.lanes().as_int(), other.vector());
+                let bits = emitter.as_type(emitter.lanes().as_int(), vector(other));
                 let mut builder = emitter.builder.borrow_mut();
                 let ins = builder.ins();
                 let kept = if zero_first { ins.band_not(bits, m.v) } else { ins.band(m.v, bits) };

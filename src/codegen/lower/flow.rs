@@ -11,6 +11,8 @@ use cranelift_codegen::ir::{BlockArg, InstBuilder, Type, Value, types};
 
 /// A loop with a condition of no more operations has it at its end, too, and so one jump a turn.
 pub(super) const SHORT: usize = 40;
+/// Numbers that a loop reads in front of its turns, at most: there are not more registers.
+const MOST_READ: usize = 8;
 /// Comparisons that a condition is made of, at most, to be asked without a mask.
 const ASKED: usize = 8;
 
@@ -107,6 +109,14 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         places.iter().map(|&place| self.load(place)).collect()
     }
 
+    /// What all turns of a loop are given, read in front of it where it is not much, so that what is made of it alone can be, too.
+    pub(super) fn outside(&self, shared: &[Place]) -> Vec<Place> {
+        match shared.len() <= MOST_READ {
+            true => self.loaded(shared).into_iter().map(Place::Value).collect(),
+            false => shared.to_vec(),
+        }
+    }
+
     fn store(&self, output: &FlowOutput, base: Value, all: &[Value]) {
         for (k, &v) in all[output.first..output.first + output.len].iter().enumerate() {
             self.with(|b| b.ins().store(flags(), v, base, k as i32 * self.size()));
@@ -177,6 +187,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
 
     /// What is carried in the end of a loop with a condition.
     fn turns(&self, carried: Vec<Value>, shared: &[Place], condition: &Block, body: &Block) -> Vec<Value> {
+        let shared = &self.outside(shared);
         let given = |carried: &[Value]| -> Vec<Place> {
             carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
         };
@@ -212,6 +223,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         if times == 0 {
             return carried;
         }
+        let shared = &self.outside(shared);
         let (turn, inside) = self.new_block(carried.len());
         let left = self.with(|b| b.append_block_param(turn, types::I64));
         let (end, last) = self.new_block(carried.len());
@@ -231,7 +243,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     fn scan(&self, count: Value, (carries, xs): (usize, usize), reverse: bool, body: &Block) {
         let flow = self.flow;
         let carried = self.loaded(&self.operands(0..carries));
-        let shared = self.operands(carries + xs..flow.inputs.len());
+        let shared = self.outside(&self.operands(carries + xs..flow.inputs.len()));
         // What moves on from step to step: sequences that are read, and such that are kept.
         let kept: Vec<usize> = (0..flow.outputs.len()).filter(|&k| flow.outputs[k].is_by_step()).collect();
         let read = (carries..carries + xs).map(|k| (self.inputs[k], flow.inputs[k]));

@@ -95,6 +95,7 @@ impl Making<'_, '_, '_> {
         sweep: &SweepBlock,
     ) -> (Vec<Value>, Turned) {
         let records = self.records(sweep);
+        let shared = &self.outside(shared);
         let given = |carried: &[Value]| -> Vec<Place> {
             carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
         };
