@@ -279,6 +279,9 @@ own_start! { [T: Real, const N: usize] DualVec<T, N> }
 
 impl<T: Real, const N: usize> Apart for DualVec<T, N> {
     type Part = T;
+    fn parts() -> usize {
+        N + 1
+    }
     fn take_apart(self, parts: &mut Vec<T>) {
         parts.push(self.re);
         parts.extend(self.eps.map(|eps| if eps.is_absent() { arrays::zeros(self.re.shape_of()) } else { eps }));

@@ -142,6 +142,9 @@ own_start! { [T: Real, S: Storage<T>] Series<T, S> }
 
 impl<T: Real, S: Storage<T>> Apart for Series<T, S> {
     type Part = T;
+    fn parts() -> usize {
+        S::limit()
+    }
     fn take_apart(self, parts: &mut Vec<T>) {
         let coefficient = |k: usize| Some(self.coefficient(k)).filter(|c| k == 0 || !c.is_absent());
         parts.extend((0..S::limit()).map(|k| coefficient(k).unwrap_or_else(|| zeros(self.value()))));

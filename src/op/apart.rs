@@ -1,42 +1,91 @@
 //! Loops and branches of numbers that consist of several parts, as those of the parts: of duals and series of handles.
 
 use super::flow::Steps;
-use super::real::Real;
+use super::real::{Real, lit};
 use super::values::Values;
 use crate::error::Result;
+use std::cell::RefCell;
 
 /// A number of several parts of another arithmetic, whose comparisons are those of the parts: a dual, a series.
 pub(crate) trait Apart: Real<Mask = <Self::Part as Real>::Mask> {
     /// What it consists of.
     type Part: Real;
-    /// The parts, always as many.
+    /// How many parts there are; the first is the value.
+    fn parts() -> usize;
+    /// The parts.
     fn take_apart(self, parts: &mut Vec<Self::Part>);
     /// The number of these parts.
     fn join(parts: &mut dyn Iterator<Item = Self::Part>) -> Self;
 }
 
-/// A loop over the parts of what is carried.
+/// A loop over the parts of what is carried. Parts that are absent in the beginning, and stay so where they are, are not carried: which they are is seen
+/// by tracing the body, again where a part turns out to come.
 #[track_caller]
 pub(crate) fn turns<A: Apart, C: Values<A>>(
     init: C,
     mut holds: impl FnMut(C) -> Result<A::Mask>,
     mut body: impl FnMut(C) -> Result<C>,
 ) -> Result<C> {
-    let whole = |parts| join(&init, parts);
-    let made = A::Part::turns(apart(&init), |c| holds(whole(c)), |c| Ok(apart(&body(whole(c))?)));
-    made.map(whole)
+    let start = apart(&init);
+    let mut absent = absent::<A>(&start);
+    loop {
+        let mut stays = absent.clone();
+        let whole = |parts: Vec<A::Part>| join(&init, with_absent::<A>(parts, &absent));
+        let turn = |c| {
+            let next = apart(&body(whole(c))?);
+            stays.iter_mut().zip(&next).for_each(|(stays, part)| *stays &= part.is_absent());
+            Ok(without_absent::<A>(next, &absent))
+        };
+        let made = A::Part::turns(without_absent::<A>(start.clone(), &absent), |c| holds(whole(c)), turn)?;
+        if stays == absent {
+            return Ok(whole(made));
+        }
+        absent = stays;
+    }
 }
 
-/// A branch that gives parts.
+/// A branch that gives parts. Those that are absent on both sides are of the result, too.
 #[track_caller]
 pub(crate) fn either<A: Apart, C: Values<A>>(
     holds: A::Mask,
     then: impl FnOnce() -> Result<C>,
     otherwise: impl FnOnce() -> Result<C>,
 ) -> Result<C> {
-    let mut like: Option<C> = None;
-    let made = A::Part::either(holds, || Ok(apart(like.insert(then()?))), || Ok(apart(&otherwise()?)));
-    made.map(|parts| join(like.as_ref().expect("a branch has been traced"), parts))
+    let (mut like, mut missing): (Option<C>, Vec<bool>) = (None, vec![]);
+    let known = RefCell::new(&mut missing);
+    let first = || {
+        let parts = apart(like.insert(then()?));
+        **known.borrow_mut() = absent::<A>(&parts);
+        Ok(parts)
+    };
+    let second = || {
+        let parts = apart(&otherwise()?);
+        known.borrow_mut().iter_mut().zip(&parts).for_each(|(missing, part)| *missing &= part.is_absent());
+        Ok(parts)
+    };
+    let made = A::Part::either(holds, first, second)?;
+    let parts = with_absent::<A>(without_absent::<A>(made, &missing), &missing);
+    Ok(join(like.as_ref().expect("a branch has been traced"), parts))
+}
+
+/// Which parts are tangents or coefficients that are absent.
+fn absent<A: Apart>(parts: &[A::Part]) -> Vec<bool> {
+    parts.iter().enumerate().map(|(k, part)| k % A::parts() > 0 && part.is_absent()).collect()
+}
+
+fn without_absent<A: Apart>(parts: Vec<A::Part>, absent: &[bool]) -> Vec<A::Part> {
+    let is_there = |k: usize| !absent.get(k).is_some_and(|&absent| absent);
+    parts.into_iter().enumerate().filter(|(k, _)| is_there(*k)).map(|(_, part)| part).collect()
+}
+
+fn with_absent<A: Apart>(parts: Vec<A::Part>, absent: &[bool]) -> Vec<A::Part> {
+    let mut parts = parts.into_iter();
+    let mut all: Vec<A::Part> = vec![];
+    for &absent in absent {
+        all.extend(if absent { Some(lit(0.0)) } else { parts.next() });
+    }
+    all.extend(parts);
+    all
 }
 
 /// A scan over parts.

@@ -40,6 +40,22 @@ fn a_root_by_newtons_method() {
     close(along, twice, 1e-12);
 }
 
+/// The body needs some of what the condition computes, results of routines among it, and has what it needs.
+#[test]
+fn what_a_condition_computes_its_body_has() {
+    let f = Function::trace("v[2]", |v| {
+        let excess = |y: Expr| (y * 0.5).exp() - v.at(0, 1);
+        let goes = |[y, _]: [Expr; 2]| excess(y).abs().gt(1e-13) & (y * 0.5).lt(50.0);
+        let [y, turns] = while_loop([v.at(0, 0), 0.0.into()], goes, |[y, turns]| {
+            [y - excess(y) / ((y * 0.5).exp() * 0.5), turns + cond((y * 0.5).gt(1.0), || y * 0.5, || (y * 0.5).sin())]
+        });
+        y + turns * 0.0
+    });
+    let y = values(&f.unwrap().value_and_grad().unwrap(), &[3.0, 5.0]);
+    close(y[0], 2.0 * 5f64.ln(), 1e-13);
+    close(y[2], 0.4, 1e-9);
+}
+
 /// The number of turns depends on the point.
 fn step<T: Real>(x: [T; 2], a: T, b: T) -> [T; 2] {
     [x[0] * a + x[1].sin() + lit(0.3), x[1] * lit(0.9) + x[0] * b]

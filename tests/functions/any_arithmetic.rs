@@ -114,6 +114,31 @@ fn duals_and_jets_of_handles_carry_their_tangents() -> Result<()> {
     Ok(())
 }
 
+/// Tangents that are absent from the first turn to the last are no numbers of a trace's loops; those that come later are.
+#[test]
+fn absent_tangents_are_not_carried() -> Result<()> {
+    fn halves<T: Real>(x: T) -> [T; 2] {
+        let half = |x: T| cond(x.gt(lit(4.0)), || x * lit(0.25), || x * lit(0.5));
+        while_loop([x, lit(0.0)], |[x, _]| x.gt(lit(1.0)), |[x, turns]| [half(x), turns + lit(1.0)])
+    }
+    fn late<T: Real>(x: T) -> [T; 2] {
+        let apart: T = lit(2.5);
+        let [a, b, _] = while_loop([apart, apart, x], |[a, ..]| a.lt(lit(100.0)), |[a, b, c]| [a + b, b + c, c * lit(1.5)]);
+        [a, b]
+    }
+    fn both(f: impl Fn(Dual<Expr>) -> [Dual<Expr>; 2]) -> Result<Function> {
+        Function::trace("x", |x| f(Dual::new(x, lit(1.0))).map(|y| y.eps()))
+    }
+    for (f, carried, wanted) in [
+        (both(halves)?, "while[3]", halves(Dual::new(10.0, 1.0))),
+        (both(late)?, "while[6]", late(Dual::new(10.0, 1.0))),
+    ] {
+        assert!(f.simplify().to_string().contains(carried), "{f}");
+        close(f.compile()?.call::<f64, 2>([10.0])?, wanted.map(|y| y.eps()));
+    }
+    Ok(())
+}
+
 #[test]
 fn numbers_take_only_the_branch_at_hand() {
     let asked = Cell::new(0);

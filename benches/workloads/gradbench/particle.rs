@@ -1,8 +1,7 @@
-//! The particle's impact and its derivative by hand, carried forward; and by nested dual numbers in a plain loop, one
-//! tangent at a time, which is what the compiler inlines.
+//! The particle's impact and its derivative by hand, carried forward; and by nested dual numbers in a plain loop.
 
 use super::descent::argmin;
-use wengert::{Dual, Real, dual, lit};
+use wengert::{Dual, DualVec, Real, dual, lit};
 
 const STEP: f64 = 0.1;
 
@@ -80,9 +79,7 @@ fn potential<T: Real>([x, y]: [T; 2], w: T) -> T {
 fn impact_of<T: Real<Mask = bool>>(w: T) -> T {
     let (mut x, mut v) = ([lit::<T>(0.0), lit(8.0)], [lit::<T>(0.75), lit(0.0)]);
     loop {
-        let [px, py] = x.map(Dual::constant);
-        let w = Dual::constant(w);
-        let a = [dual::derivative(|x| potential([x, py], w), x[0]).1, dual::derivative(|y| potential([px, y], w), x[1]).1];
+        let (_, a) = dual::gradient(|x| potential(x, DualVec::constant(w)), x);
         x = [x[0] + v[0] * lit(STEP), x[1] + v[1] * lit(STEP)];
         if x[1].le(lit(0.0)) {
             let hit = x[0] - x[1] / v[1] * v[0];

@@ -1,7 +1,7 @@
 //! The saddle with derivatives by hand, carried forward through the ascent; and by nested dual numbers in a plain loop.
 
 use super::descent::argmin;
-use wengert::{Dual, Real, dual, lit};
+use wengert::{DualVec, Real, dual, lit};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -60,18 +60,11 @@ fn difference_of<T: Real>(y: [T; 2], x: [T; 2]) -> T {
     (x[0] * x[0] + x[1] * x[1]) - (y[0] * y[0] + y[1] * y[1])
 }
 
-/// A gradient, one tangent at a time.
-#[inline(always)]
-fn by_coordinates<T: Real>(f: impl Fn([Dual<T>; 2]) -> Dual<T>, x: [T; 2]) -> [T; 2] {
-    let [u, v] = x.map(Dual::constant);
-    [dual::derivative(|u| f([u, v]), x[0]).1, dual::derivative(|v| f([u, v]), x[1]).1]
-}
-
 /// The suite's ascent, in any numbers.
 #[inline(always)]
 fn ascent_of<T: Real<Mask = bool>>(x: [T; 2], start: [T; 2]) -> [T; 2] {
     let length = |x: [T; 2]| (x[0] * x[0] + x[1] * x[1]).sqrt();
-    let gradient = |y: [T; 2]| by_coordinates(|y| -difference_of(y, x.map(Dual::constant)), y);
+    let gradient = |y: [T; 2]| dual::gradient(|y| -difference_of(y, x.map(DualVec::constant)), y).1;
     let (mut y, mut fy, mut g) = (start, -difference_of(start, x), gradient(start));
     let (mut eta, mut upward) = (lit::<T>(1e-5), 0);
     while length(g).gt(lit(TOLERANCE)) {
@@ -98,8 +91,8 @@ fn ascent_of<T: Real<Mask = bool>>(x: [T; 2], start: [T; 2]) -> [T; 2] {
 
 pub fn by_duals(start: [f64; 2]) -> [f64; 4] {
     let largest = |x| difference_of(ascent_of(x, start), x);
-    let of_duals = |x: [Dual<f64>; 2]| difference_of(ascent_of(x, start.map(Dual::constant)), x);
-    let x = argmin(largest, |x| by_coordinates(of_duals, x), start);
+    let of_duals = |x: [DualVec<f64, 2>; 2]| difference_of(ascent_of(x, start.map(DualVec::constant)), x);
+    let x = argmin(largest, |x| dual::gradient(of_duals, x).1, start);
     let y = ascent_of(x, start);
     [x[0], x[1], y[0], y[1]]
 }
