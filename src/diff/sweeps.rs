@@ -113,11 +113,16 @@ pub(super) fn carried(group: &Group, condition: &Function, sweeps: &[Sweep], mar
         let rest = sweep.body.output_len() - sweep.carries;
         let of_record = bounds([sweep.carries, rest]);
         let outputs = Interleaved { order, marks: record, bounds: &of_record };
-        let d = series_of(&sweep.body, &given, record, order, &[], group)?;
+        // Where nothing is a series there are values alone.
+        let d = match record.contains(&true) {
+            true => series_of(&sweep.body, &given, record, order, &[], group)?,
+            false => sweep.body.clone(),
+        };
         let types = inputs.types(&types_in(&sweep.body));
         let body = make_body(sweep.body.width(), &types, group.at, |args| {
-            let (values, coefficients) = inputs.apart(args);
-            outputs.together(&outputs_at(&d, &[values, coefficients].concat()).expect("as many as the body takes"))
+            let (mut all, coefficients) = inputs.apart(args);
+            all.extend_from_slice(if record.contains(&true) { &coefficients } else { &[] });
+            outputs.together(&outputs_at(&d, &all).expect("as many as the body takes"))
         })?;
         if asked.is_none() {
             asked = Some(make_body(condition.width(), &types, group.at, |args| {

@@ -58,7 +58,7 @@ where
 /// assert!((y - 3.0).abs() < 1e-12 && (d - 1.0 / 6.0).abs() < 1e-9);
 /// // Three turns are not enough.
 /// let short = Function::trace("x", |x| While::at_most(3).run(x, |x| x.gt(1.0), |x| x * 0.5))?;
-/// assert!(short.eval(&[100.0])?[0].is_nan() && short.grad()?.eval(&[100.0])?[0].is_nan());
+/// assert!(short.eval(&[100.0f64])?[0].is_nan() && short.grad()?.eval(&[100.0f64])?[0].is_nan());
 /// assert_eq!(short.eval(&[5.0])?, [0.625]);
 /// # Ok::<(), wengert::Error>(())
 /// ```

@@ -34,8 +34,8 @@ fn interpreted(f: &Function) -> Compiled {
 #[test]
 fn results_are_the_same_before_and_after() {
     let g = gradient(4000);
-    let compiled = g.compile_with(background()).unwrap();
     let reference = interpreted(&g);
+    let compiled = g.compile_with(background()).unwrap();
     let (mut before, mut after) = (0, 0);
     let end = Instant::now() + Duration::from_secs(60);
     for k in 0.. {
