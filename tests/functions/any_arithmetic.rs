@@ -129,10 +129,9 @@ fn absent_tangents_are_not_carried() -> Result<()> {
     fn both(f: impl Fn(Dual<Expr>) -> [Dual<Expr>; 2]) -> Result<Function> {
         Function::trace("x", |x| f(Dual::new(x, lit(1.0))).map(|y| y.eps()))
     }
-    for (f, carried, wanted) in [
-        (both(halves)?, "while[3]", halves(Dual::new(10.0, 1.0))),
-        (both(late)?, "while[6]", late(Dual::new(10.0, 1.0))),
-    ] {
+    for (f, carried, wanted) in
+        [(both(halves)?, "while[3]", halves(Dual::new(10.0, 1.0))), (both(late)?, "while[6]", late(Dual::new(10.0, 1.0)))]
+    {
         assert!(f.simplify().to_string().contains(carried), "{f}");
         close(f.compile()?.call::<f64, 2>([10.0])?, wanted.map(|y| y.eps()));
     }
