@@ -50,10 +50,7 @@ pub(crate) fn refuse(record: usize) {
     OUTGROWN.set(OUTGROWN.get().or(Some(Outgrown { record, limit })));
 }
 
-pub(crate) fn more(bytes: usize) {
-    USED.set(USED.get() + bytes);
-}
-
+/// Records take so many bytes less.
 pub(crate) fn less(bytes: usize) {
     USED.set(USED.get() - bytes);
 }

@@ -31,7 +31,7 @@ pub(crate) use composed::*;
 pub(crate) use elementary::{clamp, copysign, direction, leaky_relu, max, min, relu, round, signum};
 pub(crate) use fused::{Walk, fused};
 pub(crate) use library::*;
-pub(crate) use records::INLINE as RECORDS_INLINE;
+pub(crate) use records::{HEAD as TAPE_HEAD, INLINE as TAPE_INLINE};
 pub(crate) use routines::Routine;
 pub(crate) use slices::{SliceRoutine, block};
 pub(crate) use types::*;

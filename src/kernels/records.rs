@@ -5,15 +5,22 @@
 use crate::base::records::{self, may_grow};
 use std::cell::Cell;
 
-/// Where records are: as native code has it in its stack, followed by bytes for the first few.
+/// Where records are: as native code has it in its stack, followed by bytes for the first few. Code writes all but the last field.
 #[repr(C)]
 pub(crate) struct Tape {
     start: *mut u8,
     end: *mut u8,
     /// Where there is room since `grow`; null where there is none.
     at: *mut u8,
+    /// Bytes of a record.
+    record: usize,
+    /// Words of the memory, of which the tape may have a part.
+    words: usize,
     _align: usize,
 }
+
+/// Bytes of a tape.
+pub(crate) const HEAD: usize = size_of::<Tape>();
 
 /// Bytes behind a tape.
 pub(crate) const INLINE: usize = 1024;
@@ -33,14 +40,13 @@ impl Tape {
     /// # Safety
     /// The tape is one that [`make_room`] made or code began.
     unsafe fn taken(&self) -> Option<Box<[u64]>> {
-        let words = (self.end.addr() - self.start.addr()) / size_of::<u64>();
         // SAFETY: `make_room` made it of a box of as many words.
-        (!self.is_inline()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.start.cast(), words)) })
+        (!self.is_inline()).then(|| unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(self.start.cast(), self.words)) })
     }
 }
 
-/// A routine that leaves all registers of its caller as they are, so that a loop in which it is called rarely has its numbers in registers:
-/// Cranelift's convention `PreserveAll`. Elsewhere than on x86-64 it is the platform's.
+/// A routine that leaves all registers of its caller as they are: Cranelift's convention `PreserveAll`. So a loop that calls it, which it rarely does,
+/// has its numbers in registers all the same. Elsewhere than on x86-64 the convention is the platform's.
 macro_rules! preserving {
     ($name:ident($($arg:ident: $ty:ty),*) by $call:ident = $inner:ident) => {
         /// # Safety
@@ -99,33 +105,33 @@ unsafe fn make_room(tape: *mut Tape, at: *mut u8, more: usize) {
     let (used, room) = (at.addr() - tape.start.addr(), tape.end.addr() - tape.start.addr());
     let words = (used + more).max(2 * room).div_ceil(size_of::<u64>());
     let own = if tape.is_inline() { 0 } else { room };
-    if !may_grow(words * size_of::<u64>() - own, more) {
+    let bytes = words * size_of::<u64>();
+    if !may_grow(bytes - own, tape.record) {
         return;
     }
     let mut free = FREE.take();
-    let fitting = free.iter().position(|memory| memory.len() >= words).map(|k| free.swap_remove(k));
+    // The smallest that is large enough; what is beyond the words is not the tape's.
+    let fitting = (0..free.len()).filter(|&k| free[k].len() >= words).min_by_key(|&k| free[k].len());
     let new = || {
         let mut memory = Vec::new();
         memory.try_reserve_exact(words).ok()?;
         memory.resize(words, 0);
         Some(memory.into_boxed_slice())
     };
-    let Some(memory) = fitting.or_else(new) else {
-        records::less(words * size_of::<u64>() - own);
-        records::refuse(more);
+    let Some(memory) = fitting.map(|k| free.swap_remove(k)).or_else(new) else {
+        records::less(bytes - own);
+        records::refuse(tape.record);
         FREE.replace(free);
         return;
     };
-    // What another has grown to counts, too.
-    records::more((memory.len() - words) * size_of::<u64>());
-    let len = size_of_val(&*memory);
+    let all = memory.len();
     let start = Box::into_raw(memory).cast::<u8>();
     // SAFETY: so many bytes were written, and the new memory is no shorter.
     unsafe { std::ptr::copy_nonoverlapping(tape.start, start, used) };
     // SAFETY: as promised.
     free.extend(unsafe { tape.taken() });
     FREE.replace(free);
-    (tape.start, tape.end, tape.at) = (start, start.wrapping_add(len), start.wrapping_add(used));
+    (tape.start, tape.end, tape.at, tape.words) = (start, start.wrapping_add(bytes), start.wrapping_add(used), all);
 }
 
 /// Gives the memory of a tape back.
@@ -134,8 +140,10 @@ unsafe fn make_room(tape: *mut Tape, at: *mut u8, more: usize) {
 /// As [`make_room`]; the tape is not used any more.
 unsafe fn take_back(tape: *mut Tape) {
     // SAFETY: as promised.
-    if let Some(memory) = unsafe { (*tape).taken() } {
-        records::less(size_of_val(&*memory));
+    let tape = unsafe { &*tape };
+    // SAFETY: as promised.
+    if let Some(memory) = unsafe { tape.taken() } {
+        records::less(tape.end.addr() - tape.start.addr());
         let mut free = FREE.take();
         free.push(memory);
         FREE.replace(free);

@@ -3,15 +3,16 @@
 use super::flow::{Making, Place, SHORT, args, asked_for};
 use super::places::flags;
 use super::turned::{Records, Turned};
-use crate::kernels::RECORDS_INLINE;
+use crate::kernels::{TAPE_HEAD, TAPE_INLINE};
 use crate::schedule::flow::{Block, SweepBlock};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
 
-/// Where the memory of a tape begins and ends is in front of its first bytes.
-const HEAD: u32 = 32;
-/// Where the memory is that was made room for.
+/// Offsets in a [`Tape`](crate::kernels): where its memory begins and ends, where it was made room for, bytes of a record.
+const START: i32 = 0;
+const END: i32 = 8;
 const AT: i32 = 16;
+const RECORD: i32 = 24;
 
 impl Making<'_, '_, '_> {
     /// What each further sweep carries in the end.
@@ -44,12 +45,13 @@ impl Making<'_, '_, '_> {
         let bytes = sweep.kept.len() as i64 * i64::from(self.size());
         (bytes > 0).then(|| {
             let slot = self.with(|b| {
-                let data = StackSlotData::new(StackSlotKind::ExplicitSlot, HEAD + RECORDS_INLINE as u32, 4);
+                let data = StackSlotData::new(StackSlotKind::ExplicitSlot, (TAPE_HEAD + TAPE_INLINE) as u32, 4);
                 let slot = b.create_sized_stack_slot(data);
-                let [start, end] =
-                    [HEAD, HEAD + RECORDS_INLINE as u32].map(|offset| b.ins().stack_addr(types::I64, slot, offset as i32));
-                b.ins().stack_store(types::I64, start, slot, 0);
-                b.ins().stack_store(types::I64, end, slot, 8);
+                let [start, end] = [TAPE_HEAD, TAPE_HEAD + TAPE_INLINE].map(|at| b.ins().stack_addr(types::I64, slot, at as i32));
+                let record = b.ins().iconst(types::I64, bytes);
+                for (v, at) in [(start, START), (end, END), (record, RECORD)] {
+                    b.ins().stack_store(types::I64, v, slot, at);
+                }
                 slot
             });
             Records { slot, bytes }
@@ -57,7 +59,7 @@ impl Making<'_, '_, '_> {
     }
 
     fn start(&self, records: Records) -> Value {
-        self.with(|b| b.ins().stack_load(types::I64, types::I64, records.slot, 0))
+        self.with(|b| b.ins().stack_load(types::I64, types::I64, records.slot, START))
     }
 
     /// Where there is room for so many bytes from an address on, as the parameter of the block at hand; where there is none, `fails` ends the block.
@@ -68,13 +70,13 @@ impl Making<'_, '_, '_> {
         self.with(|b| {
             b.set_cold_block(grows);
             b.set_cold_block(failed);
-            let end = b.ins().stack_load(types::I64, types::I64, records.slot, 8);
+            let end = b.ins().stack_load(types::I64, types::I64, records.slot, END);
             let after = b.ins().iadd(at, bytes);
             let is_room = b.ins().icmp(IntCC::UnsignedLessThanOrEqual, after, end);
             b.ins().brif(is_room, fits, &args(&[at]), grows, &[]);
         });
         self.switch_to(grows);
-        let tape = self.with(|b| b.ins().stack_addr(types::I64, records.slot, 0));
+        let tape = self.with(|b| b.ins().stack_addr(types::I64, records.slot, START));
         self.emitter.grow_records(tape, at, bytes);
         self.with(|b| {
             let moved = b.ins().stack_load(types::I64, types::I64, records.slot, AT);
@@ -251,8 +253,8 @@ impl Making<'_, '_, '_> {
         let tape = self.with(|b| {
             b.set_cold_block(gives);
             let tape = b.ins().stack_addr(types::I64, records.slot, 0);
-            let start = b.ins().stack_load(types::I64, types::I64, records.slot, 0);
-            let inline = b.ins().iadd_imm_s(tape, i64::from(HEAD));
+            let start = b.ins().stack_load(types::I64, types::I64, records.slot, START);
+            let inline = b.ins().iadd_imm_s(tape, TAPE_HEAD as i64);
             let is_inline = b.ins().icmp(IntCC::Equal, start, inline);
             b.ins().brif(is_inline, end, &[], gives, &[]);
             tape
