@@ -9,6 +9,7 @@ mod indices;
 mod jacobians;
 mod linalg;
 mod references;
+mod checkpoints;
 mod scan;
 mod strips;
 mod sums;

@@ -1,5 +1,6 @@
 //! What a plan is made of: buffers, and what is done with them. Data only.
 
+use super::replay::RunReplay;
 use super::strided::Strided;
 use crate::base::Width;
 use crate::eval::along::{Along, Indices};
@@ -107,6 +108,7 @@ pub(crate) enum Action {
         at: Option<&'static Location<'static>>,
     },
     Control(Box<RunControl>),
+    Replay(Box<RunReplay>),
     Tiles(Box<Tiles>),
     Read {
         from: Buffer,
@@ -346,6 +348,10 @@ pub(crate) fn addresses(action: &Action) -> usize {
         Action::Flow { inputs, outputs, .. } => inputs.len() + outputs.len() + 1,
         // Those of the bodies, or of a step that is one piece of code.
         Action::Control(run) => run.plans.iter().map(|plan| plan.table).max().unwrap_or(0),
+        Action::Replay(run) => {
+            let of_code = |unit: &UnitRef| unit.interface().inputs.len() + unit.interface().outputs.len() + 1;
+            run.plans.iter().map(|plan| plan.table).chain(run.units().map(of_code)).max().unwrap_or(0)
+        }
         Action::Tiles(tiles) => tiles.table,
         _ => 0,
     }

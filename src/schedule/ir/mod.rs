@@ -1,6 +1,7 @@
 //! The intermediate representation between functions and code: stages of a function, and plans for its lengths. Data without behaviour.
 
 mod action;
+mod replay;
 mod size;
 mod stage;
 mod strided;
@@ -10,7 +11,8 @@ pub(crate) use action::{
     Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, RunSums, RunSweep, Space, Tiles, Updates, ValueId,
     addresses,
 };
+pub(crate) use replay::{RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps};
 pub(crate) use size::bytes_of_plan;
-pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Schedule, Stage, Straight};
+pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Replay, Schedule, Source, SourceCode, Stage, Straight};
 pub(crate) use strided::{Strided, strides};
 pub(crate) use view::View;
