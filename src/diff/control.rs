@@ -11,7 +11,8 @@ use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{
-    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, States, Sweep, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, States, Sweep, Type, make_body, types_in,
+    types_out,
 };
 use crate::op::{Bodied, DType, Expanded, Real, lit};
 use rustc_hash::FxHashMap;

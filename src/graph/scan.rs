@@ -120,8 +120,8 @@ impl<X> Scan<X> {
     /// than twice, 1,771 where none runs more than three times, 10,626 where none runs more than four times. Values and
     /// derivatives have the bits that they have without.
     ///
-    /// What is [costly](crate::rules::remat) in a step is not kept for its adjoint either, but computed once more. What the steps give is in
-    /// memory where anything but the adjoint reads it. Forward mode over reverse mode keeps as many states, with their tangents; reverse mode over
+    /// Costly results within a step (of transcendental functions, products of matrices, linear algebra) are not kept for its adjoint either, but
+    /// computed once more. What the steps give is in memory where anything but the adjoint reads it. Forward mode over reverse mode keeps as many states, with their tangents; reverse mode over
     /// reverse mode keeps all. [`Function::remat_cost`](crate::Function::remat_cost) says what is saved and what is spent.
     ///
     /// ```

@@ -187,8 +187,24 @@ fn steps_run_as_often_as_published() -> Result {
     // Figures of the formula, worked out by hand.
     assert_eq!([published(1, 1), published(10, 3), published(10, 1), published(56, 3)], [0, 15, 45, 210]);
     let table = [
-        (10, 1), (10, 2), (10, 3), (10, 9), (10, 20), (30, 4), (100, 2), (100, 3), (100, 10), (300, 5), (1000, 3), (1000, 8),
-        (1000, 43), (3000, 12), (10_000, 4), (10_000, 10), (10_000, 20), (10_000, 140),
+        (10, 1),
+        (10, 2),
+        (10, 3),
+        (10, 9),
+        (10, 20),
+        (30, 4),
+        (100, 2),
+        (100, 3),
+        (100, 10),
+        (300, 5),
+        (1000, 3),
+        (1000, 8),
+        (1000, 43),
+        (3000, 12),
+        (10_000, 4),
+        (10_000, 10),
+        (10_000, 20),
+        (10_000, 140),
     ];
     for (n, s) in table {
         let count = Arc::new(AtomicUsize::new(0));
@@ -233,10 +249,18 @@ fn memory_is_within_the_budget() -> Result {
         }
     }
     // Of all samples together.
-    let (batch, _) = (with.grad()?.vmap("n", ["x"])?, ());
+    let batch = with.grad()?.vmap("n", ["x"])?;
     let (_, bytes) = bits(&batch, &[&[("t", 500), ("n", 4)]], false)?;
     // The sequence, by steps; the states; the adjoints of the parameters.
     assert!(bytes < 500 * 4 * 64 * 8 + 200 * 64 * 8, "{bytes} bytes");
+    // Few numbers, which are code as a whole.
+    for (name, of) in ALL.into_iter().filter(|(name, _)| matches!(*name, "costly" | "linear")) {
+        let f = of(|x| Scan::over(x).checkpoints(5))?.wrt(["a"])?;
+        for derivative in derivatives {
+            let (_, bytes) = bits(&derivative(&f)?, &[&[("t", 10_000)]], false)?;
+            assert!(bytes < 4096, "{name}: {bytes} bytes");
+        }
+    }
     // A long sequence is read where it is.
     let segments = f(|x| Scan::over(x).segments())?.wrt(["w"])?.grad()?;
     let (_, bytes) = bits(&segments, &[&[("t", 10_000)]], false)?;

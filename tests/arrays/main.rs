@@ -4,12 +4,12 @@
 mod common;
 
 mod arrays;
+mod checkpoints;
 mod flows;
 mod indices;
 mod jacobians;
 mod linalg;
 mod references;
-mod checkpoints;
 mod scan;
 mod strips;
 mod sums;

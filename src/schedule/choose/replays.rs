@@ -61,8 +61,7 @@ impl Replays {
             Kind::Control(nested) if matches!(**nested.control, Control::Scan { .. }) => Some(nested),
             _ => None,
         };
-        let has_checkpoints =
-            |nested: &Nested| matches!(**nested.control, Control::Scan { states: States::Checkpoints(_), .. });
+        let has_checkpoints = |nested: &Nested| matches!(**nested.control, Control::Scan { states: States::Checkpoints(_), .. });
         if !graph.ids().filter_map(scan).any(|nested| has_checkpoints(&nested)) {
             return replays;
         }
@@ -205,9 +204,8 @@ impl Replays {
         let code = if options.unroll && flow(control, &ports, options)?.is_some() {
             let mut unit = |results: &[(From, usize)]| unit(f, control, &ports, results, options, units);
             let all = |from: From| (0..carries).map(move |k| (from, k));
-            let of_steps = |again: bool| {
-                given.iter().filter(move |k| is_again(k) == again).map(|&k| (From::Each, carries + k as usize))
-            };
+            let of_steps =
+                |again: bool| given.iter().filter(move |k| is_again(k) == again).map(|&k| (From::Each, carries + k as usize));
             SourceCode::Flow {
                 first: unit(&all(From::Last).chain(of_steps(false)).collect::<Vec<_>>())?,
                 forward: unit(&all(From::Last).collect::<Vec<_>>())?,

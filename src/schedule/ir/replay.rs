@@ -49,12 +49,7 @@ pub(crate) enum RunSteps {
     /// By the plan of this number.
     Body(usize),
     /// As [`SourceCode::Flow`](super::SourceCode::Flow) says; there is no code for what has no results.
-    Flow {
-        first: Option<UnitRef>,
-        forward: Option<UnitRef>,
-        each: Option<UnitRef>,
-        rest: Option<UnitRef>,
-    },
+    Flow { first: Option<UnitRef>, forward: Option<UnitRef>, each: Option<UnitRef>, rest: Option<UnitRef> },
 }
 
 /// What a step gives.

@@ -46,7 +46,8 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, replay: &Replay, 
     let (states, steps) = states(planner.extent, &sources[0].together);
     let mut making = Making { planner, plan, plans: vec![], borrowed: vec![], entries: (states + 1).min(steps.max(1)) };
     // Whoever goes back first finds the states of the first run.
-    let ready = sources.iter().fold(true, |ready, source| ready & (is_first || making.planner.replayed.insert(source.again[0].1)));
+    let ready =
+        sources.iter().fold(true, |ready, source| ready & (is_first || making.planner.replayed.insert(source.again[0].1)));
     let mut made: Vec<RunSource> = sources.iter().map(|source| making.source(source, is_first)).collect();
     let back = match is_first {
         true => {

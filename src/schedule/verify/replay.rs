@@ -21,6 +21,9 @@ pub(super) fn footprint(run: &RunReplay) -> Result<Footprint, Kind> {
     if run.states == 0 || run.entries < needed {
         return Err(Kind::Unit("states have no places"));
     }
+    if run.sources.is_empty() {
+        return Err(Kind::Unit("nothing runs again"));
+    }
     let mut footprint = Footprint::default();
     for source in &run.sources {
         if source.reverse != run.sources[0].reverse {
