@@ -91,8 +91,10 @@ fn linear(over: Over) -> Result<Function> {
     Function::trace(["a", "x[t]"], |[a, x]| over(x).run(a, |c: Expr, x: Expr| (c * 0.5 + x.exp(), ())).0)
 }
 
-const ALL: [(&str, fn(Over) -> Result<Function>); 4] =
-    [("network", network), ("numbers", numbers_only), ("costly", costly), ("linear", linear)];
+/// A function whose scan goes so.
+type Of = fn(Over) -> Result<Function>;
+
+const ALL: [(&str, Of); 4] = [("network", network), ("numbers", numbers_only), ("costly", costly), ("linear", linear)];
 
 const WAYS: [(&str, Over, Over); 5] = [
     ("1", Scan::over, |x| Scan::over(x).checkpoints(1)),
