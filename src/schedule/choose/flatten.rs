@@ -52,6 +52,9 @@ pub(super) fn flow_with(
     if !fits(control) {
         return Ok(None);
     }
+    if let Control::Sweeps { .. } = **control {
+        return sweeps(control, ports, options);
+    }
     // Nobody asks for some of what the steps of a scan give.
     let is_read = |k: usize| match &**control {
         Control::Scan { carries, .. } => k < *carries || ports.contains(&Port::Each((k - carries) as u32)),
@@ -60,12 +63,8 @@ pub(super) fn flow_with(
     let bodies: Vec<Function> = match &**control {
         Control::Scan { body, .. } => vec![values_of(&body.with_chosen_outputs(is_read))],
         Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(values_of).collect(),
-        Control::Sweeps { .. } => vec![],
-        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
+        Control::Sweeps { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
     };
-    if let Control::Sweeps { .. } = **control {
-        return sweeps(control, ports, options);
-    }
     let mut total = 0;
     for body in &bodies {
         match operations(body, MOST_OF_FLOW, 0) {
@@ -88,11 +87,12 @@ pub(super) fn flow_with(
     let kind = match &**control {
         Control::Choice { .. } => FlowKind::Branch([next(), next()]),
         Control::While { carries, .. } => FlowKind::While { carries: *carries, condition: next(), body: next() },
-        Control::Sweeps { .. } => unreachable!("they are code of a function"),
         Control::Scan { carries, xs, reverse, .. } => {
             FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }
         }
-        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("they have no flow"),
+        Control::Sweeps { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => {
+            unreachable!("they have returned")
+        }
     };
     let output = |&(from, k): &(From, usize)| FlowOutput { from, first: first(k), len: lengths[k] };
     let condition = matches!(**control, Control::Choice { .. }).then_some(1);

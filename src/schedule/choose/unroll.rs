@@ -126,7 +126,7 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
             ArrayOp::SolveOrNan => {
                 let n = Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?;
-                (n <= MOST_ROWS).then_some(len * n * n)?
+                (len > 0 && n <= MOST_ROWS).then_some(len * n * n)?
             }
             ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
             _ => return None,
