@@ -1,7 +1,6 @@
 //! What plans take themselves, about: they are kept, and not for ever.
 
-use super::action::{Action, Buffer, Flow, Plan, RunLoop};
-use super::replay::{RunBack, RunReplay, RunSource};
+use super::action::{Action, Buffer, Flow, Plan, RunBack, RunLoop, RunReplay, RunSource};
 
 /// Bytes of a plan's actions, about.
 pub(crate) fn bytes_of_plan(plan: &Plan) -> usize {
