@@ -82,7 +82,7 @@ pub(super) fn keeping(f: &Function) -> Result<Function> {
 
 /// A scan that keeps what is costly.
 fn extend(control: &SharedControl) -> SharedControl {
-    let Control::Scan { body, carries, xs, length, reverse } = &**control else { return control.clone() };
+    let Control::Scan { body, carries, xs, length, reverse, states } = &**control else { return control.clone() };
     let new = costly(body, *carries);
     let total: Option<usize> = new.iter().map(|&id| body.graph().node(id).shape().len()).sum();
     let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
@@ -91,7 +91,7 @@ fn extend(control: &SharedControl) -> SharedControl {
         return control.clone();
     }
     let body = body.with_further_outputs(&new);
-    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse }.into()
+    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse, states: *states }.into()
 }
 
 /// The function with some of its values as further inputs, which are not computed any more.

@@ -50,7 +50,7 @@ pub use handles::Handles;
 pub use leaf::Leaf;
 pub use like::{Like, like};
 pub use loops::{Looped, While, cond, while_loop};
-pub(crate) use model::{Control, Derivative, SharedControl, Sweep};
+pub(crate) use model::{Control, Derivative, SharedControl, States, Sweep};
 pub use model::{Function, Graph, InputGroup, OutputGroup};
 pub(crate) use names::named;
 pub(crate) use node::{Args, Port};
