@@ -49,6 +49,7 @@ pub use handle::{Cond, Expr};
 pub use handles::Handles;
 pub use leaf::Leaf;
 pub use like::{Like, like};
+pub(crate) use loops::counted;
 pub use loops::{Looped, While, cond, while_loop};
 pub(crate) use model::{Control, Derivative, SharedControl, States, Sweep};
 pub use model::{Function, Graph, InputGroup, OutputGroup};
