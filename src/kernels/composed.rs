@@ -11,6 +11,7 @@ library! {
     SIGMOID: Library1(x) = sigmoid, sigmoid;
     LOGISTIC_DENSITY: Library1(x) = logistic_density, logistic_density;
     SOFTPLUS: Library1(x) = softplus, softplus;
+    SECH_SQUARED: Library1(x) = sech_squared, sech_squared;
 }
 
 /// The normal distribution function by the library: ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding
@@ -49,4 +50,13 @@ fn logistic_density<M: Machine>(x: M) -> M {
 #[inline(always)]
 fn softplus<M: Machine>(x: M) -> M {
     relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+}
+
+/// The same.
+#[inline(always)]
+fn sech_squared<M: Machine>(x: M) -> M {
+    let a = x.abs();
+    let e = (-(a + a)).call1(&EXP);
+    let below = x.k(1.0) + e;
+    x.k(4.0) * (e / (below * below))
 }
