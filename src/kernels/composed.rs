@@ -52,11 +52,10 @@ fn softplus<M: Machine>(x: M) -> M {
     relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
 }
 
-/// The same.
+/// (2e⁻ᵃ / (1 + e⁻²ᵃ))² for a = |x|, by the library's exponential, rounded: e⁻²ᵃ may be too small for a number where the value is not.
 #[inline(always)]
 fn sech_squared<M: Machine>(x: M) -> M {
-    let a = x.abs();
-    let e = (-(a + a)).call1(&EXP);
-    let below = x.k(1.0) + e;
-    x.k(4.0) * (e / (below * below))
+    let e = (-x.abs()).call1(&EXP);
+    let sech = (e + e) / e.fma(e, x.k(1.0));
+    sech * sech
 }

@@ -121,7 +121,8 @@ fn kernels(steps: &[Step], width: Width) -> Vec<u32> {
     let mut kind = |op: Op| match kinds.get(&op) {
         Some(&kind) => kind,
         None if pays(op, width) || op.library().and_then(slices_of).is_some() => {
-            let first = Op::ALL.iter().copied().find(|first| first.companion().is_some_and(|(second, _)| second == op)).unwrap_or(op);
+            let first =
+                Op::ALL.iter().copied().find(|first| first.companion().is_some_and(|(second, _)| second == op)).unwrap_or(op);
             kinds.insert(first, count + 1);
             if let Some((second, _)) = first.companion() {
                 kinds.insert(second, count + 2);

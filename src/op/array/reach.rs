@@ -6,7 +6,7 @@
 use super::link::{Link, run};
 use super::operation::ArrayOp;
 use crate::base::{Axis, Shape};
-use crate::op::{EdgeMap, Real, Value, lit, select};
+use crate::op::{EdgeMap, Real, lit, select};
 
 /// 1 where the mask holds, 0 elsewhere, of a shape that the mask broadcasts to.
 #[track_caller]
@@ -33,6 +33,12 @@ impl<S: Real> Link<S> {
             Link::Gather { .. } | Link::Each(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether it merges or splits axes, so that a loop over what it is given ends there.
+    pub(crate) fn regroups(&self) -> bool {
+        let long = |shape: Shape| shape.axes().iter().filter(|axis| **axis != Axis::Fixed(1)).collect::<Vec<_>>();
+        matches!(self, Link::Op { op: ArrayOp::Reshape(_), from, to } if long(*from) != long(*to))
     }
 
     /// Whether it multiplies by what may be infinite.
