@@ -154,12 +154,12 @@ impl<'f> Emitter<'f> {
     }
 
     /// A call of a routine over slices: where its numbers are, where results go, how many.
-    pub(super) fn over_slices(&self, name: &'static str, x: Value, y: Value, n: usize) {
+    pub(super) fn over_slices(&self, name: &'static str, places: &[Value], n: usize) {
         self.calls.set(self.calls.get() + 1);
-        let routine = self.imported(name, &[types::I64; 3], None);
+        let routine = self.imported(name, &vec![types::I64; places.len() + 1], None);
         let mut builder = self.builder.borrow_mut();
         let n = builder.ins().iconst(types::I64, n as i64);
-        builder.ins().call(routine, &[x, y, n]);
+        builder.ins().call(routine, &[places, &[n]].concat());
     }
 
     /// Makes room for so many bytes more of records, from an address on; see [`records`](crate::kernels).

@@ -52,7 +52,8 @@ impl<S: Real> Branches<S> {
         self.all.len() as u32
     }
 
-    /// The adjoint behind the edge `k` of a node with an array operation. Where numbers are only moved, the branch is moved along; sums leave it.
+    /// The adjoint behind the edge `k` of a node with an array operation. Where numbers are only moved, the branch is moved along; sums leave it, and so does
+    /// what would end a loop, which the mask is then a part of.
     #[track_caller]
     pub(super) fn cross(
         &mut self,
@@ -62,7 +63,7 @@ impl<S: Real> Branches<S> {
         from: Shape,
         tame: bool,
     ) -> Option<Adjoint<S>> {
-        if adjoint.branch == EVERYWHERE || !chain.iter().all(|link| link.moves()) {
+        if adjoint.branch == EVERYWHERE || !chain.iter().all(|link| link.moves() && !link.regroups()) {
             let own = self.leave(adjoint, EVERYWHERE).own.through_chain(chain, from, tame)?;
             return Some(Adjoint { own, branch: EVERYWHERE });
         }

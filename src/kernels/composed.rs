@@ -11,6 +11,7 @@ library! {
     SIGMOID: Library1(x) = sigmoid, sigmoid;
     LOGISTIC_DENSITY: Library1(x) = logistic_density, logistic_density;
     SOFTPLUS: Library1(x) = softplus, softplus;
+    SECH_SQUARED: Library1(x) = sech_squared, sech_squared;
 }
 
 /// The normal distribution function by the library: ½·erfc(a) at the rounded a ≈ −x/√2, which in the left tail needs what the rounding
@@ -49,4 +50,12 @@ fn logistic_density<M: Machine>(x: M) -> M {
 #[inline(always)]
 fn softplus<M: Machine>(x: M) -> M {
     relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+}
+
+/// (2e⁻ᵃ / (1 + e⁻²ᵃ))² for a = |x|, by the library's exponential, rounded: e⁻²ᵃ may be too small for a number where the value is not.
+#[inline(always)]
+fn sech_squared<M: Machine>(x: M) -> M {
+    let e = (-x.abs()).call1(&EXP);
+    let sech = (e + e) / e.fma(e, x.k(1.0));
+    sech * sech
 }

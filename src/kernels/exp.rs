@@ -1,7 +1,7 @@
 //! Exponentials: eˣ = 2ⁿ·eʳ with |r| ≤ ½ ln 2.
 
-use super::parts::{Poly, exponent, pair, pick, quotient, quotient_parts, rounder, signed, two_product, two_sum};
-use crate::base::Lanes;
+use super::parts::{Poly, exponent, fraction, pair, pick, rounder, two_product, two_sum};
+use crate::base::{Bits, Lanes};
 use std::f64::consts::{LN_2, LOG2_E};
 
 /// (eʳ − 1 − r − r²/2) / r³ for |r| ≤ ½ ln 2.
@@ -97,7 +97,7 @@ impl<L: Lanes> Parts<L> {
 
     /// eʳ − 1 as a sum whose second part is a rounding error.
     #[inline(always)]
-    fn normal(&self) -> (L, L) {
+    pub(super) fn normal(&self) -> (L, L) {
         two_sum(self.high, self.low)
     }
 
@@ -107,17 +107,16 @@ impl<L: Lanes> Parts<L> {
         L::from_bits(exponent(self.n, self.t.bits()))
     }
 
-    /// 2⁻ⁿ for small n.
+    /// 2ᵏ⁻ⁿ for n that are not larger than k + 1022 (126), where 2ᵏ is given.
     #[inline(always)]
-    fn inverse_power(&self) -> L {
-        let one = self.n.k(1.0).bits();
-        L::from_bits(one + one - exponent(self.n, self.t.bits()))
+    pub(super) fn inverse_power(&self, raised: L) -> L {
+        L::from_bits(raised.bits() - self.t.bits().shl(fraction(self.n)))
     }
 
     /// 2ⁿ⁻² for n up to 1025.
     #[inline(always)]
-    fn quarter_power(&self) -> L {
-        L::from_bits(exponent(self.n, self.t.bits()) + self.n.k(0.25).bits() - self.n.k(1.0).bits())
+    pub(super) fn quarter_power(&self) -> L {
+        L::from_bits(self.t.bits().shl(fraction(self.n)) + self.n.k(0.25).bits())
     }
 }
 
@@ -144,7 +143,7 @@ pub(super) fn exp2<L: Lanes>(x: L) -> L {
 
 /// Below this, eˣ − 1 is x.
 #[inline(always)]
-fn tiny<L: Lanes>(x: L) -> L {
+pub(super) fn tiny<L: Lanes>(x: L) -> L {
     pick(x, 1e-17, 1e-8)
 }
 
@@ -162,54 +161,4 @@ pub(super) fn exp_m1<L: Lanes>(x: L) -> L {
     let y = L::select(x.lt(pick(x, -40.0, -20.0)), x.k(-1.0), y);
     // Also the sign of a zero, and all digits of what is subnormal.
     L::select(x.abs().lt(tiny(x)), x, y)
-}
-
-/// (e²ᵃ − 1) / (e²ᵃ + 1) for a = |x|, with e²ᵃ = 2ⁿ(1 + s): numerator and denominator are divided by 2ⁿ.
-#[inline(always)]
-pub(super) fn tanh<L: Lanes>(x: L) -> L {
-    let a = x.abs();
-    let p = parts(a + a);
-    let (s, rest) = p.normal();
-    let power = p.inverse_power();
-    let y = quotient(one_more(-power, s, rest), one_more(power, s, rest));
-    signed(L::select(pick(x, 20.0, 10.0).lt(a), x.k(1.0), y), x)
-}
-
-/// 1 + w + s + rest for |w| ≤ 1 and |s| ≤ ½, or w = −1.
-#[inline(always)]
-fn one_more<L: Lanes>(w: L, s: L, rest: L) -> (L, L) {
-    let (shift, lost) = two_sum(w.k(1.0), w);
-    let (sum, lost_too) = two_sum(shift, s);
-    (sum, lost_too + (lost + rest))
-}
-
-/// With eᵃ = 2ⁿ(1 + s), 1/(1 + s) = 1 − g and w = 2⁻²ⁿ, the double of 2⁻ⁿ·sinh a is (1 − w) + s + w·g, that of 2⁻ⁿ·cosh a is
-/// (1 + w) + s − w·g. Here 2ⁿ is still to be multiplied by.
-#[inline(always)]
-fn hyperbolic<L: Lanes>(a: L, sign: f64) -> (L, L) {
-    let p = parts(a);
-    let (s, rest) = p.normal();
-    let (one, one_rest) = two_sum(a.k(1.0), s);
-    let (g, g_rest) = quotient_parts((s, rest), (one, one_rest + rest));
-    let power = L::select(pick(a, 40.0, 20.0).lt(a), a.k(0.0), p.inverse_power());
-    let w = power * power * a.k(-sign);
-    let (sum, lost) = one_more(w, s, rest);
-    let (sum, lost_too) = two_sum(sum, -w * g);
-    let y = sum + (lost_too + (-w).fma(g_rest, lost));
-    (y * p.quarter_power(), pick(a, 711.0, 90.0))
-}
-
-#[inline(always)]
-pub(super) fn sinh<L: Lanes>(x: L) -> L {
-    let a = x.abs();
-    let (half, limit) = hyperbolic(a, 1.0);
-    let y = L::select(a.lt(tiny(x)), a, half + half);
-    signed(L::select(limit.lt(a), x.k(f64::INFINITY), y), x)
-}
-
-#[inline(always)]
-pub(super) fn cosh<L: Lanes>(x: L) -> L {
-    let a = x.abs();
-    let (half, limit) = hyperbolic(a, -1.0);
-    L::select(limit.lt(a), x.k(f64::INFINITY), half + half)
 }

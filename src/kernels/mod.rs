@@ -12,6 +12,7 @@ mod exp;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod fused;
 mod gamma;
+mod hyperbolic;
 mod lgamma;
 mod library;
 mod ln;

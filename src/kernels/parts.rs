@@ -90,8 +90,13 @@ pub(super) fn quotient<L: Machine>((x, xl): (L, L), (y, yl): (L, L)) -> L {
 
 /// The same as a sum.
 #[inline(always)]
-pub(super) fn quotient_parts<L: Machine>((x, xl): (L, L), (y, yl): (L, L)) -> (L, L) {
-    let inverse = x.k(1.0) / y;
+pub(super) fn quotient_parts<L: Machine>(x: (L, L), y: (L, L)) -> (L, L) {
+    quotient_by(y.0.k(1.0) / y.0, x, y)
+}
+
+/// The same, where 1/y is known but for a few roundings.
+#[inline(always)]
+pub(super) fn quotient_by<L: Machine>(inverse: L, (x, xl): (L, L), (y, yl): (L, L)) -> (L, L) {
     let q = x * inverse;
     let rest = (-q).fma(yl, (-q).fma(y, x) + xl);
     (q, rest * inverse)

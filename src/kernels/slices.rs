@@ -9,11 +9,25 @@ use crate::base::{Kernel1, Lanes, Width};
 /// made for, and the slices are apart.
 pub(crate) type SliceRoutine = unsafe extern "C" fn(*const (), *mut (), usize);
 
+/// Two kernels of every number of a slice: where they are, where the results of the one and of the other go, and how many there are.
+pub(crate) type PairRoutine = unsafe extern "C" fn(*const (), *mut (), *mut (), usize);
+
 /// The kernel over slices, unless the processor has no vectors with multiply-add.
 pub(super) fn routine<K: Kernel1>(width: Width) -> Option<SliceRoutine> {
     let routines: [[SliceRoutine; 2]; 2] = [[fast::<K, f64>, fast::<K, f32>], [wide::<K, f64>, wide::<K, f32>]];
     let [f64, f32] = routines[usize::from(has_wide())];
     has_fma().then_some(if width == Width::F64 { f64 } else { f32 })
+}
+
+/// Two kernels over slices for native code to call, for every processor. What they share is computed once.
+pub(super) fn address_of_both<K: Kernel1, D: Kernel1>(width: Width) -> *const u8 {
+    let routines: [[PairRoutine; 2]; 3] = [
+        [plain_both::<K, D, f64>, plain_both::<K, D, f32>],
+        [fast_both::<K, D, f64>, fast_both::<K, D, f32>],
+        [wide_both::<K, D, f64>, wide_both::<K, D, f32>],
+    ];
+    let [f64, f32] = routines[usize::from(has_fma()) + usize::from(has_fma() && has_wide())];
+    if width == Width::F64 { f64 as *const u8 } else { f32 as *const u8 }
 }
 
 /// The same for native code to call, for every processor.
@@ -56,6 +70,52 @@ unsafe extern "C" fn plain<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *
     unsafe { over::<K, T>(x, y, n) }
 }
 
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))]
+unsafe extern "C" fn wide_both<K: Kernel1, D: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), z: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over_both::<K, D, T>(x, y, z, n) }
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+unsafe extern "C" fn fast_both<K: Kernel1, D: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), z: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over_both::<K, D, T>(x, y, z, n) }
+}
+
+unsafe extern "C" fn plain_both<K: Kernel1, D: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), z: *mut (), n: usize) {
+    // SAFETY: the caller's.
+    unsafe { over_both::<K, D, T>(x, y, z, n) }
+}
+
+#[inline(always)]
+unsafe fn over_both<K: Kernel1, D: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), z: *mut (), n: usize) {
+    // SAFETY: there are `n` numbers of this type, and nothing writes to them.
+    let x = unsafe { std::slice::from_raw_parts(x.cast::<T>(), n) };
+    // SAFETY: there is room for as many, which nothing else reads or writes.
+    let y = unsafe { std::slice::from_raw_parts_mut(y.cast::<T>(), n) };
+    // SAFETY: the same.
+    let z = unsafe { std::slice::from_raw_parts_mut(z.cast::<T>(), n) };
+    let mut far = false;
+    for ((&x, y), z) in x.iter().zip(&mut *y).zip(&mut *z) {
+        (*y, *z) = (K::near(x), D::near(x));
+        far |= trig::is_far(x);
+    }
+    if far {
+        repaired::<K, T>(x, y);
+        repaired::<D, T>(x, z);
+    }
+}
+
+/// Results for numbers that are far from 0. A call in the loop over all numbers would leave no vectors.
+#[inline(always)]
+fn repaired<K: Kernel1, T: Lanes<Mask = bool>>(x: &[T], y: &mut [T]) {
+    if let Some(routine) = K::FAR {
+        for (&x, y) in x.iter().zip(y) {
+            *y = y.rare(trig::is_far(x), x, routine);
+        }
+    }
+}
+
 #[inline(always)]
 unsafe fn over<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: usize) {
     // SAFETY: there are `n` numbers of this type, and nothing writes to them.
@@ -67,10 +127,7 @@ unsafe fn over<K: Kernel1, T: Lanes<Mask = bool>>(x: *const (), y: *mut (), n: u
         *y = K::near(x);
         far |= trig::is_far(x);
     }
-    // A call in the loop above would leave no vectors.
-    if let (true, Some(routine)) = (far, K::FAR) {
-        for (&x, y) in x.iter().zip(y) {
-            *y = y.rare(trig::is_far(x), x, routine);
-        }
+    if far {
+        repaired::<K, T>(x, y);
     }
 }

@@ -1,13 +1,13 @@
 //! The kernels as types, each with the routine of the library that stands for it, and values that take them.
 
-use super::composed::{LOGISTIC_DENSITY, NORM_CDF, SIGMOID, SOFTPLUS};
+use super::composed::{LOGISTIC_DENSITY, NORM_CDF, SECH_SQUARED, SIGMOID, SOFTPLUS};
 use super::library::{
     ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, CBRT, COS, COS_FAR, COSH, ERF, ERFC, EXP, EXP_M1, EXP2, LN, LN_1P, LOG2, LOG10,
     POWF, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
 };
 use super::parts::two_product;
 use super::slices::SliceRoutine;
-use super::{arc, erf, exp, fused, ln, logistic, pow, slices, trig};
+use super::{arc, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
 use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
 macro_rules! kernels {
@@ -61,13 +61,40 @@ macro_rules! kernels {
         }
     };
 }
+
+macro_rules! companions {
+    ($($First:ident $Second:ident;)*) => {
+        /// For an operation that is nothing but a kernel, the one that shares most of its work, and what native code calls the routine over slices of both.
+        pub(crate) fn companion(library: &str) -> Option<(&'static str, &'static str)> {
+            match library {
+                $(name if $First::STD.name == name => {
+                    Some(($Second::STD.name, concat!(stringify!($First), stringify!($Second), "Slices")))
+                })*
+                _ => None,
+            }
+        }
+        /// The names and addresses of these routines.
+        pub(super) fn companion_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            [$((
+                concat!(stringify!($First), stringify!($Second), "Slices"),
+                [Width::F64, Width::F32].map(slices::address_of_both::<$First, $Second>),
+            )),*].into_iter()
+        }
+    };
+}
+companions! {
+    Tanh SechSquared;
+    Sigmoid LogisticDensity;
+    Sin Cos;
+}
 kernels! {
     Exp(x) = exp::exp, EXP;
     Exp2(x) = exp::exp2, EXP2;
     ExpM1(x) = exp::exp_m1, EXP_M1;
-    Tanh(x) = exp::tanh, TANH;
-    Sinh(x) = exp::sinh, SINH;
-    Cosh(x) = exp::cosh, COSH;
+    Tanh(x) = hyperbolic::tanh, TANH;
+    SechSquared(x) = hyperbolic::sech_squared, SECH_SQUARED;
+    Sinh(x) = hyperbolic::sinh, SINH;
+    Cosh(x) = hyperbolic::cosh, COSH;
     Ln(x) = ln::ln, LN;
     Ln1p(x) = ln::ln_1p, LN_1P;
     Log2(x) = ln::log2, LOG2;

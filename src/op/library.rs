@@ -21,6 +21,13 @@ macro_rules! calls {
                     _ => None,
                 }
             }
+
+            /// The operation that shares most of this one's work on a number, as a derivative does, and what native code calls the routine over slices
+            /// of both.
+            pub(crate) fn companion(self) -> Option<(Op, &'static str)> {
+                let (second, routine) = kernels::companion(self.library()?)?;
+                Some((op_of_library(second)?, routine))
+            }
         }
     };
 }
@@ -42,6 +49,7 @@ calls! {
     Sinh SINH
     Cosh COSH
     Tanh TANH
+    SechSquared SECH_SQUARED
     Asinh ASINH
     Acosh ACOSH
     Atanh ATANH

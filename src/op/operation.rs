@@ -155,8 +155,8 @@ impl Op {
         use Op::*;
         match self {
             Powi(n) => n >= 0,
-            Add | Sub | Mul | Neg | MulAdd | Detach | Sin | Cos | Atan | Tanh | Asinh | Sigmoid | LogisticDensity | Softplus
-            | Relu | LeakyRelu => true,
+            Add | Sub | Mul | Neg | MulAdd | Detach | Sin | Cos | Atan | Tanh | SechSquared | Asinh | Sigmoid
+            | LogisticDensity | Softplus | Relu | LeakyRelu => true,
             Abs | Signum | Copysign | Floor | Ceil | Round | Trunc | Fract | Min | Max | Clamp | Hypot | Direction | Atan2 => {
                 true
             }

@@ -90,7 +90,9 @@ macro_rules! op_table {
             /// cosh x
             Cosh cosh(x) = x.kernel1(kernels::Cosh), |z| [EdgeMap::Steep(x.sinh())];
             /// tanh x
-            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [lit::<S>(4.0) * (x + x).logistic_density()];
+            Tanh tanh(x) = x.kernel1(kernels::Tanh), |z| [x.sech_squared()];
+            /// sech² x = 1 / cosh² x, the derivative of tanh.
+            SechSquared sech_squared(x) = x.kernel1(kernels::SechSquared), |z| [-(z * (lit::<S>(2.0) * x.tanh()))];
             /// arsinh x
             Asinh asinh(x) = x.kernel1(kernels::Asinh), |z| [x.hypot(lit(1.0)).recip()];
             /// arcosh x

@@ -9,7 +9,7 @@ use super::program::Step;
 use crate::base::Width;
 use crate::kernels::{block, slices_of};
 use crate::op::Op;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 
 /// Steps that are ordered anew together: far enough to find neighbours, near enough that values do not wait long.
@@ -55,20 +55,30 @@ pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
         let mut sorted: Vec<u32> = window.clone().map(|k| k as u32).collect();
         sorted.sort_by_key(|&k| key(k));
         let mut found = Vec::new();
-        let mut at = start;
-        for equal in sorted.chunk_by(|&a, &b| key(a) == key(b)) {
-            if let (true, Some(op)) = (kinds[equal[0] as usize] > 0, steps[equal[0] as usize].op()) {
-                let parts = equal.chunks(together(op, width, equal.len())).scan(at, |at, part| {
-                    *at += part.len();
-                    Some(*at - part.len()..*at)
-                });
-                found.extend(parts.filter(|part| part.len() > 1));
+        let mut placed: Vec<u32> = Vec::with_capacity(sorted.len());
+        let mut groups = sorted.chunk_by(|&a, &b| key(a) == key(b)).peekable();
+        while let Some(equal) = groups.next() {
+            let Some(op) = steps[equal[0] as usize].op().filter(|_| kinds[equal[0] as usize] > 0) else {
+                placed.extend(equal);
+                continue;
+            };
+            let follows = |next: &&[u32]| {
+                let companion = op.companion().map(|(companion, _)| companion);
+                steps[next[0] as usize].op() == companion && depth[next[0] as usize - start] == depth[equal[0] as usize - start]
+            };
+            let companions = groups.next_if(follows).unwrap_or_default();
+            let each = together(op, width, equal.len().max(companions.len()));
+            let both = beside(steps, equal, companions);
+            for part in in_turns(&both, each) {
+                if part.len() > 1 {
+                    found.push(start + placed.len()..start + placed.len() + part.len());
+                }
+                placed.extend(part);
             }
-            at += equal.len();
         }
         let together: usize = found.iter().map(Range::len).sum();
         if together * AMONG >= window.len() {
-            order.extend(sorted);
+            order.extend(placed);
             packs.extend(found);
         } else {
             order.extend(window.map(|k| k as u32));
@@ -88,17 +98,42 @@ pub(super) fn pack(steps: &mut Vec<Step>, width: Width) -> Option<Vec<u32>> {
     Some(place)
 }
 
-/// For every step a number: equal ones for equal operations that may be worth a vector, 0 for all others.
+/// Equal steps and equal companions of them, those first that have the same operand, in the same order.
+fn beside(steps: &[Step], equal: &[u32], companions: &[u32]) -> [Vec<u32>; 2] {
+    let operand = |k: &u32| steps[*k as usize].args[0];
+    let place: FxHashMap<u32, usize> = equal.iter().map(operand).zip(0..).collect();
+    let has_companion: FxHashSet<u32> = companions.iter().map(operand).collect();
+    let (mut first, mut second) = (equal.to_vec(), companions.to_vec());
+    first.sort_by_key(|k| !has_companion.contains(&operand(k)));
+    second.sort_by_key(|k| place.get(&operand(k)).copied().unwrap_or(usize::MAX));
+    [first, second]
+}
+
+/// Parts of so many of the one and of the other.
+fn in_turns(both: &[Vec<u32>; 2], each: usize) -> impl Iterator<Item = &[u32]> {
+    let turns = both.iter().map(|all| all.len().div_ceil(each)).max().unwrap_or(0);
+    (0..turns).flat_map(move |turn| both.iter().filter_map(move |all| all.chunks(each).nth(turn)))
+}
+
+/// For every step a number: equal ones for equal operations that may be worth a vector, the next one for companions, 0 for all others.
 fn kernels(steps: &[Step], width: Width) -> Vec<u32> {
     let (mut kinds, mut count) = (FxHashMap::<Op, u32>::default(), 0);
-    let mut kind = |op: Op| {
-        *kinds.entry(op).or_insert_with(|| match pays(op, width) || op.library().and_then(slices_of).is_some() {
-            true => {
-                count += 1;
-                count
+    let mut kind = |op: Op| match kinds.get(&op) {
+        Some(&kind) => kind,
+        None if pays(op, width) || op.library().and_then(slices_of).is_some() => {
+            let first =
+                Op::ALL.iter().copied().find(|first| first.companion().is_some_and(|(second, _)| second == op)).unwrap_or(op);
+            kinds.insert(first, count + 1);
+            if let Some((second, _)) = first.companion() {
+                kinds.insert(second, count + 2);
             }
-            false => 0,
-        })
+            count += 2;
+            kinds[&op]
+        }
+        None => {
+            kinds.insert(op, 0);
+            0
+        }
     };
     steps.iter().map(|step| step.op().map_or(0, &mut kind)).collect()
 }

@@ -184,6 +184,10 @@ pub fn reference(op: Op, args: &[Big]) -> Big {
         Sinh => (x.exp() - (-x.clone()).exp()) / big(2.0),
         Cosh => (x.exp() + (-x.clone()).exp()) / big(2.0),
         Tanh => one() - big(2.0) / ((x * big(2.0)).exp() + one()),
+        SechSquared => {
+            let e = (-abs(x) * big(2.0)).exp();
+            big(4.0) * &e / ((one() + &e) * (one() + &e))
+        }
         Asinh => sign(x) * (abs(x) + (x * x + one()).sqrt()).ln(),
         Acosh => (x + (x * x - one()).sqrt()).ln(),
         Atanh => ((one() + x) / (one() - x)).ln() / big(2.0),

@@ -29,6 +29,7 @@ static double distance(double got, quad r, int digits, int smallest) {
 
 static quad sigmoid(quad x) { return 1 / (1 + expf128(-x)); }
 static quad logistic_density(quad x) { quad e = expf128(x > 0 ? -x : x); return e / ((1 + e) * (1 + e)); }
+static quad sech_squared(quad x) { return 4 * logistic_density(2 * x); }
 static quad softplus(quad x) { return x > 0 ? x + log1pf128(expf128(-x)) : log1pf128(expf128(x)); }
 static quad norm_cdf(quad x) { return erfcf128(-x * sqrtf128(0.5f128)) / 2; }
 
@@ -45,6 +46,7 @@ ROW(tan, tanf128(x))
 ROW(sinh, sinhf128(x))
 ROW(cosh, coshf128(x))
 ROW(tanh, tanhf128(x))
+ROW(sech_squared, sech_squared(x))
 ROW(sigmoid, sigmoid(x))
 ROW(logistic_density, logistic_density(x))
 ROW(softplus, softplus(x))

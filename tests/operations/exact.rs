@@ -181,6 +181,11 @@ fn unary(op: Op, x: &Big) -> [Big; 3] {
             let d = &one / (x.cosh() * x.cosh());
             [x.tanh(), d.clone(), b(-2.0) * x.tanh() * d]
         }
+        SechSquared => {
+            let d = &one / (x.cosh() * x.cosh());
+            let t = x.tanh();
+            [d.clone(), b(-2.0) * &t * &d, &two * &d * (&two * &t * &t - &d)]
+        }
         Asinh => {
             let r = &one / (&one + x * x).sqrt();
             [x.asinh(), r.clone(), -x * &r * &r * &r]

@@ -55,7 +55,7 @@ fn tolerance(op: Op) -> f64 {
     use Op::*;
     match op {
         Powi(n) if n.unsigned_abs() > 2 => 2.0,
-        Sinh | Cosh | Tanh | Asinh | Acosh | Atanh | Log | ExpM1 | Erfc | NormCdf | Lgamma => 4.0,
+        Sinh | Cosh | Tanh | SechSquared | Asinh | Acosh | Atanh | Log | ExpM1 | Erfc | NormCdf | Lgamma => 4.0,
         Sigmoid | LogisticDensity | Softplus | LogAddExp | Xlogy | Direction => 4.0,
         Digamma | Polygamma(_) => 45.0,
         _ => 1.0,

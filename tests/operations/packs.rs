@@ -107,6 +107,28 @@ fn only_what_is_independent() {
     assert!(!vectors(&Function::trace(["a", "b"], |[a, b]| a.tanh() * b.exp()).unwrap()));
 }
 
+/// A function and its derivative of the same numbers are one call, also where only some of the numbers have the derivative, or the function.
+#[test]
+#[cfg(feature = "jit")]
+fn companions_are_one_call() {
+    let functions: [fn(Expr) -> [Expr; 2]; 3] =
+        [|x| [x.tanh(), x.sech_squared()], |x| [x.sigmoid(), x.logistic_density()], |x| [x.sin(), x.cos()]];
+    for (of, (values, derivatives)) in functions.iter().flat_map(|of| [(20, 20), (20, 9), (9, 20), (20, 0)].map(|n| (of, n))) {
+        let f = Function::trace(("x", 20usize), |x: Vec<Expr>| {
+            let parts = |k: usize, n: usize| x[..n].iter().map(|&x| of(x)[k]).collect::<Vec<_>>();
+            [parts(0, values), parts(1, derivatives)].concat()
+        })
+        .unwrap();
+        assert_eq!(f.compile().unwrap().clif().unwrap().matches("call fn").count(), 1, "{values}, {derivatives}: {f}");
+        let x: Vec<f64> = (0..20).map(|k| (k as f64 - 8.0) * if k == 3 { 1e12 } else { 0.7 }).collect();
+        let bits = |options: Options| -> Vec<u64> {
+            let y: Vec<f64> = flat(&f.compile_with(options).unwrap(), &x).unwrap();
+            y.into_iter().map(f64::to_bits).collect()
+        };
+        assert_eq!(bits(Options::new()), bits(Options::new().interpreted(true)), "{f}");
+    }
+}
+
 /// Unfused, functions are those of plain numbers, to the bit.
 #[test]
 fn unfused_is_plain() {

@@ -55,13 +55,16 @@ fn same<T: Scalar>(f: &Function, bits: fn(T) -> u64) {
 fn kernels_share_their_parts_in_loops() {
     fn check<T: Scalar>(bits: fn(T) -> u64) {
         let f = Function::trace_in(T::WIDTH, ["x", "y"], |[x, y]| {
-            let of = |x: Expr| x.sin() + x.cos() * x.tan() + x.softplus() * x.sigmoid();
-            [of(x), of(y), of(x * y), x.sin(), x.cos(), x.sigmoid(), x.softplus()]
+            let of = |x: Expr| {
+                let logistic = x.softplus() * x.sigmoid() + x.logistic_density();
+                x.sin() + x.cos() * x.tan() + logistic + x.tanh() * x.sech_squared()
+            };
+            [of(x), of(y), of(x * y), x.sin(), x.cos(), x.sigmoid(), x.softplus(), x.tanh(), x.sech_squared()]
         });
         let rows = f.unwrap().vmap("n", ["x", "y"]).unwrap();
         let numbers: Vec<T> = (0..101).map(|k| lit((k as f64 - 50.0) * if k % 7 == 0 { 1e7 } else { 0.37 })).collect();
         let (x, y): (Vec<T>, Vec<T>) = numbers.iter().flat_map(|&x| numbers.iter().map(move |&y| (x, y))).unzip();
-        let mut results = [vec![T::default(); 7 * x.len()], vec![T::default(); 7 * x.len()]];
+        let mut results = [vec![T::default(); 9 * x.len()], vec![T::default(); 9 * x.len()]];
         let [ours, native] = &mut results;
         rows.compile_with(Options::new().interpreted(true)).unwrap().call_into(&[&x, &y], &mut [ours]).unwrap();
         rows.compile().unwrap().call_into(&[&x, &y], &mut [native]).unwrap();

@@ -81,7 +81,7 @@ fn operations() -> Vec<Op> {
 fn domain(op: Op, operand: usize) -> (f64, f64) {
     use Op::*;
     match op {
-        Exp | ExpM1 | Sinh | Cosh | Tanh | Sigmoid | LogisticDensity | Softplus => (-1e3, 1e3),
+        Exp | ExpM1 | Sinh | Cosh | Tanh | SechSquared | Sigmoid | LogisticDensity | Softplus => (-1e3, 1e3),
         LogAddExp => (-1e3, 1e3),
         Exp2 => (-1.2e3, 1.2e3),
         Sin | Cos | Tan => (-1e15, 1e15),
@@ -294,6 +294,7 @@ fn terms(op: Op, x: &[f64], k: usize) -> Option<f64> {
     let square = || x[0].hypot(x[1]).powi(2);
     Some(match (op, k) {
         (Op::LogisticDensity, 2) => density(),
+        (Op::SechSquared, 2) => 1.0 / x[0].cosh().powi(2),
         (Op::Atan2 | Op::Direction, 3..) => 1.0 / square(),
         (Op::Log, 5) => x[0].ln() / (x[1] * x[1] * x[1].ln().powi(2)),
         (Op::Powf, 4) => x[0].powf(x[1] - 1.0),

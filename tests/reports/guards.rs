@@ -271,3 +271,23 @@ fn a_root_behind_a_direction() {
     assert_eq!(f.jvp().unwrap().eval(&[0.0, 0.0, 1.0, 0.5]).unwrap(), [0.0, 0.0]);
     assert_eq!(f.taylor(1).unwrap().eval(&[0.0, 0.0, 1.0, 0.5]).unwrap(), [0.0, 0.0]);
 }
+
+/// A guard that holds rows has a mask of one truth per row, which is not spread over what products made of the rows.
+#[test]
+fn masks_of_rows_stay_small() {
+    let f = Function::trace(["w[3,8]", "x[n,3]"], |[w, x]| {
+        let y = x.matmul(w.exp()).reshape(("n", 4, 2));
+        (-(y * y).sum(1)).log_sum_exp(1).sum(..)
+    });
+    let g = f.unwrap().wrt(["w"]).unwrap().grad().unwrap().simplify();
+    let text = g.to_string();
+    let shape = |name: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{name} = "))).unwrap();
+        line.contains("[n,8]") || line.contains("[n,4,2]")
+    };
+    // What a mask is made of, or a mask that is spread out and made a number again.
+    let numbers =
+        text.lines().filter_map(|line| line.split_once(" = ne ")).filter_map(|(_, operands)| operands.split(", ").nth(1));
+    assert!(numbers.clone().count() > 2, "{text}");
+    numbers.for_each(|number| assert!(!shape(number), "{number} in {text}"));
+}

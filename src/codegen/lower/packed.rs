@@ -2,6 +2,7 @@
 
 use cranelift_codegen::ir::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 /// What is computed of steps that go together, of straight-line code.
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub(super) struct Packs {
     /// Vectors that were loaded, and elements in every lane, with the step before which they were made.
     pub(super) loaded: FxHashMap<u32, (Value, usize)>,
     pub(super) spread: FxHashMap<u32, (Value, usize)>,
+    /// The vector that was last put together of single elements: companions have the same operands.
+    pub(super) joined: Option<(SmallVec<[u32; 4]>, Value)>,
     /// Output numbers that have been stored.
     pub(super) stored: FxHashSet<u32>,
 }

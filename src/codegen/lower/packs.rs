@@ -12,6 +12,7 @@ use crate::schedule::{Program, Segment, Segments, StepKind};
 use cranelift_codegen::ir::{ConstantData, InstBuilder, StackSlotData, StackSlotKind, Value, types};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 type Steps = SmallVec<[u32; 4]>;
 
@@ -40,7 +41,10 @@ pub(in crate::codegen) fn straight<'p>(
     let mut straight = Straight { low };
     for k in segment.steps.clone() {
         if let Some(op) = program.steps[k].op().filter(|_| program.steps[k].pack > 1) {
-            straight.compute_pack(k, op);
+            // With its companion it may have been computed already.
+            if !straight.low.packs.slices.contains_key(&(k as u32)) {
+                straight.compute_pack(k, op);
+            }
         }
         straight.low.compute(k);
         straight.low.store_step(k as u32);
@@ -85,33 +89,60 @@ impl Straight<'_, '_, '_> {
         (0..self.low.vector_lanes()).map(step).collect()
     }
 
+    /// How many of a pack's companions follow, and the routine for both: where those of the one have the first operands of the other.
+    fn companions(&self, first: usize, count: usize, op: Op) -> Option<(usize, &'static str)> {
+        let (companion, routine) = op.companion()?;
+        let all = &self.low.program.steps[..self.low.range.end];
+        let next = all.get(first + count).filter(|step| step.op() == Some(companion))?.pack as usize;
+        let (own, others) = (&all[first..first + count], all.get(first + count..first + count + next)?);
+        (next > 1 && own.iter().zip(others).all(|(a, b)| a.args[0] == b.args[0])).then_some((next, routine))
+    }
+
     /// Operands are put together on the stack, and results read there.
     fn compute_slices(&mut self, first: usize, count: usize, op: Op) {
         let (size, lanes) = (self.low.size(), self.low.vector_lanes());
-        let room = count.next_multiple_of(block(self.low.program.width));
-        let stack = || {
-            self.low.with(|b| {
-                let slot =
-                    b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, room as u32 * size as u32, 4));
-                b.ins().stack_addr(types::I64, slot, 0)
-            })
-        };
-        let (x, y) = (stack(), stack());
+        let both = self.companions(first, count, op);
+        let second = both.map_or(0, |(next, _)| next);
+        // The longer one has all operands.
+        let (longer, most) = if second > count { (first + count, second) } else { (first, count) };
+        let room = most.next_multiple_of(block(self.low.program.width));
+        let (x, y) = (self.stack(room), self.stack(room));
         for at in (0..room).step_by(lanes) {
-            let v = self.vector(&self.operands(first, 0, at, count));
+            let v = self.vector(&self.operands(longer, 0, at, most));
             self.low.store_at(v, x, at as i32 * size);
         }
-        self.low.emitter.over_slices(
-            op.library().and_then(slices_of).expect("many go together where there is a routine"),
-            x,
-            y,
-            room,
-        );
-        self.low.called = first;
-        self.low.packs.slices.extend((0..count as i32).map(|k| (first as u32 + k as u32, (y, k * size))));
-        for at in (first..first + count).step_by(lanes) {
+        match both {
+            Some((_, routine)) => {
+                let z = self.stack(room);
+                self.low.emitter.over_slices(routine, &[x, y, z], room);
+                self.low.called = first;
+                self.results(first + count..first + count + second, z);
+            }
+            None => {
+                let routine = op.library().and_then(slices_of).expect("many go together where there is a routine");
+                self.low.emitter.over_slices(routine, &[x, y], room);
+                self.low.called = first;
+            }
+        }
+        self.results(first..first + count, y);
+    }
+
+    /// Room for so many elements on the stack.
+    fn stack(&self, room: usize) -> Value {
+        let bytes = room as u32 * self.low.size() as u32;
+        self.low.with(|b| {
+            let slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4));
+            b.ins().stack_addr(types::I64, slot, 0)
+        })
+    }
+
+    /// Takes note of results on the stack, and puts away those that are read elsewhere.
+    fn results(&mut self, steps: Range<usize>, from: Value) {
+        let (size, lanes) = (self.low.size(), self.low.vector_lanes());
+        self.low.packs.slices.extend(steps.clone().zip(0..).map(|(k, at)| (k as u32, (from, at * size))));
+        for at in steps.clone().step_by(lanes) {
             let is_read = |k: usize| self.low.slot(k as u32).is_some() || self.low.results.contains_key(&(k as u32));
-            let chunk = at..(at + lanes).min(first + count);
+            let chunk = at..(at + lanes).min(steps.end);
             if !chunk.clone().any(is_read) {
                 continue;
             }
@@ -175,8 +206,15 @@ impl Straight<'_, '_, '_> {
                 }
             };
         }
+        if let Some((joined, v)) = &self.low.packs.joined
+            && joined[..] == *steps
+        {
+            return *v;
+        }
         let numbers: SmallVec<[Value; 4]> = steps.iter().map(|&step| bare(self.low.value(step))).collect();
-        self.low.emitter.join(&numbers)
+        let v = self.low.emitter.join(&numbers);
+        self.low.packs.joined = Some((steps.into(), v));
+        v
     }
 
     /// A step's value in every lane.
