@@ -1,8 +1,9 @@
 //! The memory of a plan while it is made: where every value is, and which memory is free.
 
 use super::arena::Arena;
+use super::turns::Left;
 use crate::graph::{Function, Kind, NodeId};
-use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Updates, ValueId, View};
+use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Turning, Updates, ValueId, View};
 use crate::schedule::lengths::Extent;
 use crate::schedule::queries::{made, may_overwrite, reads};
 use crate::schedule::tile::{Band, tiles};
@@ -22,6 +23,8 @@ pub(super) struct Planner<'a> {
     pub(super) actions: Vec<Action>,
     /// The states that a scan has gone back over, by the nodes whose memory they have.
     pub(super) replayed: FxHashSet<NodeId>,
+    /// What loops with checkpoints have left.
+    pub(super) left: FxHashMap<*const Turning, Left>,
     /// The band that the stage at hand belongs to.
     pub(super) band: Option<Band>,
     /// The memory of its tiles, and what happens before the first one.
@@ -45,6 +48,7 @@ impl<'a> Planner<'a> {
             once: false,
             actions: Vec::new(),
             replayed: FxHashSet::default(),
+            left: FxHashMap::default(),
             band: None,
             tile: Arena::default(),
             before: Vec::new(),
