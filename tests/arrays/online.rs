@@ -38,7 +38,7 @@ fn sums(how: While) -> Result<Function> {
         let ones = length(x);
         let turn = |(p, q, t): (Expr, Expr, Expr)| {
             let product = p * q;
-            (product * 0.1 + a, q * 0.9 + p * b + product, t + 1.0)
+            (product * 0.1 + a, q * 0.9 + p * b * 0.1 + product * 0.05, t + 1.0)
         };
         let (p, q, _) = how.run((a, b, 0.0), |(.., t)| t.lt(ones), turn);
         p + q
@@ -89,10 +89,13 @@ fn derivatives_have_the_bits_without_checkpoints() -> Result {
     };
     for (name, of) in ALL {
         for (way, how, with) in WAYS {
-            let few = if way == "bytes" && name == "network" { 1 } else { usize::MAX };
+            // Of what takes long.
+            if name == "network" && !["2", "bytes"].contains(&way) {
+                continue;
+            }
             let all = derivatives(&of(with(how()))?)?.into_iter().zip(derivatives(&of(how())?)?);
-            for ((what, with), (_, without)) in all.take(few.max(5)) {
-                let opens = [0, 1, 2, 7, 23].map(|t| [("t", t), ("n", 3)]);
+            for ((what, with), (_, without)) in all {
+                let opens = [0, 1, 2, 23].map(|t| [("t", t), ("n", 3)]);
                 let len = if what.contains("vmap") { 2 } else { 1 };
                 let opens = opens.each_ref().map(|open| &open[..len]);
                 same(&format!("{name}, {way}, {what}"), &with, &without, &opens)?;
@@ -215,7 +218,7 @@ fn memory_is_within_the_budget() -> Result {
     let (with, without) = (f(While::unbounded().checkpoint_bytes(100 * 65 * 8))?.wrt(["w"])?, f(While::unbounded())?.wrt(["w"])?);
     let derivatives: [fn(&Function) -> Result<Function>; 3] = [|f| f.value_and_grad(), |f| f.grad(), |f| f.hvp()];
     for derivative in derivatives {
-        for t in [1000, 5000] {
+        for t in [300, 1000] {
             let [with, without] = [&with, &without].map(|f| derivative(f).and_then(|f| bits(&f, &[&[("t", t)]], false)));
             let (with, without) = (with?, without?);
             assert_eq!(with.0, without.0);
@@ -289,7 +292,7 @@ fn single_precision_counts_its_turns() -> Result {
     };
     let [with, without] = [f(While::unbounded().checkpoints(4))?, f(While::unbounded())?].map(|f| f.wrt(["a"])?.value_and_grad());
     for n in [0.0, 1.0, 5.0, 3000.0] {
-        let x = [("a", Array::from(vec![0.7f32])), ("n", Array::from(vec![n]))];
+        let x = [("a", Array::from(0.7f32)), ("n", Array::from(n))];
         let [got, wanted] = [&with, &without].map(|f| f.as_ref().unwrap().compile()?.run(x.clone()));
         let (got, wanted) = (got?, wanted?);
         assert_eq!((got[0].data(), got[1].data()), (wanted[0].data(), wanted[1].data()));
