@@ -42,15 +42,14 @@ impl Online {
         online
     }
 
-    /// One turn more: the entry of the state before it, and that of the state behind it.
-    pub(crate) fn turn(&mut self) -> (usize, usize) {
-        let from = self.hand;
+    /// One turn more, from the state at hand: the entry of the state behind it.
+    pub(crate) fn turn(&mut self) -> usize {
         if self.count > 0 {
             self.keep();
         }
         self.count += 1;
         self.hand = self.free;
-        (from, self.hand)
+        self.hand
     }
 
     /// Keeps the state at hand, if there may be another than that at the start.
@@ -83,7 +82,7 @@ impl Online {
         self.count
     }
 
-    /// The entry of the state behind the last turn.
+    /// The entry of the state behind the last turn, that at hand.
     pub(crate) fn hand(&self) -> usize {
         self.hand
     }
@@ -134,9 +133,8 @@ mod tests {
         held[0] = Some(0);
         let mut online = Online::new(states);
         for turn in 0..count {
-            let (from, to) = online.turn();
-            assert_eq!(held[from], Some(turn));
-            held[to] = Some(turn + 1);
+            assert_eq!(held[online.hand()], Some(turn));
+            held[online.turn()] = Some(turn + 1);
         }
         assert_eq!((online.count(), held[online.hand()]), (count, Some(count)));
         online.put_in_order().into_iter().for_each(|(from, to)| held[to] = held[from]);

@@ -1,12 +1,15 @@
-//! Running the plans of bodies.
+//! Actions within actions: running the plans of bodies.
 
-use super::call::{ActAll, Call, Lent};
+use super::call::{Call, Lent};
 use super::code::Code;
 use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::ir::{Buffer, Plan};
+use crate::schedule::ir::{Action, Buffer, Plan};
 use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// What runs actions in order: for those whose actions have actions within.
+pub(super) type ActAll<T> = fn(&[Arc<Code>], &[Action], &mut Call<T>) -> Result<()>;
 
 /// The inputs of a body, or its outputs.
 pub(super) type Buffers = SmallVec<[Buffer; 16]>;

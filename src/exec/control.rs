@@ -1,7 +1,7 @@
 //! Running operations with bodies.
 
-use super::bodies::{Bodies, Buffers};
-use super::call::{ActAll, Call, Lent};
+use super::bodies::{ActAll, Bodies, Buffers};
+use super::call::{Call, Lent};
 use super::code::Code;
 use super::records::{self, Tapes};
 use crate::error::Result;

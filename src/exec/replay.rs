@@ -1,10 +1,10 @@
 //! Running scans and loops of which few states are in memory: forward for the first time, leaving states, and back over the steps, which run again
 //! from there.
 
-use super::bodies::{Bodies, Buffers};
-use super::call::{ActAll, Call, Lent};
+use super::bodies::{ActAll, Bodies, Buffers};
+use super::call::{Call, Lent};
 use super::code::{Code, run_flow};
-use super::turns::count;
+use super::turns;
 use crate::base::online::Online;
 use crate::base::revolve::{Move, Moves};
 use crate::error::Result;
@@ -20,15 +20,15 @@ pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunReplay, call: &mut Ca
     let running = Running { codes, run, bodies };
     match (&run.back, &run.turns) {
         (None, None) => run.sources.iter().try_for_each(|source| running.first(source, call)),
-        (None, Some(turns)) => running.until_its_end(&run.sources[0], turns, call),
+        (None, Some(turns)) => turns::run(&running.bodies, run, turns, call),
         (Some(back), _) => running.back(back, call),
     }
 }
 
-pub(super) struct Running<'r, T> {
+struct Running<'r, T> {
     codes: &'r [Arc<Code>],
-    pub(super) run: &'r RunReplay,
-    pub(super) bodies: Bodies<'r, T>,
+    run: &'r RunReplay,
+    bodies: Bodies<'r, T>,
 }
 
 /// Which run of a source it is.
@@ -69,7 +69,7 @@ impl<T: Scalar> Running<'_, T> {
     /// Back over all steps, from the last to the first.
     fn back(&self, back: &RunBack, call: &mut Call<T>) -> Result<()> {
         let run = self.run;
-        let steps = run.turns.as_ref().map_or(run.steps, |turns| count(turns, call));
+        let steps = run.turns.as_ref().map_or(run.steps, |turns| turns::count(turns, call));
         if steps == 0 {
             back.init.iter().zip(&back.last).for_each(|(from, to)| call.copy(*from, *to));
             return Ok(());
@@ -110,8 +110,8 @@ impl<T: Scalar> Running<'_, T> {
         Ok(())
     }
 
-    pub(super) fn state(&self, source: &RunSource, entry: usize) -> Buffers {
-        (0..source.states.len()).map(|k| self.run.states(source, k, entry, 1)).collect()
+    fn state(&self, source: &RunSource, entry: usize) -> Buffers {
+        self.run.state(source, entry).collect()
     }
 
     /// Runs steps, from one state to another.

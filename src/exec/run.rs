@@ -1,8 +1,8 @@
 //! Running the actions of a plan.
 
 use super::call::Call;
-use super::code::run_flow;
 use super::code::Code;
+use super::code::run_flow;
 use super::nest::Nest;
 use super::sums::Sums;
 use super::{control, moves, replay, tiles};

@@ -218,7 +218,8 @@ fn cases(width: Width) -> Vec<Case> {
         }),
         case("few states of a loop", &["k", "x[n]", "m[2]"], &[&[], &[3], &[2]], &|x| {
             let few = While::unbounded().checkpoints(3);
-            let (y, _) = few.run((x[1], x[0] + 9.0), |(_, k)| k.gt(0.0), |(y, k): (Expr, Expr)| ((y * 1.5).sin() + y.sum(..), k - 1.0));
+            let (y, _) =
+                few.run((x[1], x[0] + 9.0), |(_, k)| k.gt(0.0), |(y, k): (Expr, Expr)| ((y * 1.5).sin() + y.sum(..), k - 1.0));
             let one = While::at_most(20).checkpoints(1);
             let (a, b) = one.run((x[2].sum(..), 1.0), |(a, _)| a.lt(30.0), |(a, b): (Expr, Expr)| (a * b.exp() + 1.0, b * 0.7));
             vec![y, a, b]

@@ -1,43 +1,41 @@
 //! Running loops of which few states are in memory, for the first time: nobody knows the number of turns, which is noted for the sweep back.
 
-use super::bodies::Buffers;
+use super::bodies::{Bodies, Buffers};
 use super::call::{Call, Lent};
-use super::replay::Running;
 use crate::base::online::Online;
 use crate::base::revolve::Budget;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::op::Scalar;
-use crate::schedule::ir::{Buffer, RunSource, RunTurns};
+use crate::schedule::ir::{Buffer, RunReplay, RunTurns};
 
-impl<T: Scalar> Running<'_, T> {
-    /// All turns, which leave states in the order of turns.
-    pub(super) fn until_its_end(&self, source: &RunSource, turns: &RunTurns, call: &mut Call<T>) -> Result<()> {
-        if let Some((bytes, budget)) = turns.short {
-            return Err(no_room(bytes, budget).at(self.run.at));
-        }
-        let (condition, flag) = turns.condition.expect("it runs for the first time");
-        copy(&source.init, &self.state(source, 0), call);
-        let mut online = Online::new(self.run.states);
-        let (mut asked, mut lent) = (Lent::default(), Lent::default());
-        loop {
-            let mut inputs = self.state(source, online.hand());
-            inputs.extend_from_slice(&source.shared);
-            self.bodies.run(condition, (&inputs, &[flag]), &mut asked, call)?;
-            if !call.with([flag], flag.empty(), |[flag], _| flag[0] != T::default()) {
-                break;
-            }
-            let (_, next) = online.turn();
-            let mut outputs: Buffers = self.state(source, next);
-            outputs.extend(source.each.iter().filter_map(|each| each.step));
-            self.bodies.run(0, (&inputs, &outputs), &mut lent, call)?;
-        }
-        copy(&self.state(source, online.hand()), &source.last, call);
-        for (from, to) in online.put_in_order() {
-            copy(&self.state(source, from), &self.state(source, to), call);
-        }
-        note(online.count(), turns, call);
-        Ok(())
+/// Runs a loop until its condition fails. It leaves states, in the order of turns.
+pub(super) fn run<T: Scalar>(bodies: &Bodies<T>, run: &RunReplay, turns: &RunTurns, call: &mut Call<T>) -> Result<()> {
+    if let Some((bytes, budget)) = turns.short {
+        return Err(no_room(bytes, budget).at(run.at));
     }
+    let source = &run.sources[0];
+    let state = |entry: usize| run.state(source, entry).collect::<Buffers>();
+    let (condition, flag) = turns.condition.expect("it runs for the first time");
+    copy(&source.init, &state(0), call);
+    let mut online = Online::new(run.states);
+    let (mut asked, mut lent) = (Lent::default(), Lent::default());
+    loop {
+        let mut inputs = state(online.hand());
+        inputs.extend_from_slice(&source.shared);
+        bodies.run(condition, (&inputs, &[flag]), &mut asked, call)?;
+        if !call.with([flag], flag.empty(), |[flag], _| flag[0] != T::default()) {
+            break;
+        }
+        let mut outputs = state(online.turn());
+        outputs.extend(source.each.iter().filter_map(|each| each.step));
+        bodies.run(0, (&inputs, &outputs), &mut lent, call)?;
+    }
+    copy(&state(online.hand()), &source.last, call);
+    for (from, to) in online.put_in_order() {
+        copy(&state(from), &state(to), call);
+    }
+    note(online.count(), turns, call);
+    Ok(())
 }
 
 fn copy<T: Scalar>(from: &[Buffer], to: &[Buffer], call: &mut Call<T>) {

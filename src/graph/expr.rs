@@ -8,7 +8,8 @@ use super::{stacked, trace};
 use crate::base::{Shape, leaf};
 use crate::error::{Caller, Error, Result};
 use crate::op::{
-    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, DType, Op, Real, Steps, Turns, Value, Values, derived_operators, op_table, own_start,
+    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, DType, Op, Real, Steps, Turns, Value, Values, derived_operators, op_table,
+    own_start,
 };
 use num_traits::{One, Zero};
 use std::{ops, panic::Location};

@@ -238,11 +238,19 @@ fn memory_is_within_the_budget() -> Result {
 #[test]
 fn a_budget_has_room_for_a_state() -> Result {
     let f = |how: While| {
-        Function::trace(["h[t]"], |[h]| how.run((h, 0.0), |(_, t)| t.lt(5.0), |(h, t): (Expr, Expr)| (h.sin(), t + 1.0)).0.sum(..))
+        Function::trace(["h[t]"], |[h]| {
+            how.run((h, 0.0), |(_, t)| t.lt(5.0), |(h, t): (Expr, Expr)| (h.sin(), t + 1.0)).0.sum(..)
+        })
     };
     for (how, message) in [
-        (While::unbounded().checkpoint_bytes(99), "`checkpoint_bytes(99)` has no room for the state at the start, which takes 168 bytes"),
-        (While::at_most(9).checkpoint_bytes(99), "`checkpoint_bytes(99)` has no room for the state at the start, which takes 176 bytes"),
+        (
+            While::unbounded().checkpoint_bytes(99),
+            "`checkpoint_bytes(99)` has no room for the state at the start, which takes 168 bytes",
+        ),
+        (
+            While::at_most(9).checkpoint_bytes(99),
+            "`checkpoint_bytes(99)` has no room for the state at the start, which takes 176 bytes",
+        ),
         (While::unbounded().checkpoints(0), "`checkpoints(0)` has no room for the state at the start, which takes 168 bytes"),
     ] {
         let f = f(how)?;

@@ -98,7 +98,10 @@ impl Loops {
         }
         let is_reader = |back: &Back| {
             let (condition, sweeps) = parts(&back.control);
-            !back.is_made && back.operands == key.1 && is_loop(control, condition, &sweeps[0]) && has_bits(control, &sweeps[0], options)
+            !back.is_made
+                && back.operands == key.1
+                && is_loop(control, condition, &sweeps[0])
+                && has_bits(control, &sweeps[0], options)
         };
         let mut readers: Vec<usize> = (0..self.all.len()).filter(|&k| is_reader(&self.all[k])).collect();
         // Those that keep the same of a turn.

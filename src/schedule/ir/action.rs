@@ -407,6 +407,11 @@ impl RunReplay {
         parts(source.states[carried], self.entries, first, count)
     }
 
+    /// The places of a whole state.
+    pub(crate) fn state(&self, source: &RunSource, entry: usize) -> impl Iterator<Item = Buffer> {
+        (0..source.states.len()).map(move |carried| self.states(source, carried, entry, 1))
+    }
+
     /// What belongs to so many steps of a source from one on.
     pub(crate) fn of_steps(&self, source: &RunSource, all: Buffer, step: usize, count: usize) -> Buffer {
         let first = if source.reverse { self.steps - step - count } else { step };

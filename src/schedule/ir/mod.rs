@@ -11,6 +11,8 @@ pub(crate) use action::{
     RunSteps, RunSums, RunSweep, RunTurns, Space, Tiles, Updates, ValueId, addresses,
 };
 pub(crate) use size::bytes_of_plan;
-pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Part, Piece, Replay, Schedule, Source, SourceCode, Stage, Straight, Turning};
+pub(crate) use stage::{
+    ControlStage, Loop, LoopInput, LoopOutput, Part, Piece, Replay, Schedule, Source, SourceCode, Stage, Straight, Turning,
+};
 pub(crate) use strided::{Strided, strides};
 pub(crate) use view::View;

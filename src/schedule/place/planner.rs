@@ -1,7 +1,6 @@
 //! The memory of a plan while it is made: where every value is, and which memory is free.
 
 use super::arena::Arena;
-use super::turns::Left;
 use crate::graph::{Function, Kind, NodeId};
 use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Turning, Updates, ValueId, View};
 use crate::schedule::lengths::Extent;
@@ -34,6 +33,15 @@ pub(super) struct Planner<'a> {
     lasting: Vec<Buffer>,
     /// How many values there are.
     values: u32,
+}
+
+/// What a loop has left: its states, the number of its turns.
+#[derive(Copy, Clone)]
+pub(super) struct Left {
+    pub(super) states: Buffer,
+    pub(super) count: Buffer,
+    /// How many sweeps have gone back over its turns.
+    pub(super) read: usize,
 }
 
 impl<'a> Planner<'a> {

@@ -1,12 +1,10 @@
 //! Scans of which few states are in memory, planned for the lengths of a call.
 
 use super::planner::Planner;
-use super::turns;
 use crate::base::{Axis, Shape};
 use crate::graph::{Control, NodeId, Port, SharedControl, States, stacked, types_in};
 use crate::schedule::ir::{
-    Action, Buffer, ControlStage, Plan, Replay, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, Schedule, Source,
-    SourceCode,
+    Action, Buffer, ControlStage, Plan, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, Schedule, Source, SourceCode,
 };
 use crate::schedule::lengths::Extent;
 use std::sync::Arc;
@@ -39,12 +37,12 @@ pub(crate) fn state(extent: Extent, control: &Control) -> usize {
 }
 
 /// The action of a scan that leaves states or goes back over them; `plan` makes those of the bodies.
-pub(super) fn run(planner: &mut Planner, stage: &ControlStage, replay: &Replay, plan: &dyn Fn(&Schedule) -> Plan) {
-    let (sources, is_first) = match replay {
-        Replay::First(source) => (std::slice::from_ref(source), true),
-        Replay::Again(sources) => (&sources[..], false),
-        Replay::Loop(turning, part) => return turns::run(planner, stage, (turning, *part), plan),
-    };
+pub(super) fn run(
+    planner: &mut Planner,
+    stage: &ControlStage,
+    (sources, is_first): (&[Arc<Source>], bool),
+    plan: &dyn Fn(&Schedule) -> Plan,
+) {
     let (states, steps) = states(planner.extent, &sources[0].together);
     let mut making = Making { planner, plan, plans: vec![], borrowed: vec![], entries: (states + 1).min(steps.max(1)) };
     // Whoever goes back first finds the states of the first run.

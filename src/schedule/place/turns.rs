@@ -1,12 +1,13 @@
 //! Loops of which few states are in memory, planned for the lengths of a call. Nobody knows how many turns they will have.
 
-use super::planner::Planner;
+use super::planner::{Left, Planner};
 use super::replay::{Making, places};
 use crate::base::online::entries;
 use crate::base::revolve::Budget;
 use crate::graph::{Control, NodeId, Sweep, Type, types_out};
 use crate::schedule::ir::{
-    Action, Buffer, ControlStage, Part, Plan, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, RunTurns, Schedule, Turning,
+    Action, Buffer, ControlStage, Part, Plan, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, RunTurns, Schedule,
+    Turning,
 };
 use crate::schedule::lengths::Extent;
 use std::sync::Arc;
@@ -36,15 +37,6 @@ pub(crate) fn room(extent: Extent, control: &Control) -> Option<Room> {
 
 fn lengths(extent: Extent, types: &[Type]) -> Vec<usize> {
     types.iter().map(|&(shape, _)| extent.lengths(shape).iter().product()).collect()
-}
-
-/// What a loop has left: its states, the number of its turns.
-#[derive(Copy, Clone)]
-pub(super) struct Left {
-    states: Buffer,
-    count: Buffer,
-    /// How many sweeps have gone back over its turns.
-    read: usize,
 }
 
 /// The actions of a loop that leaves states, and of the sweep back; `plan` makes those of the bodies.
@@ -158,13 +150,7 @@ impl Loop<'_> {
         self.act(making, source, Some(back), (None, left));
     }
 
-    fn act(
-        &self,
-        making: Making,
-        source: RunSource,
-        back: Option<RunBack>,
-        (condition, left): (Option<(usize, Buffer)>, Left),
-    ) {
+    fn act(&self, making: Making, source: RunSource, back: Option<RunBack>, (condition, left): (Option<(usize, Buffer)>, Left)) {
         let Making { planner, plans, mut borrowed, entries, .. } = making;
         let scratch = planner.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0));
         borrowed.push(scratch);
