@@ -95,8 +95,8 @@ impl While {
         While { most: None, keep: false, how: Turns::default() }
     }
 
-    /// For reverse mode: no more than so many of the states that turns are given to carry are in memory at a time, that at the start included, beside one
-    /// or two to work in; nothing else of a turn is. Which ones are kept is decided while the loop runs, whose end nobody knows (Q. Wang, P. Moin and
+    /// For reverse mode: no more than so many of the states that turns are given to carry are in memory at a time, that at the start included, beside
+    /// four to work in; nothing else of a turn is. Which ones are kept is decided while the loop runs, whose end nobody knows (Q. Wang, P. Moin and
     /// G. Iaccarino, Minimal repetition dynamic checkpointing algorithm for unsteady adjoint calculation, 2009; the question and its measure are P. Stumm
     /// and A. Walther's, New algorithms for optimal online checkpointing, 2010). Turns run again from there: with three states or more at most half as
     /// often again as the fewest runs for the number of turns that there were, which are those of [`Scan::checkpoints`](crate::Scan::checkpoints).
@@ -114,8 +114,8 @@ impl While {
     ///     how.run((x, 0.0), |(_, t): (Expr, Expr)| t.lt(1000.0), |(x, t)| ((x * a).sin(), t + 1.0)).0
     /// });
     /// let (all, few) = (f(While::unbounded())?, f(While::unbounded().checkpoints(10))?);
-    /// let [all, few] = [all.grad()?.compile()?.call([1.5, 0.5])?, few.grad()?.compile()?.call([1.5, 0.5])?] as [[f64; 2]; 2];
-    /// assert_eq!(all, few);
+    /// let x = [("a", 1.5), ("x", 0.5)];
+    /// assert_eq!(all.grad()?.compile()?.run(x)?["d_a"], few.grad()?.compile()?.run(x)?["d_a"]);
     /// # Ok::<(), wengert::Error>(())
     /// ```
     ///

@@ -29,8 +29,8 @@ pub(crate) fn room(extent: Extent, control: &Control) -> Option<Room> {
     let Control::Sweeps { sweeps, budget: Some(budget), .. } = control else { return None };
     let state: usize = lengths(extent, &sweeps[0].carried()).iter().sum();
     let bytes = state * extent.f.width().bytes();
-    // Of what has no elements one is as good as many.
-    let states = budget.states(bytes).unwrap_or(1);
+    // What has no elements takes no memory.
+    let states = budget.states(bytes).unwrap_or(MOST);
     let short = (states == 0).then_some((bytes, *budget));
     Some(Room { states: states.clamp(1, MOST / state.max(1)), state, short })
 }
