@@ -74,7 +74,7 @@ impl Parser<'_> {
                         ("reverse", _) => reverse = true,
                         ("twice", _) => states = States::Checkpoints(Checkpoints::Twice),
                         ("again", _) => states = States::Again,
-                        word => states = States::Checkpoints(Checkpoints::Within(self.budget("scan", word)?)),
+                        word => states = States::Checkpoints(Checkpoints::Within(self.budget("a scan", word)?)),
                     }
                 }
                 self.symbol("]")?;
@@ -83,7 +83,7 @@ impl Parser<'_> {
             ("while", _) => {
                 self.symbol("[")?;
                 let carries = self.integer("a number of carried values")?;
-                let budget = if self.eat(",") { Some(self.states_or_bytes("while")?) } else { None };
+                let budget = if self.eat(",") { Some(self.states_or_bytes()?) } else { None };
                 self.symbol("]")?;
                 Head::While { carries, budget }
             }
@@ -93,7 +93,7 @@ impl Parser<'_> {
                 let mut budget = None;
                 while budget.is_none() && self.eat(",") {
                     match self.peek() {
-                        Some(c) if c.is_alphabetic() => budget = Some(self.states_or_bytes("sweeps")?),
+                        Some(c) if c.is_alphabetic() => budget = Some(self.states_or_bytes()?),
                         _ => carries.push(self.integer("a number of carried values")?),
                     }
                 }
@@ -117,18 +117,19 @@ impl Parser<'_> {
         })
     }
 
-    fn states_or_bytes(&mut self, what: &str) -> Result<Budget> {
-        let word = self.name("`states` or `bytes`")?;
-        self.budget(what, word)
-    }
-
     /// How many states are in memory, behind a word.
     fn budget(&mut self, what: &str, (word, at): (&str, Position)) -> Result<Budget> {
         let budget = match word {
             "states" => Budget::States,
             "bytes" => Budget::Bytes,
-            other => return Err(at.error(format!("`{what}` is not `{other}`"))),
+            other => return Err(at.error(format!("{what} is not `{other}`"))),
         };
         Ok(budget(self.integer("a number")?))
+    }
+
+    /// The same of a loop.
+    fn states_or_bytes(&mut self) -> Result<Budget> {
+        let word = self.name("`states` or `bytes`")?;
+        self.budget("a loop", word)
     }
 }
