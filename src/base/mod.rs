@@ -1,11 +1,12 @@
 //! What every layer speaks of: widths, shapes, structures of leaves, the machine that kernels are written over, the order of sums, sets of
-//! columns, the machine that this runs on.
+//! columns, the machine that this runs on, which states are kept to go back over steps.
 //!
 //! Knows nothing of operations, graphs or code.
 
 pub(crate) mod host;
 mod interner;
 mod machine;
+pub(crate) mod online;
 mod path;
 pub(crate) mod records;
 pub(crate) mod revolve;

@@ -5,11 +5,28 @@ use smallvec::SmallVec;
 
 /// How many states may be in memory at a time. The state at the start counts.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Checkpoints {
-    /// So many, at least one.
+pub(crate) enum Budget {
+    /// So many.
     States(usize),
-    /// As many as take so many bytes, but one at least.
+    /// As many as take so many bytes.
     Bytes(usize),
+}
+
+impl Budget {
+    /// How many they are, where a state has so many bytes; none where there is no end.
+    pub(crate) fn states(self, bytes: usize) -> Option<usize> {
+        match self {
+            Budget::States(states) => Some(states),
+            Budget::Bytes(all) => all.checked_div(bytes),
+        }
+    }
+}
+
+/// The same of a scan, whose steps are counted before they run.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Checkpoints {
+    /// So many, but one at least.
+    Within(Budget),
     /// The fewest by which no step runs more than twice before it is gone back over.
     Twice,
 }
@@ -18,8 +35,7 @@ impl Checkpoints {
     /// How many they are for so many steps, where a state has so many bytes. More than there are steps have no use.
     pub(crate) fn states(self, steps: usize, bytes: usize) -> usize {
         let states = match self {
-            Checkpoints::States(states) => states,
-            Checkpoints::Bytes(all) => all.checked_div(bytes).unwrap_or(steps),
+            Checkpoints::Within(budget) => budget.states(bytes).unwrap_or(steps),
             // (s + 1)(s + 2) / 2 steps can be gone back over.
             Checkpoints::Twice => {
                 let about = steps.saturating_mul(2).isqrt();
@@ -88,7 +104,12 @@ pub(crate) struct Moves {
 impl Moves {
     /// With so many states, at least one; the state at the start is in the first entry.
     pub(crate) fn new(steps: usize, states: usize) -> Moves {
-        Moves { states, kept: SmallVec::from_elem(0, 1), end: steps, next: None }
+        Moves::from(&[0], steps, states)
+    }
+
+    /// The same where states before some steps, in order, are in the first entries.
+    pub(crate) fn from(kept: &[usize], steps: usize, states: usize) -> Moves {
+        Moves { states, kept: SmallVec::from_slice(kept), end: steps, next: None }
     }
 }
 
@@ -183,10 +204,11 @@ mod tests {
 
     #[test]
     fn budgets_are_kept() {
-        assert_eq!(Checkpoints::Bytes(100).states(1000, 16), 6);
-        assert_eq!([Checkpoints::Bytes(0), Checkpoints::States(1)].map(|budget| budget.states(1000, 16)), [1, 1]);
-        assert_eq!(Checkpoints::Bytes(8).states(7, 0), 7);
-        assert_eq!(Checkpoints::States(50).states(7, 8), 7);
+        let within = |budget, steps, bytes| Checkpoints::Within(budget).states(steps, bytes);
+        assert_eq!(within(Budget::Bytes(100), 1000, 16), 6);
+        assert_eq!([Budget::Bytes(0), Budget::States(1)].map(|budget| within(budget, 1000, 16)), [1, 1]);
+        assert_eq!(within(Budget::Bytes(8), 7, 0), 7);
+        assert_eq!(within(Budget::States(50), 7, 8), 7);
         for steps in 1..200 {
             let states = Checkpoints::Twice.states(steps, 8);
             let enough = |s: usize| (s + 1) * (s + 2) / 2 >= steps;

@@ -146,18 +146,18 @@ impl<'f> Group<'f> {
                 let bounds = [0, types.len()];
                 (Control::Remat { body: mapped(body, &bounds, &results)? }, operands(&bounds))
             }
-            Control::While { condition, body, carries } => {
+            Control::While { condition, body, carries, budget } => {
                 let bounds = [0, *carries, types.len()];
                 let body = mapped(body, &bounds, &results)?;
                 let inputs = Interleaved { order, marks: &flow.inputs, bounds: &bounds };
                 let condition = make(&inputs.types(&types), &|args| call(condition, inputs.apart(args).0))?;
                 let carries = carries + order * count(&flow.inputs[..*carries]);
-                (Control::While { condition, body, carries }, operands(&bounds))
+                (Control::While { condition, body, carries, budget: *budget }, operands(&bounds))
             }
-            Control::Sweeps { condition, sweeps } => {
+            Control::Sweeps { condition, sweeps, budget } => {
                 let shared = types.len() - outputs;
                 let bounds = sweeps::bounds(sweeps.iter().map(|sweep| sweep.carries).chain([shared]));
-                (sweeps::carried(self, condition, sweeps, marked, order)?, operands(&bounds))
+                (sweeps::carried(self, (condition, sweeps, *budget), marked, order)?, operands(&bounds))
             }
             Control::Scan { body, carries, xs, length, reverse, states } => {
                 let bounds = [0, *carries, carries + xs, types.len()];
@@ -179,11 +179,12 @@ impl<'f> Group<'f> {
         let flow = self.flow(&self.active);
         let width = self.control.body().width();
         match &**self.control {
-            Control::While { condition, body, carries } => {
+            Control::While { condition, body, carries, budget } => {
                 let sweeps = [Sweep { body: body.clone(), carries: *carries }];
-                sweeps::pulled(self, condition, &sweeps, values, adjoints)
+                sweeps::pulled(self, (condition, &sweeps, *budget), values, adjoints)
             }
-            Control::Sweeps { condition, sweeps } => sweeps::pulled(self, condition, sweeps, values, adjoints),
+            // Whatever its budget, going over all turns both ways takes all records.
+            Control::Sweeps { condition, sweeps, .. } => sweeps::pulled(self, (condition, sweeps, None), values, adjoints),
             Control::Opaque { call, .. } => Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
             Control::Rule { body, rule } => {
                 let float: Vec<bool> = types_in(body).iter().map(|(_, dtype)| *dtype == DType::Float).collect();

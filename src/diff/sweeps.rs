@@ -7,6 +7,7 @@
 use super::groups::{Group, apply, chosen, count, place};
 use super::kept::{MOST, costly, cut};
 use super::series::series_of;
+use crate::base::revolve::Budget;
 use crate::error::Result;
 use crate::eval::outputs_at;
 use crate::graph::sweeps::{Marks, marks_of_numbers, parts};
@@ -100,7 +101,12 @@ pub(super) fn bounds(lengths: impl IntoIterator<Item = usize>) -> Vec<usize> {
 }
 
 /// Sweeps that carry coefficients of series along, up to an order, beside the values of others.
-pub(super) fn carried(group: &Group, condition: &Function, sweeps: &[Sweep], marked: &[bool], order: usize) -> Result<Control> {
+pub(super) fn carried(
+    group: &Group,
+    (condition, sweeps, budget): (&Function, &[Sweep], Option<Budget>),
+    marked: &[bool],
+    order: usize,
+) -> Result<Control> {
     let Marks { flow, records } = marks_of_numbers(sweeps, marked);
     let parts = parts(sweeps);
     let shared = &flow.inputs[parts[sweeps.len()].clone()];
@@ -133,7 +139,7 @@ pub(super) fn carried(group: &Group, condition: &Function, sweeps: &[Sweep], mar
         before.extend_from_slice(record);
         lengths.extend([sweep.carries, rest]);
     }
-    Ok(Control::Sweeps { condition: asked.expect("the first sweep is the loop"), sweeps: made })
+    Ok(Control::Sweeps { condition: asked.expect("the first sweep is the loop"), sweeps: made, budget })
 }
 
 /// The adjoint of one sweep.
@@ -174,11 +180,10 @@ fn kept(Sweep { body, carries }: &Sweep) -> Vec<NodeId> {
     if total.is_some_and(|total| total <= MOST) { costly } else { vec![] }
 }
 
-/// What sweeps add to their operands' adjoints, given those of what they carry in the end.
+/// What sweeps add to their operands' adjoints, given those of what they carry in the end. The budget is for a single one.
 pub(super) fn pulled<S: Real>(
     group: &Group,
-    condition: &Function,
-    sweeps: &[Sweep],
+    (condition, sweeps, budget): (&Function, &[Sweep], Option<Budget>),
     values: &[S],
     adjoints: &FxHashMap<Port, S>,
 ) -> Result<Vec<(NodeId, S)>> {
@@ -196,7 +201,7 @@ pub(super) fn pulled<S: Real>(
         each.push(Adjoint::new(group, sweep, &inputs, record)?);
         before.extend_from_slice(record);
     }
-    let made = Making { group, sweeps, each: &each, shared: shared.len() }.control(condition)?;
+    let made = Making { group, sweeps, each: &each, shared: shared.len() }.control(condition, budget)?;
     let control = SharedControl::from(made);
     let mut operands: Vec<S> = values[..shared.start].to_vec();
     // Where the adjoint of each operand is carried in the end.
@@ -229,7 +234,7 @@ struct Making<'a, 'f> {
 }
 
 impl Making<'_, '_> {
-    fn control(&self, condition: &Function) -> Result<Control> {
+    fn control(&self, condition: &Function, budget: Option<Budget>) -> Result<Control> {
         let at = self.group.at;
         let mut made: Vec<Sweep> = vec![];
         // The types of the records so far.
@@ -265,7 +270,7 @@ impl Making<'_, '_> {
             let carries = state.len();
             made.push(Sweep { body, carries });
         }
-        Ok(Control::Sweeps { condition: condition.clone(), sweeps: made })
+        Ok(Control::Sweeps { condition: condition.clone(), sweeps: made, budget })
     }
 
     /// Of all records of the first sweeps, what a body takes: those of the sweeps before it, without what is costly.

@@ -104,7 +104,7 @@ impl<A: Arithmetic> Run<'_, A> {
                 let last = shapes.into_iter().zip(results).map(|(shape, data)| Array::new(shape, data));
                 Ok(Results { last: last.collect::<Result<_>>()?, ..Results::default() })
             }
-            Control::While { condition, body, carries } => {
+            Control::While { condition, body, carries, .. } => {
                 let mut state = operands;
                 while self.goes(self.body(condition, &state)?[0].data()[0], at)? {
                     let next = self.body(body, &state)?;
@@ -113,7 +113,7 @@ impl<A: Arithmetic> Run<'_, A> {
                 state.truncate(*carries);
                 Ok(Results { last: state, ..Results::default() })
             }
-            Control::Sweeps { condition, sweeps } => {
+            Control::Sweeps { condition, sweeps, .. } => {
                 Ok(Results { last: self.sweeps(condition, sweeps, &operands, at)?, ..Results::default() })
             }
             Control::Scan { body, carries, xs, length, reverse, .. } => {

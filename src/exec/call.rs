@@ -1,17 +1,11 @@
 //! A call that runs: its slices and memory, lent to actions. Plans say which buffers an action reads and writes, and
 //! [`verify`](crate::schedule::verify) that they are in bounds and apart.
 
-use super::code::Code;
 use super::threads::Shared;
-use crate::error::Result;
 use crate::op::Scalar;
-use crate::schedule::ir::{Action, Buffer, Space};
+use crate::schedule::ir::{Buffer, Space};
 use smallvec::SmallVec;
 use std::ptr::NonNull;
-use std::sync::Arc;
-
-/// What runs actions in order: for those whose actions have actions within.
-pub(super) type ActAll<T> = fn(&[Arc<Code>], &[Action], &mut Call<T>) -> Result<()>;
 
 /// The slices of a call.
 pub(crate) struct Slices<'a, 'b, T> {

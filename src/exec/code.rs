@@ -1,16 +1,19 @@
 //! The code of a unit as it runs: native functions, or the interpreter in their place. Both run the same program, so that they give the same
 //! bits.
 
+use super::call::Call;
 use super::flow;
 use super::interpret::{Registers, interpret_rows};
+use super::records;
 use super::scratch::{with_gathered, with_scratch};
 use crate::base::Width;
 use crate::base::host::Stop;
 use crate::base::sums::{halve, partials};
 use crate::codegen::{self, Flushing, Native};
-use crate::error::Result;
+use crate::error::{Caller, Result};
 use crate::op::Scalar;
 use crate::schedule::Settings;
+use crate::schedule::ir::Buffer;
 use crate::schedule::unit::{Needs, Unit};
 use std::sync::Arc;
 
@@ -269,6 +272,25 @@ unsafe fn interpreted_rows<T: Scalar>(
             *place = if add { *place + v } else { v };
         });
     }
+}
+
+/// Runs code of loops or branches: so many steps of a scan, or once.
+pub(super) fn run_flow<T: Scalar>(
+    code: &Code,
+    (inputs, outputs): (&[Buffer], &[Buffer]),
+    steps: usize,
+    at: Option<Caller>,
+    call: &mut Call<T>,
+) -> Result<()> {
+    let table = call.addresses(inputs.iter().chain(outputs));
+    // SAFETY: `schedule::verify` found that the table has room for one address more, as many buffers as the unit has operands and results,
+    // of their lengths and its width, as often as there are steps where they have elements for every step, within their spaces,
+    // and every result apart from all operands and other results.
+    unsafe {
+        *table.add(inputs.len() + outputs.len()) = std::ptr::without_provenance_mut(steps);
+        code.run_apart(table.cast(), table.add(inputs.len()).cast());
+    }
+    if code.needs.records { records::check(at) } else { Ok(()) }
 }
 
 #[cfg(all(test, feature = "jit"))]

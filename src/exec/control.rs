@@ -1,6 +1,7 @@
 //! Running operations with bodies.
 
-use super::call::{ActAll, Call, Lent};
+use super::bodies::{ActAll, Bodies, Buffers};
+use super::call::{Call, Lent};
 use super::code::Code;
 use super::records::{self, Tapes};
 use crate::error::Result;
@@ -8,21 +9,18 @@ use crate::eval::call_opaque;
 use crate::op::Scalar;
 use crate::schedule::ir::{Buffer, Carried, Flow, RunControl, RunSweep, Space, ValueId};
 use crate::schedule::unit::UnitRef;
-use smallvec::SmallVec;
 use std::sync::Arc;
-
-/// The inputs of a body, or its outputs.
-type Buffers = SmallVec<[Buffer; 16]>;
 
 /// Runs an operation with bodies, whose actions `act_all` runs.
 pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunControl, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
-    Running { codes, run, act_all }.run(call)
+    let bodies = Bodies { codes, plans: &run.plans, scratch: run.scratch, act_all };
+    Running { codes, run, bodies }.run(call)
 }
 
 struct Running<'r, T> {
     codes: &'r [Arc<Code>],
     run: &'r RunControl,
-    act_all: ActAll<T>,
+    bodies: Bodies<'r, T>,
 }
 
 impl<T: Scalar> Running<'_, T> {
@@ -31,9 +29,9 @@ impl<T: Scalar> Running<'_, T> {
         match &run.flow {
             Flow::Choice => {
                 let holds = call.with([self.run.operands[0]], NOWHERE, |[holds], _| holds[0] != T::default());
-                self.body(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
+                self.bodies.run(usize::from(!holds), (&self.run.operands[1..], &self.run.last), &mut Lent::default(), call)
             }
-            Flow::Once => self.body(0, (&self.run.operands, &self.run.last), &mut Lent::default(), call),
+            Flow::Once => self.bodies.run(0, (&self.run.operands, &self.run.last), &mut Lent::default(), call),
             Flow::Opaque { call: function, indices } => {
                 call.within(&self.run.operands, &self.run.last, self.run.scratch, &mut Lent::default(), |call| {
                     call.lend(|inputs, outputs| call_opaque(function, indices, inputs, outputs, run.at))
@@ -46,12 +44,12 @@ impl<T: Scalar> Running<'_, T> {
                 let mut odd = false;
                 loop {
                     let flag = self.flag();
-                    self.body(0, (&inputs, &[flag]), &mut lent, call)?;
+                    self.bodies.run(0, (&inputs, &[flag]), &mut lent, call)?;
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         break;
                     }
                     let next: Buffers = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
-                    self.body(1, (&inputs, &next), &mut lent, call)?;
+                    self.bodies.run(1, (&inputs, &next), &mut lent, call)?;
                     inputs[..carries].copy_from_slice(&next);
                     odd = !odd;
                 }
@@ -94,7 +92,7 @@ impl<T: Scalar> Running<'_, T> {
             for turn in 0.. {
                 if k == 0 {
                     let flag = self.flag();
-                    self.body(0, (&inputs, &[flag]), &mut lent, call)?;
+                    self.bodies.run(0, (&inputs, &[flag]), &mut lent, call)?;
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         count = turn;
                         break;
@@ -118,7 +116,7 @@ impl<T: Scalar> Running<'_, T> {
                 let outputs: Buffers = next.iter().chain(&sweep.record[sweep.carries..]).copied().collect();
                 let given = Buffers::from_slice(&inputs[first..first + sweep.carries]);
                 self.put_aside(k, &chosen(&given, of_given), &mut tapes, call);
-                self.body(1 + k, (&inputs, &outputs), &mut lent, call)?;
+                self.bodies.run(1 + k, (&inputs, &outputs), &mut lent, call)?;
                 self.put_aside(k, &chosen(&outputs[sweep.carries..], of_rest), &mut tapes, call);
                 inputs[first..first + sweep.carries].copy_from_slice(&next);
             }
@@ -176,7 +174,7 @@ impl<T: Scalar> Running<'_, T> {
                 inputs[carries..].iter_mut().zip(xs).for_each(|(to, &x)| *to = x.part(n, at(step)));
                 outputs[carries..].iter_mut().zip(&self.run.each).for_each(|(to, &y)| *to = y.part(n, at(step)));
             }
-            self.body(0, (&inputs, &outputs), &mut lent, call)?;
+            self.bodies.run(0, (&inputs, &outputs), &mut lent, call)?;
         }
         Ok(())
     }
@@ -234,19 +232,6 @@ impl<T: Scalar> Running<'_, T> {
     /// One number at the end of the workspace.
     fn flag(&self) -> Buffer {
         Buffer { offset: self.run.scratch.offset + self.run.scratch.len - 1, len: 1, ..self.run.scratch }
-    }
-
-    fn body<'x>(
-        &self,
-        k: usize,
-        (inputs, outputs): (&[Buffer], &[Buffer]),
-        lent: &mut Lent<'x, T>,
-        call: &mut Call<T>,
-    ) -> Result<()>
-    where
-        T: 'x,
-    {
-        call.within(inputs, outputs, self.run.scratch, lent, |call| (self.act_all)(self.codes, &self.run.plans[k].actions, call))
     }
 }
 

@@ -7,6 +7,7 @@
 mod arrays;
 #[cfg(test)]
 mod batches;
+mod bodies;
 mod call;
 mod code;
 mod control;
@@ -27,6 +28,7 @@ mod sums;
 mod tests;
 mod threads;
 mod tiles;
+mod turns;
 
 pub(crate) use arrays::{Arrays, Limits, check_workspace};
 pub(crate) use call::Slices;

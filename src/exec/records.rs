@@ -70,7 +70,7 @@ pub(super) fn check(at: Option<Caller>) -> Result<()> {
     let Some(Outgrown { record, limit }) = records::take() else { return Ok(()) };
     let message = format!(
         "while_loop: its adjoint keeps {record} bytes of every turn, and those of all turns are more than {limit}, the limit of \
-         `Options::memory_limit`; a body inside `remat` keeps only what it carries"
+         `Options::memory_limit`; a body inside `remat` keeps only what it carries, and `While::checkpoints` few states"
     );
     Err(Error::new(ErrorKind::Limit, message).at(at))
 }

@@ -1,51 +1,34 @@
-//! Running scans of which few states are in memory: forward for the first time, leaving states, and back over the steps, which run again from
-//! there.
+//! Running scans and loops of which few states are in memory: forward for the first time, leaving states, and back over the steps, which run again
+//! from there.
 
-use super::call::{ActAll, Call, Lent};
-use super::code::Code;
-use super::records;
+use super::bodies::{ActAll, Bodies, Buffers};
+use super::call::{Call, Lent};
+use super::code::{Code, run_flow};
+use super::turns;
+use crate::base::online::Online;
 use crate::base::revolve::{Move, Moves};
-use crate::error::{Caller, Result};
+use crate::error::Result;
 use crate::op::Scalar;
 use crate::schedule::ir::{Buffer, RunBack, RunRead, RunReplay, RunSource, RunSteps};
 use crate::schedule::unit::UnitRef;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-type Buffers = SmallVec<[Buffer; 16]>;
-
-/// Runs code of loops or branches: so many steps of a scan, or once.
-pub(super) fn run_flow<T: Scalar>(
-    code: &Code,
-    (inputs, outputs): (&[Buffer], &[Buffer]),
-    steps: usize,
-    at: Option<Caller>,
-    call: &mut Call<T>,
-) -> Result<()> {
-    let table = call.addresses(inputs.iter().chain(outputs));
-    // SAFETY: `schedule::verify` found that the table has room for one address more, as many buffers as the unit has operands and results,
-    // of their lengths and its width, as often as there are steps where they have elements for every step, within their spaces,
-    // and every result apart from all operands and other results.
-    unsafe {
-        *table.add(inputs.len() + outputs.len()) = std::ptr::without_provenance_mut(steps);
-        code.run_apart(table.cast(), table.add(inputs.len()).cast());
-    }
-    if code.needs.records { records::check(at) } else { Ok(()) }
-}
-
-/// Runs a scan that leaves states, or one that goes back over steps, whose actions `act_all` runs.
+/// Runs a scan or a loop that leaves states, or what goes back over steps, whose actions `act_all` runs.
 pub(super) fn run<T: Scalar>(codes: &[Arc<Code>], run: &RunReplay, call: &mut Call<T>, act_all: ActAll<T>) -> Result<()> {
-    let running = Running { codes, run, act_all };
-    match &run.back {
-        None => run.sources.iter().try_for_each(|source| running.first(source, call)),
-        Some(back) => running.back(back, call),
+    let bodies = Bodies { codes, plans: &run.plans, scratch: run.scratch, act_all };
+    let running = Running { codes, run, bodies };
+    match (&run.back, &run.turns) {
+        (None, None) => run.sources.iter().try_for_each(|source| running.first(source, call)),
+        (None, Some(turns)) => turns::run(&running.bodies, run, turns, call),
+        (Some(back), _) => running.back(back, call),
     }
 }
 
 struct Running<'r, T> {
     codes: &'r [Arc<Code>],
     run: &'r RunReplay,
-    act_all: ActAll<T>,
+    bodies: Bodies<'r, T>,
 }
 
 /// Which run of a source it is.
@@ -86,17 +69,21 @@ impl<T: Scalar> Running<'_, T> {
     /// Back over all steps, from the last to the first.
     fn back(&self, back: &RunBack, call: &mut Call<T>) -> Result<()> {
         let run = self.run;
-        if run.steps == 0 {
+        let steps = run.turns.as_ref().map_or(run.steps, |turns| turns::count(turns, call));
+        if steps == 0 {
             back.init.iter().zip(&back.last).for_each(|(from, to)| call.copy(*from, *to));
             return Ok(());
         }
-        let of_steps = |k: usize| back.xs.iter().any(|x| matches!(x, RunRead::Step { source, .. } if *source == k));
-        let read: SmallVec<[&RunSource; 2]> =
-            run.sources.iter().enumerate().filter(|(k, _)| of_steps(*k)).map(|(_, source)| source).collect();
-        let mut there = run.ready;
+        let read: SmallVec<[&RunSource; 2]> = run.sources.iter().filter(|source| source.rest).collect();
+        // A scan's first states are those that these moves begin with.
+        let mut there = run.ready && run.turns.is_none();
+        let moves = match run.turns {
+            Some(_) if run.ready => Moves::from(&Online::after(steps, run.states).turns(), steps, run.states),
+            _ => Moves::new(steps, run.states),
+        };
         let mut carried = Buffers::from_slice(&back.init);
         let mut odd = false;
-        for one in Moves::new(run.steps, run.states) {
+        for one in moves {
             match one {
                 Move::Forward { .. } | Move::Each { .. } if there => {}
                 Move::Forward { entry, step, steps } => {
@@ -124,7 +111,7 @@ impl<T: Scalar> Running<'_, T> {
     }
 
     fn state(&self, source: &RunSource, entry: usize) -> Buffers {
-        (0..source.states.len()).map(|k| self.run.states(source, k, entry, 1)).collect()
+        self.run.state(source, entry).collect()
     }
 
     /// Runs steps, from one state to another.
@@ -224,7 +211,7 @@ impl<T: Scalar> Running<'_, T> {
                 (_, _, step) => step.expect("a body has memory for all that it gives"),
             });
             let outputs: Buffers = next.iter().copied().chain(each).collect();
-            self.body(plan, (&inputs, &outputs), &mut lent, call)?;
+            self.bodies.run(plan, (&inputs, &outputs), &mut lent, call)?;
             carried = next;
         }
         Ok(())
@@ -254,29 +241,19 @@ impl<T: Scalar> Running<'_, T> {
                 RunRead::State { source, carried } => self.run.states(&self.run.sources[source], carried, entry, of_each),
                 RunRead::Step { source, each } => self.run.sources[source].each[each].step.expect("it is made again"),
             });
-            let inputs: Buffers = carried.iter().copied().chain(xs).chain(back.shared.iter().copied()).collect();
+            let mut inputs: Buffers = carried.iter().copied().chain(xs).collect();
+            if back.reads_first {
+                inputs.rotate_left(carried.len());
+            }
+            inputs.extend_from_slice(&back.shared);
             let outputs: Buffers = next.iter().copied().chain(back.each.iter().map(|&all| part(all))).collect();
             match &back.code {
                 Some(unit) => run_flow(&self.codes[unit.index()], (&inputs, &outputs), of_each, self.run.at, call)?,
-                None => self.body(self.run.plans.len() - 1, (&inputs, &outputs), &mut lent, call)?,
+                None => self.bodies.run(self.run.plans.len() - 1, (&inputs, &outputs), &mut lent, call)?,
             }
             *carried = next;
             *odd = !*odd;
         }
         Ok(())
-    }
-
-    fn body<'x>(
-        &self,
-        plan: usize,
-        (inputs, outputs): (&[Buffer], &[Buffer]),
-        lent: &mut Lent<'x, T>,
-        call: &mut Call<T>,
-    ) -> Result<()>
-    where
-        T: 'x,
-    {
-        let run = self.run;
-        call.within(inputs, outputs, run.scratch, lent, |call| (self.act_all)(self.codes, &run.plans[plan].actions, call))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::code::Code;
+use super::code::run_flow;
 use super::nest::Nest;
 use super::sums::Sums;
 use super::{control, moves, replay, tiles};
@@ -33,7 +34,7 @@ fn act<T: Scalar>(codes: &[Arc<Code>], action: &Action, call: &mut Call<T>) -> R
             unsafe { codes[unit.index()].run_apart(table.cast(), table.add(inputs.len()).cast()) }
         }
         Action::Flow { unit, inputs, outputs, steps, at } => {
-            replay::run_flow(&codes[unit.index()], (inputs, outputs), *steps, *at, call)?;
+            run_flow(&codes[unit.index()], (inputs, outputs), *steps, *at, call)?;
         }
         Action::Tiles(tiles) => tiles::run(codes, tiles, call, act_all)?,
         Action::Control(run) => control::run(codes, run, call, act_all)?,

@@ -8,7 +8,7 @@ use super::{Arrays, Code, Limits, Slices};
 use crate::base::host::Stop;
 use crate::base::{Shape, Width};
 use crate::eval::{Array, evaluated, lengths_of};
-use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, Scan, cond, scan, while_loop};
+use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, Scan, While, cond, scan, while_loop};
 use crate::op::{DType, Scalar, lit};
 use crate::schedule::ir::{Action, Plan};
 use crate::schedule::unit::Units;
@@ -215,6 +215,14 @@ fn cases(width: Width) -> Vec<Case> {
                 (next * next.exp(), t * next)
             });
             vec![s, t, each]
+        }),
+        case("few states of a loop", &["k", "x[n]", "m[2]"], &[&[], &[3], &[2]], &|x| {
+            let few = While::unbounded().checkpoints(3);
+            let (y, _) =
+                few.run((x[1], x[0] + 9.0), |(_, k)| k.gt(0.0), |(y, k): (Expr, Expr)| ((y * 1.5).sin() + y.sum(..), k - 1.0));
+            let one = While::at_most(20).checkpoints(1);
+            let (a, b) = one.run((x[2].sum(..), 1.0), |(a, _)| a.lt(30.0), |(a, b): (Expr, Expr)| (a * b.exp() + 1.0, b * 0.7));
+            vec![y, a, b]
         }),
         case("tiles", &["x[n,4]", "b[4]"], &[&[long, 4], &[4]], &|x| {
             let y = (x[0] * x[1]).tanh();

@@ -1,6 +1,7 @@
 //! Running actions tile by tile.
 
-use super::call::{ActAll, Call};
+use super::bodies::ActAll;
+use super::call::Call;
 use super::code::Code;
 use super::scratch::with_tiles;
 use super::threads;

@@ -7,7 +7,7 @@ use super::model::{Control, Derivative, Function, SharedControl, States, Sweep};
 use super::node::Port;
 use super::sweeps;
 use super::types::{Flow, Type, depends, types_in, types_out};
-use crate::base::revolve::Checkpoints;
+use crate::base::revolve::{Budget, Checkpoints};
 use crate::base::{Axis, Shape};
 use crate::error::bracketed;
 use crate::op::DType;
@@ -54,7 +54,7 @@ impl Control {
         match self {
             Control::Scan { body, .. } => vec![body],
             Control::While { condition, body, .. } => vec![condition, body],
-            Control::Sweeps { condition, sweeps } => {
+            Control::Sweeps { condition, sweeps, .. } => {
                 std::iter::once(condition).chain(sweeps.iter().map(|sweep| &sweep.body)).collect()
             }
             Control::Choice { bodies: [holds, fails] } => vec![holds, fails],
@@ -172,7 +172,7 @@ impl Control {
                     _ => Err("the condition does not give one number of what the body takes".into()),
                 }
             }
-            Control::Sweeps { condition, sweeps } => sweeps::check(condition, sweeps),
+            Control::Sweeps { condition, sweeps, budget } => sweeps::check(condition, sweeps, *budget),
             Control::Choice { bodies: [a, b] } => {
                 let same = types_in(a) == types_in(b) && types_out(a) == types_out(b);
                 if same { Ok(()) } else { Err("the bodies do not take and give the same".into()) }
@@ -273,22 +273,36 @@ impl fmt::Display for Control {
                 write!(f, "scan[{carries},{xs},{length}{}", if *reverse { ",reverse" } else { "" })?;
                 match states {
                     States::All => {}
-                    States::Checkpoints(Checkpoints::States(states)) => write!(f, ",states {states}")?,
-                    States::Checkpoints(Checkpoints::Bytes(bytes)) => write!(f, ",bytes {bytes}")?,
+                    States::Checkpoints(Checkpoints::Within(budget)) => write!(f, ",{budget}")?,
                     States::Checkpoints(Checkpoints::Twice) => f.write_str(",twice")?,
                     States::Again => f.write_str(",again")?,
                 }
                 f.write_str("]")
             }
-            Control::While { carries, .. } => write!(f, "while[{carries}]"),
-            Control::Sweeps { sweeps, .. } => {
+            Control::While { carries, budget, .. } => {
+                write!(f, "while[{carries}")?;
+                budget.iter().try_for_each(|budget| write!(f, ",{budget}"))?;
+                f.write_str("]")
+            }
+            Control::Sweeps { sweeps, budget, .. } => {
                 let carries: Vec<String> = sweeps.iter().map(|sweep| sweep.carries.to_string()).collect();
-                write!(f, "sweeps[{}]", carries.join(","))
+                write!(f, "sweeps[{}", carries.join(","))?;
+                budget.iter().try_for_each(|budget| write!(f, ",{budget}"))?;
+                f.write_str("]")
             }
             Control::Rule { rule: Derivative::Jvp(_), .. } => f.write_str("rule[jvp]"),
             Control::Rule { rule: Derivative::Vjp(_), .. } => f.write_str("rule[vjp]"),
             Control::Opaque { call, .. } => write!(f, "opaque[{}#{}]", call.name(), call.number()),
             Control::Choice { .. } | Control::Remat { .. } => f.write_str(self.name()),
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Budget::States(states) => write!(f, "states {states}"),
+            Budget::Bytes(bytes) => write!(f, "bytes {bytes}"),
         }
     }
 }

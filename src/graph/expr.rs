@@ -8,7 +8,8 @@ use super::{stacked, trace};
 use crate::base::{Shape, leaf};
 use crate::error::{Caller, Error, Result};
 use crate::op::{
-    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, DType, Op, Real, Steps, Value, Values, derived_operators, op_table, own_start,
+    ArrayOp, Bodied, Choose, ChosenBy, CustomRule, DType, Op, Real, Steps, Turns, Value, Values, derived_operators, op_table,
+    own_start,
 };
 use num_traits::{One, Zero};
 use std::{ops, panic::Location};
@@ -103,11 +104,12 @@ macro_rules! expr_arithmetic {
             type Stacked<Y> = Y;
             #[track_caller]
             fn turns<C: Values<Self>>(
+                how: Turns,
                 init: C,
                 holds: impl FnMut(C) -> Result<Cond>,
                 body: impl FnMut(C) -> Result<C>,
             ) -> Result<C> {
-                flow::turns(&init, holds, body, Location::caller())
+                flow::turns(how, &init, holds, body, Location::caller())
             }
             #[track_caller]
             fn either<C: Values<Self>>(

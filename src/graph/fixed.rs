@@ -141,13 +141,16 @@ impl Renaming<'_> {
                 reverse: *reverse,
                 states: *states,
             },
-            Control::While { condition, body, carries } => {
-                Control::While { condition: self.function(condition)?, body: self.function(body)?, carries: *carries }
-            }
-            Control::Sweeps { condition, sweeps } => {
+            Control::While { condition, body, carries, budget } => Control::While {
+                condition: self.function(condition)?,
+                body: self.function(body)?,
+                carries: *carries,
+                budget: *budget,
+            },
+            Control::Sweeps { condition, sweeps, budget } => {
                 let sweep = |sweep: &Sweep| Ok(Sweep { body: self.function(&sweep.body)?, carries: sweep.carries });
                 let sweeps = sweeps.iter().map(sweep).collect::<Result<_>>()?;
-                Control::Sweeps { condition: self.function(condition)?, sweeps }
+                Control::Sweeps { condition: self.function(condition)?, sweeps, budget: *budget }
             }
             Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [self.function(a)?, self.function(b)?] },
             Control::Rule { body, rule } => {

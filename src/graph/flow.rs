@@ -9,10 +9,11 @@ use super::trace;
 use super::types::{Type, types_out};
 use crate::base::Shape;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
-use crate::op::{Values, select};
+use crate::op::{Turns, Values, select};
 
 /// As many turns as a condition holds.
 pub(super) fn turns<C: Values<Expr>>(
+    how: Turns,
     init: &C,
     mut holds: impl FnMut(C) -> Result<Cond>,
     mut body: impl FnMut(C) -> Result<C>,
@@ -37,7 +38,7 @@ pub(super) fn turns<C: Values<Expr>>(
         let message = format!("while_loop: the condition has the shape {shape}, and is to be one truth value");
         return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
     }
-    let control = Control::While { condition: condition.f, body: body.f, carries: n };
+    let control = Control::While { condition: condition.f, body: body.f, carries: n, budget: how.budget };
     let last = ports(control, &[&carries[..], &body.captured].concat(), n, 0, at).0;
     Ok(init.with(&mut last.into_iter()))
 }

@@ -4,8 +4,9 @@ use super::body_result::{BodyResult, Condition};
 use super::nothing::nothing_like;
 use super::trace;
 use crate::base::Width;
+use crate::base::revolve::Budget;
 use crate::error::{Error, Kind, Result};
-use crate::op::{IntoValues, Real, Values, lit};
+use crate::op::{IntoValues, Real, Turns, Values, lit};
 
 /// A loop that runs as long as a condition holds, which is asked before each step.
 ///
@@ -25,7 +26,7 @@ use crate::op::{IntoValues, Real, Values, lit};
 /// On numbers, duals and jets it is a loop of Rust, and costs what one costs. On handles it is one operation of the trace: its closures are traced
 /// once, compiled once, and may use handles of the trace around them. Reverse mode keeps a record of every turn: what the turn was given to carry,
 /// as far as its adjoint reads it, and results that are costly. Records are in memory that grows with the turns, up to
-/// [`Options::memory_limit`](crate::Options::memory_limit). A loop that never ends is a hang; [`While`] has a bound.
+/// [`Options::memory_limit`](crate::Options::memory_limit). [`While`] has checkpoints instead, and a bound: a loop that never ends is a hang.
 ///
 /// The condition is the outcome of a comparison, by `x.gt(y)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; on handles `x > 1.0` does
 /// not compile. What is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)` (see [`IntoValues`]). Both closures may
@@ -45,11 +46,12 @@ where
 {
     let init = init.into_values();
     let like = A::SYMBOLIC.then(|| init.clone());
-    let made = A::turns(init, |c| condition(c).outcome(), |c| body(c).values());
+    let made = A::turns(Turns::default(), init, |c| condition(c).outcome(), |c| body(c).values());
     R::of(made, || nothing_like(&like))
 }
 
-/// A [`while_loop`] with a bound on its turns. What it carries is NaN, and so are its derivatives, where the condition still holds after so many.
+/// A [`while_loop`] that is told how to run: with a bound on its turns, with how much memory for its adjoint. What it carries is NaN, and so are its
+/// derivatives, where the condition still holds at the bound.
 ///
 /// ```
 /// use wengert::{Function, While};
@@ -66,8 +68,9 @@ where
 /// It costs the turns that are made, and one condition more; the bound costs nothing.
 #[derive(Copy, Clone, Debug)]
 pub struct While {
-    most: usize,
+    most: Option<usize>,
     keep: bool,
+    how: Turns,
 }
 
 /// How a bounded loop went.
@@ -77,14 +80,60 @@ pub struct Looped<V, A: Real> {
     pub last: V,
     /// How many turns were made.
     pub turns: A,
-    /// Whether it has ended by itself.
+    /// Whether it has ended by itself; without a bound it has.
     pub ended: A::Mask,
 }
 
 impl While {
     /// So many turns at most.
     pub fn at_most(turns: usize) -> While {
-        While { most: turns, keep: false }
+        While { most: Some(turns), ..While::unbounded() }
+    }
+
+    /// As many turns as the condition holds.
+    pub fn unbounded() -> While {
+        While { most: None, keep: false, how: Turns::default() }
+    }
+
+    /// For reverse mode: no more than so many of the states that turns are given to carry are in memory at a time, that at the start included, beside
+    /// four to work in; nothing else of a turn is. Which ones are kept is decided while the loop runs, whose end nobody knows (Q. Wang, P. Moin and
+    /// G. Iaccarino, Minimal repetition dynamic checkpointing algorithm for unsteady adjoint calculation, 2009; the question and its measure are P. Stumm
+    /// and A. Walther's, New algorithms for optimal online checkpointing, 2010). Turns run again from there: with three states or more at most half as
+    /// often again as the fewest runs for the number of turns that there were, which are those of [`Scan::checkpoints`](crate::Scan::checkpoints).
+    /// Gradients have the bits that they have without.
+    ///
+    /// Memory for all of them is set aside, whether the loop makes as many turns or not. Costly results within a turn are not kept for its adjoint
+    /// either, but computed once more. Forward mode over reverse mode keeps as many states, with their tangents; under
+    /// [`vmap`](crate::Function::vmap) a state is that of all samples; reverse mode over reverse mode keeps records of all turns. It is a choice between
+    /// memory and time: over a few numbers a loop with checkpoints is no longer one piece of native code.
+    /// [`Function::remat_cost`](crate::Function::remat_cost) says what the states take.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function, While};
+    /// let f = |how: While| Function::trace(["a", "x"], |[a, x]| {
+    ///     how.run((x, 0.0), |(_, t): (Expr, Expr)| t.lt(1000.0), |(x, t)| ((x * a).sin(), t + 1.0)).0
+    /// });
+    /// let (all, few) = (f(While::unbounded())?, f(While::unbounded().checkpoints(10))?);
+    /// let x = [("a", 1.5), ("x", 0.5)];
+    /// assert_eq!(all.grad()?.compile()?.run(x)?["d_a"], few.grad()?.compile()?.run(x)?["d_a"]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Of a call: 0 states, where an adjoint wants them.
+    pub fn checkpoints(mut self, states: usize) -> While {
+        self.how.budget = Some(Budget::States(states));
+        self
+    }
+
+    /// As [`checkpoints`](While::checkpoints), with as many states as take no more than so many bytes. In a derivative a state is all that is carried:
+    /// tangents, and under [`vmap`](crate::Function::vmap) all samples.
+    ///
+    /// # Errors
+    /// Of a call: fewer bytes than a state takes, where an adjoint wants one.
+    pub fn checkpoint_bytes(mut self, bytes: usize) -> While {
+        self.how.budget = Some(Budget::Bytes(bytes));
+        self
     }
 
     /// Where the bound was hit, what is carried is as it was then, not NaN.
@@ -98,7 +147,7 @@ impl While {
     /// As [`while_loop`]; a bound that the arithmetic does not count up to (2²⁴ in `f32`).
     #[inline]
     #[track_caller]
-    pub fn run<A, V, C, Q, R>(self, init: C, condition: impl FnMut(V) -> Q, mut body: impl FnMut(V) -> R) -> R::Of<V>
+    pub fn run<A, V, C, Q, R>(self, init: C, mut condition: impl FnMut(V) -> Q, mut body: impl FnMut(V) -> R) -> R::Of<V>
     where
         A: Real,
         V: Values<A>,
@@ -108,8 +157,11 @@ impl While {
     {
         let init = init.into_values();
         let like = A::SYMBOLIC.then(|| init.clone());
-        let made = self.looped(init, condition, |c| body(c).values());
-        R::of(made.map(|looped| looped.last), || nothing_like(&like))
+        let made = match self.most {
+            None => A::turns(self.how, init, |c| condition(c).outcome(), |c| body(c).values()),
+            Some(_) => self.looped(init, condition, |c| body(c).values()).map(|looped| looped.last),
+        };
+        R::of(made, || nothing_like(&like))
     }
 
     /// Runs, and says how it went.
@@ -156,11 +208,14 @@ impl While {
         mut condition: impl FnMut(V) -> Q,
         mut body: impl FnMut(V) -> Result<V>,
     ) -> Result<Looped<V, A>> {
-        let most = counted::<A>("while_loop", self.most)?;
-        let goes = |(c, turns): (V, A)| Ok(condition(c).outcome()? & turns.lt(most));
-        let (last, turns) = A::turns((init, lit::<A>(0.0)), goes, |(c, turns)| Ok((body(c)?, turns + lit(1.0))))?;
+        let most = self.most.map(|most| counted::<A>("while_loop", most)).transpose()?;
+        let goes = |(c, turns): (V, A)| {
+            let goes = condition(c).outcome()?;
+            Ok(most.map_or(goes, |most| goes & turns.lt(most)))
+        };
+        let (last, turns) = A::turns(self.how, (init, lit::<A>(0.0)), goes, |(c, turns)| Ok((body(c)?, turns + lit(1.0))))?;
         let ended = !condition(last.clone()).outcome()?;
-        if self.keep || !A::SYMBOLIC && A::holds(ended) {
+        if self.keep || most.is_none() || !A::SYMBOLIC && A::holds(ended) {
             return Ok(Looped { last, turns, ended });
         }
         // As a factor it makes derivatives NaN, too.

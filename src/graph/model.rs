@@ -3,7 +3,7 @@
 
 use super::node::{NodeId, NodeWeight};
 use super::opaque::Opaque;
-use crate::base::revolve::Checkpoints;
+use crate::base::revolve::{Budget, Checkpoints};
 use crate::base::{Axis, Shape, Width};
 use crate::op::{ArrayOp, DType};
 use petgraph::graph::DiGraph;
@@ -185,11 +185,12 @@ pub(crate) enum Control {
         states: States,
     },
     /// Operands: what is carried at the start, what every step shares. Both bodies take these; the condition gives a number,
-    /// which is not 0 as long as the body is to run, and the body gives what is carried on.
-    While { condition: Function, body: Function, carries: usize },
+    /// which is not 0 as long as the body is to run, and the body gives what is carried on. With a budget few states are in memory for its adjoint.
+    While { condition: Function, body: Function, carries: usize, budget: Option<Budget> },
     /// A loop, which is the first sweep, and further sweeps over its turns: its adjoint, or a derivative of that. Operands: what each sweep carries
     /// at the start, sweep by sweep, then what all share. The condition takes what the loop's body takes. See [`Sweep`].
-    Sweeps { condition: Function, sweeps: Vec<Sweep> },
+    /// With a budget, which two sweeps may have, few states of the loop are in memory, from which turns run again.
+    Sweeps { condition: Function, sweeps: Vec<Sweep>, budget: Option<Budget> },
     /// Operands: a number, and what both bodies take. The first body gives the results if the number is not 0, else the
     /// second.
     Choice { bodies: [Function; 2] },

@@ -41,12 +41,16 @@ fn attributes(control: &Control) -> impl Eq + Hash + use<> {
         Control::Rule { ref rule, .. } => (0, 0, None, matches!(rule, Derivative::Vjp(_))),
         Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } | Control::Sweeps { .. } => (0, 0, None, false),
     };
+    let budget = match control {
+        Control::While { budget, .. } | Control::Sweeps { budget, .. } => *budget,
+        _ => None,
+    };
     let opaque = if let Control::Opaque { call, .. } = control { Some(call.number()) } else { None };
     let carries: Vec<usize> = match control {
         Control::Sweeps { sweeps, .. } => sweeps.iter().map(|sweep| sweep.carries).collect(),
         _ => vec![],
     };
-    (std::mem::discriminant(control), numbers, opaque, carries)
+    (std::mem::discriminant(control), numbers, budget, opaque, carries)
 }
 
 fn same(a: &Control, b: &Control) -> bool {

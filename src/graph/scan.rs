@@ -4,7 +4,7 @@ use super::body_result::BodyResult;
 use super::handle::Expr;
 use super::nothing::nothing_like;
 use super::stacked;
-use crate::base::revolve::Checkpoints;
+use crate::base::revolve::{Budget, Checkpoints};
 use crate::base::{Axis, Structure};
 use crate::error::Result;
 use crate::op::{IntoValues, Real, Steps, Values};
@@ -138,14 +138,14 @@ impl<X> Scan<X> {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     pub fn checkpoints(mut self, states: usize) -> Self {
-        self.how.checkpoints = Some(Checkpoints::States(states));
+        self.how.checkpoints = Some(Checkpoints::Within(Budget::States(states)));
         self
     }
 
     /// As [`checkpoints`](Scan::checkpoints), with as many states as take no more than so many bytes; one at least, that at the start. In a
     /// derivative a state is all that is carried: tangents, and under [`vmap`](crate::Function::vmap) all samples.
     pub fn checkpoint_bytes(mut self, bytes: usize) -> Self {
-        self.how.checkpoints = Some(Checkpoints::Bytes(bytes));
+        self.how.checkpoints = Some(Checkpoints::Within(Budget::Bytes(bytes)));
         self
     }
 

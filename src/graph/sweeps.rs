@@ -6,6 +6,7 @@ use super::model::{Control, Function, Sweep};
 use super::types::{Flow, Type, depends, types_in, types_out};
 use super::view::Kind;
 use crate::base::Shape;
+use crate::base::revolve::Budget;
 use crate::error::Caller;
 use crate::op::DType;
 use rustc_hash::FxHashSet;
@@ -40,8 +41,11 @@ pub(crate) fn parts(sweeps: &[Sweep]) -> Vec<Range<usize>> {
 }
 
 /// That the bodies fit what is done with them.
-pub(super) fn check(condition: &Function, sweeps: &[Sweep]) -> Result<(), String> {
+pub(super) fn check(condition: &Function, sweeps: &[Sweep], budget: Option<Budget>) -> Result<(), String> {
     let Some(first) = sweeps.first() else { return Err("there is no loop".into()) };
+    if budget.is_some() && sweeps.len() != 2 {
+        return Err("few states are those of a loop and one sweep back".into());
+    }
     if first.carries > first.body.input_len() {
         return Err(format!("the loop's body does not take {} values to carry on", first.carries));
     }

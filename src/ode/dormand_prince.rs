@@ -4,7 +4,7 @@ use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
-use crate::graph::{Body, Cond, Expr, IntoValues, Values, by, cond, counted, refuse, scan, stop_gradient, while_loop, width};
+use crate::graph::{Body, Cond, Expr, IntoValues, Values, While, by, cond, counted, refuse, scan, stop_gradient, width};
 use crate::implicit::{check_tolerances, or_nan};
 use crate::op::{lit, select};
 use std::panic::Location;
@@ -29,7 +29,7 @@ const E: [f64; 7] = [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253
 /// Derivatives are those of the steps that were accepted, as parts of the way: how their number and lengths depend on anything is not
 /// differentiated, as usual, nor are steps that were rejected. They agree with derivatives of the exact solution to about
 /// the tolerance. Those in the times themselves are there. Reverse mode keeps a record of every step between one time and the next, as
-/// [`while_loop`](crate::while_loop) does.
+/// [`while_loop`](crate::while_loop) does, or few [states](DormandPrince::checkpoints).
 ///
 /// ```
 /// use wengert::{Function, ode::{DormandPrince, Integration}};
@@ -50,11 +50,12 @@ pub struct DormandPrince {
     absolute: Option<f64>,
     first: Option<f64>,
     steps: usize,
+    how: While,
 }
 
 impl Default for DormandPrince {
     fn default() -> Self {
-        DormandPrince { relative: None, absolute: None, first: None, steps: 1000 }
+        DormandPrince { relative: None, absolute: None, first: None, steps: 1000, how: While::unbounded() }
     }
 }
 
@@ -82,6 +83,17 @@ impl DormandPrince {
     /// How many steps may be tried in all. The bound costs nothing: an integration costs the steps that it tries.
     pub fn steps(self, steps: usize) -> Self {
         DormandPrince { steps, ..self }
+    }
+
+    /// For reverse mode: no more than so many states between one time and the next are in memory, from which steps run again; see
+    /// [`While::checkpoints`]. A state is y, its slope, and seven numbers.
+    pub fn checkpoints(self, states: usize) -> Self {
+        DormandPrince { how: self.how.checkpoints(states), ..self }
+    }
+
+    /// The same by bytes; see [`While::checkpoint_bytes`].
+    pub fn checkpoint_bytes(self, bytes: usize) -> Self {
+        DormandPrince { how: self.how.checkpoint_bytes(bytes), ..self }
     }
 
     /// Integrates y′ = f(t, y) from `span[0]` to `span[1]`, which may be earlier.
@@ -197,7 +209,7 @@ impl DormandPrince {
         let limit = self.steps as f64;
         let runs = |(_, _, c): Step| c.done.lt(1.0) & c.runs() & (c.accepted + c.rejected).lt(limit);
         let first = (y, k, Control { done: lit(0.0), h, ..control });
-        let (y, k, control) = by(at, || while_loop(first, runs, |state| self.step(state, start, length, slope)));
+        let (y, k, control) = by(at, || self.how.run(first, runs, |state| self.step(state, start, length, slope)));
         let missed = control.done.lt(1.0) & control.runs();
         let control = Control { status: select(missed, Ended::StepLimit as u8 as f64, control.status), ..control };
         (y, k, select(control.runs(), end, start + length * control.done), control)

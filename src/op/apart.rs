@@ -1,6 +1,6 @@
 //! Loops and branches of numbers that consist of several parts, as those of the parts: of duals and series of handles.
 
-use super::flow::Steps;
+use super::flow::{Steps, Turns};
 use super::real::{Real, lit};
 use super::values::Values;
 use crate::error::Result;
@@ -22,6 +22,7 @@ pub(crate) trait Apart: Real<Mask = <Self::Part as Real>::Mask> {
 /// by tracing the body, again where a part turns out to come.
 #[track_caller]
 pub(crate) fn turns<A: Apart, C: Values<A>>(
+    how: Turns,
     init: C,
     mut holds: impl FnMut(C) -> Result<A::Mask>,
     mut body: impl FnMut(C) -> Result<C>,
@@ -36,7 +37,7 @@ pub(crate) fn turns<A: Apart, C: Values<A>>(
             stays.iter_mut().zip(&next).for_each(|(stays, part)| *stays &= part.is_absent());
             Ok(without_absent::<A>(next, &absent))
         };
-        let made = A::Part::turns(without_absent::<A>(start.clone(), &absent), |c| holds(whole(c)), turn)?;
+        let made = A::Part::turns(how, without_absent::<A>(start.clone(), &absent), |c| holds(whole(c)), turn)?;
         if stays == absent {
             return Ok(whole(made));
         }
@@ -147,12 +148,13 @@ macro_rules! flow_apart {
         #[inline]
         #[track_caller]
         fn turns<C: $crate::op::Values<Self>>(
+            how: $crate::op::Turns,
             init: C,
             mut holds: impl FnMut(C) -> $crate::error::Result<Self::Mask>,
             body: impl FnMut(C) -> $crate::error::Result<C>,
         ) -> $crate::error::Result<C> {
             match Self::SYMBOLIC {
-                true => $crate::op::apart::turns::<Self, C>(init, holds, body),
+                true => $crate::op::apart::turns::<Self, C>(how, init, holds, body),
                 false => $crate::op::flow::turns(init, |c| Ok(Self::holds(holds(c)?)), body),
             }
         }

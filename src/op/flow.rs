@@ -1,7 +1,7 @@
 //! Loops and branches in arithmetics whose comparisons are known: loops of Rust, which take only the branch at hand.
 
 use crate::base::Axis;
-use crate::base::revolve::Checkpoints;
+use crate::base::revolve::{Budget, Checkpoints};
 use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// How a scan runs.
@@ -18,6 +18,13 @@ impl Default for Steps {
     fn default() -> Steps {
         Steps { what: "scan", reverse: false, length: None, checkpoints: None }
     }
+}
+
+/// How a loop runs whose number of turns comes out.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Turns {
+    /// How many states are in memory for its adjoint; all of them without.
+    pub(crate) budget: Option<Budget>,
 }
 
 /// As many turns as the condition holds.

@@ -32,7 +32,7 @@ pub(crate) use constant::{constant, settled};
 pub use custom::{custom_rule, straight_through};
 pub use edge::EdgeMap;
 #[doc(hidden)]
-pub use flow::Steps;
+pub use flow::{Steps, Turns};
 pub(crate) use library::op_of_library;
 pub use operation::Op;
 pub(crate) use operation::rule;

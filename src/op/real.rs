@@ -2,7 +2,7 @@
 
 use super::array::ArrayOp;
 use super::bodied::Bodied;
-use super::flow::{self, Steps};
+use super::flow::{self, Steps, Turns};
 use super::plain::Plain;
 use super::primal;
 use super::table::op_table;
@@ -227,6 +227,7 @@ macro_rules! define_real {
             #[inline]
             #[track_caller]
             fn turns<C: Values<Self>>(
+                _: Turns,
                 init: C,
                 mut holds: impl FnMut(C) -> Result<Self::Mask>,
                 body: impl FnMut(C) -> Result<C>,

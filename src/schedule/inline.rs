@@ -30,6 +30,9 @@ pub(crate) fn kept(f: &Function) -> Function {
                 let (body, length) = (body.clone(), *length);
                 Control::Scan { body, carries: *carries, xs: *xs, length, reverse: *reverse, states: States::All }.into()
             }
+            Control::While { condition, body, carries, budget: Some(_) } => {
+                Control::While { condition: condition.clone(), body: body.clone(), carries: *carries, budget: None }.into()
+            }
             _ => control.clone(),
         };
         new.intern(Kind::Control(Nested { control: &whole, port }), args, node.location())

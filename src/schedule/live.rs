@@ -77,7 +77,7 @@ fn needed(control: &Control, mut needed: Vec<bool>) -> Vec<bool> {
 
 /// The loop that carries what is kept.
 fn with(control: &Control, kept: &[bool]) -> SharedControl {
-    let Control::While { condition, body, .. } = control else { unreachable!("it is a loop") };
+    let Control::While { condition, body, budget, .. } = control else { unreachable!("it is a loop") };
     let types = chosen(&types_in(body), kept);
     let reduced = |f: &Function| {
         make_body(f.width(), &types, Location::caller(), |args| {
@@ -93,5 +93,6 @@ fn with(control: &Control, kept: &[bool]) -> SharedControl {
     };
     let condition = reduced(condition);
     let body = reduced(&body.with_chosen_outputs(|k| kept[k]));
-    Control::While { condition, body, carries: kept.iter().filter(|kept| **kept).count() }.into()
+    let carries = kept.iter().filter(|kept| **kept).count();
+    Control::While { condition, body, carries, budget: *budget }.into()
 }

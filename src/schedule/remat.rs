@@ -2,7 +2,7 @@
 
 use super::choose::{MOST, Replays, schedule};
 use super::lengths::{Extent, open_lengths};
-use super::place::{plan, state, states, workspace};
+use super::place::{Room, plan, room, state, states, workspace};
 use super::unit::Units;
 use crate::base::revolve::runs;
 use crate::base::{Axis, Shape};
@@ -26,9 +26,9 @@ pub struct RematCost {
     pub bytes: usize,
     /// The same with everything kept.
     pub bytes_without: usize,
-    /// Of these bytes, those of the states that scans with [checkpoints](crate::Scan::checkpoints) keep.
+    /// Of these bytes, those of the states that scans and loops with [checkpoints](crate::Scan::checkpoints) keep.
     pub checkpoint_bytes: usize,
-    /// How many steps such scans run again.
+    /// How many steps such scans run again. Nobody knows how many turns a loop has, of which one is counted wherever operations are.
     pub steps_again: usize,
 }
 
@@ -169,6 +169,11 @@ fn of_control(control: &Control, open: &Lengths, extent: Extent, replays: &Repla
                 checkpoint_bytes: states * state(extent, control) * extent.f.width().bytes(),
             };
             of_step.times(steps + every).and(own)
+        }
+        Control::Sweeps { .. } => {
+            let bytes = |room: Room| room.states * room.state * extent.f.width().bytes();
+            let checkpoint_bytes = room(extent, control).map_or(0, bytes);
+            bodies.fold(Spent::default(), Spent::and).and(Spent { checkpoint_bytes, ..Spent::default() })
         }
         Control::Choice { .. } => bodies.max_by_key(|spent| spent.operations).unwrap_or_default(),
         Control::Opaque { .. } => Spent::default(),

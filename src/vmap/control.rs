@@ -111,7 +111,7 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
             let operands = order.iter().map(|&k| values[k]).collect();
             Ok(Batch::Node { made: made.into(), operands, flow: None, samples: true })
         }
-        Control::While { condition, body, carries } => {
+        Control::While { condition, body, carries, budget } => {
             let at = Location::caller();
             let mut flow = control.flow(&marked);
             // Samples that stop earlier than others are left as they are from there on.
@@ -128,6 +128,7 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
                     condition: mapped(condition, &flow.inputs, &[false], axis, walk)?,
                     body: mapped(body, &flow.inputs, &flow.outputs, axis, walk)?,
                     carries: *carries,
+                    budget: *budget,
                 };
                 return node(made, operands, Some(flow));
             }
@@ -151,11 +152,11 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
             if let Some(problem) = problem {
                 return Err(problem);
             }
-            let made = Control::While { condition: any, body: step?, carries: *carries };
+            let made = Control::While { condition: any, body: step?, carries: *carries, budget: *budget };
             node(made, operands, None)
         }
-        Control::Sweeps { condition, sweeps } => {
-            let (made, flow) = super::sweeps::mapped(condition, sweeps, &marked, axis, walk)?;
+        Control::Sweeps { condition, sweeps, budget } => {
+            let (made, flow) = super::sweeps::mapped((condition, sweeps, *budget), &marked, axis, walk)?;
             let carried = operands.len() - (sweeps[0].body.input_len() - sweeps[0].carries);
             let marks = flow.as_ref().map_or(vec![true; carried], |flow| flow.inputs[..carried].to_vec());
             let carried_made = spread_marked(operands, &marks, axis);

@@ -3,6 +3,7 @@
 use super::bodies::{chosen, condition_varies, mapped as mapped_body, outputs, types};
 use super::mapped::Walk;
 use crate::base::Axis;
+use crate::base::revolve::Budget;
 use crate::error::Result;
 use crate::graph::sweeps::{marks, parts};
 use crate::graph::{Control, Expr, Flow, Function, Sweep, make_body, types_in};
@@ -11,8 +12,7 @@ use std::panic::Location;
 
 /// The operation over an axis, and what the axis reaches, if not everything that is carried.
 pub(super) fn mapped(
-    condition: &Function,
-    sweeps: &[Sweep],
+    (condition, sweeps, budget): (&Function, &[Sweep], Option<Budget>),
     marked: &[bool],
     axis: Axis,
     walk: Walk,
@@ -65,5 +65,5 @@ pub(super) fn mapped(
             vec![select(holds(args).ne(0.0), 1.0, 0.0).sum(..)]
         })?,
     };
-    Ok((Control::Sweeps { condition, sweeps: made }, (!apart).then_some(marks.flow)))
+    Ok((Control::Sweeps { condition, sweeps: made, budget }, (!apart).then_some(marks.flow)))
 }

@@ -6,10 +6,10 @@ use wengert::graph::Axis;
 use wengert::rules::{Opaque, custom_vjp};
 use wengert::{Array, Error, Expr, Function, Options, Scan, Shape, cond};
 
-type Result<T = ()> = std::result::Result<T, Error>;
+pub(super) type Result<T = ()> = std::result::Result<T, Error>;
 
 /// Numbers by a formula.
-fn numbers(n: usize, seed: f64) -> Vec<f64> {
+pub(super) fn numbers(n: usize, seed: f64) -> Vec<f64> {
     (0..n).map(|k| (seed + 1.7 * k as f64).sin() * 0.8).collect()
 }
 
@@ -27,7 +27,7 @@ fn inputs(f: &Function, open: &[(&str, usize)]) -> Vec<Array<f64>> {
 }
 
 /// The bits of a function's results for some lengths, native or interpreted, and the bytes of its workspace for the first of them.
-fn bits(f: &Function, opens: &[&[(&str, usize)]], interpreted: bool) -> Result<(Vec<Vec<u64>>, usize)> {
+pub(super) fn bits(f: &Function, opens: &[&[(&str, usize)]], interpreted: bool) -> Result<(Vec<Vec<u64>>, usize)> {
     let code = f.compile_with(Options::new().interpreted(interpreted))?;
     let mut bits = vec![];
     for open in opens {
@@ -42,7 +42,7 @@ fn bits(f: &Function, opens: &[&[(&str, usize)]], interpreted: bool) -> Result<(
 
 /// That functions with and without checkpoints give the same bits, native and interpreted.
 #[track_caller]
-fn same(what: &str, with: &Function, without: &Function, opens: &[&[(&str, usize)]]) -> Result {
+pub(super) fn same(what: &str, with: &Function, without: &Function, opens: &[&[(&str, usize)]]) -> Result {
     let [wanted, got, interpreted] =
         [bits(without, opens, false)?, bits(with, opens, false)?, bits(with, opens, true)?].map(|(bits, _)| bits);
     assert!(got.iter().flatten().all(|v| !f64::from_bits(*v).is_nan()), "{what}");
@@ -179,7 +179,7 @@ fn choose(n: u128, k: u128) -> u128 {
 
 /// How often steps run forward until n steps are gone back over with s states (A. Griewank and A. Walther, 2000, proposition 1 and equation 6):
 /// r·n − (s + r choose s + 1), where (s + r − 1 choose s) < n ≤ (s + r choose s).
-fn published(n: u128, s: u128) -> u128 {
+pub(super) fn published(n: u128, s: u128) -> u128 {
     let r = (0..).find(|r| choose(s + r, s) >= n).unwrap();
     if r == 0 { 0 } else { r * n - choose(s + r, s + 1) }
 }

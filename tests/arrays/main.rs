@@ -9,6 +9,7 @@ mod flows;
 mod indices;
 mod jacobians;
 mod linalg;
+mod online;
 mod references;
 mod scan;
 mod strips;

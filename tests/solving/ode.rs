@@ -5,7 +5,7 @@ use crate::common::arrays::{all, check, check_first, close, noise, traced, vecto
 use proptest::prelude::*;
 use wengert::diff::Mode;
 use wengert::ode::{DormandPrince, Ended, Integration, rk4};
-use wengert::{Dual, Error, Expr, Function, Options, Real, Width, aux, lit};
+use wengert::{Array, Dual, Error, Expr, Function, Options, Real, Width, aux, lit};
 
 type Result<T = ()> = std::result::Result<T, Error>;
 
@@ -358,4 +358,36 @@ fn a_bound_that_is_not_counted_to_is_refused() {
     );
     assert!(error.location().is_some_and(|at| at.file().ends_with("ode.rs")), "{error}");
     assert!(solve(Width::F32, 1 << 24).is_ok() && solve(Width::F64, (1 << 24) + 1).is_ok());
+}
+
+/// Steps that run again from few states give the bits of those that are all kept.
+#[test]
+fn few_states_of_an_integration() -> Result {
+    let course = |method: DormandPrince| {
+        Function::trace(["a", "b", "t[n]"], |[a, b, t]| {
+            let rates = |_, [x, y]: [Expr; 2]| [x * (a - y), y * (x - b)];
+            let [x, y] = method.relative(1e-8).at_times(lit(0.0), t, [1.0, 0.5], rates).y;
+            (x * y).sum(..)
+        })
+    };
+    let value = |name: &str| match name {
+        "t" => Array::from(vec![1.0, 4.0, 4.5]),
+        "a" => Array::from(0.8),
+        _ => Array::from(1.1),
+    };
+    let derivatives: [fn(&Function) -> Result<Function>; 2] = [|f| f.value_and_grad(), |f| f.hvp()];
+    for method in [DormandPrince::new().checkpoints(3), DormandPrince::new().checkpoint_bytes(5 * 11 * 8)] {
+        for derivative in derivatives {
+            let bits = |method: DormandPrince| -> Result<Vec<u64>> {
+                let f = derivative(&course(method)?.wrt(["a", "b"])?)?;
+                let x: Vec<Array<f64>> = f.inputs().iter().map(|group| value(group.name())).collect();
+                let y = f.compile()?.run(&x)?;
+                Ok(y.iter().flat_map(|(_, y)| y.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>()).collect())
+            };
+            let with = bits(method)?;
+            assert!(with.iter().all(|&v| f64::from_bits(v).is_finite()));
+            assert_eq!(with, bits(DormandPrince::new())?);
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::line::{Found, Head, Position, Unfinished};
 use super::{Nodes, Parser};
-use crate::base::revolve::Checkpoints;
+use crate::base::revolve::{Budget, Checkpoints};
 use crate::error::Result;
 use crate::graph::model::{Function, SharedControl, States};
 use crate::graph::node::{Args, NodeId, Port};
@@ -70,28 +70,35 @@ impl Parser<'_> {
                 let length = self.axis_length()?;
                 let (mut reverse, mut states) = (false, States::All);
                 while self.eat(",") {
-                    let number = |parser: &mut Self| parser.integer("a number");
                     match self.name("`reverse`, `states`, `bytes`, `twice` or `again`")? {
                         ("reverse", _) => reverse = true,
-                        ("states", _) => states = States::Checkpoints(Checkpoints::States(number(self)?)),
-                        ("bytes", _) => states = States::Checkpoints(Checkpoints::Bytes(number(self)?)),
                         ("twice", _) => states = States::Checkpoints(Checkpoints::Twice),
                         ("again", _) => states = States::Again,
-                        (other, at) => return Err(at.error(format!("a scan is not `{other}`"))),
+                        word => states = States::Checkpoints(Checkpoints::Within(self.budget("a scan", word)?)),
                     }
                 }
                 self.symbol("]")?;
                 Head::Scan { carries, xs, length, reverse, states }
             }
-            ("while", _) => Head::While { carries: self.one("a number of carried values")? },
+            ("while", _) => {
+                self.symbol("[")?;
+                let carries = self.integer("a number of carried values")?;
+                let budget = if self.eat(",") { Some(self.states_or_bytes()?) } else { None };
+                self.symbol("]")?;
+                Head::While { carries, budget }
+            }
             ("sweeps", _) => {
                 self.symbol("[")?;
                 let mut carries = vec![self.integer("a number of carried values")?];
-                while self.eat(",") {
-                    carries.push(self.integer("a number of carried values")?);
+                let mut budget = None;
+                while budget.is_none() && self.eat(",") {
+                    match self.peek() {
+                        Some(c) if c.is_alphabetic() => budget = Some(self.states_or_bytes()?),
+                        _ => carries.push(self.integer("a number of carried values")?),
+                    }
                 }
                 self.symbol("]")?;
-                Head::Sweeps(carries)
+                Head::Sweeps { carries, budget }
             }
             ("rule", _) => {
                 self.symbol("[")?;
@@ -108,5 +115,21 @@ impl Parser<'_> {
             ("cond", _) => Head::Choice,
             (other, at) => return Err(at.error(format!("there is no operation `{other}` with bodies"))),
         })
+    }
+
+    /// How many states are in memory, behind a word.
+    fn budget(&mut self, what: &str, (word, at): (&str, Position)) -> Result<Budget> {
+        let budget = match word {
+            "states" => Budget::States,
+            "bytes" => Budget::Bytes,
+            other => return Err(at.error(format!("{what} is not `{other}`"))),
+        };
+        Ok(budget(self.integer("a number")?))
+    }
+
+    /// The same of a loop.
+    fn states_or_bytes(&mut self) -> Result<Budget> {
+        let word = self.name("`states` or `bytes`")?;
+        self.budget("a loop", word)
     }
 }

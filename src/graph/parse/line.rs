@@ -1,6 +1,7 @@
 //! Where a text is read, and lines that are read in part.
 
 use crate::base::Axis;
+use crate::base::revolve::Budget;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::graph::model::{Control, Derivative, Function, States, Sweep};
 use crate::graph::node::{NodeId, Port};
@@ -45,9 +46,13 @@ pub(super) enum Head {
     },
     While {
         carries: usize,
+        budget: Option<Budget>,
     },
-    /// What each sweep carries.
-    Sweeps(Vec<usize>),
+    Sweeps {
+        /// What each sweep carries.
+        carries: Vec<usize>,
+        budget: Option<Budget>,
+    },
     Rule {
         forward: bool,
     },
@@ -60,7 +65,7 @@ impl Unfinished {
     pub(super) fn bodies(&self) -> usize {
         match &self.head {
             Head::Scan { .. } | Head::Remat => 1,
-            Head::Sweeps(carries) => 1 + carries.len(),
+            Head::Sweeps { carries, .. } => 1 + carries.len(),
             Head::While { .. } | Head::Rule { .. } | Head::Choice => 2,
         }
     }
@@ -74,12 +79,13 @@ impl Head {
             Head::Scan { carries, xs, length, reverse, states } => {
                 Control::Scan { body: next(), carries, xs, length, reverse, states }
             }
-            Head::While { carries } => Control::While { condition: next(), body: next(), carries },
-            Head::Sweeps(carries) => {
+            Head::While { carries, budget } => Control::While { condition: next(), body: next(), carries, budget },
+            Head::Sweeps { carries, budget } => {
                 let condition = next();
                 Control::Sweeps {
                     condition,
                     sweeps: carries.into_iter().map(|carries| Sweep { body: next(), carries }).collect(),
+                    budget,
                 }
             }
             Head::Rule { forward } => {

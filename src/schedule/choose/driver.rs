@@ -4,6 +4,7 @@ use super::flatten;
 use super::levels::{Levels, Site};
 use super::pieces::{self, Depths, pieces};
 use super::replays::{Key, Replays, key, step};
+use super::turns::Loops;
 use super::unroll::{MOST_OF_STEP, unrolled};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -114,11 +115,12 @@ fn in_pieces(f: Function, depths: Depths, options: Settings, units: &mut Units) 
 struct Nested {
     all: FxHashMap<Key, Vec<(Port, NodeId)>>,
     replays: Replays,
+    loops: Loops,
 }
 
 impl Nested {
     fn new(f: &Function) -> Nested {
-        Nested { all: FxHashMap::default(), replays: Replays::new(f) }
+        Nested { all: FxHashMap::default(), replays: Replays::new(f), loops: Loops::new(f) }
     }
 
     /// Enters a result; whether it is the first of its operation, which stands for all.
@@ -133,7 +135,10 @@ impl Nested {
         let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
         let key = key(f, op.control, id);
         let members = self.all.remove(&key).expect("the first of the results stands for all");
-        let replayed = self.replays.stage(f, &key, op.control, &members, (options, schedule), units)?;
+        let mut replayed = self.replays.stage(f, &key, op.control, &members, (options, schedule), units)?;
+        if replayed.is_none() {
+            replayed = self.loops.stage(f, &key, op.control, &members, (options, schedule), units)?;
+        }
         Ok(Stage::Control(match replayed {
             Some(stage) => stage,
             None => control(f, op.control, members, options, units)?,

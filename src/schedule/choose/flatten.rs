@@ -130,6 +130,16 @@ pub(super) fn whole(f: &Function, most: usize, options: Settings) -> Result<Opti
     Ok(Some(Flow { kind: FlowKind::Once(block(&all, options)?), inputs, outputs }))
 }
 
+/// One body of sweeps over the turns of a loop, as it is in the code of them all.
+pub(super) fn body(f: &Function, options: Settings) -> Result<Flow> {
+    let of_numbers = apart(&numbers(&values_of(f))?)?;
+    let lens = |types: Vec<(Shape, DType)>| types.iter().map(|(shape, _)| shape.len().expect("it is of few numbers")).collect();
+    let lengths: Vec<usize> = lens(types_out(f));
+    let output = |k: usize| FlowOutput { from: From::Last, first: lengths[..k].iter().sum(), len: lengths[k] };
+    let outputs = (0..lengths.len()).map(output).collect();
+    Ok(Flow { kind: FlowKind::Once(block(&of_numbers, options)?), inputs: lens(types_in(f)), outputs })
+}
+
 /// The elements of values whose lengths are known.
 fn elements(types: &[(Shape, DType)]) -> usize {
     types.iter().filter_map(|(shape, _)| shape.len()).sum()
@@ -139,6 +149,10 @@ fn elements(types: &[(Shape, DType)]) -> usize {
 fn fits(control: &Control) -> bool {
     let body = control.body();
     let of_numbers = |(shape, dtype): &(Shape, DType)| *dtype == DType::Float && shape.len().is_some();
+    if let Control::Sweeps { budget: Some(_), .. } = control {
+        // Its states are in memory that the plan knows.
+        return false;
+    }
     if let Control::Sweeps { sweeps, .. } = control {
         let few = |sweep: &Sweep| types_out(&sweep.body).iter().all(of_numbers) && elements(&sweep.carried()) <= MOST_CARRIED;
         return control.takes().iter().all(of_numbers) && sweeps.iter().all(few);
@@ -275,7 +289,7 @@ impl<'f> Making<'f> {
         let made = |body: &Function| block(body, self.options);
         let turns = match &**nested.control {
             Control::Choice { bodies: [a, b] } => Turns::Branch([made(a)?, made(b)?]),
-            Control::While { condition, body, carries } => {
+            Control::While { condition, body, carries, .. } => {
                 Turns::While { carries: *carries, condition: made(condition)?, body: made(body)? }
             }
             Control::Scan { body, carries, length: Axis::Fixed(times), .. } => {
@@ -303,7 +317,7 @@ impl<'f> Making<'f> {
         let graph = self.f.graph();
         graph.ids().find_map(|id| {
             let Kind::Control(Nested { control, .. }) = graph.node(id).kind() else { return None };
-            let Control::Sweeps { condition, sweeps } = &**control else { return None };
+            let Control::Sweeps { condition, sweeps, .. } = &**control else { return None };
             let all: Args = graph.operands(id).collect();
             (loop_operands(sweeps, &all) == *operands && is_loop(of, condition, &sweeps[0])).then_some((control, all))
         })
@@ -311,10 +325,10 @@ impl<'f> Making<'f> {
 
     /// The step of the loop of sweeps.
     fn recorded(&mut self, control: &'f SharedControl, operands: &Args) -> Result<u32> {
-        let Control::Sweeps { condition, sweeps } = &**control else { unreachable!("they are sweeps") };
+        let Control::Sweeps { condition, sweeps, .. } = &**control else { unreachable!("they are sweeps") };
         let own = loop_operands(sweeps, operands);
         let same = |known: &Recorded| {
-            let Control::Sweeps { condition: other, sweeps: others } = &**known.control else { return false };
+            let Control::Sweeps { condition: other, sweeps: others, .. } = &**known.control else { return false };
             known.operands == own && is_same(condition, other) && is_same(&sweeps[0].body, &others[0].body)
         };
         if let Some(known) = self.recorded.iter().find(|known| same(known)) {
@@ -415,13 +429,13 @@ impl<'f> Making<'f> {
 }
 
 /// Of the operands of sweeps, those of the loop.
-fn loop_operands(sweeps: &[Sweep], operands: &Args) -> Args {
+pub(super) fn loop_operands(sweeps: &[Sweep], operands: &Args) -> Args {
     let shared = sweeps[0].body.input_len() - sweeps[0].carries;
     operands[..sweeps[0].carries].iter().chain(&operands[operands.len() - shared..]).copied().collect()
 }
 
 /// Whether a loop is that of sweeps, but for what else is recorded of its turns.
-fn is_loop(of: &Control, condition: &Function, sweep: &Sweep) -> bool {
+pub(super) fn is_loop(of: &Control, condition: &Function, sweep: &Sweep) -> bool {
     let Control::While { condition: own, body, .. } = of else { return false };
     is_same(own, condition) && is_same(body, &sweep.body.clone().with_outputs(..sweep.carries))
 }

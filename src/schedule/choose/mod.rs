@@ -5,6 +5,7 @@ mod flatten;
 mod levels;
 mod pieces;
 mod replays;
+mod turns;
 mod unroll;
 
 pub(crate) use driver::schedule;

@@ -21,6 +21,17 @@ pub(super) fn key(f: &Function, control: &Control, id: NodeId) -> Key {
     (std::ptr::from_ref(control), f.graph().operands(id).collect())
 }
 
+/// Which nodes depend on an input.
+pub(super) fn varies(f: &Function) -> Vec<bool> {
+    let graph = f.graph();
+    let mut varies = vec![false; graph.len()];
+    for id in graph.ids() {
+        let is_input = matches!(graph.node(id).kind(), Kind::Input(_));
+        varies[id.index()] = is_input || graph.operands(id).any(|operand| varies[operand.index()]);
+    }
+    varies
+}
+
 /// The step of a scan, without results that nobody asks for.
 pub(super) fn step(control: &Control, ports: &[Port]) -> Function {
     let Control::Scan { body, carries, .. } = control else { unreachable!("it is a scan") };
@@ -66,14 +77,10 @@ impl Replays {
             return replays;
         }
         // What depends on no input is computed once, and kept.
-        let mut varies = vec![false; graph.len()];
+        let varies = varies(f);
         let mut users: Vec<Vec<(NodeId, usize)>> = vec![vec![]; graph.len()];
         for id in graph.ids() {
-            varies[id.index()] = matches!(graph.node(id).kind(), Kind::Input(_));
-            for (k, operand) in graph.operands(id).enumerate() {
-                varies[id.index()] |= varies[operand.index()];
-                users[operand.index()].push((id, k));
-            }
+            graph.operands(id).enumerate().for_each(|(k, operand)| users[operand.index()].push((id, k)));
         }
         let mut is_output = vec![false; graph.len()];
         f.output_nodes().for_each(|id| is_output[id.index()] = true);

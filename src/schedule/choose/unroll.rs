@@ -80,13 +80,14 @@ fn of_numbers(control: &Control) -> Result<SharedControl> {
     let numbers_of = |types: &[(Shape, DType)]| types.iter().filter_map(|(shape, _)| shape.len()).sum::<usize>();
     Ok(SharedControl::from(match control {
         Control::Choice { bodies: [a, b] } => Control::Choice { bodies: [body(a)?, body(b)?] },
-        Control::While { condition, body: step, carries } => {
+        Control::While { condition, body: step, carries, budget } => {
             let carried = numbers_of(&types_in(step)[..*carries]);
-            Control::While { condition: body(condition)?, body: body(step)?, carries: carried }
+            Control::While { condition: body(condition)?, body: body(step)?, carries: carried, budget: *budget }
         }
-        Control::Sweeps { condition, sweeps } => {
+        Control::Sweeps { condition, sweeps, budget } => {
             let sweep = |sweep: &Sweep| Ok(Sweep { body: body(&sweep.body)?, carries: numbers_of(&sweep.carried()) });
-            Control::Sweeps { condition: body(condition)?, sweeps: sweeps.iter().map(sweep).collect::<Result<_>>()? }
+            let sweeps = sweeps.iter().map(sweep).collect::<Result<_>>()?;
+            Control::Sweeps { condition: body(condition)?, sweeps, budget: *budget }
         }
         Control::Scan { body: step, carries, length, reverse, states, .. } => {
             let carried = numbers_of(&types_in(step)[..*carries]);

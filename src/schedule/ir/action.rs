@@ -2,6 +2,7 @@
 
 use super::strided::Strided;
 use crate::base::Width;
+use crate::base::revolve::Budget;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::Opaque;
@@ -295,10 +296,12 @@ pub(crate) enum Carried {
     Kept(Buffer),
 }
 
-/// A scan that leaves states, or one that goes back over the steps of such scans; see [`Moves`](crate::base::revolve::Moves).
+/// A scan that leaves states, or one that goes back over the steps of such scans; see [`Moves`](crate::base::revolve::Moves). Or a loop that does.
 #[derive(Clone)]
 pub(crate) struct RunReplay {
+    /// How many steps there are, but of a loop.
     pub(crate) steps: usize,
+    pub(crate) turns: Option<RunTurns>,
     /// How many states of each source are kept, and how many places there are.
     pub(crate) states: usize,
     pub(crate) entries: usize,
@@ -315,6 +318,23 @@ pub(crate) struct RunReplay {
     pub(crate) at: Option<&'static Location<'static>>,
 }
 
+/// What a loop has whose number of turns comes out; see [`Online`](crate::base::online::Online).
+#[derive(Clone)]
+pub(crate) struct RunTurns {
+    /// The plan of its condition, and memory for the number that this gives, where it runs for the first time.
+    pub(crate) condition: Option<(usize, Buffer)>,
+    /// The number of turns, in [`DIGITS`](RunTurns::DIGITS).
+    pub(crate) count: Buffer,
+    /// Bytes of a state, where the budget has no room for one.
+    pub(crate) short: Option<(usize, Budget)>,
+}
+
+impl RunTurns {
+    /// Digits of a number of turns, each below [`BASE`](RunTurns::BASE): elements of either width hold them.
+    pub(crate) const DIGITS: usize = 3;
+    pub(crate) const BASE: usize = 1 << 21;
+}
+
 /// A scan whose steps run again. The parts of what is read and given lie in the order of the axis; so do places of states.
 #[derive(Clone)]
 pub(crate) struct RunSource {
@@ -327,8 +347,9 @@ pub(crate) struct RunSource {
     /// What is read step by step, and what all steps share.
     pub(crate) xs: Vec<Buffer>,
     pub(crate) shared: Vec<Buffer>,
-    /// What a step gives beside what it carries on.
+    /// What a step gives beside what it carries on, and whether whoever goes back over a step reads any of it.
     pub(crate) each: Vec<RunEach>,
+    pub(crate) rest: bool,
     /// What is carried at the start and in the end, where it runs for the first time.
     pub(crate) init: Vec<Buffer>,
     pub(crate) last: Vec<Buffer>,
@@ -364,6 +385,8 @@ pub(crate) struct RunBack {
     pub(crate) xs: Vec<RunRead>,
     pub(crate) shared: Vec<Buffer>,
     pub(crate) each: Vec<Buffer>,
+    /// Whether what is read step by step comes first, before what is carried.
+    pub(crate) reads_first: bool,
 }
 
 /// What is read step by step.
@@ -382,6 +405,11 @@ impl RunReplay {
     pub(crate) fn states(&self, source: &RunSource, carried: usize, entry: usize, count: usize) -> Buffer {
         let first = if source.reverse { self.entries - entry - count } else { entry };
         parts(source.states[carried], self.entries, first, count)
+    }
+
+    /// The places of a whole state.
+    pub(crate) fn state(&self, source: &RunSource, entry: usize) -> impl Iterator<Item = Buffer> {
+        (0..source.states.len()).map(move |carried| self.states(source, carried, entry, 1))
     }
 
     /// What belongs to so many steps of a source from one on.

@@ -79,12 +79,35 @@ pub(crate) struct ControlStage {
     pub(crate) at: Option<&'static Location<'static>>,
 }
 
-/// A scan with checkpoints, or one that goes back over the steps of such scans.
+/// A scan or a loop with checkpoints, or what goes back over its steps.
 pub(crate) enum Replay {
     /// It leaves states, from which its steps run again.
     First(Arc<Source>),
     /// It reads what steps of these scans give when they run again. Where it is code, this gives all that is carried, then what every step keeps.
     Again(Vec<Arc<Source>>),
+    /// The same of a loop whose number of turns comes out. The adjoint is the stage's only body.
+    Loop(Arc<Turning>, Part),
+}
+
+/// Which part of a loop with checkpoints a stage is.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The loop, which leaves states.
+    Forward,
+    /// The sweep back over its turns.
+    Back,
+    Both,
+}
+
+/// A loop whose turns run again.
+pub(crate) struct Turning {
+    /// The loop and the sweep back.
+    pub(crate) sweeps: SharedControl,
+    pub(crate) condition: Schedule,
+    /// A turn, which gives what is carried on and the rest of its record.
+    pub(crate) turn: Schedule,
+    /// How many sweeps go back over its turns.
+    pub(crate) readers: usize,
 }
 
 /// A scan whose steps run again.

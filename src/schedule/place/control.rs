@@ -1,16 +1,19 @@
 //! Operations with bodies, planned for the lengths of a call.
 
 use super::planner::Planner;
-use super::replay;
+use super::{replay, turns};
 use crate::base::Shape;
 use crate::graph::{Control, NodeId, Port, stacked, sweeps, types_out};
-use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, RunSweep, Schedule};
+use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, Replay, RunControl, RunSweep, Schedule};
 use crate::schedule::unit::UnitRef;
 
 /// The action of an operation with bodies; `plan` makes those of the bodies.
 pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Schedule) -> Plan) {
-    if let Some(replay) = &stage.replay {
-        return replay::run(planner, stage, replay, plan);
+    match &stage.replay {
+        Some(Replay::First(source)) => return replay::run(planner, stage, (std::slice::from_ref(source), true), plan),
+        Some(Replay::Again(sources)) => return replay::run(planner, stage, (sources, false), plan),
+        Some(Replay::Loop(turning, part)) => return turns::run(planner, stage, (turning, *part), plan),
+        None => {}
     }
     if let Some(unit) = &stage.flow {
         return flow(planner, stage, unit);

@@ -9,6 +9,8 @@ mod plan;
 mod planner;
 mod replay;
 mod sums;
+mod turns;
 
 pub(crate) use plan::{plan, workspace};
 pub(super) use replay::{state, states};
+pub(super) use turns::{Room, room};

@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use crate::graph::{Function, Kind, NodeId};
-use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Updates, ValueId, View};
+use crate::schedule::ir::{Action, Buffer, Loop, LoopInput, Space, Stage, Turning, Updates, ValueId, View};
 use crate::schedule::lengths::Extent;
 use crate::schedule::queries::{made, may_overwrite, reads};
 use crate::schedule::tile::{Band, tiles};
@@ -22,6 +22,8 @@ pub(super) struct Planner<'a> {
     pub(super) actions: Vec<Action>,
     /// The states that a scan has gone back over, by the nodes whose memory they have.
     pub(super) replayed: FxHashSet<NodeId>,
+    /// What loops with checkpoints have left.
+    pub(super) left: FxHashMap<*const Turning, Left>,
     /// The band that the stage at hand belongs to.
     pub(super) band: Option<Band>,
     /// The memory of its tiles, and what happens before the first one.
@@ -31,6 +33,15 @@ pub(super) struct Planner<'a> {
     lasting: Vec<Buffer>,
     /// How many values there are.
     values: u32,
+}
+
+/// What a loop has left: its states, the number of its turns.
+#[derive(Copy, Clone)]
+pub(super) struct Left {
+    pub(super) states: Buffer,
+    pub(super) count: Buffer,
+    /// How many sweeps have gone back over its turns.
+    pub(super) read: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -45,6 +56,7 @@ impl<'a> Planner<'a> {
             once: false,
             actions: Vec::new(),
             replayed: FxHashSet::default(),
+            left: FxHashMap::default(),
             band: None,
             tile: Arena::default(),
             before: Vec::new(),

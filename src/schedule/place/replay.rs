@@ -4,8 +4,7 @@ use super::planner::Planner;
 use crate::base::{Axis, Shape};
 use crate::graph::{Control, NodeId, Port, SharedControl, States, stacked, types_in};
 use crate::schedule::ir::{
-    Action, Buffer, ControlStage, Plan, Replay, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, Schedule, Source,
-    SourceCode,
+    Action, Buffer, ControlStage, Plan, RunBack, RunEach, RunRead, RunReplay, RunSource, RunSteps, Schedule, Source, SourceCode,
 };
 use crate::schedule::lengths::Extent;
 use std::sync::Arc;
@@ -37,12 +36,13 @@ pub(crate) fn state(extent: Extent, control: &Control) -> usize {
     types_in(body)[..*carries].iter().map(|&(shape, _)| size(extent, shape)).sum()
 }
 
-/// The action of a stage that leaves states or goes back over them; `plan` makes those of the bodies.
-pub(super) fn run(planner: &mut Planner, stage: &ControlStage, replay: &Replay, plan: &dyn Fn(&Schedule) -> Plan) {
-    let (sources, is_first) = match replay {
-        Replay::First(source) => (std::slice::from_ref(source), true),
-        Replay::Again(sources) => (&sources[..], false),
-    };
+/// The action of a scan that leaves states or goes back over them; `plan` makes those of the bodies.
+pub(super) fn run(
+    planner: &mut Planner,
+    stage: &ControlStage,
+    (sources, is_first): (&[Arc<Source>], bool),
+    plan: &dyn Fn(&Schedule) -> Plan,
+) {
     let (states, steps) = states(planner.extent, &sources[0].together);
     let mut making = Making { planner, plan, plans: vec![], borrowed: vec![], entries: (states + 1).min(steps.max(1)) };
     // Whoever goes back first finds the states of the first run.
@@ -54,13 +54,20 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, replay: &Replay, 
             making.first(stage, &sources[0], &mut made[0]);
             None
         }
-        false => Some(making.back(stage, sources)),
+        false => {
+            let back = making.back(stage, sources);
+            for (k, source) in made.iter_mut().enumerate() {
+                source.rest = back.xs.iter().any(|x| matches!(x, RunRead::Step { source, .. } if *source == k));
+            }
+            Some(back)
+        }
     };
     let Making { plans, mut borrowed, entries, .. } = making;
     let scratch = planner.borrow(plans.iter().map(|plan| plan.scratch).max().unwrap_or(0));
     borrowed.push(scratch);
     planner.actions.push(Action::Replay(Box::new(RunReplay {
         steps,
+        turns: None,
         states,
         entries,
         sources: made,
@@ -73,27 +80,38 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, replay: &Replay, 
     borrowed.into_iter().for_each(|place| planner.give_back(place));
 }
 
+/// The places of the states of each value that is carried, within one stretch of memory.
+pub(super) fn places(all: Buffer, carried: &[usize], entries: usize) -> Vec<Buffer> {
+    let mut offset = all.offset;
+    let place = |&len: &usize| {
+        let own = Buffer { offset, len: len * entries, ..all };
+        offset += own.len;
+        own
+    };
+    carried.iter().map(place).collect()
+}
+
 /// An action under construction.
-struct Making<'p, 'a> {
-    planner: &'p mut Planner<'a>,
-    plan: &'p dyn Fn(&Schedule) -> Plan,
-    plans: Vec<Plan>,
-    borrowed: Vec<Buffer>,
-    entries: usize,
+pub(super) struct Making<'p, 'a> {
+    pub(super) planner: &'p mut Planner<'a>,
+    pub(super) plan: &'p dyn Fn(&Schedule) -> Plan,
+    pub(super) plans: Vec<Plan>,
+    pub(super) borrowed: Vec<Buffer>,
+    pub(super) entries: usize,
 }
 
 impl Making<'_, '_> {
-    fn size(&self, shape: Shape) -> usize {
+    pub(super) fn size(&self, shape: Shape) -> usize {
         size(self.planner.extent, shape)
     }
 
-    fn borrow(&mut self, len: usize) -> Buffer {
+    pub(super) fn borrow(&mut self, len: usize) -> Buffer {
         let place = self.planner.borrow(len);
         self.borrowed.push(place);
         place
     }
 
-    fn turns(&mut self, lengths: &[usize]) -> Vec<[Buffer; 2]> {
+    pub(super) fn turns(&mut self, lengths: &[usize]) -> Vec<[Buffer; 2]> {
         lengths.iter().map(|&len| [self.borrow(len), self.borrow(len)]).collect()
     }
 
@@ -119,14 +137,7 @@ impl Making<'_, '_> {
                 place
             }
         };
-        let mut offset = all.offset;
-        let entries = self.entries;
-        let place = |&len: &usize| {
-            let own = Buffer { offset, len: len * entries, ..all };
-            offset += own.len;
-            own
-        };
-        let states = carried.iter().map(place).collect();
+        let states = places(all, &carried, self.entries);
         let operands: Vec<NodeId> = self.planner.f.graph().operands(node).skip(carries).collect();
         let (read, shared) = operands.split_at(xs);
         let xs = read.iter().map(|&id| self.planner.memory(id)).collect();
@@ -149,7 +160,7 @@ impl Making<'_, '_> {
                 (RunSteps::Flow { first, forward, each, rest }, vec![])
             }
         };
-        RunSource { code, reverse, states, turns, xs, shared, each, init: vec![], last: vec![] }
+        RunSource { code, reverse, states, turns, xs, shared, each, rest: false, init: vec![], last: vec![] }
     }
 
     /// What a first run takes and gives besides.
@@ -157,7 +168,7 @@ impl Making<'_, '_> {
         let operands: Vec<NodeId> = self.planner.f.graph().operands(stage.members[0].1).collect();
         let (carried, _) = self.lengths(&source.control);
         made.init = operands[..carried.len()].iter().map(|&id| self.planner.memory(id)).collect();
-        made.last = self.last(stage, &carried);
+        made.last = self.last(stage, 0, &carried);
         for (&k, each) in source.each.iter().zip(&mut made.each) {
             let member = stage.members.iter().find(|(port, _)| *port == Port::Each(k)).expect("it is asked for");
             if !source.again.contains(member) {
@@ -166,11 +177,11 @@ impl Making<'_, '_> {
         }
     }
 
-    /// Where what is carried in the end goes.
-    fn last(&mut self, stage: &ControlStage, carried: &[usize]) -> Vec<Buffer> {
+    /// Where what is carried in the end goes, which is the results from some number on.
+    pub(super) fn last(&mut self, stage: &ControlStage, first: usize, carried: &[usize]) -> Vec<Buffer> {
         let mut last = vec![];
         for (k, &len) in carried.iter().enumerate() {
-            let member = stage.members.iter().find(|(port, _)| *port == Port::Final(k as u32));
+            let member = stage.members.iter().find(|(port, _)| *port == Port::Final((first + k) as u32));
             last.push(match member {
                 Some(&(_, id)) => self.planner.claim(id),
                 None => self.borrow(len),
@@ -209,10 +220,11 @@ impl Making<'_, '_> {
             code: stage.flow.clone(),
             init,
             turns: self.turns(&carried),
-            last: self.last(stage, &carried),
+            last: self.last(stage, 0, &carried),
             xs: reads,
             shared,
             each: each.into_iter().map(|(_, id)| self.planner.claim(id)).collect(),
+            reads_first: false,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::access::{Footprint, Role, count, has};
 use super::fault::Kind;
-use crate::schedule::ir::{Buffer, Plan, RunBack, RunRead, RunReplay, RunSource, RunSteps};
+use crate::base::online::entries;
+use crate::schedule::ir::{Buffer, Plan, RunBack, RunRead, RunReplay, RunSource, RunSteps, RunTurns};
 use crate::schedule::unit::UnitRef;
 
 /// Lengths of what a step takes, or gives.
@@ -17,7 +18,10 @@ pub(super) fn footprint(run: &RunReplay) -> Result<Footprint, Kind> {
             return Err(Kind::BodyWork { body, wanted: plan.scratch, given: run.scratch.len });
         }
     }
-    let needed = (run.states + 1).min(run.steps.max(1));
+    let needed = match run.turns {
+        Some(_) => entries(run.states),
+        None => (run.states + 1).min(run.steps.max(1)),
+    };
     if run.states == 0 || run.entries < needed {
         return Err(Kind::Unit("states have no places"));
     }
@@ -35,8 +39,29 @@ pub(super) fn footprint(run: &RunReplay) -> Result<Footprint, Kind> {
         Some(back) => self::back(run, back, &mut footprint)?,
         None => count("scans that run for the first time", run.sources.len(), 1)?,
     }
+    if let Some(turns) = &run.turns {
+        self::turns_of_loop(run, turns, &mut footprint)?;
+    }
     footprint.whole(run.scratch, Role::Work);
     Ok(footprint)
+}
+
+/// That the number of turns has its place, and that the condition takes what a turn does and gives a number.
+fn turns_of_loop(run: &RunReplay, turns: &RunTurns, footprint: &mut Footprint) -> Result<(), Kind> {
+    let is_first = run.back.is_none();
+    has(turns.count, RunTurns::DIGITS)?;
+    footprint.whole(turns.count, if is_first { Role::Write } else { Role::Read });
+    let source = &run.sources[0];
+    count("conditions", usize::from(turns.condition.is_some()), usize::from(is_first))?;
+    if run.sources.len() != 1 || !source.xs.is_empty() || matches!(source.code, RunSteps::Flow { .. }) {
+        return Err(Kind::Unit("a loop reads nothing step by step, and its turns are a body"));
+    }
+    let Some((condition, flag)) = turns.condition else { return Ok(()) };
+    has(flag, 1)?;
+    footprint.whole(flag, Role::Work);
+    let carried = source.states.iter().map(|&places| part(places, run.entries));
+    let shared = source.shared.iter().map(|buffer| Ok(buffer.len));
+    fits(run, condition, &carried.chain(shared).collect::<Result<Lengths, Kind>>()?, &[1])
 }
 
 /// The length of what belongs to each of some parts.
@@ -89,7 +114,9 @@ fn source(run: &RunReplay, source: &RunSource, footprint: &mut Footprint) -> Res
     }
     match &source.code {
         RunSteps::Body(body) => {
-            count("places of what is carried", source.turns.len(), carried.len())?;
+            // A loop goes from place to place when it runs for the first time.
+            let places = if is_first && run.turns.is_some() { 0 } else { carried.len() };
+            count("places of what is carried", source.turns.len(), places)?;
             turns(&source.turns, &carried, footprint)?;
             count("places of what a step gives", all.len(), carried.len() + source.each.len())?;
             fits(run, *body, &given, &all)
@@ -120,6 +147,10 @@ fn back(run: &RunReplay, back: &RunBack, footprint: &mut Footprint) -> Result<()
     back.init.iter().for_each(|&buffer| footprint.whole(buffer, Role::Read));
     turns(&back.turns, &carried, footprint)?;
     let (mut given, mut results) = (carried.clone(), carried.clone());
+    let is_loop = run.turns.is_some();
+    if back.reads_first != is_loop || is_loop && !(back.each.is_empty() && back.code.is_none()) {
+        return Err(Kind::Unit("a loop is gone back over by a body, which reads a turn's record first"));
+    }
     for (&last, &len) in back.last.iter().zip(&carried) {
         has(last, len)?;
         footprint.whole(last, Role::Write);
@@ -127,6 +158,7 @@ fn back(run: &RunReplay, back: &RunBack, footprint: &mut Footprint) -> Result<()
     for x in &back.xs {
         let source = |k: usize| run.sources.get(k).ok_or(Kind::Unit("nothing runs again"));
         given.push(match *x {
+            RunRead::Whole(_) if is_loop => return Err(Kind::Unit("a loop reads nothing step by step")),
             RunRead::Whole(all) => {
                 footprint.whole(all, Role::Read);
                 part(all, run.steps)?
@@ -140,6 +172,9 @@ fn back(run: &RunReplay, back: &RunBack, footprint: &mut Footprint) -> Result<()
                 step.ok_or(Kind::Unit("nothing is given by a step"))?.len
             }
         });
+    }
+    if back.reads_first {
+        given.rotate_left(carried.len());
     }
     back.shared.iter().for_each(|&buffer| {
         given.push(buffer.len);
@@ -175,8 +210,9 @@ fn turns(turns: &[[Buffer; 2]], carried: &[usize], footprint: &mut Footprint) ->
 /// That a body takes and gives so many elements.
 fn fits(run: &RunReplay, body: usize, given: &[usize], results: &[usize]) -> Result<(), Kind> {
     let Some(Plan { inputs, outputs, .. }) = run.plans.get(body) else { return Err(Kind::Unit("there is no body")) };
-    lengths("operands of a body", given, inputs, run.steps > 0)?;
-    lengths("results of a body", results, outputs, run.steps > 0)
+    let known = run.steps > 0 || run.turns.is_some();
+    lengths("operands of a body", given, inputs, known)?;
+    lengths("results of a body", results, outputs, known)
 }
 
 /// That code of steps takes and gives so many elements, and which of them step by step.

@@ -5,7 +5,7 @@ use crate::base::Width;
 use crate::diff::value_and_grad;
 use crate::error::Result;
 use crate::eval::Lengths;
-use crate::graph::{Expr, Function, Scan, cond, keep, scan, while_loop};
+use crate::graph::{Expr, Function, Scan, While, cond, keep, scan, while_loop};
 use crate::schedule::ir::{
     Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, RunReplay, RunSums, Space, Strided, Tiles, Updates, ValueId,
 };
@@ -293,6 +293,17 @@ fn scans_of_few_states() {
     refused(&plan, "it takes 7 elements", |plan| a_replay(&mut plan.actions, 1).back.as_mut().unwrap().init[0].len = 7);
     refused(&plan, "nothing runs again", |plan| a_replay(&mut plan.actions, 1).sources.clear());
     refused(&plan, "body 0 needs a workspace of", |plan| a_replay(&mut plan.actions, 0).plans[0].scratch = 10_000);
+}
+
+#[test]
+fn loops_of_few_states() {
+    let few = |c, x: Expr| While::unbounded().checkpoints(2).run(c, |c: Expr| c.sum(..).lt(9.0), |c| (c * x).exp()).sum(..);
+    let f = Function::trace(["c[8]", "x[8]"], |[c, x]| few(c, x)).and_then(|f| value_and_grad(&f));
+    let plan = planned(f, How::default());
+    refused(&plan, "states have no places", |plan| a_replay(&mut plan.actions, 0).entries = 2);
+    refused(&plan, "it takes 3 elements", |plan| a_replay(&mut plan.actions, 1).turns.as_mut().unwrap().count.len = 2);
+    refused(&plan, "0 conditions", |plan| a_replay(&mut plan.actions, 0).turns.as_mut().unwrap().condition = None);
+    refused(&plan, "record first", |plan| a_replay(&mut plan.actions, 1).back.as_mut().unwrap().reads_first = false);
 }
 
 #[test]
