@@ -249,6 +249,8 @@ pub(crate) struct RunControl {
     pub(crate) carried: Vec<Carried>,
     /// Where what every step keeps goes.
     pub(crate) each: Vec<Buffer>,
+    /// Turns of a loop whose end comes out, at most.
+    pub(crate) most: Option<usize>,
     pub(crate) at: Option<&'static Location<'static>>,
 }
 
