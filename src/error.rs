@@ -159,6 +159,11 @@ pub(crate) fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// `, made at src/main.rs:4:9`, where that is known.
+pub(crate) fn made(at: Option<Caller>) -> String {
+    at.map_or_else(String::new, |at| format!(", made at {}:{}:{}", at.file(), at.line(), at.column()))
+}
+
 /// A name as errors give it: of a long one the beginning.
 pub(crate) fn short(name: &str) -> String {
     const MOST: usize = 60;

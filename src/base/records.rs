@@ -1,5 +1,5 @@
-//! How much the records of loops may take, and whether they would have taken more. Records grow while code runs, which cannot give an error: it
-//! stops the loop, and whoever called it asks here.
+//! How much the records of loops may take, and whether they would have taken more; whether a loop has made more turns than it may. Code that runs
+//! cannot give an error: it stops the loop, and whoever called it asks here.
 
 use super::host::memory_limit;
 use std::cell::Cell;
@@ -12,7 +12,16 @@ pub(crate) struct Outgrown {
     pub(crate) limit: usize,
 }
 
+/// A loop that would have made more turns than its limit.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endless {
+    pub(crate) turns: usize,
+    /// Which of the loops of its code it is.
+    pub(crate) number: usize,
+}
+
 thread_local! {
+    static ENDLESS: Cell<Option<Endless>> = const { Cell::new(None) };
     static LIMIT: Cell<Option<usize>> = const { Cell::new(None) };
     static USED: Cell<usize> = const { Cell::new(0) };
     static OUTGROWN: Cell<Option<Outgrown>> = const { Cell::new(None) };
@@ -48,6 +57,21 @@ pub(crate) fn may_grow(bytes: usize, record: usize) -> bool {
 pub(crate) fn refuse(record: usize) {
     let limit = LIMIT.get().unwrap_or_else(memory_limit);
     OUTGROWN.set(OUTGROWN.get().or(Some(Outgrown { record, limit })));
+}
+
+/// Notes that a loop of the code at hand would make more turns than these; the first that says so counts.
+pub(crate) fn stop(turns: usize, number: usize) {
+    ENDLESS.set(ENDLESS.get().or(Some(Endless { turns, number })));
+}
+
+/// Whether a loop of the code at hand was stopped, so that those around it are to stop.
+pub(crate) fn is_stopped() -> bool {
+    ENDLESS.get().is_some()
+}
+
+/// The loop that was stopped, if so, since this was asked.
+pub(crate) fn take_stopped() -> Option<Endless> {
+    ENDLESS.take()
 }
 
 /// Records take so many bytes less.

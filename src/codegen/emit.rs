@@ -96,6 +96,19 @@ impl<'f> Emitter<'f> {
         self.builder.borrow().func.dfg.value_type(v).is_vector()
     }
 
+    /// The vector whose first lane a number is, if it was taken from one.
+    fn whole(&self, v: Value) -> Option<Value> {
+        let builder = self.builder.borrow();
+        let dfg = &builder.func.dfg;
+        let ValueDef::Result(inst, _) = dfg.value_def(v) else { return None };
+        match dfg.insts[inst] {
+            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm: 0 } => {
+                (dfg.value_type(arg) == self.lanes()).then_some(arg)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a value is the constant 0, and not −0.
     fn is_zero(&self, v: Value) -> bool {
         let builder = self.builder.borrow();
@@ -171,6 +184,11 @@ impl<'f> Emitter<'f> {
         self.preserving("GiveBackRecords", &[tape]);
     }
 
+    /// Notes that a loop was stopped after so many turns.
+    pub(super) fn stop_loop(&self, turns: Value, number: Value) {
+        self.preserving("StopLoop", &[turns, number]);
+    }
+
     /// A call of a routine that leaves registers as they are, where there are such.
     fn preserving(&self, name: &'static str, args: &[Value]) {
         let convention = if cfg!(target_arch = "x86_64") { CallConv::PreserveAll } else { self.call_conv };
@@ -232,6 +250,9 @@ impl<'e, 'f> Emit<'e, 'f> {
         let emitter = self.emitter;
         if emitter.is_vector(self.v) {
             return self.v;
+        }
+        if let Some(whole) = emitter.whole(self.v) {
+            return whole;
         }
         emitter.builder.borrow_mut().ins().scalar_to_vector(emitter.lanes(), self.v)
     }

@@ -121,6 +121,8 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         flush: flush == 1,
         cut: functions.len() > 1,
         records: calls.iter().any(|call| call.routine.grows_records()),
+        // What its unit says.
+        loops: vec![],
     };
     let stats = Stats {
         tier: if fast == 1 { Tier::Fast } else { Tier::Best },

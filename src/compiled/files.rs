@@ -10,7 +10,7 @@ use crate::exec::{Arrays, Code, Limits, Numbers, Rows};
 use crate::graph::Function;
 use crate::io::{Archive, Read, exactly, numbers, put_numbers, text};
 use crate::schedule::ir::Updates;
-use crate::schedule::unit::Units;
+use crate::schedule::unit::{Needs, Units};
 use crate::schedule::{Layout, MOST, Reduce, RowCall, RowShape, Settings, schedule};
 use std::sync::Arc;
 use std::{panic::Location, path::Path, time::Duration};
@@ -75,8 +75,9 @@ fn put(archive: &mut Archive, body: &Body) -> Read<()> {
     // There is no space in a name.
     archive.put_text("structural zeros", &body.zeros.join(" "));
     put_numbers(archive, "overwritten", body.updates.iter().flat_map(|&(output, input)| [output as u64, input as u64]));
-    let Settings { simplify, fuse, flush_subnormals, unroll, .. } = body.settings;
+    let Settings { simplify, fuse, flush_subnormals, unroll, turn_limit, .. } = body.settings;
     put_numbers(archive, "settings", [simplify, fuse, flush_subnormals, unroll].map(u64::from));
+    put_numbers(archive, "turn limit", turn_limit.map(|turns| turns as u64));
     match body.running.engine() {
         Engine::Numbers(numbers) => {
             archive.put_text("function is of", NUMBERS);
@@ -105,7 +106,8 @@ fn body(archive: &Archive) -> Read<Body> {
     let f = archive.function("signature").map_err(|error| format!("it is damaged: its signature: {error}"))?;
     let zeros = text(archive, "structural zeros")?.split_ascii_whitespace().map(str::to_owned).collect();
     let [simplify, fuse, flush_subnormals, unroll] = exactly(archive, "settings")?.map(|n| n == 1);
-    let settings = Settings { simplify, fuse, flush_subnormals, unroll, ..Settings::default() };
+    let turn_limit = numbers(archive, "turn limit")?.first().map(|&turns| turns as usize);
+    let settings = Settings { simplify, fuse, flush_subnormals, unroll, turn_limit, ..Settings::default() };
     let pairs = numbers(archive, "overwritten")?;
     let updates: Box<Updates> = pairs.chunks_exact(2).map(|pair| (pair[0] as usize, pair[1] as usize)).collect();
     let known = |&(output, input): &(usize, usize)| output < f.outputs().len() && input < f.inputs().len();
@@ -159,6 +161,7 @@ fn arrays(archive: &Archive, settings: Settings, updates: Box<Updates>) -> Read<
     let mut codes = Vec::with_capacity(units.all().len());
     for (k, unit) in units.all().iter().enumerate() {
         let (native, needs) = native(archive, &format!("code {k}"))?;
+        let needs = Needs { loops: unit.needs.loops.clone(), ..needs };
         if native.stats().fingerprint != unit.program.fingerprint()
             || needs != unit.needs
             || native.functions().len() != unit.segments.segments.len()

@@ -162,6 +162,24 @@ impl Options {
         self.settings.code_limit = bytes.min(u32::MAX as usize);
         self
     }
+    /// The most turns that a loop may make whose end depends on what it computes: a [`while_loop`](crate::while_loop), also in a body, in a derivative, and
+    /// of a batch, where the sample that takes longest counts; and the loops of solvers and integrators. A call in which one would go on is an error,
+    /// which names the loop's line. No limit by default: a loop that never ends keeps the call, and costs nothing more than it computes.
+    ///
+    /// ```
+    /// use wengert::{Function, Options, while_loop};
+    /// let f = Function::trace("x", |x| while_loop(x, |x| x.ne(1.0), |x| x * 0.5))?;
+    /// let f = f.compile_with(Options::new().turn_limit(100))?;
+    /// let [y] = f.call([8.0f64])?;
+    /// assert_eq!(y, 1.0);
+    /// let error = f.call([3.0f64]).map(|[y]: [f64; 1]| y).unwrap_err(); // 1.5, 0.75, …
+    /// assert!(error.to_string().contains("100 turns"), "{error}");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn turn_limit(mut self, most: usize) -> Self {
+        self.settings.turn_limit = Some(most);
+        self
+    }
     /// The longest time that compiling may take. Once it is over, compiling stops with an error, at the next stage or native function
     /// (of up to 500 operations); with [`Options::background`] the function stays interpreted. None by default, and none where there is no
     /// clock (in a browser).

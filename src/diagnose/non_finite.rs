@@ -2,7 +2,7 @@
 //! the line of the user's source that made it.
 
 use super::names::{name_of, plain};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::{Error, Kind as ErrorKind, Result, made};
 use crate::graph::{Args, Function, Kind, NodeId};
 use crate::op::{Op, Value};
 use std::{fmt, panic::Location};
@@ -94,9 +94,6 @@ impl fmt::Display for NonFinite {
             write!(f, "({})", operands.collect::<Vec<_>>().join(", "))?;
         }
         write!(f, " is {}", self.value)?;
-        match self.location {
-            Some(at) => write!(f, ", made at {}:{}:{}", at.file(), at.line(), at.column()),
-            None => Ok(()),
-        }
+        f.write_str(&made(self.location))
     }
 }

@@ -290,6 +290,7 @@ pub(super) fn run_flow<T: Scalar>(
         *table.add(inputs.len() + outputs.len()) = std::ptr::without_provenance_mut(steps);
         code.run_apart(table.cast(), table.add(inputs.len()).cast());
     }
+    records::check_turns(&code.needs.loops)?;
     if code.needs.records { records::check(at) } else { Ok(()) }
 }
 

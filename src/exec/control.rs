@@ -42,12 +42,13 @@ impl<T: Scalar> Running<'_, T> {
                 let mut inputs = Buffers::from_slice(&self.run.operands);
                 let mut lent = Lent::default();
                 let mut odd = false;
-                loop {
+                for made in 0.. {
                     let flag = self.flag();
                     self.bodies.run(0, (&inputs, &[flag]), &mut lent, call)?;
                     if !call.with([flag], NOWHERE, |[flag], _| flag[0] != T::default()) {
                         break;
                     }
+                    self.check_turn(made)?;
                     let next: Buffers = self.run.carried.iter().map(|carried| turn(carried, odd)).collect();
                     self.bodies.run(1, (&inputs, &next), &mut lent, call)?;
                     inputs[..carries].copy_from_slice(&next);
@@ -97,6 +98,7 @@ impl<T: Scalar> Running<'_, T> {
                         count = turn;
                         break;
                     }
+                    self.check_turn(turn)?;
                 } else if turn == count {
                     break;
                 }
@@ -124,6 +126,14 @@ impl<T: Scalar> Running<'_, T> {
             records.extend_from_slice(&sweep.record);
         }
         Ok(())
+    }
+
+    /// That a loop may make another turn than these.
+    fn check_turn(&self, made: usize) -> Result<()> {
+        match self.run.most {
+            Some(most) if made >= most => Err(records::endless(most, self.run.at)),
+            _ => Ok(()),
+        }
     }
 
     fn put_aside(&self, tape: usize, buffers: &[Buffer], tapes: &mut Tapes, call: &mut Call<T>) {

@@ -2,10 +2,11 @@
 
 use super::records::Tapes;
 use super::scratch::{with_gathered, with_registers};
+use crate::base::records;
 use crate::kernels::{Walk, fused};
 use crate::op::{Real, Scalar, Value};
 use crate::schedule::Program;
-use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, From, Nested, SweepBlock, Turns};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, From, Most, Nested, SweepBlock, Turns};
 use smallvec::SmallVec;
 
 type Registers<T> = [Value<T, bool>];
@@ -50,11 +51,11 @@ impl<T: Scalar> Run<'_, T> {
                 run_block(block, &self.given[1..], self.registers);
                 self.write(From::Last, 0, |this, k| result(block, this.registers, k));
             }
-            FlowKind::While { carries, condition, body } => {
+            FlowKind::While { carries, condition, body, most } => {
                 let carried: usize = flow.inputs[..*carries].iter().sum();
-                loop {
+                for made in 0.. {
                     run_block(condition, self.given, self.registers);
-                    if result(condition, self.registers, 0) == T::default() {
+                    if result(condition, self.registers, 0) == T::default() || !may_turn(most, made) {
                         break;
                     }
                     run_block(body, self.given, self.registers);
@@ -147,6 +148,17 @@ impl<T: Scalar> Walk for Steps<'_, T> {
     }
 }
 
+/// Whether a loop may make another turn than these; if not, it is noted.
+#[inline(always)]
+fn may_turn(most: &Option<Most>, made: usize) -> bool {
+    let Some(most) = most else { return true };
+    let may = made < most.turns && !records::is_stopped();
+    if !may {
+        records::stop(most.turns, most.number as usize);
+    }
+    may
+}
+
 /// The turns of a loop, with what is kept of each.
 struct Turned {
     count: usize,
@@ -181,21 +193,22 @@ impl<'r, T: Scalar> Inside<'r, T> {
                 self.block(block, 0, &operands[1..]);
                 self.keep(block);
             }
-            Turns::While { carries, condition, body } => {
+            Turns::While { carries, condition, body, most } => {
                 let shared = self.start(*carries);
-                loop {
+                for made in 0.. {
                     self.block(condition, *carries, shared);
-                    if self.inside[condition.results[0] as usize].num() == T::default() {
+                    let goes = self.inside[condition.results[0] as usize].num() != T::default();
+                    if !goes || !may_turn(most, made) {
                         break;
                     }
                     self.block(body, *carries, shared);
                     self.keep(body);
                 }
             }
-            Turns::Recorded { condition, sweep } => {
+            Turns::Recorded { condition, sweep, most } => {
                 let shared = self.start(sweep.carries);
                 let mut tapes = Tapes::new(1);
-                let count = self.forward(condition, sweep, shared, &mut tapes);
+                let count = self.forward(condition, sweep, (shared, most), &mut tapes);
                 turned.push((self.at as u32, Turned { count, tapes }));
             }
             Turns::Back { of, sweeps, .. } => {
@@ -215,12 +228,18 @@ impl<'r, T: Scalar> Inside<'r, T> {
     }
 
     /// A loop whose turns are recorded: how many there are.
-    fn forward(&mut self, condition: &Block, sweep: &SweepBlock, shared: &[u32], tapes: &mut Tapes) -> usize {
+    fn forward(
+        &mut self,
+        condition: &Block,
+        sweep: &SweepBlock,
+        (shared, most): (&[u32], &Option<Most>),
+        tapes: &mut Tapes,
+    ) -> usize {
         let record = sweep.kept.len();
         for turn in 0.. {
             self.block(condition, sweep.carries, shared);
             let goes = self.inside[condition.results[0] as usize].num() != T::default();
-            if !goes || !tapes.grow(record, record) {
+            if !goes || !may_turn(most, turn) || !tapes.grow(record, record) {
                 return turn;
             }
             self.turn(sweep, &[], (self.at + 1, shared), |v| tapes.push(0, v));

@@ -1,7 +1,8 @@
 //! Memory for the records of a loop's turns, and the error where they outgrow it.
 
-use crate::base::records::{self, Outgrown};
-use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::base::records::{self, Endless, Outgrown};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result, count};
+use crate::schedule::flow::Line;
 use smallvec::SmallVec;
 use std::cell::Cell;
 
@@ -60,6 +61,27 @@ impl Drop for Tapes {
         free.extend(self.tapes.drain(..));
         FREE.replace(free);
     }
+}
+
+/// That no loop of the code that has run, whose loops these are, was stopped.
+///
+/// # Errors
+/// If one was; it is about the loop's line.
+pub(super) fn check_turns(loops: &[Line]) -> Result<()> {
+    match loops {
+        [] => Ok(()),
+        loops => match records::take_stopped() {
+            None => Ok(()),
+            Some(Endless { turns, number }) => Err(endless(turns, loops.get(number).and_then(|line| line.0))),
+        },
+    }
+}
+
+/// The error of a loop that would make more turns than these.
+pub(super) fn endless(turns: usize, at: Option<Caller>) -> Error {
+    let turns = count(turns, "turn");
+    let message = format!("while_loop: it has not ended after {turns}, the limit of `Options::turn_limit`");
+    Error::new(ErrorKind::Limit, message).at(at)
 }
 
 /// That no records of this thread have outgrown their limit since this was asked.

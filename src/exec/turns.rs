@@ -2,6 +2,7 @@
 
 use super::bodies::{Bodies, Buffers};
 use super::call::{Call, Lent};
+use super::records;
 use crate::base::online::Online;
 use crate::base::revolve::Budget;
 use crate::error::{Error, Kind as ErrorKind, Result};
@@ -25,6 +26,9 @@ pub(super) fn run<T: Scalar>(bodies: &Bodies<T>, run: &RunReplay, turns: &RunTur
         bodies.run(condition, (&inputs, &[flag]), &mut asked, call)?;
         if !call.with([flag], flag.empty(), |[flag], _| flag[0] != T::default()) {
             break;
+        }
+        if let Some(most) = turns.most.filter(|&most| online.count() >= most) {
+            return Err(records::endless(most, run.at));
         }
         let mut outputs = state(online.turn());
         outputs.extend(source.each.iter().filter_map(|each| each.step));

@@ -11,7 +11,7 @@ use super::trace;
 use super::types::{Type, types_in, types_out};
 use super::view::Kind;
 use crate::base::Width;
-use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result, made};
 use crate::op::lit;
 
 /// A traced body, and what it takes from the trace around, which are its last inputs.
@@ -44,6 +44,11 @@ impl Body {
         Ok(Body { f, captured: captured.into_iter().map(|(x, _)| x).collect() })
     }
 
+    /// Where a result was made.
+    pub(super) fn line(&self, k: usize) -> Option<Caller> {
+        self.f.output_nodes().nth(k).and_then(|id| self.f.graph().node(id).location())
+    }
+
     /// Whether the first outputs are what the body is given to carry.
     pub(super) fn check_carried(&self, what: &str, types: &[Type], at: Caller) -> Result<()> {
         let outputs = types_out(&self.f);
@@ -51,6 +56,7 @@ impl Body {
             None => Ok(()),
             Some(k) => {
                 let [first, next] = [types[k], outputs[k]].map(kind_of);
+                let next = next + &made(self.line(k));
                 let message = format!("{what}: carried value {k} is {first} at first, and the body gives {next}");
                 Err(Error::new(ErrorKind::Shape, message).at(Some(at)))
             }

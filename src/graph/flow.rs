@@ -8,7 +8,7 @@ use super::model::Control;
 use super::trace;
 use super::types::{Type, types_out};
 use crate::base::Shape;
-use crate::error::{Caller, Error, Kind as ErrorKind, Result};
+use crate::error::{Caller, Error, Kind as ErrorKind, Result, made};
 use crate::op::{Turns, Values, select};
 
 /// As many turns as a condition holds.
@@ -55,7 +55,10 @@ pub(super) fn either<C: Values<Expr>>(
     let b = Body::trace("cond", &[], at, |_| Ok((true, otherwise()?.parts())))?;
     let [types, others] = [&a, &b].map(|body| types_out(&body.f));
     if types != others {
-        let message = format!("cond: one branch gives {}, the other {}", list(&types), list(&others));
+        // Of the first result that differs, if both have one.
+        let differs = types.iter().zip(&others).position(|(one, other)| one != other);
+        let [one, other] = [&a, &b].map(|body| made(differs.and_then(|k| body.line(k))));
+        let message = format!("cond: one branch gives {}{one}, the other {}{other}", list(&types), list(&others));
         return Err(Error::new(ErrorKind::Shape, message).at(Some(at)));
     }
     let [a, b] = joined([a, b], 0)?;

@@ -26,7 +26,9 @@ use crate::op::{IntoValues, Real, Turns, Values, lit};
 /// On numbers, duals and jets it is a loop of Rust, and costs what one costs. On handles it is one operation of the trace: its closures are traced
 /// once, compiled once, and may use handles of the trace around them. Reverse mode keeps a record of every turn: what the turn was given to carry,
 /// as far as its adjoint reads it, and results that are costly. Records are in memory that grows with the turns, up to
-/// [`Options::memory_limit`](crate::Options::memory_limit). [`While`] has checkpoints instead, and a bound: a loop that never ends is a hang.
+/// [`Options::memory_limit`](crate::Options::memory_limit). That it ends is up to its condition: one that never fails is a call that never returns,
+/// unless [`Options::turn_limit`](crate::Options::turn_limit) makes it an error. [`While`] has checkpoints instead of records, and a bound, whose result is a
+/// number.
 ///
 /// The condition is the outcome of a comparison, by `x.gt(y)`, `lt`, `ge`, `le`, `eq`, `ne`, and `&`, `|`, `!` of these; on handles `x > 1.0` does
 /// not compile. What is carried may start from plain numbers, integers as well: `while_loop((x, 0), …)` (see [`IntoValues`]). Both closures may

@@ -14,12 +14,14 @@ pub(super) struct Found {
     /// NaN where it did not converge.
     pub(super) x: Expr,
     pub(super) last: Expr,
+    pub(super) status: Expr,
     pub(super) report: Expr,
 }
 
 /// Runs the solver, as a function of the parameters whose adjoint at F(x, p) = 0 is c ↦ −F_pᵀ·(F_xᵀ)⁻¹·c. The rule takes x as the result
 /// that it belongs to, so that a further derivative differentiates F where x stands, and x by this rule again: every order follows,
-/// and forward mode, the transpose, is the linear equation the other way.
+/// and forward mode, the transpose, is the linear equation the other way. It takes x where the solver stopped, whatever came of it: so the Jacobian
+/// is the one that [`is_regular`] looks at.
 pub(super) fn attached(at: Caller, method: Method, x0: Expr, p: &[Expr]) -> Result<Found> {
     let Method { equation, run, is_slow } = method;
     let numbers: Vec<bool> = p.iter().map(|p| p.dtype() == DType::Float).collect();
@@ -41,19 +43,22 @@ pub(super) fn attached(at: Caller, method: Method, x0: Expr, p: &[Expr]) -> Resu
         let converged = is(status, Outcome::Converged);
         let one = |x: Expr| x.reshape([Axis::Fixed(1)]);
         let report = Expr::concat(&[one(status), one(stopped.steps), stopped.history], 0);
-        [select(converged, stopped.x, f64::NAN), stopped.x, report]
+        // The status is a result of its own, so that a loop whose report nobody reads keeps no history.
+        [select(converged, stopped.x, f64::NAN), stopped.x, status, report]
     };
     // Where the loop starts has no influence on where the solution is.
     let x0 = x0.detach();
-    let [x, last, report] = if numbers.contains(&true) {
+    let [x, last, status, report] = if numbers.contains(&true) {
         let vjp = vjp(&in_parameters)?;
         let value = |args: Vec<Expr>| results(args[0], &args[1..]).to_vec();
         let rule = |args: Vec<Expr>, found: Vec<Expr>, cotangents: Vec<Expr>| {
-            let (x, p) = (found[0], &args[1..]);
-            let converged = is(found[2].at(0, 0), Outcome::Converged);
-            let adjoint = -call(&jacobian, x, p)[0].t().solve_or_nan(cotangents[0]);
+            let (x, p) = (found[1], &args[1..]);
+            let converged = is(found[2], Outcome::Converged);
+            let cotangent = cotangents[0] + cotangents[1];
+            let valid = select(converged, 1.0, f64::NAN);
+            let adjoint = -(call(&jacobian, x, p)[0].t().solve_or_nan(cotangent) * valid);
             // Where there is no solution a parameter's adjoint is NaN, also where nothing of the equation leads to it.
-            let spoilt = spoilt(converged, cotangents[0], p);
+            let spoilt = spoilt(converged, cotangent, p);
             let adjoints = call(&vjp, x, &[p, &[adjoint]].concat()).into_iter().skip(1);
             let mut adjoints = adjoints.map(|adjoint| select(converged, adjoint, spoilt));
             let mut of = |number: bool| if number { adjoints.next().expect("one for every number") } else { lit(0.0) };
@@ -61,12 +66,12 @@ pub(super) fn attached(at: Caller, method: Method, x0: Expr, p: &[Expr]) -> Resu
             [&[Expr::full(0.0, x.shape())], &parameters[..]].concat()
         };
         let found = by(at, || custom_vjp([&[x0], p].concat(), value, rule));
-        let [x, last, report] = found[..] else { unreachable!("as many as the loop gives") };
-        [x, last, report]
+        let [x, last, status, report] = found[..] else { unreachable!("as many as the loop gives") };
+        [x, last, status, report]
     } else {
         results(x0, p)
     };
-    Ok(Found { x, last: last.detach(), report: report.detach() })
+    Ok(Found { x, last: last.detach(), status: status.detach(), report: report.detach() })
 }
 
 /// Whether the equation says how the solution moves, at a solution `x` that might as well be at `other`:
@@ -80,10 +85,11 @@ pub(super) fn attached(at: Caller, method: Method, x0: Expr, p: &[Expr]) -> Resu
 fn is_regular(jacobian: impl Fn(Expr) -> Expr, gain: Option<impl Fn(Expr) -> Expr>, x: Expr, other: Expr) -> Cond {
     let n = x.shape().len().expect("unknowns have no open axis");
     let j = jacobian(x);
-    let inverse = j.solve_or_nan(Expr::eye(n));
+    // Of the transpose, which the derivative needs.
+    let columns = j.t().solve_or_nan(Expr::eye(n));
+    let inverse = columns.t();
     let least = inverse.matmul(j.abs().matmul(x.abs()));
     let there = other + x.abs() * least.signum() * epsilon().sqrt();
-    let columns = inverse.t();
     let counts = (columns * j).abs().sum(0).max_of(..).lt(1.0 / (16.0 * epsilon()));
     let keeps = (columns * (jacobian(there) - j)).sum(..).abs().lt(0.5);
     let Some(gain) = gain else { return counts & keeps };

@@ -63,30 +63,29 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
             let b = curvature(x, p);
             let diagonal = b.diag().abs();
             let scale = select(diagonal.gt(0.0), diagonal, 1.0);
-            let ([x, g], [f, used, short, fine, singular, _]) = while_loop(
-                ([x, g], [f, damping, lit(0.0), lit(0.0), lit(0.0), lit(0.0)]),
-                |(_, [_, _, _, fine, _, raises])| fine.eq(0.0) & raises.le(RAISES),
-                |(_, [_, damping, _, _, singular, raises])| {
-                    // Raised where the last try was not good.
-                    let raised = (damping * RAISE).max(DAMPING);
-                    let damping = select(raises.gt(0.0), raised, damping);
-                    let d = by(at, || -(b + (scale * damping).diag_matrix()).solve_or_nan(g));
-                    let x_new = x + d;
-                    let (f_new, g_new) = (value(x_new), gradient(x_new));
-                    // Without damping it is the matrix itself that has no inverse.
-                    let singular = select(damping.eq(0.0) & !is_finite(d.norm()), 1.0, singular);
-                    let short = d.norm().le(solver.bound(x_new)) & is_finite(f_new);
-                    let slope = g.dot(d);
-                    let promised = -slope - 0.5 * d.dot(b.matmul(d));
-                    let falls = (f - f_new).ge(promised * DECREASE - f.abs() * noise);
-                    // Where the decrease drowns in rounding, the gradient tells.
-                    let nears = (f_new - f).le(f.abs() * noise.sqrt()) & g_new.norm().lt(left);
-                    let fine = short | (slope.le(0.0) & (falls | nears));
-                    let number = |holds| select(holds, 1.0, 0.0);
-                    let point = [select(fine, x_new, x), select(fine, g_new, g)];
-                    (point, [select(fine, f_new, f), damping, number(short), number(fine), singular, raises + 1.0])
-                },
-            );
+            let tried = |(_, [_, damping, _, _, singular, raises]): ([Expr; 2], [Expr; 6])| {
+                // Raised where the last try was not good.
+                let raised = (damping * RAISE).max(DAMPING);
+                let damping = select(raises.gt(0.0), raised, damping);
+                let d = by(at, || -(b + (scale * damping).diag_matrix()).solve_or_nan(g));
+                let x_new = x + d;
+                let (f_new, g_new) = (value(x_new), gradient(x_new));
+                // Without damping it is the matrix itself that has no inverse.
+                let singular = select(damping.eq(0.0) & !is_finite(d.norm()), 1.0, singular);
+                let short = d.norm().le(solver.bound(x_new)) & is_finite(f_new);
+                let slope = g.dot(d);
+                let promised = -slope - 0.5 * d.dot(b.matmul(d));
+                let falls = (f - f_new).ge(promised * DECREASE - f.abs() * noise);
+                // Where the decrease drowns in rounding, the gradient tells.
+                let nears = (f_new - f).le(f.abs() * noise.sqrt()) & g_new.norm().lt(left);
+                let fine = short | (slope.le(0.0) & (falls | nears));
+                let number = |holds| select(holds, 1.0, 0.0);
+                let point = [select(fine, x_new, x), select(fine, g_new, g)];
+                (point, [select(fine, f_new, f), damping, number(short), number(fine), singular, raises + 1.0])
+            };
+            let first = ([x, g], [f, damping, lit(0.0), lit(0.0), lit(0.0), lit(0.0)]);
+            let goes = |(_, [_, _, _, fine, _, raises]): ([Expr; 2], [Expr; 6])| fine.eq(0.0) & raises.le(RAISES);
+            let ([x, g], [f, used, short, fine, singular, _]) = by(at, || while_loop(first, goes, tried));
             let (short, fine) = (short.ne(0.0), fine.ne(0.0));
             let left = g.norm();
             let steps = steps + 1.0;
@@ -103,7 +102,8 @@ fn descent(what: &str, solver: Solver, value: Function, gradient: Function, curv
             let before = select((x - x0).norm().gt(0.0), from, before);
             ([before, x, g, noted(notes, steps, left)], [f, left, next, steps, status(&rules, steps, limit)])
         };
-        let ([other, x, _, history], [.., steps, status]) = while_loop(init, |(_, [.., status])| runs(status), step);
+        let last = by(at, || while_loop(init, |(_, [.., status])| runs(status), step));
+        let ([other, x, _, history], [.., steps, status]) = last;
         Stopped { x, other, status, steps, history }
     };
     Ok(Method { equation, run: Box::new(run), is_slow: false })

@@ -22,8 +22,8 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
         let r = residual(x);
         let left = r.norm();
         let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
-        let init = ([x, x, r, history(limit, left)], [left, lit(0.0), start]);
-        let step = |([before, x0, r0, notes], [left, steps, _]): ([Expr; 4], [Expr; 3])| {
+        let init = ([x, x, x, r, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([before, _, x0, r0, notes], [left, steps, _]): ([Expr; 5], [Expr; 3])| {
             let j = call(&jacobian, x0, p)[0];
             // Where nothing is left there is nowhere to go, whatever the Jacobian.
             let direction = by(at, || select(left.eq(0.0), 0.0, j.solve_or_nan(r0)));
@@ -35,26 +35,28 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
                 [x, r, t, r.norm()]
             };
             let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite(now));
-            let [x, r, t, now] = while_loop(
-                tried(lit(1.0)),
-                |[_, _, t, now]| regular & !better(t, now) & t.gt(SHORTEST),
-                |[_, _, t, _]| tried(t * 0.5),
-            );
+            let whole = tried(lit(1.0));
+            let goes = |[_, _, t, now]: [Expr; 4]| regular & !better(t, now) & t.gt(SHORTEST);
+            let [x, r, t, now] = by(at, || while_loop(whole, goes, |[_, _, t, _]| tried(t * 0.5)));
             let steps = steps + 1.0;
-            let found = better(t, now);
+            let found = regular & better(t, now);
             let rules = [
                 (!regular, Outcome::Singular),
                 (found & short, Outcome::Converged),
                 (!is_finite(now), Outcome::NotFinite),
                 (!found, Outcome::Stalled),
             ];
-            let (x, r, now) = (select(found, x, x0), select(found, r, r0), select(found, now, left));
             // A part of a step may come to the root by chance, and says nothing.
             let from = select(t.eq(1.0), x0, x);
             let before = select(direction.norm().gt(0.0), from, before);
-            ([before, x, r, noted(notes, steps, now)], [now, steps, status(&rules, steps, limit)])
+            let notes = noted(notes, steps, select(found, now, left));
+            ([before, x0, x, r, notes], [now, steps, status(&rules, steps, limit)])
         };
-        let ([other, x, _, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        let last = by(at, || while_loop(init, |(_, [_, _, status])| runs(status), step));
+        let ([other, x0, x, _, history], [_, steps, status]) = last;
+        // The last step was not taken where it did not help. Only here, as the next turn of a loop that goes on need not wait for that.
+        let taken = [Outcome::Converged, Outcome::StepLimit].map(|outcome| status.eq(outcome as u8 as f64));
+        let x = select(taken[0] | taken[1], x, x0);
         Stopped { x, other, status, steps, history }
     };
     Ok(Method { equation, run: Box::new(run), is_slow: false })
@@ -85,7 +87,8 @@ pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Met
             let limit_of_steps = next + (next - x) * select(shrinks, part, 0.0);
             ([limit_of_steps, x, next, noted(notes, steps, left)], [left, steps, status(&rules, steps, limit)])
         };
-        let ([other, _, x, history], [_, steps, status]) = while_loop(init, |(_, [_, _, status])| runs(status), step);
+        let last = by(at, || while_loop(init, |(_, [_, _, status])| runs(status), step));
+        let ([other, _, x, history], [_, steps, status]) = last;
         Stopped { x, other, status, steps, history }
     };
     Ok(Method { equation, run: Box::new(run), is_slow: true })

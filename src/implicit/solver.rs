@@ -9,6 +9,7 @@ use super::{minimum, root};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Result};
 use crate::graph::{Body, Cond, Expr, Function, IntoValues, Values, refuse};
+use crate::op::lit;
 use std::panic::Location;
 
 #[allow(unused_imports, reason = "the documentation links it")]
@@ -47,13 +48,13 @@ impl Solver {
             })?;
             let method = method(body.f)?;
             let found = attached(at, method, packed(&x0.parts(), what, at), &body.captured)?;
-            Ok((unknowns.of(found.x), unknowns.of(found.last), found.report))
+            Ok((unknowns.of(found.x), unknowns.of(found.last), found.status, found.report))
         })();
-        let (x, last, report) = made.unwrap_or_else(|error: Error| {
+        let (x, last, status, report) = made.unwrap_or_else(|error: Error| {
             refuse(error.at(Some(at)));
-            (x0.clone(), x0, Expr::full(f64::NAN, Shape::new([Axis::Fixed(2)])))
+            (x0.clone(), x0, lit(f64::NAN), Expr::full(f64::NAN, Shape::new([Axis::Fixed(2)])))
         });
-        Solution { x, last, converged: report.at(0, 0).eq(Outcome::Converged as u8 as f64), report }
+        Solution { x, last, converged: status.eq(Outcome::Converged as u8 as f64), report }
     }
 }
 

@@ -94,6 +94,16 @@ macro_rules! preserving {
 preserving! { grow(tape: *mut Tape, at: *mut u8, more: usize) by grow_call = make_room }
 preserving! { give_back(tape: *mut Tape) by give_back_call = take_back }
 
+preserving! { stop(turns: usize, number: usize) by stop_call = note_stopped }
+
+/// Notes that a loop was stopped, by its number, after so many turns.
+///
+/// # Safety
+/// None is needed.
+unsafe fn note_stopped(turns: usize, number: usize) {
+    records::stop(turns, number);
+}
+
 /// Makes room for as many bytes more from `at` on, and notes where they are; null where that is more than the limit.
 ///
 /// # Safety

@@ -23,7 +23,8 @@ static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         .chain(types::slice_routines())
         .chain(types::companion_routines())
         .chain([fma])
-        .chain([("GrowRecords", [records::grow as *const u8; 2]), ("GiveBackRecords", [records::give_back as *const u8; 2])]);
+        .chain([("GrowRecords", [records::grow as *const u8; 2]), ("GiveBackRecords", [records::give_back as *const u8; 2])])
+        .chain([("StopLoop", [records::stop as *const u8; 2])]);
     all.map(|(name, addresses)| Entry { name, addresses: addresses.map(|address| address as usize) }).collect()
 });
 

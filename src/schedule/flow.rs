@@ -4,8 +4,10 @@
 //! Values are single numbers and truth values. What goes on from turn to turn is a few numbers, which native code has in registers; a scan
 //! reads its sequences, and writes what its steps keep, where the call has them.
 
+use crate::error::Caller;
 use crate::op::{DType, Op};
 use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
 
 /// Steps that run in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,11 +50,11 @@ pub(crate) enum Turns {
     /// Of the operands but the first: the first block if that is not 0, else the second.
     Branch([Block; 2]),
     /// The body, which gives the first `carries` operands anew, as long as the condition gives a number that is not 0.
-    While { carries: usize, condition: Block, body: Block },
+    While { carries: usize, condition: Block, body: Block, most: Option<Most> },
     /// So many times.
     Repeat { carries: usize, times: usize, body: Block },
     /// As `While`, with records of the turns for the `Back` steps of the same block that name it.
-    Recorded { condition: Block, sweep: SweepBlock },
+    Recorded { condition: Block, sweep: SweepBlock, most: Option<Most> },
     /// Further sweeps over the turns of the loop that is an earlier step; see [`Sweep`](crate::graph::Sweep). Results are what each carries in the end.
     Back {
         of: u32,
@@ -60,6 +62,38 @@ pub(crate) enum Turns {
         /// Whether nobody reads the loop's records any more.
         last: bool,
     },
+}
+
+/// How many turns a loop may make.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Most {
+    pub(crate) turns: usize,
+    /// Which of the loops of its flow it is.
+    pub(crate) number: u32,
+    pub(crate) at: Line,
+}
+
+/// Where something stands in the user's sources. Code is the same wherever that is.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Line(pub(crate) Option<Caller>);
+
+impl PartialEq for Line {
+    fn eq(&self, _: &Line) -> bool {
+        true
+    }
+}
+
+impl Eq for Line {}
+
+impl Hash for Line {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Most {
+    /// Of a loop at a line, if turns have a limit.
+    pub(crate) fn of(turns: Option<usize>, at: Option<Caller>) -> Option<Most> {
+        turns.map(|turns| Most { turns, number: 0, at: Line(at) })
+    }
 }
 
 /// A sweep over the turns of a loop.
@@ -89,6 +123,7 @@ pub(crate) enum FlowKind {
         carries: usize,
         condition: Block,
         body: Block,
+        most: Option<Most>,
     },
     /// As many steps as a call says; `carries` and `xs` count operands.
     Scan {
@@ -213,6 +248,20 @@ impl Block {
         all
     }
 
+    /// Numbers the loops that have a limit.
+    fn number(&mut self, next: &mut u32) {
+        for step in &mut self.steps {
+            let BlockStep::Nested(nested) = step else { continue };
+            match &mut nested.turns {
+                Turns::Branch(blocks) => blocks.iter_mut().for_each(|block| block.number(next)),
+                Turns::While { condition, body, most, .. } => number_loop(most, [condition, body], next),
+                Turns::Repeat { body, .. } => body.number(next),
+                Turns::Recorded { condition, sweep, most } => number_loop(most, [condition, &mut sweep.body], next),
+                Turns::Back { sweeps, .. } => sweeps.iter_mut().for_each(|sweep| sweep.body.number(next)),
+            }
+        }
+    }
+
     /// The block, with its registers counted.
     pub(crate) fn counted(mut self) -> Block {
         let inside = |step: &BlockStep| match step {
@@ -224,13 +273,21 @@ impl Block {
     }
 }
 
+fn number_loop(most: &mut Option<Most>, blocks: [&mut Block; 2], next: &mut u32) {
+    if let Some(most) = most {
+        most.number = *next;
+        *next += 1;
+    }
+    blocks.into_iter().for_each(|block| block.number(next));
+}
+
 impl Turns {
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
         let (a, b, sweeps) = match self {
             Turns::Branch([a, b]) => (Some(a), Some(b), &[][..]),
             Turns::While { condition, body, .. } => (Some(condition), Some(body), &[][..]),
             Turns::Repeat { body, .. } => (Some(body), None, &[][..]),
-            Turns::Recorded { condition, sweep } => (Some(condition), Some(&sweep.body), &[][..]),
+            Turns::Recorded { condition, sweep, .. } => (Some(condition), Some(&sweep.body), &[][..]),
             Turns::Back { sweeps, .. } => (None, None, &sweeps[..]),
         };
         a.into_iter().chain(b).chain(sweeps.iter().map(|sweep| &sweep.body))
@@ -249,6 +306,37 @@ impl Flow {
 
     pub(crate) fn operations(&self) -> usize {
         self.blocks().map(Block::operations).sum()
+    }
+
+    /// The flow, with its loops that have a limit numbered.
+    pub(crate) fn numbered(mut self) -> Flow {
+        let mut next = 0;
+        match &mut self.kind {
+            FlowKind::Once(block) | FlowKind::Scan { body: block, .. } => block.number(&mut next),
+            FlowKind::Branch(blocks) => blocks.iter_mut().for_each(|block| block.number(&mut next)),
+            FlowKind::While { condition, body, most, .. } => number_loop(most, [condition, body], &mut next),
+        }
+        self
+    }
+
+    /// The lines of the loops that have a limit, by their numbers.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        let mut all: Vec<Most> = match &self.kind {
+            FlowKind::While { most, .. } => most.iter().copied().collect(),
+            _ => vec![],
+        };
+        let mut blocks: Vec<&Block> = self.blocks().collect();
+        while let Some(block) = blocks.pop() {
+            for step in &block.steps {
+                let BlockStep::Nested(nested) = step else { continue };
+                if let Turns::While { most, .. } | Turns::Recorded { most, .. } = &nested.turns {
+                    all.extend(most);
+                }
+                blocks.extend(nested.turns.blocks());
+            }
+        }
+        all.sort_unstable_by_key(|most| most.number);
+        all.into_iter().map(|most| most.at).collect()
     }
 
     /// Bytes of memory, about.

@@ -43,13 +43,11 @@ impl Roots<'_> {
         self.new.intern(Kind::Array(&ArrayOp::Sum(axes.to_vec())), &[square], self.at)
     }
 
-    /// The root of a sum of squares of elements that were moved by a power of 2, moved back.
+    /// The sum of the squares of elements that are moved by a power of 2.
     fn moved(&mut self, x: NodeId, axes: &[usize], factor: f64) -> NodeId {
-        let (factor, back) = (self.number(factor), self.number(1.0 / factor));
+        let factor = self.number(factor);
         let y = self.apply(Op::Mul, &[x, factor]);
-        let square = self.square(y, axes);
-        let root = self.apply(Op::Sqrt, &[square]);
-        self.apply(Op::Mul, &[root, back])
+        self.square(y, axes)
     }
 }
 
@@ -57,9 +55,14 @@ fn root(roots: &mut Roots, x: NodeId, axes: &[usize]) -> NodeId {
     let Window { least, most, up, down } = roots.window;
     let plain = roots.square(x, axes);
     let (of_small, of_large) = (roots.moved(x, axes, up), roots.moved(x, axes, down));
-    let root = roots.apply(Op::Sqrt, &[plain]);
-    let (least, most) = (roots.number(least), roots.number(most));
+    let [least, most, one, small_back, large_back] = [least, most, 1.0, 1.0 / up, 1.0 / down].map(|v| roots.number(v));
     let (small, large) = (roots.apply(Op::Lt, &[plain, least]), roots.apply(Op::Gt, &[plain, most]));
-    let root = roots.apply(Op::Select, &[small, of_small, root]);
-    roots.apply(Op::Select, &[large, of_large, root])
+    let mut either = |plain: NodeId, of_small: NodeId, of_large: NodeId| {
+        let rest = roots.apply(Op::Select, &[small, of_small, plain]);
+        roots.apply(Op::Select, &[large, of_large, rest])
+    };
+    // One root, of the sum that is good, is moved back.
+    let (sum, back) = (either(plain, of_small, of_large), either(one, small_back, large_back));
+    let root = roots.apply(Op::Sqrt, &[sum]);
+    roots.apply(Op::Mul, &[root, back])
 }

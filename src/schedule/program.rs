@@ -129,7 +129,7 @@ impl Program {
             layout: Arc::new(layout),
             options,
             apart: true,
-            flow: Some(Arc::new(flow)),
+            flow: Some(Arc::new(flow.numbered())),
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<NonZero<usize>>,
     pub(crate) cached: bool,
     pub(crate) code_limit: usize,
+    /// Turns of a loop whose end comes out, at most.
+    pub(crate) turn_limit: Option<usize>,
     pub(crate) interpreted: bool,
     pub(crate) strange_processor: bool,
 }
@@ -41,6 +43,7 @@ impl Default for Settings {
             threads: None,
             cached: false,
             code_limit: 1 << 30,
+            turn_limit: None,
             interpreted: false,
             strange_processor: false,
         }

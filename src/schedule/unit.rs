@@ -1,7 +1,7 @@
 //! Units: programs with all that code is made of besides. A function has one or several (one for each of its loops, say), which are compiled
 //! together when all of them are known.
 
-use super::flow::{Block, FlowOutput};
+use super::flow::{Block, Flow, FlowOutput, Line};
 use super::program::{Layout, Program, StepKind, elements};
 use super::rows::RowCall;
 use super::segment::{Segment, Segments};
@@ -32,6 +32,8 @@ pub(crate) struct Needs {
     pub(crate) cut: bool,
     /// Whether it keeps records of the turns of loops, whose number comes out.
     pub(crate) records: bool,
+    /// The loops whose turns have a limit, by their numbers.
+    pub(crate) loops: Vec<Line>,
 }
 
 impl Unit {
@@ -57,6 +59,7 @@ impl Unit {
             flush: program.options.flush_subnormals,
             cut: segments.segments.len() > 1,
             records: program.flow.as_ref().is_some_and(|flow| flow.blocks().any(Block::keeps_records)),
+            loops: program.flow.as_deref().map_or(vec![], Flow::lines),
         };
         Unit { program, rows, segments, needs }
     }

@@ -4,6 +4,7 @@
 mod common;
 
 mod arrays;
+mod bodies;
 mod checkpoints;
 mod flows;
 mod indices;
@@ -14,6 +15,7 @@ mod references;
 mod scan;
 mod strips;
 mod sums;
+mod turn_limit;
 mod turns;
 mod updates;
 mod views;

@@ -5,9 +5,9 @@ use super::super::emit::{Emit, EmitMask, Emitter};
 use super::bare;
 use super::places::flags;
 use crate::op::{Op, Value as Any};
-use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested, Turns};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Most, Nested, Turns};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{BlockArg, InstBuilder, StackSlot, Type, Value, types};
 
 /// A loop with a condition of no more operations has it at its end, too, and so one jump a turn.
 pub(super) const SHORT: usize = 40;
@@ -24,7 +24,7 @@ pub(in crate::codegen) fn flow(emitter: &Emitter<'_>, flow: &Flow, params: &[Val
     };
     let inputs = (0..flow.inputs.len()).map(|k| address(params[0], k)).collect();
     let outputs = (0..flow.outputs.len()).map(|k| address(params[1], k)).collect();
-    let making = Making { emitter, flow, inputs, outputs };
+    let making = Making { emitter, flow, inputs, outputs, stopped: super::turned::stopped(emitter, flow) };
     match &flow.kind {
         FlowKind::Once(block) => making.last(&making.block(block, making.operands(0..flow.inputs.len()))),
         FlowKind::Branch(blocks) => {
@@ -34,10 +34,10 @@ pub(in crate::codegen) fn flow(emitter: &Emitter<'_>, flow: &Flow, params: &[Val
                 vec![]
             });
         }
-        FlowKind::While { carries, condition, body } => {
+        FlowKind::While { carries, condition, body, most } => {
             let carried = making.loaded(&making.operands(0..*carries));
             let shared = making.operands(*carries..flow.inputs.len());
-            let last = making.turns(carried, &shared, condition, body);
+            let last = making.turns(carried, &shared, (condition, body), *most);
             making.last(&last);
         }
         FlowKind::Scan { carries, xs, reverse, body } => {
@@ -60,6 +60,8 @@ pub(super) struct Making<'e, 'f, 'p> {
     /// The addresses of operands and of results.
     inputs: Vec<Value>,
     outputs: Vec<Value>,
+    /// Whether a loop was stopped at its limit, where one has a limit.
+    pub(super) stopped: Option<StackSlot>,
 }
 
 /// A block that is being made.
@@ -186,33 +188,48 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     }
 
     /// What is carried in the end of a loop with a condition.
-    fn turns(&self, carried: Vec<Value>, shared: &[Place], condition: &Block, body: &Block) -> Vec<Value> {
+    fn turns(
+        &self,
+        carried: Vec<Value>,
+        shared: &[Place],
+        (condition, body): (&Block, &Block),
+        most: Option<Most>,
+    ) -> Vec<Value> {
         let shared = &self.outside(shared);
         let given = |carried: &[Value]| -> Vec<Place> {
             carried.iter().map(|&v| Place::Value(v)).chain(shared.iter().copied()).collect()
         };
-        let (end, last) = self.new_block(carried.len());
-        if condition.operations() <= SHORT && !condition.is_nested() {
-            let shared = condition.shared(body);
-            let (turn, inside) = self.new_block(carried.len() + asked_for(&shared));
-            let ask = |carried: &[Value]| {
-                let (holds, known) = self.asked(condition, given(carried), &shared);
-                self.with(|b| b.ins().brif(holds, turn, &args(&[carried, &known].concat()), end, &args(carried)));
-            };
-            ask(&carried);
+        let n = carried.len();
+        let (end, last) = self.new_block(n);
+        // What is carried, and the number of turns where it has a limit.
+        let state: Vec<Value> = carried.into_iter().chain(self.none_made(most)).collect();
+        let is_short = condition.operations() <= SHORT && !condition.is_nested();
+        let shared_steps = if is_short { condition.shared(body) } else { vec![] };
+        let types = [vec![self.emitter.float(); n], vec![types::I64; state.len() - n]].concat();
+        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.float(); asked_for(&shared_steps)]].concat());
+        let (inside, known) = inside.split_at(state.len());
+        let ask = |state: &[Value]| {
+            let (holds, known) = self.asked(condition, given(&state[..n]), &shared_steps);
+            self.with(|b| b.ins().brif(holds, turn, &args(&[state, &known].concat()), end, &args(&state[..n])));
+        };
+        if is_short {
+            ask(&state);
             self.switch_to(turn);
-            let (inside, known) = inside.split_at(carried.len());
-            ask(&self.block_behind(body, given(inside), &shared, known));
         } else {
-            let (turn, inside) = self.new_block(carried.len());
-            self.with(|b| b.ins().jump(turn, &args(&carried)));
+            self.with(|b| b.ins().jump(turn, &args(&state)));
             self.switch_to(turn);
-            let holds = self.holds(condition, given(&inside));
+            let holds = self.holds(condition, given(&inside[..n]));
             let (go_on, _) = self.new_block(0);
-            self.with(|b| b.ins().brif(holds, go_on, &[], end, &args(&inside)));
+            self.with(|b| b.ins().brif(holds, go_on, &[], end, &args(&inside[..n])));
             self.switch_to(go_on);
-            let next = self.block(body, given(&inside));
-            self.with(|b| b.ins().jump(turn, &args(&next)));
+        }
+        let made = self.counted(most, inside.get(n).copied(), |this| this.with(|b| _ = b.ins().jump(end, &args(&inside[..n]))));
+        let next = self.block_behind(body, given(&inside[..n]), &shared_steps, known);
+        let state: Vec<Value> = next.into_iter().chain(made).collect();
+        if is_short {
+            ask(&state);
+        } else {
+            self.with(|b| b.ins().jump(turn, &args(&state)));
         }
         self.switch_to(end);
         last
@@ -359,15 +376,15 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                 let holds = self.truth(frame, operands[0]);
                 self.either(holds, blocks, &given, |_, results| results)
             }
-            Turns::While { carries, condition, body } => {
+            Turns::While { carries, condition, body, most } => {
                 let given: Vec<Place> = operands.iter().map(place).collect();
                 let (carried, shared) = given.split_at(*carries);
-                self.turns(self.loaded(carried), shared, condition, body)
+                self.turns(self.loaded(carried), shared, (condition, body), *most)
             }
-            Turns::Recorded { condition, sweep } => {
+            Turns::Recorded { condition, sweep, most } => {
                 let given: Vec<Place> = operands.iter().map(place).collect();
                 let (carried, shared) = given.split_at(sweep.carries);
-                let (last, turns) = self.forward(self.loaded(carried), shared, condition, sweep);
+                let (last, turns) = self.forward(self.loaded(carried), shared, (condition, sweep), *most);
                 frame.turns.push((at, turns));
                 last
             }

@@ -2,6 +2,7 @@
 //! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
 mod flow;
+mod limit;
 mod packed;
 mod packs;
 mod places;

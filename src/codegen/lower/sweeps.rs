@@ -4,7 +4,7 @@ use super::flow::{Making, Place, SHORT, args, asked_for};
 use super::places::flags;
 use super::turned::{Records, Turned};
 use crate::kernels::{TAPE_HEAD, TAPE_INLINE};
-use crate::schedule::flow::{Block, SweepBlock};
+use crate::schedule::flow::{Block, Most, SweepBlock};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
 
@@ -93,8 +93,8 @@ impl Making<'_, '_, '_> {
         &self,
         carried: Vec<Value>,
         shared: &[Place],
-        condition: &Block,
-        sweep: &SweepBlock,
+        (condition, sweep): (&Block, &SweepBlock),
+        most: Option<Most>,
     ) -> (Vec<Value>, Turned) {
         let records = self.records(sweep);
         let shared = &self.outside(shared);
@@ -126,6 +126,7 @@ impl Making<'_, '_, '_> {
             self.with(|b| b.ins().brif(holds, go_on, &[], end, &args(&inside[..n + 1])));
             self.switch_to(go_on);
         }
+        self.counted(most, Some(inside[n]), |this| this.with(|b| _ = b.ins().jump(end, &args(&inside[..n + 1]))));
         let place = records.map(|records| {
             let bytes = self.with(|b| b.ins().iconst(types::I64, records.bytes));
             let fails = |this: &Self| this.with(|b| _ = b.ins().jump(end, &args(&inside[..n + 1])));

@@ -15,7 +15,8 @@ use crate::schedule::unit::Units;
 use crate::schedule::{Program, Settings, lowered_arrays, prepared};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Operations of a function that is code with loops and branches inside, at most: more have vectors in straight-line code.
+/// Operations outside of loops and branches of a function that is one piece of code with these inside, at most: more have vectors in straight-line
+/// code.
 const MOST_OF_WHOLE: usize = 400;
 
 /// The stages of a function that was [prepared]; straight-line code where it has no more than so many operations on elements. Its programs
@@ -155,12 +156,13 @@ fn control(
     units: &mut Units,
 ) -> Result<ControlStage> {
     let at = f.graph().node(members[0].1).location();
+    let most = options.turn_limit;
     let ports: Vec<Port> = members.iter().map(|(port, _)| *port).collect();
     if options.unroll
-        && let Some(flow) = flatten::flow(control, &ports, options)?
+        && let Some(flow) = flatten::flow_at(control, &ports, options, at)?
     {
         let flow = Some(units.add(Program::of_flow(flow, f.width(), options), None));
-        return Ok(ControlStage { control: control.clone(), members, bodies: vec![], flow, replay: None, at });
+        return Ok(ControlStage { control: control.clone(), members, bodies: vec![], flow, replay: None, most, at });
     }
     let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);
     let bodies = match &**control {
@@ -168,5 +170,5 @@ fn control(
         Control::Scan { .. } => vec![body(&step(control, &ports))?],
         _ => control.bodies().into_iter().map(body).collect::<Result<_>>()?,
     };
-    Ok(ControlStage { control: control.clone(), members, bodies, flow: None, replay: None, at })
+    Ok(ControlStage { control: control.clone(), members, bodies, flow: None, replay: None, most, at })
 }

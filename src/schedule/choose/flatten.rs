@@ -5,13 +5,13 @@
 
 use super::unroll::{apart, cost, numbers};
 use crate::base::{Axis, Shape};
-use crate::error::Result;
+use crate::error::{Caller, Result};
 use crate::graph::{
-    Args, Control, Function, InputGroup, Kind, Nested, NewOutput, NodeId, Port, SharedControl, Sweep, is_same, types_in,
+    Args, Control, Function, InputGroup, Kind, Nested, NewOutput, NodeId, Port, SharedControl, Sweep, by, is_same, types_in,
     types_out,
 };
 use crate::op::{DType, Op};
-use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Nested as Inner, SweepBlock, Turns};
+use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Line, Most, Nested as Inner, SweepBlock, Turns};
 use crate::schedule::{Settings, prepared, values_of};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::panic::Location;
@@ -29,6 +29,14 @@ const CHEAPER_THAN_A_JUMP: usize = 12;
 
 /// The flow of an operation with bodies, with the results that are asked for.
 pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+    flow_at(control, ports, options, None)
+}
+
+/// The same of an operation at a line.
+pub(super) fn flow_at(control: &SharedControl, ports: &[Port], options: Settings, at: Option<Caller>) -> Result<Option<Flow>> {
+    if let Control::Sweeps { .. } = **control {
+        return if fits(control) { sweeps(control, ports, options, at) } else { Ok(None) };
+    }
     let carries = match &**control {
         Control::Scan { carries, .. } => *carries,
         _ => 0,
@@ -38,7 +46,11 @@ pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -
         Port::Each(k) => (From::Each, carries + k as usize),
         Port::Carried(k) => (From::Carried, k as usize),
     };
-    flow_with(control, ports, &ports.iter().map(result).collect::<Vec<_>>(), options)
+    let mut flow = flow_with(control, ports, &ports.iter().map(result).collect::<Vec<_>>(), options)?;
+    if let Some(Flow { kind: FlowKind::While { most: Some(most), .. }, .. }) = &mut flow {
+        most.at = Line(at);
+    }
+    Ok(flow)
 }
 
 /// The same computation, with other results: where each comes from, and which of the body's it is.
@@ -52,9 +64,6 @@ pub(super) fn flow_with(
     if !fits(control) {
         return Ok(None);
     }
-    if let Control::Sweeps { .. } = **control {
-        return sweeps(control, ports, options);
-    }
     // Nobody asks for some of what the steps of a scan give.
     let is_read = |k: usize| match &**control {
         Control::Scan { carries, .. } => k < *carries || ports.contains(&Port::Each((k - carries) as u32)),
@@ -67,8 +76,8 @@ pub(super) fn flow_with(
     };
     let mut total = 0;
     for body in &bodies {
-        match operations(body, MOST_OF_FLOW, 0) {
-            Some(cost) => total += cost,
+        match operations(body, 0) {
+            Some(count) => total += count.all,
             None => return Ok(None),
         }
     }
@@ -86,7 +95,9 @@ pub(super) fn flow_with(
     let mut next = || blocks.next().expect("a block for every body");
     let kind = match &**control {
         Control::Choice { .. } => FlowKind::Branch([next(), next()]),
-        Control::While { carries, .. } => FlowKind::While { carries: *carries, condition: next(), body: next() },
+        Control::While { carries, .. } => {
+            FlowKind::While { carries: *carries, condition: next(), body: next(), most: Most::of(options.turn_limit, None) }
+        }
         Control::Scan { carries, xs, reverse, .. } => {
             FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }
         }
@@ -101,24 +112,26 @@ pub(super) fn flow_with(
 }
 
 /// Sweeps over the turns of a loop: as the function that does nothing else.
-fn sweeps(control: &SharedControl, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+fn sweeps(control: &SharedControl, ports: &[Port], options: Settings, at: Option<Caller>) -> Result<Option<Flow>> {
     let types = control.operands();
     let inputs = types.iter().enumerate().map(|(k, &(shape, dtype))| InputGroup::value(format!("a{k}"), shape, dtype));
-    let f = Function::build(control.body().width(), inputs.collect(), Location::caller(), |args| {
+    let at = at.unwrap_or(Location::caller());
+    let f = Function::build(control.body().width(), inputs.collect(), at, |args| {
         let result = |(k, &port): (usize, &Port)| {
             NewOutput::new(format!("y{k}"), vec![crate::eval::result(Nested { control, port }, args)])
         };
-        ports.iter().enumerate().map(result).collect()
+        by(at, || ports.iter().enumerate().map(result).collect())
     })?;
     whole(&f, MOST_OF_FLOW, options)
 }
 
-/// All of a function of few numbers with loops or branches inside.
-pub(super) fn whole(f: &Function, most: usize, options: Settings) -> Result<Option<Flow>> {
+/// All of a function of few numbers with loops or branches inside, if it has no more than so many operations outside of these.
+pub(super) fn whole(f: &Function, outside: usize, options: Settings) -> Result<Option<Flow>> {
     let is_nested = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Control(_));
     let known = |(shape, dtype): &(Shape, DType)| *dtype == DType::Float && shape.len().is_some();
     let values: Vec<(Shape, DType)> = types_in(f).into_iter().chain(types_out(f)).collect();
-    if !f.graph().ids().any(is_nested) || !values.iter().all(known) || operations(f, most, 0).is_none() {
+    let is_small = || operations(f, 0).is_some_and(|count| count.outside <= outside);
+    if !f.graph().ids().any(is_nested) || !values.iter().all(known) || !is_small() {
         return Ok(None);
     }
     let all = numbers(f)?;
@@ -165,11 +178,19 @@ fn fits(control: &Control) -> bool {
     inputs.iter().chain(&types_out(body)).all(of_numbers) && elements(&types_out(body)[..carried]) <= MOST_CARRIED
 }
 
-/// How many operations on numbers a function has, those of bodies inside included; none if it has others, or more.
-fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
-    let (mut total, mut known) = (0, FxHashSet::<(*const Control, Args)>::default());
+/// Operations on numbers.
+#[derive(Copy, Clone, Default)]
+struct Count {
+    all: usize,
+    /// Those that are not of bodies.
+    outside: usize,
+}
+
+/// How many operations on numbers a function has, those of bodies inside included; none if it has others, or more than [`MOST_OF_FLOW`].
+fn operations(f: &Function, depth: usize) -> Option<Count> {
+    let (mut count, mut known) = (Count::default(), FxHashSet::<(*const Control, Args)>::default());
     for id in f.graph().ids() {
-        total += match f.graph().node(id).kind() {
+        match f.graph().node(id).kind() {
             Kind::Control(Nested { control, port }) => {
                 let is_flow = match &**control {
                     Control::While { .. } | Control::Sweeps { .. } | Control::Choice { .. } => true,
@@ -181,23 +202,24 @@ fn operations(f: &Function, most: usize, depth: usize) -> Option<usize> {
                     return None;
                 }
                 // Its results are one operation, which is made for each list of operands.
-                match known.insert((std::ptr::from_ref(&**control), f.graph().operands(id).collect())) {
-                    true => control
-                        .bodies()
-                        .into_iter()
-                        .map(|body| operations(&values_of(body), most, depth + 1))
-                        .sum::<Option<usize>>()?
-                        .saturating_add(1),
-                    false => 0,
+                if known.insert((std::ptr::from_ref(&**control), f.graph().operands(id).collect())) {
+                    for body in control.bodies() {
+                        count.all += operations(&values_of(body), depth + 1)?.all;
+                    }
+                    count.all += 1;
                 }
             }
-            _ => cost(f, id)?,
+            _ => {
+                let own = cost(f, id)?;
+                count.all += own;
+                count.outside += own;
+            }
         };
-        if total > most {
+        if count.all > MOST_OF_FLOW {
             return None;
         }
     }
-    Some(total)
+    Some(count)
 }
 
 /// The steps of a function of numbers.
@@ -262,27 +284,27 @@ impl<'f> Making<'f> {
                 self.push(BlockStep::Apply(op, args))
             }
             Kind::Array(_) => unreachable!("a function of numbers has no arrays"),
-            Kind::Control(nested) => self.nested(nested, operands)?,
+            Kind::Control(nested) => self.nested(nested, operands, graph.node(id).location())?,
         })
     }
 
-    fn nested(&mut self, nested: Nested<'f>, operands: Args) -> Result<u32> {
+    fn nested(&mut self, nested: Nested<'f>, operands: Args, at: Option<Caller>) -> Result<u32> {
         let Port::Final(k) = nested.port else { unreachable!("nothing is kept step by step in a function of numbers") };
         let key = (std::ptr::from_ref(&**nested.control), operands.clone());
         if let Some(&first) = self.known.get(&key) {
             return Ok(first + k);
         }
         if let Control::Sweeps { sweeps, .. } = &**nested.control {
-            let first = self.back(nested.control, sweeps, &operands)?;
+            let first = self.back(nested.control, sweeps, &operands, at)?;
             self.known.insert(key, first);
             return Ok(first + k);
         }
         if let Control::While { .. } = &**nested.control
             && let Some((sweeps, loops)) = self.sweeps_of(nested.control, &operands)
         {
-            let at = self.recorded(sweeps, &loops)?;
-            self.known.insert(key, at + 1);
-            return Ok(at + 1 + k);
+            let step = self.recorded(sweeps, &loops, at)?;
+            self.known.insert(key, step + 1);
+            return Ok(step + 1 + k);
         }
         let given: Vec<u32> = operands.iter().map(|operand| self.place[operand.index()]).collect();
         let results = nested.control.gives().len() as u32;
@@ -290,7 +312,8 @@ impl<'f> Making<'f> {
         let turns = match &**nested.control {
             Control::Choice { bodies: [a, b] } => Turns::Branch([made(a)?, made(b)?]),
             Control::While { condition, body, carries, .. } => {
-                Turns::While { carries: *carries, condition: made(condition)?, body: made(body)? }
+                let most = Most::of(self.options.turn_limit, at);
+                Turns::While { carries: *carries, condition: made(condition)?, body: made(body)?, most }
             }
             Control::Scan { body, carries, length: Axis::Fixed(times), .. } => {
                 Turns::Repeat { carries: *carries, times: *times, body: made(body)? }
@@ -324,7 +347,7 @@ impl<'f> Making<'f> {
     }
 
     /// The step of the loop of sweeps.
-    fn recorded(&mut self, control: &'f SharedControl, operands: &Args) -> Result<u32> {
+    fn recorded(&mut self, control: &'f SharedControl, operands: &Args, line: Option<Caller>) -> Result<u32> {
         let Control::Sweeps { condition, sweeps, .. } = &**control else { unreachable!("they are sweeps") };
         let own = loop_operands(sweeps, operands);
         let same = |known: &Recorded| {
@@ -337,7 +360,8 @@ impl<'f> Making<'f> {
         let made = |body: &Function| block(body, self.options);
         let (condition, body) = (made(condition)?, made(&sweeps[0].body)?);
         let (carries, given) = (sweeps[0].carries, own.iter().map(|operand| self.place[operand.index()]).collect());
-        let turns = Turns::Recorded { condition, sweep: SweepBlock { carries, body, kept: vec![] } };
+        let most = Most::of(self.options.turn_limit, line);
+        let turns = Turns::Recorded { condition, sweep: SweepBlock { carries, body, kept: vec![] }, most };
         let at = self.push(BlockStep::Nested(Box::new(Inner { operands: given, turns })));
         (1..=carries as u32).for_each(|k| _ = self.push(BlockStep::Result(k)));
         self.recorded.push(Recorded { control, operands: own, at, back: None });
@@ -345,8 +369,8 @@ impl<'f> Making<'f> {
     }
 
     /// The first of the results of sweeps: of the loop, and of the others behind it.
-    fn back(&mut self, control: &'f SharedControl, sweeps: &[Sweep], operands: &Args) -> Result<u32> {
-        let of = self.recorded(control, operands)?;
+    fn back(&mut self, control: &'f SharedControl, sweeps: &[Sweep], operands: &Args, line: Option<Caller>) -> Result<u32> {
+        let of = self.recorded(control, operands, line)?;
         let mut bodies: Vec<SweepBlock> = vec![];
         for sweep in &sweeps[1..] {
             bodies.push(SweepBlock { carries: sweep.carries, body: block(&sweep.body, self.options)?, kept: vec![] });

@@ -170,7 +170,8 @@ impl Replays {
     ) -> Result<Option<ControlStage>> {
         let at = f.graph().node(members[0].1).location();
         let stage = |bodies, flow, replay| {
-            Some(ControlStage { control: control.clone(), members: members.to_vec(), bodies, flow, replay: Some(replay), at })
+            let (control, members, most) = (control.clone(), members.to_vec(), options.turn_limit);
+            Some(ControlStage { control, members, bodies, flow, replay: Some(replay), most, at })
         };
         if let Some(&k) = self.of.get(key) {
             let source = Arc::new(self.source(f, k, members, (options, schedule), units)?);

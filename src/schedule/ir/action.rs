@@ -250,6 +250,8 @@ pub(crate) struct RunControl {
     pub(crate) carried: Vec<Carried>,
     /// Where what every step keeps goes.
     pub(crate) each: Vec<Buffer>,
+    /// Turns of a loop whose end comes out, at most.
+    pub(crate) most: Option<usize>,
     pub(crate) at: Option<&'static Location<'static>>,
 }
 
@@ -327,6 +329,8 @@ pub(crate) struct RunTurns {
     pub(crate) count: Buffer,
     /// Bytes of a state, where the budget has no room for one.
     pub(crate) short: Option<(usize, Budget)>,
+    /// Turns at most.
+    pub(crate) most: Option<usize>,
 }
 
 impl RunTurns {

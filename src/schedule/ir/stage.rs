@@ -76,6 +76,8 @@ pub(crate) struct ControlStage {
     /// All of it as code, where bodies are of few numbers; then there are no bodies.
     pub(crate) flow: Option<UnitRef>,
     pub(crate) replay: Option<Replay>,
+    /// Turns of a loop whose end comes out, at most.
+    pub(crate) most: Option<usize>,
     pub(crate) at: Option<&'static Location<'static>>,
 }
 

@@ -106,6 +106,7 @@ pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Sc
         last,
         carried,
         each,
+        most: stage.most,
         at: stage.at,
     })));
     borrowed.into_iter().for_each(|place| planner.give_back(place));

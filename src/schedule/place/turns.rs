@@ -156,7 +156,7 @@ impl Loop<'_> {
         borrowed.push(scratch);
         planner.actions.push(Action::Replay(Box::new(RunReplay {
             steps: 0,
-            turns: Some(RunTurns { condition, count: left.count, short: self.room.short }),
+            turns: Some(RunTurns { condition, count: left.count, short: self.room.short, most: self.stage.most }),
             states: self.room.states,
             entries,
             sources: vec![source],
