@@ -1,6 +1,6 @@
 //! A limit of turns makes a loop that goes on an error of the loop's line, in every way to run it.
 
-use wengert::{Array, Compiled, Error, Expr, Function, Options, Scan, cond, implicit::newton, while_loop};
+use wengert::{Array, Compiled, Error, Expr, Function, Options, Scan, While, cond, implicit::newton, while_loop};
 
 fn variants(limit: usize) -> [Options; 4] {
     let own = Options::new().turn_limit(limit);
@@ -54,6 +54,26 @@ fn a_loop_that_goes_on_is_an_error_of_its_line() {
     // One turn is one turn.
     let code = f.compile_with(Options::new().turn_limit(1)).unwrap();
     stops(&code, &[1.0, 2.0], "after 1 turn,", second);
+}
+
+#[test]
+fn so_it_is_with_checkpoints() {
+    let mut line = 0;
+    let f = Function::trace("v[2]", |v| {
+        let few = While::unbounded().checkpoints(3);
+        line = line!() + 1;
+        let (x, _) = few.run((v.at(0, 0), v.at(0, 1)), |(_, n)| n.gt(0.0), |(x, n): (Expr, Expr)| ((x * 1.5).sin(), n - 1.0));
+        x
+    });
+    let f = f.unwrap();
+    for f in [f.clone(), f.grad().unwrap()] {
+        for options in variants(20) {
+            let code = f.compile_with(options).unwrap();
+            assert!(call(&code, &[0.3, 20.0]).is_ok());
+            stops(&code, &[0.3, 21.0], "20 turns", line);
+            assert!(call(&code, &[0.3, 20.0]).is_ok());
+        }
+    }
 }
 
 #[test]

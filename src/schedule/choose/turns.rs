@@ -71,7 +71,8 @@ impl Loops {
         let at = f.graph().node(members[0].1).location();
         let stage = |bodies, of, part| {
             let replay = Some(Replay::Loop(of, part));
-            Some(ControlStage { control: control.clone(), members: members.to_vec(), bodies, flow: None, replay, at })
+            let (control, members, most) = (control.clone(), members.to_vec(), options.turn_limit);
+            Some(ControlStage { control, members, bodies, flow: None, replay, most, at })
         };
         if let Control::While { .. } = **control {
             let readers = self.readers(control, key, members[0].1, options);
