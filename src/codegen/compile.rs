@@ -79,9 +79,9 @@ pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Sett
     let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
     let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
     let mut natives = Vec::with_capacity(units.len());
-    for (object, &(unit, tier, _)) in objects.into_iter().zip(units) {
+    for ((object, vectors), &(unit, tier, _)) in objects.into_iter().zip(units) {
         let (operations, fingerprint, code_bytes) = (unit.program.len(), unit.program.fingerprint(), object.bytes.len());
-        natives.push(Native::new(object, Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO })?);
+        natives.push(Native::new(object, Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO, vectors })?);
     }
     let time = start.elapsed();
     natives.iter_mut().for_each(|native| native.stats.time = time);

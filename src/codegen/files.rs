@@ -2,7 +2,7 @@
 //! what the code was made by and for, the code without an address of this process, and what a call has to know. A file that is not for
 //! this library and this processor is an error.
 
-use super::made::Stats;
+use super::made::{Stats, Vectors};
 use super::memory::{Call, Object};
 use super::native::Native;
 use super::target::isa;
@@ -13,8 +13,11 @@ use crate::schedule::Tier;
 use crate::schedule::unit::Needs;
 use std::time::Duration;
 
+/// Bits of the vectors of loops over rows that Cranelift makes.
+const NARROW: u64 = 128;
+
 /// The version of what is in the archive.
-const FORM: u64 = 3;
+const FORM: u64 = 4;
 
 /// The processor, as far as code depends on it.
 fn target() -> Read<String> {
@@ -90,6 +93,12 @@ pub(crate) fn put_native(archive: &mut Archive, name: &str, native: &Native, nee
     put_numbers(&mut inner, "needs", [needs.scratch as u64, needs.partials as u64, u64::from(needs.flush)]);
     let fast = u64::from(stats.tier == Tier::Fast);
     put_numbers(&mut inner, "program", [fast, stats.operations as u64, stats.fingerprint]);
+    let vectors = match stats.vectors {
+        Vectors::None => [0, 0],
+        Vectors::Narrow(_) => [NARROW, 0],
+        Vectors::Wide { bits, spilled } => [bits.into(), spilled as u64],
+    };
+    put_numbers(&mut inner, "vectors", vectors);
     archive.put_bytes(name, inner.to_bytes());
 }
 
@@ -114,6 +123,14 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
     let calls = calls.ok_or_else(|| damaged("calls of"))?;
     let [scratch, partials, flush] = exactly(&inner, "needs")?;
     let [fast, operations, fingerprint] = exactly(&inner, "program")?;
+    let vectors = match exactly(&inner, "vectors")? {
+        [0, _] => Vectors::None,
+        [NARROW, _] => Vectors::Narrow("it was saved so"),
+        [bits, spilled] => Vectors::Wide {
+            bits: u16::try_from(bits).map_err(|_| damaged("vectors of"))?,
+            spilled: usize::try_from(spilled).map_err(|_| damaged("vectors of"))?,
+        },
+    };
     let needs = Needs {
         scratch: usize::try_from(scratch).map_err(|_| damaged("needs of"))?,
         partials: usize::try_from(partials).map_err(|_| damaged("needs of"))?,
@@ -129,6 +146,7 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         code_bytes: code.len(),
         threads: 0,
         time: Duration::ZERO,
+        vectors,
     };
     let native = Native::new(Object { bytes: code, functions, calls }, stats).map_err(|failure| failure.error().to_string())?;
     Ok((native, needs))

@@ -18,6 +18,7 @@ mod memory;
 mod native;
 mod target;
 mod text;
+mod wide;
 
 #[cfg(test)]
 pub(crate) use compile::for_an_old_processor;

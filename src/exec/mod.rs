@@ -26,6 +26,8 @@ mod sums;
 mod tests;
 mod threads;
 mod tiles;
+#[cfg(all(test, feature = "jit"))]
+mod wide_tests;
 
 pub(crate) use arrays::{Arrays, Limits, check_workspace};
 pub(crate) use call::Slices;

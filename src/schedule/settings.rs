@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) code_limit: usize,
     pub(crate) interpreted: bool,
     pub(crate) strange_processor: bool,
+    /// The most bits of the vectors of loops over rows.
+    pub(crate) vectors: usize,
 }
 
 impl Default for Settings {
@@ -43,6 +45,7 @@ impl Default for Settings {
             code_limit: 1 << 30,
             interpreted: false,
             strange_processor: false,
+            vectors: 512,
         }
     }
 }
