@@ -8,6 +8,7 @@ mod interner;
 mod machine;
 mod path;
 pub(crate) mod records;
+pub(crate) mod revolve;
 pub(crate) mod sets;
 mod shape;
 pub(crate) mod squares;

@@ -50,7 +50,9 @@ fn make(allocator: &str, features: bool) -> Result<OwnedTargetIsa, String> {
         ("enable_verifier", verify),
         ("is_pic", "false"),
         ("unwind_info", "false"),
-        ("enable_probestack", "false"),
+        // Frames that are longer than a page touch each in turn: no stack is left by jumping over its guard.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
     ] {
         flags.set(name, value).map_err(|e| e.to_string())?;
     }

@@ -3,6 +3,7 @@
 use super::engine::{Engine, How};
 use super::report::Report;
 use super::running::Running;
+use super::sizes::Sizes;
 use super::slices::with_slices;
 use crate::base::{memory_limit, wrong_width};
 use crate::codegen;
@@ -45,6 +46,7 @@ pub(super) struct Body {
     pub(super) running: Running,
     /// The function's signature; see [`signature`](super::signature::signature).
     pub(super) f: Function,
+    pub(super) sizes: Sizes,
     pub(super) settings: Settings,
     pub(super) updates: Box<Updates>,
     /// Outputs that are zero whatever the inputs.
@@ -80,11 +82,15 @@ impl Compiled {
     #[inline]
     #[track_caller]
     pub fn call<T: Scalar, const M: usize>(&self, x: impl AsRef<[T]>) -> Result<[T; M]> {
-        let (x, mut y) = (x.as_ref(), [T::default(); M]);
-        if !self.point.call_into(x, &mut y) {
-            self.call_joint(x, &mut y)?;
+        let x = x.as_ref();
+        match self.point.call(x) {
+            Some(y) => Ok(y),
+            None => {
+                let mut y = [T::default(); M];
+                self.call_joint(x, &mut y)?;
+                Ok(y)
+            }
         }
-        Ok(y)
     }
 
     /// Evaluates into slices: one for each input, one for each output. The slice of an input that is overwritten
@@ -177,7 +183,6 @@ impl Compiled {
     #[inline(never)]
     #[track_caller]
     fn call_joint<T: Scalar>(&self, x: &[T], y: &mut [T]) -> Result<()> {
-        let f = &self.body.f;
         let at = Location::caller();
         if let Engine::Numbers(numbers) = self.body.running.engine()
             && self.body.updates.is_empty()
@@ -186,9 +191,8 @@ impl Compiled {
             return Ok(());
         }
         self.check_flat(x, y).map_err(|error| error.at(Some(at)))?;
-        let inputs = f.inputs().iter().map(|group| size_of_input(group).expect("no axis is open"));
-        let outputs = f.outputs().iter().map(|group| size_of_output(f, group).expect("no axis is open"));
-        with_slices((x, y), (inputs, outputs), |inputs, outputs| self.call_at(at, &self.lengths, inputs, outputs))
+        let Body { sizes, .. } = &*self.body;
+        with_slices((x, y), (sizes.inputs(), sizes.outputs()), |inputs, outputs| self.call_at(at, &self.lengths, inputs, outputs))
     }
 
     fn check_flat<T: Scalar>(&self, x: &[T], y: &[T]) -> Result<()> {
@@ -198,20 +202,18 @@ impl Compiled {
             let message = format!("call: the output `{name}` overwrites an input, which has one slice for both; use `call_into`");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let inputs = || f.inputs().iter().map(|group| Some((group.name(), size_of_input(group)?)));
-        let outputs = || f.outputs().iter().map(|group| Some((group.name(), size_of_output(f, group)?)));
-        let len = |group: Option<(&str, usize)>| group.map(|(_, len)| len);
-        let (Some(n), Some(m)) = (inputs().map(len).sum::<Option<usize>>(), outputs().map(len).sum::<Option<usize>>()) else {
+        let sizes = &self.body.sizes;
+        let (Some(n), Some(m)) = sizes.together() else {
             let message = "call: an axis is open, so that it is not known how many elements there are; use `call_into` or `run`";
             return Err(Error::new(ErrorKind::Shape, message));
         };
         let fail = |message: String| Err(Error::new(ErrorKind::Length, message));
         if n != x.len() {
-            let groups = listed(&inputs().flatten().collect::<Vec<_>>());
+            let groups = listed(&f.inputs().iter().map(InputGroup::name).zip(sizes.inputs()).collect::<Vec<_>>());
             return fail(format!("the inputs ({groups}) have {} together, not {}", count(n, "element"), x.len()));
         }
         if m != y.len() {
-            let groups = listed(&outputs().flatten().collect::<Vec<_>>());
+            let groups = listed(&f.outputs().iter().map(OutputGroup::name).zip(sizes.outputs()).collect::<Vec<_>>());
             return fail(format!("the outputs ({groups}) have {} together; there is room for {}", count(m, "element"), y.len()));
         }
         if T::WIDTH != f.width() { Err(wrong_width(f.width(), T::WIDTH)) } else { Ok(()) }
@@ -220,8 +222,7 @@ impl Compiled {
     /// As [`Compiled::call`], where the number of elements is not known from the context.
     #[track_caller]
     pub(crate) fn call_flat<T: Scalar>(&self, x: &[T]) -> Result<Vec<T>> {
-        let f = &self.body.f;
-        let len = f.outputs().iter().map(|group| size_of_output(f, group)).sum::<Option<usize>>();
+        let (_, len) = self.body.sizes.together();
         let mut y = vec![T::default(); len.unwrap_or(0)];
         if !self.point.call_into(x, &mut y) {
             self.call_joint(x, &mut y)?;
@@ -232,9 +233,10 @@ impl Compiled {
     /// A slice per input; all outputs one after the other.
     #[track_caller]
     pub(crate) fn call_joined<T: Scalar>(&self, inputs: &[&[T]], y: &mut [T]) -> Result<()> {
-        let (f, at) = (&self.body.f, Location::caller());
-        let outputs = f.outputs().iter().map(|group| size_of_output(f, group).expect("no axis is open"));
-        with_slices((&[], y), (std::iter::empty(), outputs), |_, outputs| self.call_at(at, &self.lengths, inputs, outputs))
+        let at = Location::caller();
+        with_slices((&[], y), (std::iter::empty(), self.body.sizes.outputs()), |_, outputs| {
+            self.call_at(at, &self.lengths, inputs, outputs)
+        })
     }
 
     /// Evaluates arrays, one for every value of every input, into new ones.
@@ -392,15 +394,6 @@ fn zeros<T: Scalar>(shape: Vec<usize>) -> Result<Array<T>> {
     }
     data.resize(len, T::default());
     Array::new(shape, data)
-}
-
-/// How many elements a group has, if no axis is open.
-fn size_of_input(group: &InputGroup) -> Option<usize> {
-    group.shape().len().map(|len| group.len() * len)
-}
-
-fn size_of_output(f: &Function, group: &OutputGroup) -> Option<usize> {
-    group.nodes().iter().map(|&id| f.graph().node(id).shape().len()).sum()
 }
 
 impl fmt::Debug for Compiled {

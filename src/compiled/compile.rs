@@ -7,6 +7,7 @@ use super::overwrite::overwrites;
 use super::running::Running;
 use super::scheduled::Scheduled;
 use super::signature::signature;
+use super::sizes::Sizes;
 use crate::base::host::{Stop, Stopwatch};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Code, check_threads, check_workspace};
@@ -44,7 +45,8 @@ fn made(f: &Function, options: &Options) -> Result<Compiled> {
         Running::Made(scheduled.engine(codes, updates.clone(), options.limits), watch.elapsed())
     };
     let zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
-    let body = Body { running, f: signature(f)?, settings: options.settings, updates, zeros, units };
+    let sizes = Sizes::new(f);
+    let body = Body { running, f: signature(f)?, sizes, settings: options.settings, updates, zeros, units };
     let compiled = Compiled::new(body, options.threads);
     // Straight-line code and a loop over rows take the same for every call.
     compiled.workspace_bytes().map_or(Ok(()), |bytes| check_workspace(bytes, options.limits.memory))?;

@@ -3,6 +3,7 @@
 use super::call::{Body, Compiled};
 use super::engine::Engine;
 use super::running::Running;
+use super::sizes::Sizes;
 use crate::codegen::{check, native, put_native, start};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::exec::{Arrays, Code, Limits, Numbers, Rows};
@@ -124,7 +125,8 @@ fn body(archive: &Archive) -> Read<Body> {
         ARRAYS => Engine::Arrays(arrays(archive, settings, updates.clone())?),
         other => return Err(format!("it is damaged: there are no functions of `{other}`")),
     };
-    Ok(Body { running: Running::Made(engine, Duration::ZERO), f, settings, updates, zeros, units: [].into() })
+    let sizes = Sizes::new(&f);
+    Ok(Body { running: Running::Made(engine, Duration::ZERO), f, sizes, settings, updates, zeros, units: [].into() })
 }
 
 fn rows(archive: &Archive, f: &Function) -> Read<Rows> {

@@ -14,6 +14,7 @@ mod report;
 mod running;
 mod scheduled;
 mod signature;
+mod sizes;
 mod slices;
 mod sparse;
 mod terms;

@@ -5,7 +5,7 @@ use super::groups::{Group, apply, chosen, place};
 use super::kept::{cut, is_costly};
 use crate::error::Result;
 use crate::eval::outputs_at;
-use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, SharedControl, Type, make_body, types_in};
+use crate::graph::{Control, Expr, Flow, Function, NodeId, Port, SharedControl, States, Type, make_body, types_in};
 use crate::op::{Real, lit};
 use rustc_hash::FxHashMap;
 use std::panic::Location;
@@ -69,6 +69,7 @@ impl Backward {
         &self,
         length: crate::base::Axis,
         reverse: bool,
+        states: States,
         at: &'static Location<'static>,
     ) -> Result<(Control, Vec<bool>)> {
         let (nc, n) = (self.carries, self.types.len());
@@ -103,7 +104,7 @@ impl Backward {
         let used: Vec<bool> = [&live[..n], &live[inputs.len() - kept.len()..inputs.len()]].concat();
         let body = make(&used)?;
         let xs = used[..shared].iter().chain(&used[n..]).filter(|u| **u).count() + cotangents.len();
-        Ok((Control::Scan { body, carries: state.len(), xs, length, reverse }, used))
+        Ok((Control::Scan { body, carries: state.len(), xs, length, reverse, states }, used))
     }
 
     pub(super) fn run<S: Real>(

@@ -11,7 +11,8 @@ use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
 use crate::graph::{
-    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, Sweep, Type, make_body, types_in, types_out,
+    Control, Derivative, Expr, Flow, Function, NestedOp, NodeId, Port, SharedControl, States, Sweep, Type, make_body, types_in,
+    types_out,
 };
 use crate::op::{Bodied, DType, Expanded, Real, lit};
 use rustc_hash::FxHashMap;
@@ -158,13 +159,13 @@ impl<'f> Group<'f> {
                 let bounds = sweeps::bounds(sweeps.iter().map(|sweep| sweep.carries).chain([shared]));
                 (sweeps::carried(self, condition, sweeps, marked, order)?, operands(&bounds))
             }
-            Control::Scan { body, carries, xs, length, reverse } => {
+            Control::Scan { body, carries, xs, length, reverse, states } => {
                 let bounds = [0, *carries, carries + xs, types.len()];
                 let body = mapped(body, &bounds, &results)?;
                 let more = |a: usize, b: usize| b - a + order * count(&flow.inputs[a..b]);
-                let (length, reverse) = (*length, *reverse);
-                let control =
-                    Control::Scan { body, carries: more(0, *carries), xs: more(*carries, carries + xs), length, reverse };
+                let (length, reverse, states) = (*length, *reverse, *states);
+                let (carries, xs) = (more(0, *carries), more(*carries, carries + xs));
+                let control = Control::Scan { body, carries, xs, length, reverse, states };
                 (control, operands(&bounds))
             }
             Control::Opaque { call, .. } => return Err(self.without_rule(&format!("opaque `{}` has no derivative", call.name()))),
@@ -216,13 +217,14 @@ impl<'f> Group<'f> {
                 let adjoint = |(k, id): (usize, NodeId)| (id, apply(&control, Port::Final(k as u32), &operands));
                 Ok(active.into_iter().enumerate().map(adjoint).collect())
             }
-            Control::Scan { body, carries, xs, length, reverse } => {
+            Control::Scan { body, carries, xs, length, reverse, states } => {
                 let reached = |port: &Port| flow.reaches(self.control, *port);
                 if !adjoints.keys().any(reached) {
                     return Ok(vec![]);
                 }
                 let backward = Backward::new(self, body, &flow, *carries, *xs, adjoints)?;
-                let (control, kept) = backward.control(*length, !reverse, self.at)?;
+                let states = if let States::Checkpoints(_) = states { States::Again } else { States::All };
+                let (control, kept) = backward.control(*length, !reverse, states, self.at)?;
                 Ok(backward.run(self, &control.into(), &kept, values, adjoints))
             }
         }

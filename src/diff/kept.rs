@@ -34,6 +34,20 @@ pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
     }
 }
 
+/// The costly values of a body that its results depend on and that depend on its inputs, but those that are kept already: what it gives beyond what
+/// it carries.
+pub(super) fn costly(body: &Function, carries: usize) -> Vec<NodeId> {
+    let graph = body.graph();
+    let live = graph.reachable(body.output_nodes());
+    let kept: Vec<NodeId> = body.output_nodes().skip(carries).collect();
+    let mut varies: Vec<bool> = Vec::with_capacity(graph.len());
+    for id in graph.ids() {
+        varies.push(matches!(graph.node(id).kind(), Kind::Input(_)) || graph.operands(id).any(|operand| varies[operand.index()]));
+    }
+    let is_new = |&id: &NodeId| live[id.index()] && varies[id.index()] && is_costly(body, id) && !kept.contains(&id);
+    graph.ids().filter(is_new).collect()
+}
+
 /// The function with scans, of those that depend on an active input, that keep what is costly. Which of it is read, and so has
 /// memory, the adjoint decides.
 pub(super) fn keeping(f: &Function) -> Result<Function> {
@@ -68,24 +82,16 @@ pub(super) fn keeping(f: &Function) -> Result<Function> {
 
 /// A scan that keeps what is costly.
 fn extend(control: &SharedControl) -> SharedControl {
-    let Control::Scan { body, carries, xs, length, reverse } = &**control else { return control.clone() };
-    let graph = body.graph();
-    let kept: Vec<NodeId> = body.output_nodes().skip(*carries).collect();
-    let live = graph.reachable(body.output_nodes());
-    let mut varies: Vec<bool> = Vec::with_capacity(graph.len());
-    for id in graph.ids() {
-        varies.push(matches!(graph.node(id).kind(), Kind::Input(_)) || graph.operands(id).any(|operand| varies[operand.index()]));
-    }
-    let is_new = |&id: &NodeId| live[id.index()] && varies[id.index()] && is_costly(body, id) && !kept.contains(&id);
-    let new: Vec<NodeId> = graph.ids().filter(is_new).collect();
-    let total: Option<usize> = new.iter().map(|&id| graph.node(id).shape().len()).sum();
+    let Control::Scan { body, carries, xs, length, reverse, states } = &**control else { return control.clone() };
+    let new = costly(body, *carries);
+    let total: Option<usize> = new.iter().map(|&id| body.graph().node(id).shape().len()).sum();
     let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
     let fits = |total: usize| total <= MOST && total.saturating_mul(steps) <= MOST_IN_ALL;
     if new.is_empty() || !total.is_some_and(fits) {
         return control.clone();
     }
     let body = body.with_further_outputs(&new);
-    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse }.into()
+    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse, states: *states }.into()
 }
 
 /// The function with some of its values as further inputs, which are not computed any more.

@@ -5,7 +5,7 @@
 //! behind them the adjoint of each, from the last to the first, each in the other direction.
 
 use super::groups::{Group, apply, chosen, count, place};
-use super::kept::{MOST, cut, is_costly};
+use super::kept::{MOST, costly, cut};
 use super::series::series_of;
 use crate::error::Result;
 use crate::eval::outputs_at;
@@ -151,7 +151,7 @@ struct Adjoint {
 impl Adjoint {
     fn new(group: &Group, sweep: &Sweep, inputs: &[bool], record: &[bool]) -> Result<Adjoint> {
         let body = &sweep.body;
-        let costly = costly(body);
+        let costly = kept(sweep);
         // Nobody asks for the adjoint of what the marked results do not depend on.
         let live = body.graph().reachable(body.output_nodes().zip(record).filter(|(_, marked)| **marked).map(|(id, _)| id));
         let inputs: Vec<bool> = inputs.iter().zip(live).map(|(&marked, live)| marked && live).collect();
@@ -168,13 +168,9 @@ impl Adjoint {
 }
 
 /// What is better kept than computed again, unless it is much.
-fn costly(body: &Function) -> Vec<NodeId> {
-    let graph = body.graph();
-    let live = graph.reachable(body.output_nodes());
-    let results: Vec<NodeId> = body.output_nodes().collect();
-    let is_new = |&id: &NodeId| live[id.index()] && is_costly(body, id) && !results.contains(&id);
-    let costly: Vec<NodeId> = graph.ids().filter(is_new).collect();
-    let total = costly.iter().map(|&id| graph.node(id).shape().len()).sum::<Option<usize>>();
+fn kept(Sweep { body, carries }: &Sweep) -> Vec<NodeId> {
+    let costly = costly(body, *carries);
+    let total = costly.iter().map(|&id| body.graph().node(id).shape().len()).sum::<Option<usize>>();
     if total.is_some_and(|total| total <= MOST) { costly } else { vec![] }
 }
 

@@ -116,7 +116,7 @@ impl<A: Arithmetic> Run<'_, A> {
             Control::Sweeps { condition, sweeps } => {
                 Ok(Results { last: self.sweeps(condition, sweeps, &operands, at)?, ..Results::default() })
             }
-            Control::Scan { body, carries, xs, length, reverse } => {
+            Control::Scan { body, carries, xs, length, reverse, .. } => {
                 let n = self.lengths(stacked(*length, crate::base::Shape::SCALAR))?[0];
                 let (carries, xs) = (*carries, *xs);
                 let mut state: Vec<Array<A::Number>> = operands[..carries].to_vec();

@@ -70,8 +70,13 @@ impl<T: Scalar> Running<'_, T> {
         let mut starts = &self.run.operands[..];
         let shared = &self.run.operands[self.run.last.len()..];
         let (mut carried, mut last) = (&self.run.carried[..], &self.run.last[..]);
-        let kept = |sweep: &RunSweep| -> Buffers { chosen(&sweep.record, &sweep.kept) };
-        let len = |sweep: &RunSweep| kept(sweep).iter().map(|buffer| buffer.len).sum::<usize>();
+        // Of each sweep, what is kept of its record, and how many elements that is.
+        let kept: Vec<(Buffers, usize)> = sweeps
+            .iter()
+            .map(|sweep| chosen(&sweep.record, &sweep.kept))
+            .map(|kept| (kept.iter().map(|buffer| buffer.len).sum(), kept))
+            .map(|(len, kept)| (kept, len))
+            .collect();
         let mut tapes = Tapes::new(sweeps.len());
         let mut count = 0;
         let mut records = Buffers::new();
@@ -80,7 +85,8 @@ impl<T: Scalar> Running<'_, T> {
             (own, starts) = starts.split_at(sweep.carries);
             (turns, carried) = carried.split_at(sweep.carries);
             (results, last) = last.split_at(sweep.carries);
-            let record = len(sweep);
+            let record = kept[k].1;
+            let (of_given, of_rest) = sweep.kept.split_at(sweep.carries);
             let mut lent = Lent::default();
             // The records before, what is carried, what is shared.
             let first = records.len();
@@ -99,10 +105,10 @@ impl<T: Scalar> Running<'_, T> {
                 if !tapes.grow(record, record) {
                     records::check(self.run.at)?;
                 }
-                for (j, earlier) in sweeps[..k].iter().enumerate() {
+                for (j, (kept, len)) in kept[..k].iter().enumerate() {
                     let turn = if (k - j) % 2 == 0 { turn } else { count - 1 - turn };
-                    let mut from = tapes.record(j, len(earlier), turn);
-                    for to in kept(earlier) {
+                    let mut from = tapes.record(j, *len, turn);
+                    for &to in kept {
                         let own;
                         (own, from) = from.split_at(to.len);
                         call.with([], to, |[], to| to.iter_mut().zip(own).for_each(|(to, &v)| *to = T::lit(v)));
@@ -111,7 +117,6 @@ impl<T: Scalar> Running<'_, T> {
                 let next: Buffers = turns.iter().map(|carried| self::turn(carried, turn % 2 == 1)).collect();
                 let outputs: Buffers = next.iter().chain(&sweep.record[sweep.carries..]).copied().collect();
                 let given = Buffers::from_slice(&inputs[first..first + sweep.carries]);
-                let [of_given, of_rest] = [0..sweep.carries, sweep.carries..sweep.kept.len()].map(|range| &sweep.kept[range]);
                 self.put_aside(k, &chosen(&given, of_given), &mut tapes, call);
                 self.body(1 + k, (&inputs, &outputs), &mut lent, call)?;
                 self.put_aside(k, &chosen(&outputs[sweep.carries..], of_rest), &mut tapes, call);
@@ -161,8 +166,7 @@ impl<T: Scalar> Running<'_, T> {
         inputs.extend_from_slice(shared);
         outputs.extend(self.run.each.iter().map(|&y| y.part(n, at(0))));
         if let Some(unit) = whole {
-            self.scan_whole(n, &self.codes[unit.index()], (&inputs, &outputs), (xs, at), call);
-            return Ok(());
+            return self.scan_whole(n, &self.codes[unit.index()], (&inputs, &outputs), (xs, at), call);
         }
         let mut lent = Lent::default();
         for step in 0..n {
@@ -186,7 +190,7 @@ impl<T: Scalar> Running<'_, T> {
         (first_inputs, first_outputs): (&[Buffer], &[Buffer]),
         (xs, at): (&[Buffer], impl Fn(usize) -> usize + Copy),
         call: &mut Call<T>,
-    ) {
+    ) -> Result<()> {
         let carries = self.run.carried.len();
         let table = call.addresses(first_inputs.iter().chain(first_outputs));
         // SAFETY: as many addresses have just been written, and nobody else uses them meanwhile: the step has no actions of its own.
@@ -211,7 +215,11 @@ impl<T: Scalar> Running<'_, T> {
             // many parts as there are steps, each as long as the code takes it, and that results and both places of what is carried are
             // apart from each other and from operands.
             unsafe { code.run_apart(inputs.as_ptr().cast(), outputs.as_mut_ptr().cast()) }
+            if code.needs.records {
+                records::check(self.run.at)?;
+            }
         }
+        Ok(())
     }
 
     /// Where the k-th of what is carried goes at a step of a scan.

@@ -18,6 +18,7 @@ mod plans;
 mod point;
 mod product;
 mod records;
+mod replay;
 mod rows;
 mod run;
 mod scratch;

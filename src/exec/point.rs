@@ -60,6 +60,27 @@ impl Point {
         unsafe { (self.run)(x.as_ptr().cast(), y.as_mut_ptr().cast(), Arc::as_ptr(&self.code).cast()) }
         true
     }
+
+    /// The same with the results as an array.
+    #[inline(always)]
+    pub(crate) fn call<T: Scalar, const M: usize>(&self, x: &[T]) -> Option<[T; M]> {
+        let mut y = [T::default(); M];
+        self.call_into(x, &mut y).then(|| one_by_one(&y))
+    }
+}
+
+/// Results up to this many are read one by one.
+const FEW_RESULTS: usize = 16;
+
+/// Results as code has just written them, one by one. They are read in the same way: a copy of several at once would wait until they are in the
+/// cache, as a processor hands on to a load what one store wrote, not what several did.
+#[inline(always)]
+fn one_by_one<T: Scalar, const M: usize>(y: &[T; M]) -> [T; M] {
+    if M > FEW_RESULTS {
+        return *y;
+    }
+    // SAFETY: the address is that of a number that is borrowed.
+    std::array::from_fn(|k| unsafe { std::ptr::from_ref(&y[k]).read_volatile() })
 }
 
 /// Up to this many numbers, of inputs and of outputs, are collected on the stack, and so many addresses.

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::code::Code;
 use super::nest::Nest;
 use super::sums::Sums;
-use super::{control, moves, records, tiles};
+use super::{control, moves, replay, tiles};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::eval::{along, index_error, linalg};
 use crate::op::Scalar;
@@ -33,21 +33,11 @@ fn act<T: Scalar>(codes: &[Arc<Code>], action: &Action, call: &mut Call<T>) -> R
             unsafe { codes[unit.index()].run_apart(table.cast(), table.add(inputs.len()).cast()) }
         }
         Action::Flow { unit, inputs, outputs, steps, at } => {
-            let code = &codes[unit.index()];
-            let table = call.addresses(inputs.iter().chain(outputs));
-            // SAFETY: `schedule::verify` found that the table has room for one address more, as many buffers as the unit has operands and results,
-            // of their lengths and its width, as often as there are steps where they have elements for every step, within their spaces,
-            // and every result apart from all operands and other results.
-            unsafe {
-                *table.add(inputs.len() + outputs.len()) = std::ptr::without_provenance_mut(*steps);
-                code.run_apart(table.cast(), table.add(inputs.len()).cast());
-            }
-            if code.needs.records {
-                records::check(*at)?;
-            }
+            replay::run_flow(&codes[unit.index()], (inputs, outputs), *steps, *at, call)?;
         }
         Action::Tiles(tiles) => tiles::run(codes, tiles, call, act_all)?,
         Action::Control(run) => control::run(codes, run, call, act_all)?,
+        Action::Replay(run) => replay::run(codes, run, call, act_all)?,
         Action::Read { from, places, to } => call.with([*from], *to, |[from], to| moves::read(from, places, to)),
         Action::Write { from, to, places, clear } => call.with([*from], *to, |[from], to| {
             if *clear {

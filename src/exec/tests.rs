@@ -8,7 +8,7 @@ use super::{Arrays, Code, Limits, Slices};
 use crate::base::host::Stop;
 use crate::base::{Shape, Width};
 use crate::eval::{Array, evaluated, lengths_of};
-use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, cond, scan, while_loop};
+use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, Scan, cond, scan, while_loop};
 use crate::op::{DType, Scalar, lit};
 use crate::schedule::ir::{Action, Plan};
 use crate::schedule::unit::Units;
@@ -29,6 +29,10 @@ fn kinds(actions: &[Action], found: &mut BTreeSet<&'static str>) {
             Action::Control(run) => {
                 run.plans.iter().for_each(|Plan { actions, .. }| kinds(actions, found));
                 "control"
+            }
+            Action::Replay(run) => {
+                run.plans.iter().for_each(|Plan { actions, .. }| kinds(actions, found));
+                "replay"
             }
             Action::Tiles(tiles) => {
                 kinds(&tiles.each, found);
@@ -203,6 +207,15 @@ fn cases(width: Width) -> Vec<Case> {
             });
             vec![last, states, a, b, rows.0, rows.1]
         }),
+        case("few states", &["s[2]", "x[n,2]", "w[2,2]"], &[&[2], &[9, 2], &[2, 2]], &|x| {
+            let (s, _) = Scan::over(x[1]).checkpoints(2).run(x[0], |s: Expr, y: Expr| ((s.matmul(x[2]) + y).tanh(), ()));
+            let back = Scan::over(x[1]).reverse().checkpoints(3);
+            let (t, each) = back.run(0.3, |t: Expr, y: Expr| {
+                let next = (t * y.at(0, 0)).sin() + y.at(0, 1);
+                (next * next.exp(), t * next)
+            });
+            vec![s, t, each]
+        }),
         case("tiles", &["x[n,4]", "b[4]"], &[&[long, 4], &[4]], &|x| {
             let y = (x[0] * x[1]).tanh();
             let z = y.t().cos().t() * y.sum(1).reshape([x[0].shape().axes()[0], 1.into()]);
@@ -234,7 +247,7 @@ fn cases(width: Width) -> Vec<Case> {
         let f = total.unwrap().wrt(inputs).unwrap().value_and_grad().unwrap();
         Case { name: case.name, f, shapes: case.shapes.clone(), updates: vec![] }
     };
-    let with_gradient = |case: &&Case| !["choices", "loops until", "updates"].contains(&case.name);
+    let with_gradient = |case: &&Case| !["choices", "updates"].contains(&case.name);
     let more: Vec<Case> = all.iter().filter(with_gradient).map(gradients).collect();
     all.extend(more);
     all
@@ -279,6 +292,7 @@ fn every_action_is_interpreted() {
         "loop",
         "matmul",
         "read",
+        "replay",
         "scatter_add",
         "straight",
         "sweep",

@@ -3,10 +3,11 @@
 //!
 //! A node stands for one result of such an operation; nodes of one operation on the same operands are computed together.
 
-use super::model::{Control, Derivative, Function, SharedControl, Sweep};
+use super::model::{Control, Derivative, Function, SharedControl, States, Sweep};
 use super::node::Port;
 use super::sweeps;
 use super::types::{Flow, Type, depends, types_in, types_out};
+use crate::base::revolve::Checkpoints;
 use crate::base::{Axis, Shape};
 use crate::error::bracketed;
 use crate::op::DType;
@@ -268,8 +269,16 @@ pub(super) fn list(types: &[Type]) -> String {
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Control::Scan { carries, xs, length, reverse, .. } => {
-                write!(f, "scan[{carries},{xs},{length}{}]", if *reverse { ",reverse" } else { "" })
+            Control::Scan { carries, xs, length, reverse, states, .. } => {
+                write!(f, "scan[{carries},{xs},{length}{}", if *reverse { ",reverse" } else { "" })?;
+                match states {
+                    States::All => {}
+                    States::Checkpoints(Checkpoints::States(states)) => write!(f, ",states {states}")?,
+                    States::Checkpoints(Checkpoints::Bytes(bytes)) => write!(f, ",bytes {bytes}")?,
+                    States::Checkpoints(Checkpoints::Twice) => f.write_str(",twice")?,
+                    States::Again => f.write_str(",again")?,
+                }
+                f.write_str("]")
             }
             Control::While { carries, .. } => write!(f, "while[{carries}]"),
             Control::Sweeps { sweeps, .. } => {

@@ -133,12 +133,13 @@ impl Renaming<'_> {
 
     fn bodies(&mut self, control: &Control) -> Result<Control> {
         Ok(match control {
-            Control::Scan { body, carries, xs, length, reverse } => Control::Scan {
+            Control::Scan { body, carries, xs, length, reverse, states } => Control::Scan {
                 body: self.function(body)?,
                 carries: *carries,
                 xs: *xs,
                 length: self.axis(*length),
                 reverse: *reverse,
+                states: *states,
             },
             Control::While { condition, body, carries } => {
                 Control::While { condition: self.function(condition)?, body: self.function(body)?, carries: *carries }

@@ -156,7 +156,7 @@ impl While {
         mut condition: impl FnMut(V) -> Q,
         mut body: impl FnMut(V) -> Result<V>,
     ) -> Result<Looped<V, A>> {
-        let most = counted::<A>(self.most)?;
+        let most = counted::<A>("while_loop", self.most)?;
         let goes = |(c, turns): (V, A)| Ok(condition(c).outcome()? & turns.lt(most));
         let (last, turns) = A::turns((init, lit::<A>(0.0)), goes, |(c, turns)| Ok((body(c)?, turns + lit(1.0))))?;
         let ended = !condition(last.clone()).outcome()?;
@@ -171,15 +171,15 @@ impl While {
     }
 }
 
-/// A number of turns, up to which the arithmetic counts one by one.
+/// A number of turns or steps, up to which the arithmetic counts one by one.
 #[inline]
 #[track_caller]
-fn counted<A: Real>(turns: usize) -> Result<A> {
+pub(crate) fn counted<A: Real>(what: &str, turns: usize) -> Result<A> {
     let is_exact = |turns: usize| lit::<A>(turns as f64).known() == Some(turns as f64);
     let narrow = A::SYMBOLIC && trace::width() == Some(Width::F32) && turns > 1 << f32::MANTISSA_DIGITS;
     match is_exact(turns) && is_exact(turns.saturating_sub(1)) && !narrow {
         true => Ok(lit(turns as f64)),
-        false => Err(Error::here(Kind::Limit, format!("while_loop: this arithmetic does not count up to {turns} turns"))),
+        false => Err(Error::here(Kind::Limit, format!("{what}: this arithmetic does not count up to {turns}"))),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::node::{NodeId, NodeWeight};
 use super::opaque::Opaque;
+use crate::base::revolve::Checkpoints;
 use crate::base::{Axis, Shape, Width};
 use crate::op::{ArrayOp, DType};
 use petgraph::graph::DiGraph;
@@ -181,6 +182,7 @@ pub(crate) enum Control {
         length: Axis,
         /// Whether the last step comes first.
         reverse: bool,
+        states: States,
     },
     /// Operands: what is carried at the start, what every step shares. Both bodies take these; the condition gives a number,
     /// which is not 0 as long as the body is to run, and the body gives what is carried on.
@@ -197,6 +199,17 @@ pub(crate) enum Control {
     Remat { body: Function },
     /// Operands: what the function takes. The body stands for it where only the types count, and is never run.
     Opaque { call: Opaque, body: Function },
+}
+
+/// What the steps of a scan leave for its adjoint.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum States {
+    /// All of them are in memory.
+    All,
+    /// Some states are, from which steps run again.
+    Checkpoints(Checkpoints),
+    /// It is the adjoint of such a scan: what it reads of that may be made again.
+    Again,
 }
 
 /// A sweep over the turns of a loop. The loop itself goes forward, the next sweep from its last turn to the first, the next forward, and so on. What

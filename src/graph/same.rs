@@ -36,11 +36,10 @@ impl Hash for SharedControl {
 /// What an operation is besides its bodies.
 fn attributes(control: &Control) -> impl Eq + Hash + use<> {
     let numbers = match *control {
-        Control::Scan { carries, xs, length, reverse, .. } => (carries, xs, Some(length), reverse),
+        Control::Scan { carries, xs, length, reverse, states, .. } => (carries, xs, Some((length, states)), reverse),
         Control::While { carries, .. } => (carries, 0, None, false),
-        Control::Sweeps { ref sweeps, .. } => (sweeps.len(), 0, None, false),
         Control::Rule { ref rule, .. } => (0, 0, None, matches!(rule, Derivative::Vjp(_))),
-        Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } => (0, 0, None, false),
+        Control::Choice { .. } | Control::Remat { .. } | Control::Opaque { .. } | Control::Sweeps { .. } => (0, 0, None, false),
     };
     let opaque = if let Control::Opaque { call, .. } = control { Some(call.number()) } else { None };
     let carries: Vec<usize> = match control {

@@ -4,6 +4,7 @@ use super::body_result::BodyResult;
 use super::handle::Expr;
 use super::nothing::nothing_like;
 use super::stacked;
+use crate::base::revolve::Checkpoints;
 use crate::base::{Axis, Structure};
 use crate::error::Result;
 use crate::op::{IntoValues, Real, Steps, Values};
@@ -112,18 +113,52 @@ impl<X> Scan<X> {
         self
     }
 
-    /// For reverse mode over n steps: keeps what is carried at some √n steps only, and computes what is between again, segment by
-    /// segment (A. Griewank, 1992). Memory falls from n to about 2√n carried values for one more run of the body. The length must
-    /// not be open.
+    /// For reverse mode: no more than so many of the states that steps are given to carry are in memory at a time, that at the start included, beside
+    /// the one at hand. Steps run again from there, as few as can be (A. Griewank and A. Walther, Algorithm 799: revolve, 2000): for n steps and s
+    /// states, the steps before others run r·n − (s + r choose s + 1) times in all, the first run included, where r is the smallest number with
+    /// (s + r choose s) ≥ n. So 20 states serve 231 steps where none runs more
+    /// than twice, 1,771 where none runs more than three times, 10,626 where none runs more than four times. Values and
+    /// derivatives have the bits that they have without.
+    ///
+    /// Costly results within a step (of transcendental functions, products of matrices, linear algebra) are not kept for its adjoint either, but
+    /// computed once more. What the steps give is in memory where anything but the adjoint reads it. Forward mode over reverse mode keeps as many states, with their tangents; reverse mode over
+    /// reverse mode keeps all. [`Function::remat_cost`](crate::Function::remat_cost) says what is saved and what is spent.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function, Scan};
+    /// let loss = |over: fn(Expr) -> Scan<Expr>| Function::trace(["w[64]", "x[t,64]"], |[w, x]| {
+    ///     over(x).run(Expr::zeros(64), |h, x| ((h * w + x) * 0.5, ())).0.sum(..)
+    /// });
+    /// let (all, some) = (loss(Scan::over)?, loss(|x| Scan::over(x).checkpoints(20))?);
+    /// let cost = some.remat_cost(&[("t", 1771)])?;
+    /// assert_eq!((cost.checkpoint_bytes, cost.steps_again), (20 * 64 * 8, 3290));
+    /// assert!(cost.saved() > 1700 * 64 * 8);
+    /// let inputs = [("w", vec![0.3; 64]), ("x", vec![0.1; 64 * 99])];
+    /// assert_eq!(all.grad()?.run(inputs.clone())?["d_w"], some.grad()?.run(inputs)?["d_w"]);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn checkpoints(mut self, states: usize) -> Self {
+        self.how.checkpoints = Some(Checkpoints::States(states));
+        self
+    }
+
+    /// As [`checkpoints`](Scan::checkpoints), with as many states as take no more than so many bytes; one at least, that at the start. In a
+    /// derivative a state is all that is carried: tangents, and under [`vmap`](crate::Function::vmap) all samples.
+    pub fn checkpoint_bytes(mut self, bytes: usize) -> Self {
+        self.how.checkpoints = Some(Checkpoints::Bytes(bytes));
+        self
+    }
+
+    /// As [`checkpoints`](Scan::checkpoints), with as few states as suffice for running each step once more: about √(2n) of n steps.
     pub fn segments(mut self) -> Self {
-        self.how.segments = true;
+        self.how.checkpoints = Some(Checkpoints::Twice);
         self
     }
 
     /// Runs; see [`scan`].
     ///
     /// # Errors
-    /// As [`scan`]; if there is nothing to read and no number of steps, or an open one where segments are asked for.
+    /// As [`scan`]; if there is nothing to read and no number of steps.
     #[inline]
     #[track_caller]
     pub fn run<A, V, C, Y, R>(self, init: C, mut body: impl FnMut(V, X::Item) -> R) -> R::Of<(V, X::Each<Y>)>

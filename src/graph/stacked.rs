@@ -1,9 +1,8 @@
 //! Scans as operations of a trace: loops whose number of steps is known when the function is called.
 
 use super::body::{Body, fitting, ports};
-use super::control::stacked;
 use super::handle::Expr;
-use super::model::Control;
+use super::model::{Control, States};
 use super::session::by;
 use super::trace;
 use super::types::Type;
@@ -98,78 +97,9 @@ impl Made {
             return Err(problem);
         }
         let length = length.ok_or_else(|| fail("nothing tells how many steps there are: `Scan::steps` does".into()))?;
-        match (self.0.segments, length) {
-            (false, _) => {}
-            (true, Axis::Fixed(n)) if n < 4 => {}
-            (true, Axis::Fixed(n)) => return self.in_segments(carries, xs, n, body, each, at),
-            (true, Axis::Open(name)) => {
-                return Err(fail(format!("segments of the open axis `{name}`: the length must be known")));
-            }
-        }
-        let control = Control::Scan { body: body.f, carries: carries.len(), xs: xs.len(), length, reverse: self.0.reverse };
         let operands = [carries, xs, &body.captured].concat();
+        let (body, reverse, states) = (body.f, self.0.reverse, self.0.checkpoints.map_or(States::All, States::Checkpoints));
+        let control = Control::Scan { body, carries: carries.len(), xs: xs.len(), length, reverse, states };
         Ok(ports(control, &operands, carries.len(), each, at))
-    }
-
-    /// A scan over segments whose body is a scan over a segment's steps, and one over the rest.
-    fn in_segments(
-        self,
-        carries: &[Expr],
-        xs: &[Expr],
-        n: usize,
-        body: Body,
-        each: usize,
-        at: Caller,
-    ) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let step = n.isqrt();
-        let whole = n / step * step;
-        // What is left over runs last: it is at the end, or, in reverse, at the front.
-        let (first, rest) = if self.0.reverse { (n - whole..n, 0..n - whole) } else { (0..whole, whole..n) };
-        let inner = Control::Scan {
-            body: body.f.clone(),
-            carries: carries.len(),
-            xs: xs.len(),
-            length: Axis::Fixed(step),
-            reverse: self.0.reverse,
-        };
-        let types = inner.operands();
-        let outer = Body::trace("scan", &types, at, |args| {
-            let (last, each) = ports(inner, args, carries.len(), each, at);
-            Ok((true, [last, each].concat()))
-        })?;
-        let outer = Control::Scan {
-            body: outer.f,
-            carries: carries.len(),
-            xs: xs.len(),
-            length: Axis::Fixed(n / step),
-            reverse: self.0.reverse,
-        };
-        let cut = |x: Expr, range: &std::ops::Range<usize>| x.slice(0, range.clone());
-        let folded = |x: &Expr| {
-            let x = cut(*x, &first);
-            x.reshape(stacked(Axis::Fixed(n / step), x.shape().with_axis(0, Axis::Fixed(step))).axes())
-        };
-        let run_rest = |carries: &[Expr]| {
-            let control = Control::Scan {
-                body: body.f.clone(),
-                carries: carries.len(),
-                xs: xs.len(),
-                length: Axis::Fixed(rest.len()),
-                reverse: self.0.reverse,
-            };
-            let xs: Vec<Expr> = xs.iter().map(|&x| cut(x, &rest)).collect();
-            ports(control, &[carries, &xs, &body.captured].concat(), carries.len(), each, at)
-        };
-        let folded: Vec<Expr> = xs.iter().map(folded).collect();
-        let (last, parts) = ports(outer, &[carries, &folded, &body.captured].concat(), carries.len(), each, at);
-        let unfolded = |y: Expr| y.reshape(y.shape().without(&[0]).with_axis(0, Axis::Fixed(whole)).axes());
-        let parts: Vec<Expr> = parts.into_iter().map(unfolded).collect();
-        if rest.is_empty() {
-            return Ok((last, parts));
-        }
-        let (last, more) = run_rest(&last);
-        let joined = parts.into_iter().zip(more);
-        let joined = joined.map(|(a, b)| if self.0.reverse { Expr::concat(&[b, a], 0) } else { Expr::concat(&[a, b], 0) });
-        Ok((last, joined.collect()))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::control::DEPTH;
 use super::handle::{Cond, Expr};
-use super::model::SharedControl;
-use super::node::{Args, Port};
+use super::model::{Graph, SharedControl};
+use super::node::{Args, NodeId, Port};
 use super::stack::STACK;
 use super::view::{Kind, Nested};
 use crate::base::{Shape, Width};
@@ -46,10 +46,22 @@ pub(super) fn array(op: &ArrayOp, args: &[Value<Expr, Cond>], at: Caller) -> Val
                 _ => Value::Num(Expr::Const(f64::NAN)),
             };
         }
+        if let Some(operand) = turned_back(trace.builder.graph(), op, &ids) {
+            return trace.handle(operand);
+        }
         let at = trace.at.unwrap_or(Some(at));
         let id = trace.builder.intern(Kind::Array(op), &ids, at);
         trace.handle(id)
     })
+}
+
+/// What a permutation was made of that another one takes back.
+fn turned_back(graph: &Graph, op: &ArrayOp, args: &[NodeId]) -> Option<NodeId> {
+    let (ArrayOp::Permute(second), Kind::Array(ArrayOp::Permute(first))) = (op, graph.node(*args.first()?).kind()) else {
+        return None;
+    };
+    let back = second.iter().enumerate().all(|(k, &axis)| first[axis] == k);
+    back.then(|| graph.operands(args[0]).next().expect("a permutation has an operand"))
 }
 
 /// A result of an operation with bodies, in the innermost trace of this thread.

@@ -158,9 +158,9 @@ impl Function {
         diagnose::gradient_cost(self)
     }
 
-    /// What [`remat`](crate::rules::remat) costs and saves in the value and gradient of a function of one number, for some lengths of its
-    /// open axes. Loops count with the number of their steps, `while_loop` with one step, a choice with its longer branch; a `remat` within
-    /// the body of another loop or choice counts on both sides.
+    /// What [`remat`](crate::rules::remat) and [checkpoints](crate::Scan::checkpoints) of scans cost and save in the value and gradient of a function of
+    /// one number, for some lengths of its open axes. Loops count with the number of their steps, `while_loop` with one step, a choice with its
+    /// longer branch; what is within the body of another loop or choice counts on both sides.
     ///
     /// # Errors
     /// As [`Function::value_and_grad`] and [`Function::compile`]; if a length is missing.

@@ -4,7 +4,7 @@ use super::{Ended, Trajectory, moved, slopes, weighted_sum};
 use crate::base::{Axis, Shape};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result};
 use crate::eval::outputs_at;
-use crate::graph::{Body, Cond, Expr, IntoValues, Scan, Values, cond, refuse, scan, stop_gradient, width};
+use crate::graph::{Body, Cond, Expr, IntoValues, Values, by, cond, counted, refuse, scan, stop_gradient, while_loop, width};
 use crate::implicit::{check_tolerances, or_nan};
 use crate::op::{lit, select};
 use std::panic::Location;
@@ -28,8 +28,8 @@ const E: [f64; 7] = [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253
 ///
 /// Derivatives are those of the steps that were accepted, as parts of the way: how their number and lengths depend on anything is not
 /// differentiated, as usual, nor are steps that were rejected. They agree with derivatives of the exact solution to about
-/// the tolerance. Those in the times themselves are there. For reverse mode y is kept at √n steps, and what is between is
-/// computed again.
+/// the tolerance. Those in the times themselves are there. Reverse mode keeps a record of every step between one time and the next, as
+/// [`while_loop`](crate::while_loop) does.
 ///
 /// ```
 /// use wengert::{Function, ode::{DormandPrince, Integration}};
@@ -79,7 +79,7 @@ impl DormandPrince {
         DormandPrince { first: Some(length.abs()), ..self }
     }
 
-    /// How many steps may be tried in all.
+    /// How many steps may be tried in all. The bound costs nothing: an integration costs the steps that it tries.
     pub fn steps(self, steps: usize) -> Self {
         DormandPrince { steps, ..self }
     }
@@ -87,7 +87,8 @@ impl DormandPrince {
     /// Integrates y′ = f(t, y) from `span[0]` to `span[1]`, which may be earlier.
     ///
     /// # Errors
-    /// Of the trace: a right-hand side of another shape than y; a tolerance that is not positive and finite. That the end is not reached is no error: see [`Trajectory`].
+    /// Of the trace: a right-hand side of another shape than y; a tolerance that is not positive and finite; a bound on the steps that the arithmetic does not
+    /// count up to (2²⁴ in `f32`). That the end is not reached is no error: see [`Trajectory`].
     #[track_caller]
     pub fn solve<Y: IntoValues<Expr>>(
         self,
@@ -141,6 +142,7 @@ impl DormandPrince {
         let bounds =
             [("a relative tolerance", self.relative), ("an absolute tolerance", self.absolute), ("a first step", self.first)];
         check_tolerances(what, &bounds)?;
+        counted::<Expr>(what, self.steps).map_err(|error| error.at(Some(at)))?;
         // As a body, which tells all that the values depend on.
         let parts = y0.parts().len();
         let body = Body::trace(what, &[], at, |_| Ok((true, self.course(start, times, y0, f, at))))?;
@@ -159,29 +161,43 @@ impl DormandPrince {
         // A slope that is no number has no derivative to pass on, also not from an adjoint of 0.
         let k: Vec<Expr> = slope(start, &y).into_iter().map(|k| select(k.eq(k), k, f64::NAN)).collect();
         let init = (y, k, start, Control::new(self.first));
-        let ((_, _, reached, control), each) = scan(init, times, |course: Course, end| {
-            let course = self.interval(course, end, &slope);
+        let to = |course: Course, end: Expr| {
+            let course = self.interval(course, end, &slope, at);
             let (y, .., control) = &course;
             let valid = |y: &Expr| select(control.runs(), Expr::ones(y.shape()), 0.0).detach();
             let each = y.iter().copied().chain(y.iter().map(valid)).collect::<Vec<_>>();
             (course, each)
-        });
+        };
+        let ((_, _, reached, control), each) = match times.shape().axes() {
+            // One interval is no loop over intervals.
+            [Axis::Fixed(1)] => {
+                let (course, each) = to(init, times.at(0, 0));
+                (course, each.into_iter().map(|each| each.unsqueeze(0)).collect())
+            }
+            _ => scan(init, times, to),
+        };
         let ended = select(control.runs(), Ended::AtTheEnd as u8 as f64, control.status);
         let report = Expr::stack(&[ended, reached, control.accepted, control.rejected], 0);
         each.into_iter().chain([report]).collect()
     }
 
     /// From the start of an interval to its end.
-    fn interval(self, (y, k, start, control): Course, end: Expr, slope: &impl Fn(Expr, &[Expr]) -> Vec<Expr>) -> Course {
+    fn interval(
+        self,
+        (y, k, start, control): Course,
+        end: Expr,
+        slope: &impl Fn(Expr, &[Expr]) -> Vec<Expr>,
+        at: Caller,
+    ) -> Course {
         let length = end - start;
         let h = match self.first {
             Some(_) => control.h,
             None => cond(control.h.eq(0.0), || self.first_length(&y, &k, start, length, slope), || control.h).detach(),
         };
         let limit = self.steps as f64;
-        let runs = |(_, _, c): &Step| c.done.lt(1.0) & c.runs() & (c.accepted + c.rejected).lt(limit);
-        let step = |state| self.step(state, start, length, slope);
-        let (y, k, control) = bounded(self.steps, (y, k, Control { done: lit(0.0), h, ..control }), &runs, &step);
+        let runs = |(_, _, c): Step| c.done.lt(1.0) & c.runs() & (c.accepted + c.rejected).lt(limit);
+        let first = (y, k, Control { done: lit(0.0), h, ..control });
+        let (y, k, control) = by(at, || while_loop(first, runs, |state| self.step(state, start, length, slope)));
         let missed = control.done.lt(1.0) & control.runs();
         let control = Control { status: select(missed, Ended::StepLimit as u8 as f64, control.status), ..control };
         (y, k, select(control.runs(), end, start + length * control.done), control)
@@ -321,15 +337,4 @@ fn weighted<'k>(weights: &[f64], stages: &'k [Vec<Expr>]) -> Vec<(f64, &'k [Expr
 fn rms(x: impl Iterator<Item = Expr>) -> Expr {
     let (sum, count) = x.fold((lit::<Expr>(0.0), lit::<Expr>(0.0)), |(s, n), x| (s + (x * x).sum(..), n + x.count(..)));
     (sum / count).sqrt()
-}
-
-/// A loop of at most `limit` steps, in segments of about √limit: what is left over when it has stopped is skipped segment by segment, and reverse
-/// mode keeps what is carried between segments.
-fn bounded(limit: usize, init: Step, runs: &impl Fn(&Step) -> Cond, step: &impl Fn(Step) -> Step) -> Step {
-    let segment = limit.isqrt().max(1);
-    let repeated = |n: usize, init: Step, step: &dyn Fn(Step) -> Step| {
-        let body = |c: Step, ()| (cond(runs(&c), || step(c.clone()), || c.clone()), ());
-        Scan::steps(n).run(init, body).0
-    };
-    repeated(limit.div_ceil(segment), init, &|c| repeated(segment, c, &|c| step(c)))
 }

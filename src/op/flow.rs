@@ -1,6 +1,7 @@
 //! Loops and branches in arithmetics whose comparisons are known: loops of Rust, which take only the branch at hand.
 
 use crate::base::Axis;
+use crate::base::revolve::Checkpoints;
 use crate::error::{Error, Kind as ErrorKind, Result};
 
 /// How a scan runs.
@@ -10,12 +11,12 @@ pub struct Steps {
     pub(crate) what: &'static str,
     pub(crate) reverse: bool,
     pub(crate) length: Option<Axis>,
-    pub(crate) segments: bool,
+    pub(crate) checkpoints: Option<Checkpoints>,
 }
 
 impl Default for Steps {
     fn default() -> Steps {
-        Steps { what: "scan", reverse: false, length: None, segments: false }
+        Steps { what: "scan", reverse: false, length: None, checkpoints: None }
     }
 }
 

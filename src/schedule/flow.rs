@@ -51,7 +51,7 @@ pub(crate) enum Turns {
     While { carries: usize, condition: Block, body: Block },
     /// So many times.
     Repeat { carries: usize, times: usize, body: Block },
-    /// As `While`, with records of the turns for the steps `Back` behind it.
+    /// As `While`, with records of the turns for the `Back` steps of the same block that name it.
     Recorded { condition: Block, sweep: SweepBlock },
     /// Further sweeps over the turns of the loop that is an earlier step; see [`Sweep`](crate::graph::Sweep). Results are what each carries in the end.
     Back {

@@ -1,6 +1,6 @@
 //! Bodies in the place of operations that only matter to derivatives.
 
-use crate::graph::{Args, Builder, Control, Function, Kind, NodeId, Port};
+use crate::graph::{Args, Builder, Control, Function, Kind, Nested, NodeId, Port, States};
 use rustc_hash::FxHashMap;
 
 /// The function with the bodies of rules in their place; in functions of single numbers, where nothing is kept in memory, those of
@@ -19,9 +19,21 @@ pub(super) fn bare(f: &Function) -> Function {
     without(f, &|control| matches!(control, Control::Rule { .. } | Control::Remat { .. }))
 }
 
-/// The function with nothing computed again that [`remat`](crate::rules::remat) would, bodies of loops and choices aside.
+/// The function with nothing computed again that [`remat`](crate::rules::remat) or checkpoints of a scan would, bodies of loops and choices aside.
 pub(crate) fn kept(f: &Function) -> Function {
-    without(f, &|control| matches!(control, Control::Remat { .. }))
+    let f = without(f, &|control| matches!(control, Control::Remat { .. }));
+    f.rebuild(|graph, new, id, args| {
+        let node = graph.node(id);
+        let Kind::Control(Nested { control, port }) = node.kind() else { return new.intern(node.kind(), args, node.location()) };
+        let whole = match &**control {
+            Control::Scan { body, carries, xs, length, reverse, states: States::Checkpoints(_) } => {
+                let (body, length) = (body.clone(), *length);
+                Control::Scan { body, carries: *carries, xs: *xs, length, reverse: *reverse, states: States::All }.into()
+            }
+            _ => control.clone(),
+        };
+        new.intern(Kind::Control(Nested { control: &whole, port }), args, node.location())
+    })
 }
 
 fn without(f: &Function, goes: &dyn Fn(&Control) -> bool) -> Function {

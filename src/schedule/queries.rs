@@ -1,8 +1,8 @@
 //! What is read and made by stages, and where: pure functions over a function's graph.
 
-use super::ir::{ControlStage, Loop, LoopInput, Stage, View};
+use super::ir::{Loop, LoopInput, Replay, Source, Stage, View};
 use super::views::{factor, owner};
-use crate::graph::{Function, Kind, NodeId};
+use crate::graph::{Control, Function, Kind, NodeId};
 use crate::op::ArrayOp;
 
 /// The nodes whose memory a stage reads.
@@ -15,8 +15,24 @@ pub(crate) fn reads(stage: &Stage, f: &Function) -> Vec<NodeId> {
             let read = |operand: NodeId| if product { matrix(f, operand).source.node } else { owner(f, operand) };
             f.graph().operands(*node).map(read).collect()
         }
-        Stage::Control(ControlStage { members, .. }) => f.graph().operands(members[0].1).map(|id| owner(f, id)).collect(),
+        Stage::Control(stage) => {
+            let own = f.graph().operands(stage.members[0].1).map(|id| owner(f, id));
+            match &stage.replay {
+                Some(Replay::Again(sources)) => {
+                    let again = |id: &NodeId| sources.iter().any(|source| source.again.iter().any(|(_, other)| other == id));
+                    let of_sources = sources.iter().flat_map(|source| source_reads(source, f));
+                    own.filter(|id| !again(id)).chain(of_sources).collect()
+                }
+                _ => own.collect(),
+            }
+        }
     }
+}
+
+/// What steps that run again read: the states, what is read step by step, what is shared.
+fn source_reads(source: &Source, f: &Function) -> Vec<NodeId> {
+    let (Control::Scan { carries, .. }, states) = (&*source.control, source.again[0].1) else { unreachable!("it is a scan") };
+    std::iter::once(states).chain(f.graph().operands(states).skip(*carries).map(|id| owner(f, id))).collect()
 }
 
 /// The nodes whose memory a stage writes.

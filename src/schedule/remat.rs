@@ -1,9 +1,10 @@
 //! What computing values again takes, and what memory it saves.
 
-use super::choose::{MOST, schedule};
-use super::lengths::{lengths, open_lengths};
-use super::place::{plan, workspace};
+use super::choose::{MOST, Replays, schedule};
+use super::lengths::{Extent, open_lengths};
+use super::place::{plan, state, states, workspace};
 use super::unit::Units;
+use crate::base::revolve::runs;
 use crate::base::{Axis, Shape};
 use crate::diff::value_and_grad;
 use crate::error::Result;
@@ -25,6 +26,10 @@ pub struct RematCost {
     pub bytes: usize,
     /// The same with everything kept.
     pub bytes_without: usize,
+    /// Of these bytes, those of the states that scans with [checkpoints](crate::Scan::checkpoints) keep.
+    pub checkpoint_bytes: usize,
+    /// How many steps such scans run again.
+    pub steps_again: usize,
 }
 
 impl RematCost {
@@ -49,7 +54,11 @@ impl fmt::Display for RematCost {
             self.bytes,
             self.bytes_without,
             self.saved()
-        )
+        )?;
+        if self.checkpoint_bytes > 0 || self.steps_again > 0 {
+            write!(f, "; {} steps of scans again, from {} bytes of checkpoints", self.steps_again, self.checkpoint_bytes)?;
+        }
+        Ok(())
     }
 }
 
@@ -57,14 +66,44 @@ impl fmt::Display for RematCost {
 #[track_caller]
 pub(crate) fn remat_cost(f: &Function, open: &[(&str, usize)]) -> Result<RematCost> {
     let at = Some(Location::caller());
-    let (operations, bytes) = spent(f, open).map_err(|error| error.or_at(at))?;
-    let (operations_without, bytes_without) = spent(&kept(f), open).map_err(|error| error.or_at(at))?;
-    Ok(RematCost { operations, operations_without, bytes, bytes_without })
+    let (spent_with, bytes) = spent(f, open).map_err(|error| error.or_at(at))?;
+    let (spent_without, bytes_without) = spent(&kept(f), open).map_err(|error| error.or_at(at))?;
+    Ok(RematCost {
+        operations: spent_with.operations,
+        operations_without: spent_without.operations,
+        bytes,
+        bytes_without,
+        checkpoint_bytes: spent_with.checkpoint_bytes,
+        steps_again: spent_with.steps_again,
+    })
 }
 
-/// Operations, and bytes of workspace.
+/// What is done, and the states that are kept for it.
+#[derive(Copy, Clone, Debug, Default)]
+struct Spent {
+    operations: usize,
+    steps_again: usize,
+    checkpoint_bytes: usize,
+}
+
+impl Spent {
+    fn and(self, other: Spent) -> Spent {
+        Spent {
+            operations: self.operations + other.operations,
+            steps_again: self.steps_again + other.steps_again,
+            checkpoint_bytes: self.checkpoint_bytes + other.checkpoint_bytes,
+        }
+    }
+
+    /// The same so often, in the same memory.
+    fn times(self, times: usize) -> Spent {
+        Spent { operations: self.operations * times, steps_again: self.steps_again * times, ..self }
+    }
+}
+
+/// What a call does, and bytes of its workspace.
 #[track_caller]
-fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
+fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(Spent, usize)> {
     let f = prepared(&value_and_grad(f)?, Settings::default());
     let given = |axis: &Axis| match axis {
         Axis::Fixed(n) => *n,
@@ -80,17 +119,19 @@ fn spent(f: &Function, open: &[(&str, usize)]) -> Result<(usize, usize)> {
     Ok((operations, workspace(&plan(&stages, stages.once, &[], &open, false)) * number))
 }
 
-/// Operations on numbers.
-fn operations(f: &Function, open: &Lengths) -> usize {
-    let size = |id| lengths(f.graph().node(id).shape(), open).into_iter().product::<usize>();
+/// What a call does.
+fn operations(f: &Function, open: &Lengths) -> Spent {
+    let extent = Extent { f, open };
+    let size = |id| extent.size(id);
+    let replays = Replays::new(f);
     let mut seen = Vec::new();
     let each = f.graph().ids().map(|id| {
         let mut operands = f.graph().operands(id);
-        match f.graph().node(id).kind() {
+        let operations = match f.graph().node(id).kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => 0,
             Kind::Array(ArrayOp::Broadcast(_) | ArrayOp::Reshape(_)) => 0,
             Kind::Array(ArrayOp::MatMul) => {
-                let inner = operands.next().and_then(|x| lengths(f.graph().node(x).shape(), open).pop());
+                let inner = operands.next().and_then(|x| extent.lengths(f.graph().node(x).shape()).pop());
                 size(id) * inner.unwrap_or(0)
             }
             Kind::Array(ArrayOp::Sum(_) | ArrayOp::Norm(_) | ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) | ArrayOp::Prod(_)) => {
@@ -100,18 +141,37 @@ fn operations(f: &Function, open: &Lengths) -> usize {
             Kind::Control(nested) => {
                 let key = (std::ptr::from_ref(&**nested.control), operands.collect::<Vec<_>>());
                 if seen.contains(&key) {
-                    return 0;
+                    return Spent::default();
                 }
                 seen.push(key);
-                let bodies = nested.control.bodies().into_iter().map(|body| operations(body, open));
-                match &**nested.control {
-                    Control::Scan { length, .. } => bodies.sum::<usize>() * lengths(Shape::new([*length]), open)[0],
-                    Control::Choice { .. } => bodies.max().unwrap_or(0),
-                    Control::Opaque { .. } => 0,
-                    _ => bodies.sum(),
-                }
+                return of_control(nested.control, open, extent, &replays);
             }
-        }
+        };
+        Spent { operations, ..Spent::default() }
     });
-    each.sum()
+    each.fold(Spent::default(), Spent::and)
+}
+
+fn of_control(control: &Control, open: &Lengths, extent: Extent, replays: &Replays) -> Spent {
+    let mut bodies = control.bodies().into_iter().map(|body| operations(body, open));
+    match control {
+        Control::Scan { length, .. } => {
+            let of_step = bodies.next().expect("a scan has a body");
+            let again = replays.all().find(|again| std::ptr::eq(&raw const **again.control, control));
+            let steps = extent.lengths(Shape::new([*length]))[0];
+            let Some(again) = again.filter(|_| steps > 0) else { return of_step.times(steps) };
+            let (states, _) = states(extent, &again.together);
+            // The first scan that goes back finds states of the first run.
+            let every = again.readers * (runs(steps, states) + if again.rest { steps } else { 0 }) - (steps - 1);
+            let own = Spent {
+                operations: 0,
+                steps_again: every,
+                checkpoint_bytes: states * state(extent, control) * extent.f.width().bytes(),
+            };
+            of_step.times(steps + every).and(own)
+        }
+        Control::Choice { .. } => bodies.max_by_key(|spent| spent.operations).unwrap_or_default(),
+        Control::Opaque { .. } => Spent::default(),
+        _ => bodies.fold(Spent::default(), Spent::and),
+    }
 }

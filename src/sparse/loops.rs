@@ -102,7 +102,7 @@ fn through(control: &Control, operands: Vec<Flow>, of_body: OfBody) -> Result<Re
             state.truncate(*carries);
             Ok(Results { last: state, ..Results::default() })
         }
-        Control::Scan { body, carries, xs, length, reverse } => {
+        Control::Scan { body, carries, xs, length, reverse, .. } => {
             let Axis::Fixed(n) = *length else { unreachable!("open axes were replaced") };
             let (carries, xs) = (*carries, *xs);
             let kept = steady(body, carries, &operands);

@@ -4,7 +4,7 @@ use super::bodies::{chosen, condition_varies, mapped, outputs, types};
 use super::mapped::{Mapped, Walk, run, spread, with_axis};
 use crate::base::{Axis, Shape};
 use crate::error::Result;
-use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, SharedControl, Type, make_body, types_in};
+use crate::graph::{Control, Derivative, Expr, Flow, Function, Nested, Port, SharedControl, States, Type, make_body, types_in};
 use crate::op::{ArrayOp, DType, Value, select};
 use std::panic::Location;
 
@@ -107,7 +107,7 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
                 (0..body.output_len() as u32).map(result).collect()
             })?;
             let xs = marked.iter().filter(|m| **m).count();
-            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false };
+            let made = Control::Scan { body: step, carries: 0, xs, length: axis, reverse: false, states: States::All };
             let operands = order.iter().map(|&k| values[k]).collect();
             Ok(Batch::Node { made: made.into(), operands, flow: None, samples: true })
         }
@@ -161,10 +161,10 @@ pub(super) fn control(control: &SharedControl, operands: &[Mapped], axis: Axis, 
             let carried_made = spread_marked(operands, &marks, axis);
             node(made, [&carried_made[..], &values[carried..]].concat(), flow)
         }
-        Control::Scan { body, carries, xs, length, reverse } => {
+        Control::Scan { body, carries, xs, length, reverse, states } => {
             let flow = control.flow(&marked);
             let body = mapped(body, &flow.inputs, &flow.outputs, axis, walk)?;
-            let made = Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse };
+            let made = Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse, states: *states };
             let mut operands_made = spread_marked(operands, &flow.inputs[..*carries], axis);
             // Steps stay in front of samples.
             operands_made.extend((*carries..carries + xs).map(|k| if marked[k] { swapped(values[k]) } else { values[k] }));

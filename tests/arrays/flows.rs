@@ -3,10 +3,17 @@
 use crate::common::{Rng, cases};
 use proptest::prelude::*;
 use wengert::diff::Mode;
-use wengert::{Compiled, Error, Expr, Function, Options, Result, Scan, cond, scan, select, while_loop};
+use wengert::{Compiled, Error, Expr, Function, Options, Result, Scan, While, cond, lit, scan, select, while_loop};
 
-/// Two numbers from those at hand, in which loops and branches are nested so deep.
-fn nest(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
+/// Random programs: how deep loops and branches are nested, and whether loops have a bound, which none of them reaches.
+#[derive(Copy, Clone)]
+struct Nests {
+    depth: usize,
+    bounded: bool,
+}
+
+/// Two numbers from those at hand.
+fn nest(rng: &mut Rng, nests: Nests, at_hand: &[Expr]) -> [Expr; 2] {
     let mut all = at_hand.to_vec();
     for _ in 0..1 + rng.below(3) {
         let [x, y] = [0, 1].map(|_| all[rng.below(all.len())]);
@@ -21,8 +28,8 @@ fn nest(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
             7 => select(x.gt(y), x, 0.5 - y),
             _ => x.max(y) * 0.9,
         });
-        if depth > 0 && rng.chance(0.7) {
-            let more = inside(rng, depth - 1, &all);
+        if nests.depth > 0 && rng.chance(0.7) {
+            let more = inside(rng, Nests { depth: nests.depth - 1, ..nests }, &all);
             all.extend(more);
         }
     }
@@ -31,11 +38,11 @@ fn nest(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
 }
 
 /// A loop or a branch.
-fn inside(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
+fn inside(rng: &mut Rng, nests: Nests, at_hand: &[Expr]) -> [Expr; 2] {
     let [x, y] = [0, 1].map(|_| at_hand[rng.below(at_hand.len())]);
     let seed = rng.next();
     let all = |more: &[Expr]| [at_hand, more].concat();
-    let body = |seed: u64, more: &[Expr]| nest(&mut Rng(seed), depth, &all(more));
+    let body = |seed: u64, more: &[Expr]| nest(&mut Rng(seed), nests, &all(more));
     let limit = 1.0 + rng.below(6) as f64;
     match rng.below(4) {
         0 => {
@@ -47,7 +54,9 @@ fn inside(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
                 let [p, q] = body(seed, &[a, b, k]);
                 (p.tanh(), q * 0.5, k + 1.0)
             };
-            let (a, b, k) = while_loop((x, y, 0.0), |(a, b, k)| k.lt(limit) & (a + b).abs().lt(4.0), run);
+            let goes = |(a, b, k): (Expr, Expr, Expr)| k.lt(limit) & (a + b).abs().lt(4.0);
+            let start = (x, y, lit::<Expr>(0.0));
+            let (a, b, k) = if nests.bounded { While::at_most(7).run(start, goes, run) } else { while_loop(start, goes, run) };
             [a + k, b]
         }
         2 => {
@@ -71,9 +80,9 @@ fn inside(rng: &mut Rng, depth: usize, at_hand: &[Expr]) -> [Expr; 2] {
     }
 }
 
-fn made(seed: u64) -> Result<Function> {
+fn made(seed: u64, nests: Nests) -> Result<Function> {
     Function::trace(["x", "y"], |[x, y]| {
-        let [a, b] = nest(&mut Rng(seed), 3, &[x, y]);
+        let [a, b] = nest(&mut Rng(seed), nests, &[x, y]);
         (("a", a), ("b", b))
     })
 }
@@ -121,22 +130,41 @@ fn close(a: f64, b: f64, within: f64) -> bool {
     a == b || a.is_nan() && b.is_nan() || a.is_finite() && (a - b).abs() <= within * (1.0 + a.abs())
 }
 
+/// A program by all engines: its values, its derivatives forward and in reverse, and those of the same with bounded loops.
+fn agree(seed: u64, depth: usize, one_by_one: bool) -> std::result::Result<(), TestCaseError> {
+    let of = |bounded| Engines::new(made(seed, Nests { depth, bounded }), one_by_one);
+    let (all, bounded) = (of(false)?, of(true)?);
+    let [forward, reverse] = [Mode::Forward, Mode::Reverse].map(|mode| Engines::new(all.f.jacobian_in(mode), one_by_one));
+    let of_bounded = Engines::new(bounded.f.jacobian_in(Mode::Reverse), one_by_one)?;
+    let (forward, reverse) = (forward?, reverse?);
+    let mut rng = Rng(seed ^ 77);
+    for _ in 0..2 {
+        let x = [rng.ordinary(), rng.ordinary()];
+        let same = all.at(&x)?.iter().zip(&bounded.at(&x)?).all(|(&a, &b)| close(a, b, 1e-12));
+        prop_assert!(same, "with and without a bound\n{}", all.f);
+        let forward = forward.at(&x)?;
+        for (other, name) in [(&reverse, "reverse"), (&of_bounded, "bounded")] {
+            let other = other.at(&x)?;
+            let same = forward.iter().zip(&other).all(|(&a, &b)| close(a, b, 1e-7));
+            prop_assert!(same, "forward {:?} and {} {:?}\n{}", forward, name, other, all.f);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..cases(1) })]
+    #[test]
+    fn random_loops_and_branches(seed in any::<u64>()) {
+        agree(seed, 1, false)?;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..cases(1) })]
     #[test]
     fn random_nests(seed in any::<u64>()) {
-        let f = made(seed);
-        let all = Engines::new(f.clone(), true)?;
-        let [forward, reverse] = [Mode::Forward, Mode::Reverse].map(|mode| Engines::new(all.f.jacobian_in(mode), true));
-        let (forward, reverse) = (forward?, reverse?);
-        let mut rng = Rng(seed ^ 77);
-        for _ in 0..3 {
-            let x = [rng.ordinary(), rng.ordinary()];
-            all.at(&x)?;
-            let (forward, reverse) = (forward.at(&x)?, reverse.at(&x)?);
-            let agree = forward.iter().zip(&reverse).all(|(&a, &b)| close(a, b, 1e-7));
-            prop_assert!(agree, "forward {:?} and reverse {:?}\n{}", forward, reverse, all.f);
-        }
+        agree(seed, 3, true)?;
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::common::arrays::{check, evaluate, noise, traced};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
-use wengert::{Array, Expr, Function};
+use wengert::{Array, Expr, Function, Options};
 
 /// A matrix that is far from singular: diagonally dominant.
 fn regular(n: usize) -> Array {
@@ -225,5 +225,22 @@ proptest! {
         prop_assert!((y[4].data()[0] - spd.determinant().ln()).abs() <= 1e-11);
         close("solve_upper", &y[5], &l.transpose().solve_upper_triangular(&nb).unwrap())?;
         assert_close("L·Lᵀ", &Array::new([n, n], (matrix(&y[2]) * matrix(&y[2]).transpose()).transpose().iter().copied().collect()).unwrap(), &spd);
+    }
+}
+
+/// Small systems are solved number by number; of no equations, or of no right-hand sides, there is nothing to solve.
+#[test]
+fn systems_of_nothing() {
+    for (n, m) in [(0, 0), (0, 2), (2, 0), (2, 1)] {
+        let f = Function::trace(["a", "b"], |[a, b]| {
+            let a = (a * Expr::eye(2)).slice(0, 0..n).slice(1, 0..n);
+            a.solve((b * Expr::eye(2)).slice(0, 0..n).slice(1, 0..m)).sum(..) + b
+        });
+        let text = f.unwrap().to_string().replace("solve", "solve_or_nan");
+        let f: Function = text.parse().unwrap();
+        for options in [Options::new(), Options::new().interpreted(true)] {
+            let [y] = f.compile_with(options).unwrap().call([4.0, 3.0]).unwrap();
+            assert_eq!(y, if n * m == 0 { 3.0 } else { 3.75 }, "{n}×{n}, {m} columns");
+        }
     }
 }

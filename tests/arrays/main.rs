@@ -4,6 +4,7 @@
 mod common;
 
 mod arrays;
+mod checkpoints;
 mod flows;
 mod indices;
 mod jacobians;

@@ -230,3 +230,18 @@ fn signs_of_zeros_and_sums_of_nothing() {
         }
     }
 }
+
+/// Texts may have sums and largest elements over no axis at all: each is its operand.
+#[test]
+fn over_no_axis() {
+    let text = "function f64 (x[2,3]: %0) -> (a: %5) {\n  %1 = sum[] %0\n  %2 = max_of[] %1\n  %3 = min_of[] %2\n  %4 = mul %3, %0\n  \
+                %5 = sum[0,1] %4\n}";
+    let f: Function = text.parse().unwrap();
+    let x = [1.0, -2.0, 3.0, 0.5, 0.0, 4.0];
+    for options in [Options::new(), Options::new().interpreted(true), Options::new().unroll(false), Options::new().fuse(false)] {
+        let mut y = [0.0f64];
+        f.compile_with(options).unwrap().call_into(&[&x], &mut [&mut y]).unwrap();
+        assert_eq!(y[0], 30.25);
+    }
+    assert_eq!(f.run([("x", Array::new([2, 3], x.to_vec()).unwrap())]).unwrap()[0].data(), [30.25]);
+}

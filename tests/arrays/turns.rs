@@ -1,6 +1,6 @@
 //! The adjoint of a loop whose number of turns comes out: sweeps over its turns.
 
-use wengert::{Dual, Expr, Function, Options, Real, While, cond, lit, while_loop};
+use wengert::{Dual, Expr, Function, Options, Real, Scan, While, cond, lit, while_loop};
 
 /// By native code, by interpretation, which gives the same bits, and turn by turn.
 fn values(f: &Function, x: &[f64]) -> Vec<f64> {
@@ -178,6 +178,49 @@ fn records_grow_and_are_bounded() {
         // Without end.
         assert!(code.call_into(&[&[0.5, f64::INFINITY]], &mut [&mut d]).unwrap_err().is_limit());
         code.call_into(&[&[0.5, 100.0]], &mut [&mut d]).unwrap();
+    }
+}
+
+/// What a large call has left does not count against the limit of a small one, and an error inside a scan is not lost.
+#[test]
+fn records_of_other_calls_do_not_count() {
+    let f = Function::trace("v[2]", |v| {
+        let (x, _) = while_loop((v.at(0, 0), v.at(0, 1)), |(_, n)| n.gt(0.5), |(x, n)| (x + x.sin() * 1e-3, n - 1.0));
+        x
+    });
+    let g = f.unwrap().grad().unwrap();
+    let large = g.compile().unwrap();
+    let small = g.compile_with(Options::new().memory_limit(1 << 16)).unwrap();
+    let mut d = [0.0; 2];
+    for _ in 0..3 {
+        large.call_into(&[&[0.5, 1e5]], &mut [&mut d]).unwrap();
+        small.call_into(&[&[0.5, 500.0]], &mut [&mut d]).unwrap();
+        assert!(small.call_into(&[&[0.5, 1e5]], &mut [&mut d]).unwrap_err().is_limit());
+    }
+
+    let scan = Function::trace(("x", "n[3]"), |(x, n)| {
+        let (last, ()) = Scan::over(n).run(x, |x, n| {
+            let (x, _) = while_loop((x, n), |(_, n)| n.gt(0.5), |(x, n)| (x + x.sin() * 1e-3, n - 1.0));
+            (x, ())
+        });
+        last
+    });
+    for interpreted in [false, true] {
+        let g = scan.as_ref().unwrap().wrt(["x"]).unwrap().grad().unwrap();
+        let code = g.compile_with(Options::new().memory_limit(1 << 16).interpreted(interpreted)).unwrap();
+        let mut d = [0.0];
+        code.call_into(&[&[0.5], &[5.0, 3.0, 2.0]], &mut [&mut d]).unwrap();
+        let mut x = 0.5f64;
+        let mut slope = 1.0;
+        for _ in 0..10 {
+            slope += slope * x.cos() * 1e-3;
+            x += x.sin() * 1e-3;
+        }
+        close(d[0], slope, 1e-12);
+        for long in [[1e5, 3.0, 2.0], [5.0, 1e5, 2.0], [5.0, 3.0, 1e5]] {
+            let error = code.call_into(&[&[0.5], &long], &mut [&mut d]).unwrap_err();
+            assert!(error.is_limit() && error.to_string().contains("turns.rs"), "{error}");
+        }
     }
 }
 

@@ -248,3 +248,114 @@ fn a_start_is_plain_numbers() -> Result {
     close(f.run([t])?[0].data(), &[t.cos(), -t.sin(), t.cos(), -t.sin()], 1e-8);
     Ok(())
 }
+
+/// The coefficients of the method, from the paper of 1980.
+mod tableau {
+    pub const A: [[f64; 6]; 6] = [
+        [1.0 / 5.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [3.0 / 40.0, 9.0 / 40.0, 0.0, 0.0, 0.0, 0.0],
+        [44.0 / 45.0, -56.0 / 15.0, 32.0 / 9.0, 0.0, 0.0, 0.0],
+        [19372.0 / 6561.0, -25360.0 / 2187.0, 64448.0 / 6561.0, -212.0 / 729.0, 0.0, 0.0],
+        [9017.0 / 3168.0, -355.0 / 33.0, 46732.0 / 5247.0, 49.0 / 176.0, -5103.0 / 18656.0, 0.0],
+        [35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
+    ];
+    pub const LOWER: [f64; 7] =
+        [5179.0 / 57600.0, 0.0, 7571.0 / 16695.0, 393.0 / 640.0, -92097.0 / 339200.0, 187.0 / 2100.0, 1.0 / 40.0];
+}
+
+/// A step of the pendulum from a time to a part of 1 later: the next y and the difference to the solution of lower order.
+fn step_by_hand<T: Real>(w: T, y: [T; 2], h: f64) -> [[T; 2]; 2] {
+    let slope = |[a, v]: [T; 2]| [v, -w * a.sin()];
+    let (mut slopes, mut next) = (vec![slope(y)], y);
+    for weights in tableau::A {
+        next = [0, 1].map(|i| y[i] + slopes.iter().zip(weights).fold(lit(0.0), |sum: T, (k, w)| sum + k[i] * lit(w)) * lit(h));
+        slopes.push(slope(next));
+    }
+    let lower = |i: usize| slopes.iter().zip(tableau::LOWER).fold(lit(0.0), |sum: T, (k, w)| sum + k[i] * lit(w));
+    let error = [0, 1].map(|i| next[i] - y[i] - lower(i) * lit(h));
+    [next, error]
+}
+
+/// The lengths of the steps that are accepted on the way to `end`, and how many are not, by the controller of Hairer, Nørsett and Wanner.
+fn lengths_by_hand(w: f64, a: f64, end: f64, tolerance: f64, first: f64) -> (Vec<f64>, usize) {
+    let (mut lengths, mut rejected, mut done, mut h, mut before, mut calm) = (vec![], 0, 0.0, first, 1e-4f64, true);
+    let mut y = [a, 0.0];
+    while done < end {
+        let last = h * 1.01 >= end - done;
+        let step = if last { end - done } else { h };
+        let [next, error] = step_by_hand(w, y, step);
+        let scaled = |i: usize| error[i] / (tolerance + tolerance * y[i].abs().max(next[i].abs()));
+        let error = ((scaled(0).powi(2) + scaled(1).powi(2)) / 2.0).sqrt();
+        let shrink = error.powf(0.17) / 0.9;
+        if error <= 1.0 {
+            lengths.push(step);
+            done = if last { end } else { done + step };
+            h = step / (shrink / before.powf(0.04)).clamp(if calm { 0.1 } else { 1.0 }, 5.0);
+            (y, before, calm) = (next, error.max(1e-4), true);
+        } else {
+            h = step / shrink.min(5.0);
+            (rejected, calm) = (rejected + 1, false);
+        }
+    }
+    (lengths, rejected)
+}
+
+#[test]
+fn derivatives_are_those_of_the_accepted_steps() -> Result {
+    let (w, a, end, tolerance, first) = (2.0, 0.8, 6.0, 1e-6, 3.0);
+    let (lengths, rejected) = lengths_by_hand(w, a, end, tolerance, first);
+    assert!(rejected > 0 && lengths.len() > 10);
+    let by_hand = |w: Dual<f64>, a: Dual<f64>| lengths.iter().fold([a, 0.0.into()], |y, &h| step_by_hand(w, y, h)[0])[0];
+    let method = DormandPrince::new().relative(tolerance).absolute(tolerance).first_step(first).steps(1_000_000_000_000);
+    let f = Function::trace(["w", "a"], |[w, a]| {
+        let course = method.solve([lit(0.0), lit(end)], [a, lit(0.0)], pendulum(w));
+        (("y", course.y[0]), aux(("report", course.report)))
+    })?;
+    let (dw, da) = (by_hand(Dual::new(w, 1.0), a.into()), by_hand(w.into(), Dual::new(a, 1.0)));
+    let y = f.value_and_grad()?.run([w, a])?;
+    let report = Integration::read(y["report"].data())?;
+    assert_eq!((report.accepted(), report.rejected()), (lengths.len(), rejected));
+    let found = ["y", "d_w", "d_a"].map(|name| y[name].data()[0]);
+    close(&found, &[dw.re, dw.eps(), da.eps()], 1e-10);
+    let f = f.only(["y"])?;
+    for options in [Options::new(), Options::new().interpreted(true), Options::new().unroll(false)] {
+        let forward = f.jacobian_in(Mode::Forward)?.compile_with(options.clone())?.run([w, a])?;
+        close(forward[0].data(), &[dw.eps(), da.eps()], 1e-10);
+        let reverse = f.value_and_grad()?.compile_with(options)?.run([w, a])?;
+        close(&[0, 1, 2].map(|k| reverse[k].data()[0]), &[dw.re, dw.eps(), da.eps()], 1e-10);
+    }
+    // Samples end when they have ended, whatever the bound.
+    let samples = f.value_and_grad()?.vmap("n", ["a"])?.compile()?.run(&[w.into(), vector(&[a, 0.1, a])])?;
+    let da = samples["d_a"].data();
+    close(&[da[0], da[2]], &[by_hand(w.into(), Dual::new(a, 1.0)).eps(); 2], 1e-10);
+    Ok(())
+}
+
+/// y′ = −√y is y = (√a − t/2)²; a step that goes too far meets the root of a negative number, and is rejected.
+#[test]
+fn steps_beyond_the_domain_spoil_no_derivative() -> Result {
+    let method = DormandPrince::new().relative(1e-10).absolute(1e-10).first_step(100.0);
+    let f = Function::trace("a", |a| {
+        let course = method.solve([lit(0.0), lit(1.9)], a, |_, y: Expr| -y.sqrt());
+        (("y", course.y), aux(("report", course.report)))
+    })?;
+    let y = f.value_and_grad()?.run([1.0])?;
+    assert!(Integration::read(y["report"].data())?.rejected() > 0);
+    close(&[y["y"].data()[0], y["d_a"].data()[0]], &[0.0025, 0.05], 1e-7);
+    close(&all(&f.only(["y"])?.jacobian_in(Mode::Forward)?, &[1.0.into()]), &[0.05], 1e-7);
+    Ok(())
+}
+
+#[test]
+fn a_bound_that_is_not_counted_to_is_refused() {
+    let solve = |width: Width, steps: usize| {
+        Function::trace_in(width, "a", |a| DormandPrince::new().steps(steps).solve([lit(0.0), lit(2.0)], a, forced).y)
+    };
+    let error = solve(Width::F32, (1 << 24) + 1).unwrap_err();
+    assert!(
+        error.is_limit() && error.to_string().contains("dormand_prince: this arithmetic does not count up to 16777217"),
+        "{error}"
+    );
+    assert!(error.location().is_some_and(|at| at.file().ends_with("ode.rs")), "{error}");
+    assert!(solve(Width::F32, 1 << 24).is_ok() && solve(Width::F64, (1 << 24) + 1).is_ok());
+}

@@ -2,8 +2,9 @@
 
 use super::line::{Found, Head, Position, Unfinished};
 use super::{Nodes, Parser};
+use crate::base::revolve::Checkpoints;
 use crate::error::Result;
-use crate::graph::model::{Function, SharedControl};
+use crate::graph::model::{Function, SharedControl, States};
 use crate::graph::node::{Args, NodeId, Port};
 use crate::graph::view::{Kind, Nested};
 
@@ -67,12 +68,20 @@ impl Parser<'_> {
                 let xs = self.integer("a number of values to read")?;
                 self.symbol(",")?;
                 let length = self.axis_length()?;
-                let reverse = self.eat(",");
-                if reverse {
-                    self.keyword("reverse")?;
+                let (mut reverse, mut states) = (false, States::All);
+                while self.eat(",") {
+                    let number = |parser: &mut Self| parser.integer("a number");
+                    match self.name("`reverse`, `states`, `bytes`, `twice` or `again`")? {
+                        ("reverse", _) => reverse = true,
+                        ("states", _) => states = States::Checkpoints(Checkpoints::States(number(self)?)),
+                        ("bytes", _) => states = States::Checkpoints(Checkpoints::Bytes(number(self)?)),
+                        ("twice", _) => states = States::Checkpoints(Checkpoints::Twice),
+                        ("again", _) => states = States::Again,
+                        (other, at) => return Err(at.error(format!("a scan is not `{other}`"))),
+                    }
                 }
                 self.symbol("]")?;
-                Head::Scan { carries, xs, length, reverse }
+                Head::Scan { carries, xs, length, reverse, states }
             }
             ("while", _) => Head::While { carries: self.one("a number of carried values")? },
             ("sweeps", _) => {

@@ -2,7 +2,7 @@
 
 use crate::base::Axis;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::graph::model::{Control, Derivative, Function, Sweep};
+use crate::graph::model::{Control, Derivative, Function, States, Sweep};
 use crate::graph::node::{NodeId, Port};
 
 /// A line and a column, both from 1.
@@ -41,6 +41,7 @@ pub(super) enum Head {
         xs: usize,
         length: Axis,
         reverse: bool,
+        states: States,
     },
     While {
         carries: usize,
@@ -70,7 +71,9 @@ impl Head {
         let mut bodies = bodies.into_iter();
         let mut next = || bodies.next().expect("the bodies were counted");
         match self {
-            Head::Scan { carries, xs, length, reverse } => Control::Scan { body: next(), carries, xs, length, reverse },
+            Head::Scan { carries, xs, length, reverse, states } => {
+                Control::Scan { body: next(), carries, xs, length, reverse, states }
+            }
             Head::While { carries } => Control::While { condition: next(), body: next(), carries },
             Head::Sweeps(carries) => {
                 let condition = next();

@@ -3,10 +3,11 @@
 use super::flatten;
 use super::levels::{Levels, Site};
 use super::pieces::{self, Depths, pieces};
+use super::replays::{Key, Replays, key, step};
 use super::unroll::{MOST_OF_STEP, unrolled};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::graph::{Args, Control, Function, Kind, NodeId, Port, SharedControl};
+use crate::graph::{Control, Function, Kind, NodeId, Port, SharedControl};
 use crate::schedule::ir::{ControlStage, Schedule, Stage};
 use crate::schedule::lengths::MAX_RANK;
 use crate::schedule::unit::Units;
@@ -45,7 +46,7 @@ pub(crate) fn schedule(f: Function, options: Settings, units: &mut Units, straig
     // What depends on no input comes first.
     type When = (bool, u32);
     let mut groups: FxHashMap<(When, Shape), Vec<NodeId>> = FxHashMap::default();
-    let mut nested = Nested::default();
+    let mut nested = Nested::new(&f);
     let mut order: Vec<(When, Option<Shape>, Option<NodeId>)> = Vec::new();
     for id in graph.ids() {
         let level = (!levels.once[id.index()], levels.level[id.index()]);
@@ -88,7 +89,7 @@ pub(crate) fn schedule(f: Function, options: Settings, units: &mut Units, straig
 
 /// A function of few elements with operations that are done between pieces of straight-line code.
 fn in_pieces(f: Function, depths: Depths, options: Settings, units: &mut Units) -> Result<Schedule> {
-    let mut nested = Nested::default();
+    let mut nested = Nested::new(&f);
     let mut first = FxHashSet::default();
     for &id in depths.iter().flat_map(|(_, between)| between) {
         let is_first = match f.graph().node(id).kind() {
@@ -110,13 +111,19 @@ fn in_pieces(f: Function, depths: Depths, options: Settings, units: &mut Units) 
 }
 
 /// The nodes of the results of each operation with bodies.
-#[derive(Default)]
-struct Nested(FxHashMap<(*const Control, Args), Vec<(Port, NodeId)>>);
+struct Nested {
+    all: FxHashMap<Key, Vec<(Port, NodeId)>>,
+    replays: Replays,
+}
 
 impl Nested {
+    fn new(f: &Function) -> Nested {
+        Nested { all: FxHashMap::default(), replays: Replays::new(f) }
+    }
+
     /// Enters a result; whether it is the first of its operation, which stands for all.
     fn enter(&mut self, f: &Function, control: &Control, port: Port, id: NodeId) -> bool {
-        let members = self.0.entry((std::ptr::from_ref(control), f.graph().operands(id).collect())).or_default();
+        let members = self.all.entry(key(f, control, id)).or_default();
         members.push((port, id));
         members.len() == 1
     }
@@ -124,9 +131,13 @@ impl Nested {
     /// The stage of a node that is not part of a loop.
     fn stage(&mut self, f: &Function, id: NodeId, options: Settings, units: &mut Units) -> Result<Stage> {
         let Kind::Control(op) = f.graph().node(id).kind() else { return Ok(Stage::Library(id)) };
-        let members = self.0.remove(&(std::ptr::from_ref(&**op.control), f.graph().operands(id).collect()));
-        let members = members.expect("the first of the results stands for all");
-        Ok(Stage::Control(control(f, op.control, members, options, units)?))
+        let key = key(f, op.control, id);
+        let members = self.all.remove(&key).expect("the first of the results stands for all");
+        let replayed = self.replays.stage(f, &key, op.control, &members, (options, schedule), units)?;
+        Ok(Stage::Control(match replayed {
+            Some(stage) => stage,
+            None => control(f, op.control, members, options, units)?,
+        }))
     }
 }
 
@@ -144,17 +155,13 @@ fn control(
         && let Some(flow) = flatten::flow(control, &ports, options)?
     {
         let flow = Some(units.add(Program::of_flow(flow, f.width(), options), None));
-        return Ok(ControlStage { control: control.clone(), members, bodies: vec![], flow, at });
+        return Ok(ControlStage { control: control.clone(), members, bodies: vec![], flow, replay: None, at });
     }
     let mut body = |body: &Function| schedule(prepared(body, options), options, units, MOST_OF_STEP);
     let bodies = match &**control {
         Control::Opaque { .. } => vec![],
-        Control::Scan { body: step, carries, .. } => {
-            // Nobody asks for the others.
-            let is_read = |k: usize| k < *carries || members.iter().any(|(port, _)| *port == Port::Each((k - carries) as u32));
-            vec![body(&step.with_chosen_outputs(is_read))?]
-        }
+        Control::Scan { .. } => vec![body(&step(control, &ports))?],
         _ => control.bodies().into_iter().map(body).collect::<Result<_>>()?,
     };
-    Ok(ControlStage { control: control.clone(), members, bodies, flow: None, at })
+    Ok(ControlStage { control: control.clone(), members, bodies, flow: None, replay: None, at })
 }

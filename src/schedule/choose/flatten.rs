@@ -29,9 +29,31 @@ const CHEAPER_THAN_A_JUMP: usize = 12;
 
 /// The flow of an operation with bodies, with the results that are asked for.
 pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -> Result<Option<Flow>> {
+    let carries = match &**control {
+        Control::Scan { carries, .. } => *carries,
+        _ => 0,
+    };
+    let result = |port: &Port| match *port {
+        Port::Final(k) => (From::Last, k as usize),
+        Port::Each(k) => (From::Each, carries + k as usize),
+        Port::Carried(k) => (From::Carried, k as usize),
+    };
+    flow_with(control, ports, &ports.iter().map(result).collect::<Vec<_>>(), options)
+}
+
+/// The same computation, with other results: where each comes from, and which of the body's it is.
+pub(super) fn flow_with(
+    control: &SharedControl,
+    ports: &[Port],
+    results: &[(From, usize)],
+    options: Settings,
+) -> Result<Option<Flow>> {
     let (inputs, outputs) = (control.takes(), control.gives());
     if !fits(control) {
         return Ok(None);
+    }
+    if let Control::Sweeps { .. } = **control {
+        return sweeps(control, ports, options);
     }
     // Nobody asks for some of what the steps of a scan give.
     let is_read = |k: usize| match &**control {
@@ -41,12 +63,8 @@ pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -
     let bodies: Vec<Function> = match &**control {
         Control::Scan { body, .. } => vec![values_of(&body.with_chosen_outputs(is_read))],
         Control::While { .. } | Control::Choice { .. } => control.bodies().into_iter().map(values_of).collect(),
-        Control::Sweeps { .. } => vec![],
-        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
+        Control::Sweeps { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => return Ok(None),
     };
-    if let Control::Sweeps { .. } = **control {
-        return sweeps(control, ports, options);
-    }
     let mut total = 0;
     for body in &bodies {
         match operations(body, MOST_OF_FLOW, 0) {
@@ -66,23 +84,20 @@ pub(super) fn flow(control: &SharedControl, ports: &[Port], options: Settings) -
     let first = |k: usize| lengths[..k].iter().sum::<usize>();
     let mut blocks = blocks.into_iter();
     let mut next = || blocks.next().expect("a block for every body");
-    let (kind, carries) = match &**control {
-        Control::Choice { .. } => (FlowKind::Branch([next(), next()]), outputs.len()),
-        Control::While { carries, .. } => (FlowKind::While { carries: *carries, condition: next(), body: next() }, *carries),
-        Control::Sweeps { .. } => unreachable!("they are code of a function"),
+    let kind = match &**control {
+        Control::Choice { .. } => FlowKind::Branch([next(), next()]),
+        Control::While { carries, .. } => FlowKind::While { carries: *carries, condition: next(), body: next() },
         Control::Scan { carries, xs, reverse, .. } => {
-            (FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }, *carries)
+            FlowKind::Scan { carries: *carries, xs: *xs, reverse: *reverse, body: next() }
         }
-        Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("they have no flow"),
+        Control::Sweeps { .. } | Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => {
+            unreachable!("they have returned")
+        }
     };
-    let output = |port: &Port| match *port {
-        Port::Final(k) => FlowOutput { from: From::Last, first: first(k as usize), len: lengths[k as usize] },
-        Port::Each(k) => FlowOutput { from: From::Each, first: first(carries + k as usize), len: lengths[carries + k as usize] },
-        Port::Carried(k) => FlowOutput { from: From::Carried, first: first(k as usize), len: lengths[k as usize] },
-    };
+    let output = |&(from, k): &(From, usize)| FlowOutput { from, first: first(k), len: lengths[k] };
     let condition = matches!(**control, Control::Choice { .. }).then_some(1);
     let inputs = condition.into_iter().chain(inputs.iter().map(len)).collect();
-    Ok(Some(Flow { kind, inputs, outputs: ports.iter().map(output).collect() }))
+    Ok(Some(Flow { kind, inputs, outputs: results.iter().map(output).collect() }))
 }
 
 /// Sweeps over the turns of a loop: as the function that does nothing else.

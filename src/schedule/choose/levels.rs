@@ -317,7 +317,9 @@ impl<'f> Levels<'f> {
         let mut around: Option<&[usize]> = None;
         let has_long_rows = |&id: &NodeId| {
             let Kind::Array(ArrayOp::Sum(summed)) = self.graph.node(id).kind() else { return false };
-            let row = Shape::new(&shape.axes()[summed[0]..]);
+            // A sum over no axis, which texts may have.
+            let Some(&first) = summed.first() else { return false };
+            let row = Shape::new(&shape.axes()[first..]);
             axes::is_sum_of_rows(summed, shape) && row.len().is_none_or(|len| len > BLOCK)
         };
         let long_rows = nodes.iter().any(has_long_rows);

@@ -4,7 +4,9 @@ mod driver;
 mod flatten;
 mod levels;
 mod pieces;
+mod replays;
 mod unroll;
 
 pub(crate) use driver::schedule;
+pub(crate) use replays::Replays;
 pub(crate) use unroll::MOST;

@@ -88,10 +88,10 @@ fn of_numbers(control: &Control) -> Result<SharedControl> {
             let sweep = |sweep: &Sweep| Ok(Sweep { body: body(&sweep.body)?, carries: numbers_of(&sweep.carried()) });
             Control::Sweeps { condition: body(condition)?, sweeps: sweeps.iter().map(sweep).collect::<Result<_>>()? }
         }
-        Control::Scan { body: step, carries, length, reverse, .. } => {
+        Control::Scan { body: step, carries, length, reverse, states, .. } => {
             let carried = numbers_of(&types_in(step)[..*carries]);
             let step = body(step)?.with_outputs(..carried);
-            Control::Scan { body: step, carries: carried, xs: 0, length: *length, reverse: *reverse }
+            Control::Scan { body: step, carries: carried, xs: 0, length: *length, reverse: *reverse, states: *states }
         }
         Control::Rule { .. } | Control::Remat { .. } | Control::Opaque { .. } => unreachable!("it is not of few numbers"),
     }))
@@ -126,7 +126,7 @@ pub(super) fn cost(f: &Function, id: NodeId) -> Option<usize> {
             ArrayOp::MaxOf(_) | ArrayOp::MinOf(_) => operands.next()?.len()?,
             ArrayOp::SolveOrNan => {
                 let n = Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?;
-                (n <= MOST_ROWS).then_some(len * n * n)?
+                (len > 0 && n <= MOST_ROWS).then_some(len * n * n)?
             }
             ArrayOp::MatMul => len * Shape::new(operands.next()?.axes().last().map(std::slice::from_ref)?).len()?,
             _ => return None,

@@ -7,10 +7,10 @@ mod strided;
 mod view;
 
 pub(crate) use action::{
-    Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunControl, RunLoop, RunSums, RunSweep, Space, Tiles, Updates, ValueId,
-    addresses,
+    Action, Buffer, Carried, Flow, MatMul, Origin, Plan, RunBack, RunControl, RunEach, RunLoop, RunRead, RunReplay, RunSource,
+    RunSteps, RunSums, RunSweep, Space, Tiles, Updates, ValueId, addresses,
 };
 pub(crate) use size::bytes_of_plan;
-pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Schedule, Stage, Straight};
+pub(crate) use stage::{ControlStage, Loop, LoopInput, LoopOutput, Piece, Replay, Schedule, Source, SourceCode, Stage, Straight};
 pub(crate) use strided::{Strided, strides};
 pub(crate) use view::View;

@@ -1,6 +1,6 @@
 //! What plans take themselves, about: they are kept, and not for ever.
 
-use super::action::{Action, Buffer, Flow, Plan, RunLoop};
+use super::action::{Action, Buffer, Flow, Plan, RunBack, RunLoop, RunReplay, RunSource};
 
 /// Bytes of a plan's actions, about.
 pub(crate) fn bytes_of_plan(plan: &Plan) -> usize {
@@ -25,6 +25,18 @@ fn beside(action: &Action) -> usize {
                 _ => 0,
             };
             (buffers + records) * size_of::<Buffer>() + run.plans.iter().map(bytes_of_plan).sum::<usize>()
+        }
+        Action::Replay(run) => {
+            let of_source = |source: &RunSource| {
+                let RunSource { states, turns, xs, shared, each, init, last, .. } = source;
+                states.len() + 2 * (turns.len() + each.len()) + xs.len() + shared.len() + init.len() + last.len()
+            };
+            let of_back = |back: &RunBack| {
+                let RunBack { init, turns, last, xs, shared, each, .. } = back;
+                init.len() + 2 * turns.len() + last.len() + xs.len() + shared.len() + each.len()
+            };
+            let buffers = run.sources.iter().map(of_source).chain(run.back.iter().map(of_back)).sum::<usize>();
+            size_of::<RunReplay>() + buffers * size_of::<Buffer>() + run.plans.iter().map(bytes_of_plan).sum::<usize>()
         }
         Action::Tiles(tiles) => bytes_of_actions(&tiles.each) + tiles.rest.as_deref().map_or(0, bytes_of_actions),
         // A few lengths and strides.

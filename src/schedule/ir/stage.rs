@@ -5,6 +5,7 @@ use crate::base::Shape;
 use crate::graph::{Function, NodeId, Port, SharedControl};
 use crate::schedule::unit::UnitRef;
 use std::panic::Location;
+use std::sync::Arc;
 
 /// The stages of a function, in order.
 pub(crate) struct Schedule {
@@ -74,5 +75,43 @@ pub(crate) struct ControlStage {
     pub(crate) bodies: Vec<Schedule>,
     /// All of it as code, where bodies are of few numbers; then there are no bodies.
     pub(crate) flow: Option<UnitRef>,
+    pub(crate) replay: Option<Replay>,
     pub(crate) at: Option<&'static Location<'static>>,
+}
+
+/// A scan with checkpoints, or one that goes back over the steps of such scans.
+pub(crate) enum Replay {
+    /// It leaves states, from which its steps run again.
+    First(Arc<Source>),
+    /// It reads what steps of these scans give when they run again. Where it is code, this gives all that is carried, then what every step keeps.
+    Again(Vec<Arc<Source>>),
+}
+
+/// A scan whose steps run again.
+pub(crate) struct Source {
+    pub(crate) control: SharedControl,
+    /// Results that are made again step by step. The first has the memory of the states.
+    pub(crate) again: Vec<(Port, NodeId)>,
+    /// Which of the body's results, behind those that are carried, a step gives.
+    pub(crate) each: Vec<u32>,
+    pub(crate) code: SourceCode,
+    /// The scans that run again together with it, itself included.
+    pub(crate) together: Vec<SharedControl>,
+}
+
+/// What a step of a source is.
+pub(crate) enum SourceCode {
+    /// A function of arrays.
+    Body(Schedule),
+    /// Code for some steps; there is none for what has no results.
+    Flow {
+        /// It gives what is carried in the end, and what steps keep that is in memory as a whole.
+        first: Option<UnitRef>,
+        /// It gives what is carried in the end.
+        forward: Option<UnitRef>,
+        /// It gives what every step carries on.
+        each: Option<UnitRef>,
+        /// It gives what is made again of the rest.
+        rest: Option<UnitRef>,
+    },
 }

@@ -1,6 +1,7 @@
 //! Operations with bodies, planned for the lengths of a call.
 
 use super::planner::Planner;
+use super::replay;
 use crate::base::Shape;
 use crate::graph::{Control, NodeId, Port, stacked, sweeps, types_out};
 use crate::schedule::ir::{Action, Buffer, Carried, ControlStage, Flow, Plan, RunControl, RunSweep, Schedule};
@@ -8,6 +9,9 @@ use crate::schedule::unit::UnitRef;
 
 /// The action of an operation with bodies; `plan` makes those of the bodies.
 pub(super) fn run(planner: &mut Planner, stage: &ControlStage, plan: &dyn Fn(&Schedule) -> Plan) {
+    if let Some(replay) = &stage.replay {
+        return replay::run(planner, stage, replay, plan);
+    }
     if let Some(unit) = &stage.flow {
         return flow(planner, stage, unit);
     }

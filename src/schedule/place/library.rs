@@ -105,7 +105,7 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
         ArrayOp::MaxOf(axes) | ArrayOp::MinOf(axes) => {
             let largest = matches!(op, ArrayOp::MaxOf(_));
             if are_neighbours(axes) {
-                let (before, after) = x_shape.split_at(axes[0]);
+                let (before, after) = x_shape.split_at(axes.first().copied().unwrap_or(x_shape.len()));
                 let (over, after) = after.split_at(axes.len());
                 let [outer, len, inner] = [before, over, after].map(|axes| axes.iter().product());
                 planner.actions.push(Action::Extreme { x: sources[0], to, along: Along { outer, len, inner }, largest });

@@ -7,6 +7,8 @@ mod loops;
 mod outputs;
 mod plan;
 mod planner;
+mod replay;
 mod sums;
 
 pub(crate) use plan::{plan, workspace};
+pub(super) use replay::{state, states};

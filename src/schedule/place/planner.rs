@@ -7,7 +7,7 @@ use crate::schedule::lengths::Extent;
 use crate::schedule::queries::{made, may_overwrite, reads};
 use crate::schedule::tile::{Band, tiles};
 use crate::schedule::views::owner;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(super) struct Planner<'a> {
     pub(super) f: &'a Function,
@@ -20,6 +20,8 @@ pub(super) struct Planner<'a> {
     /// Whether the stage at hand runs once.
     pub(super) once: bool,
     pub(super) actions: Vec<Action>,
+    /// The states that a scan has gone back over, by the nodes whose memory they have.
+    pub(super) replayed: FxHashSet<NodeId>,
     /// The band that the stage at hand belongs to.
     pub(super) band: Option<Band>,
     /// The memory of its tiles, and what happens before the first one.
@@ -42,6 +44,7 @@ impl<'a> Planner<'a> {
             kept: Arena::default(),
             once: false,
             actions: Vec::new(),
+            replayed: FxHashSet::default(),
             band: None,
             tile: Arena::default(),
             before: Vec::new(),

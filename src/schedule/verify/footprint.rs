@@ -99,7 +99,7 @@ pub(super) fn footprint(action: &Action) -> Result<Footprint, Kind> {
             has(to, result)?;
             Ok(Footprint::of(&[x], &[to]))
         }
-        Action::Control(_) | Action::Tiles(_) => unreachable!("it has actions within"),
+        Action::Control(_) | Action::Replay(_) | Action::Tiles(_) => unreachable!("it has actions within"),
     }
 }
 

@@ -21,6 +21,7 @@ mod footprint;
 mod memory;
 mod nest;
 mod places;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod tiles;
@@ -69,6 +70,7 @@ fn name(action: &Action) -> &'static str {
         Action::Straight { .. } => "straight-line code",
         Action::Flow { .. } => "loop or branch",
         Action::Control(_) => "operation with bodies",
+        Action::Replay(_) => "scan of few states",
         Action::Tiles(_) => "tiles",
         Action::Read { .. } => "read",
         Action::Write { .. } => "write",
@@ -109,15 +111,15 @@ impl Checker<'_> {
         match action {
             Action::Tiles(tiles) => self.tiles(at, tiles).map_err(within),
             Action::Control(run) => {
-                let footprint = control::footprint(run).map_err(fail)?;
-                self.apply(at, footprint).map_err(fail)?;
-                for (body, plan) in run.plans.iter().enumerate() {
-                    if plan.width != self.plan.width {
-                        return Err(fail(Kind::Width(plan.width)));
-                    }
-                    verify(plan).map_err(|fault| within(fault.within(format!("body {body}"))))?;
+                self.apply(at, control::footprint(run).map_err(fail)?).map_err(fail)?;
+                self.bodies(&run.plans).map_err(within)
+            }
+            Action::Replay(run) => {
+                if let Some(unit) = run.units().find(|unit| unit.interface().width != self.plan.width) {
+                    return Err(fail(Kind::Width(unit.interface().width)));
                 }
-                Ok(())
+                self.apply(at, replay::footprint(run).map_err(fail)?).map_err(fail)?;
+                self.bodies(&run.plans).map_err(within)
             }
             _ => {
                 let footprint = footprint::footprint(action).map_err(fail)?;
@@ -125,6 +127,18 @@ impl Checker<'_> {
                 self.apply(at, footprint).map_err(fail)
             }
         }
+    }
+
+    /// That the plans of bodies are sound.
+    fn bodies(&self, plans: &[Plan]) -> Result<(), Fault> {
+        for (body, plan) in plans.iter().enumerate() {
+            let named = || format!("body {body}");
+            if plan.width != self.plan.width {
+                return Err(Fault::new(named(), Kind::Width(plan.width)));
+            }
+            verify(plan).map_err(|fault| fault.within(named()))?;
+        }
+        Ok(())
     }
 
     /// That the addresses for an action's code fit a table of so many, and that its elements are of the plan's width.
@@ -247,7 +261,7 @@ impl Checker<'_> {
             for (k, action) in actions.filter(|_| !numbers.is_empty()).into_iter().flatten().enumerate() {
                 let named = || format!("tiles {} to {}, {}", numbers.start, numbers.end - 1, named(k, action));
                 let fail = |kind: Kind| Fault::new(named(), kind);
-                if let Action::Tiles(_) | Action::Control(_) = action {
+                if let Action::Tiles(_) | Action::Control(_) | Action::Replay(_) = action {
                     return Err(fail(Kind::InTile));
                 }
                 self.code(action, tiles.table).map_err(fail)?;

@@ -2,11 +2,12 @@
 
 use super::verify;
 use crate::base::Width;
+use crate::diff::value_and_grad;
 use crate::error::Result;
 use crate::eval::Lengths;
-use crate::graph::{Expr, Function, cond, keep, scan, while_loop};
+use crate::graph::{Expr, Function, Scan, cond, keep, scan, while_loop};
 use crate::schedule::ir::{
-    Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, RunSums, Space, Strided, Tiles, Updates, ValueId,
+    Action, Buffer, Carried, Flow, MatMul, Plan, RunControl, RunLoop, RunReplay, RunSums, Space, Strided, Tiles, Updates, ValueId,
 };
 use crate::schedule::unit::Units;
 use crate::schedule::{MOST, Settings, plan, prepared, schedule};
@@ -60,6 +61,7 @@ macro_rules! pick {
 pick!(a_loop, &mut RunLoop, Action::Loop(run) => run);
 pick!(a_flow, (&mut Vec<Buffer>, &mut Vec<Buffer>), Action::Flow { inputs, outputs, .. } => (inputs, outputs));
 pick!(a_control, &mut RunControl, Action::Control(run) => &mut **run);
+pick!(a_replay, &mut RunReplay, Action::Replay(run) => &mut **run);
 pick!(a_band, &mut Tiles, Action::Tiles(tiles) => &mut **tiles);
 pick!(a_fill, &mut Buffer, Action::Fill(to, _) => to);
 pick!(a_product, (&mut Buffer, &mut Buffer, &mut Buffer, &mut MatMul), Action::MatMul { a, b, c, each, .. } => (a, b, c, each));
@@ -267,6 +269,30 @@ fn values_that_are_kept() {
         (a.space, a.offset) = (Space::Input(0), 0);
     });
     refused(&plan, "before that is written", |plan| plan.once.clear());
+}
+
+#[test]
+fn scans_of_few_states() {
+    let over = |c, x| Scan::over(x).checkpoints(2).run(c, |c: Expr, x: Expr| ((c * x).tanh(), ())).0.sum(..);
+    let f = Function::trace(["c[8]", "x[9,8]"], |[c, x]| over(c, x)).and_then(|f| value_and_grad(&f));
+    let plan = planned(f, How::default());
+    refused(&plan, "states have no places", |plan| a_replay(&mut plan.actions, 1).entries = 2);
+    refused(&plan, "before that is written", |plan| {
+        let at = kinds(&plan.actions, |action| matches!(action, Action::Replay(_)))[0];
+        plan.actions.remove(at);
+    });
+    refused(&plan, "is by now", |plan| {
+        let states = a_replay(&mut plan.actions, 1).sources[0].states[0];
+        let at = kinds(&plan.actions, |action| matches!(action, Action::Replay(_)))[1];
+        plan.actions.insert(at, Action::Fill(Buffer { value: ValueId(999), ..states }, 0.0));
+    });
+    refused(&plan, "it writes", |plan| {
+        let back = a_replay(&mut plan.actions, 1).back.as_mut().unwrap();
+        back.turns[0][1].offset = back.turns[0][0].offset;
+    });
+    refused(&plan, "it takes 7 elements", |plan| a_replay(&mut plan.actions, 1).back.as_mut().unwrap().init[0].len = 7);
+    refused(&plan, "nothing runs again", |plan| a_replay(&mut plan.actions, 1).sources.clear());
+    refused(&plan, "body 0 needs a workspace of", |plan| a_replay(&mut plan.actions, 0).plans[0].scratch = 10_000);
 }
 
 #[test]
