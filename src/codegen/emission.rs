@@ -43,6 +43,13 @@ struct Piece {
     vectors: Vectors,
 }
 
+impl Piece {
+    fn of_wide(job: usize, Wide { object: Object { bytes, calls, .. }, spilled, .. }: Wide) -> Piece {
+        let vectors = Vectors::Wide { bits: wide::BITS, spilled };
+        Piece { job, segment: 0, bytes, align: wide::ALIGN, calls, vectors }
+    }
+}
+
 /// Units as machine code, each with what its loop works in, and how many threads made it.
 pub(super) struct Emitted {
     pub(super) objects: Vec<(Object, Vectors)>,
@@ -64,7 +71,7 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
                 return Ok(pieces);
             }
             let (job, segment) = work[at];
-            let piece = jobs[job].wide(job).or_else(|vectors| {
+            let piece = jobs[job].wide().map(|wide| Piece::of_wide(job, wide)).or_else(|vectors| {
                 jobs[job].emit(&mut context, &mut reused, segment);
                 let made = piece(jobs[job].isa, &mut context, (job, segment))?;
                 Ok(Piece { vectors, ..made })
@@ -118,17 +125,14 @@ impl<'u> Job<'u> {
     }
 
     /// The loop over rows in vectors of more bits than Cranelift's have; or what it works in without.
-    fn wide(&self, job: usize) -> std::result::Result<Piece, Vectors> {
+    pub(super) fn wide(&self) -> std::result::Result<Wide, Vectors> {
         if self.unit.rows.is_none() {
             return Err(Vectors::None);
         }
         if self.bits < usize::from(wide::BITS) {
-            return Err(Vectors::Narrow("the options say so"));
+            return Err(Vectors::Narrow("the options do not allow more"));
         }
-        let Wide { object, spilled } = wide::wide(self.unit, self.isa).map_err(Vectors::Narrow)?;
-        let Object { bytes, calls, .. } = object;
-        let vectors = Vectors::Wide { bits: wide::BITS, spilled };
-        Ok(Piece { job, segment: 0, bytes, align: wide::ALIGN, calls, vectors })
+        wide::wide(self.unit, self.isa).map_err(Vectors::Narrow)
     }
 
     /// The IR of a segment.

@@ -10,11 +10,14 @@ use super::registers::{FEWEST, Layout, Registers};
 use super::select::{Called, Calls, Counts, Partials, Select};
 use crate::base::{Width, sums::partials};
 use crate::kernels::Routine;
-use crate::schedule::{Program, RowCall};
+use crate::schedule::RowCall;
+use crate::schedule::unit::Unit;
 
 /// Machine code, and where addresses of routines belong in it.
 pub(super) struct Made {
     pub(super) bytes: Vec<u8>,
+    /// Where constants follow the instructions.
+    pub(super) end: usize,
     pub(super) routines: Vec<(usize, Routine)>,
     /// How often a value was put in memory for want of registers, in the loop.
     pub(super) spilled: usize,
@@ -72,11 +75,12 @@ struct Function<'p> {
 ///
 /// # Errors
 /// If the frame would be too large.
-pub(super) fn function(program: &Program, call: &RowCall, registers: usize) -> Result<Made, &'static str> {
+pub(super) fn function(unit: &Unit, call: &RowCall, registers: usize) -> Result<Made, &'static str> {
+    let program = &unit.program;
     let size = program.width.bytes() as i32;
     let lanes = VECTOR as usize / program.width.bytes();
     debug_assert_eq!(lanes * VECTORS, partials(program.width), "a turn has all partial sums");
-    let mut before = Before::new(program, call);
+    let mut before = Before::new(unit, call);
     let rows = |lanes: usize, vectors: usize, vectors_of_partials: usize| Rows { lanes, vectors, vectors_of_partials };
     let turns = [rows(lanes, VECTORS, VECTORS), rows(lanes, 1, VECTORS), rows(1, 1, 1)];
     let bodies = turns.map(|rows| turn(&mut before, rows));
@@ -129,7 +133,8 @@ pub(super) fn function(program: &Program, call: &RowCall, registers: usize) -> R
     function.asm.land_here(enter);
     function.enter(frame, entered);
     function.call_in_lanes(lanes);
-    Ok(Made { bytes: function.asm.finish(), routines: function.called.routines, spilled: function.spilled })
+    let end = function.asm.bytes.len();
+    Ok(Made { bytes: function.asm.finish(), end, routines: function.called.routines, spilled: function.spilled })
 }
 
 /// Where the addresses of inputs and outputs are that are used, and the end of those that are in memory. Those that the rows use come first.

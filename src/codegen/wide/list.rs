@@ -74,9 +74,12 @@ impl Node {
 
     pub(super) fn place(self) -> Option<At> {
         match self {
-            Node::Column(at) | Node::Shared(at) | Node::One(at) | Node::PutOne(_, at, _) | Node::Half(at) | Node::PutHalf(_, at) => {
-                Some(at)
-            }
+            Node::Column(at)
+            | Node::Shared(at)
+            | Node::One(at)
+            | Node::PutOne(_, at, _)
+            | Node::Half(at)
+            | Node::PutHalf(_, at) => Some(at),
             _ => None,
         }
     }
@@ -95,15 +98,20 @@ pub(super) enum Item {
     Add(u32, V, Option<V>),
     /// For the rows.
     Keep(u32, V),
+    /// From here on a column is not in its place any more: what follows overwrites it.
+    Hold(V),
 }
 
 impl Item {
     pub(super) fn operands(self, nodes: &[Node]) -> ([V; 3], usize) {
         match self {
             Item::Make(v) => nodes[v as usize].operands(),
-            Item::Store(v, _) | Item::StoreHalves(v, _) | Item::StoreLanes(v, ..) | Item::Keep(_, v) | Item::Add(_, v, None) => {
-                ([v, 0, 0], 1)
-            }
+            Item::Store(v, _)
+            | Item::StoreHalves(v, _)
+            | Item::StoreLanes(v, ..)
+            | Item::Keep(_, v)
+            | Item::Hold(v)
+            | Item::Add(_, v, None) => ([v, 0, 0], 1),
             Item::Add(_, v, Some(factor)) => ([v, factor, 0], 2),
         }
     }
@@ -112,7 +120,7 @@ impl Item {
         match self {
             Item::Make(v) => nodes[v as usize].place(),
             Item::Store(_, at) | Item::StoreHalves(_, [at, _]) | Item::StoreLanes(_, at, _) => Some(at),
-            Item::Add(..) | Item::Keep(..) => None,
+            Item::Add(..) | Item::Keep(..) | Item::Hold(_) => None,
         }
     }
 }
@@ -219,8 +227,8 @@ impl List {
         }
     }
 
-    /// The list without what nothing needs.
-    pub(super) fn finish(self) -> Body {
+    /// The list without what nothing needs. `overwrites` says of the places of an input and of an output whether they may be the same.
+    pub(super) fn finish(self, overwrites: impl Fn(u32, u32) -> bool) -> Body {
         let (nodes, mut items) = (self.nodes.into_inner(), self.items.into_inner());
         let mut needed = vec![false; nodes.len()];
         let mut kept = vec![true; items.len()];
@@ -233,6 +241,32 @@ impl List {
         }
         let mut kept = kept.into_iter();
         items.retain(|_| kept.next().expect("there is one for each"));
+        let items = held(&nodes, items, overwrites);
         Body { nodes, items }
     }
+}
+
+/// The items, where columns that are read again after their place was overwritten are held before. (A step reads its operands before its results
+/// are stored; but a negation, say, is part of the instruction that adds what is negated, and reads what it negates there.)
+fn held(nodes: &[Node], items: Vec<Item>, overwrites: impl Fn(u32, u32) -> bool) -> Vec<Item> {
+    let mut last: FxHashMap<V, (At, usize)> = FxHashMap::default();
+    for (at, item) in items.iter().enumerate() {
+        let (args, count) = item.operands(nodes);
+        for &v in &args[..count] {
+            if let Node::Column(place) = nodes[v as usize] {
+                last.insert(v, (place, at));
+            }
+        }
+    }
+    let mut columns: Vec<(V, At, usize)> = last.into_iter().map(|(v, (place, last))| (v, place, last)).collect();
+    columns.sort_unstable_by_key(|&(v, ..)| v);
+    let mut all = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        if let Item::Store(_, to) = item {
+            let again = columns.iter().filter(|(_, from, last)| *last > at && from.offset == to.offset);
+            all.extend(again.filter(|(_, from, _)| overwrites(from.place, to.place)).map(|&(v, ..)| Item::Hold(v)));
+        }
+        all.push(item);
+    }
+    all
 }

@@ -14,8 +14,10 @@ mod registers;
 mod select;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use super::memory::{Call, Object};
+use crate::base::Width;
 use crate::schedule::unit::Unit;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 
@@ -29,6 +31,16 @@ pub(super) const BITS: u16 = 8 * encode::VECTOR as u16;
 pub(super) struct Wide {
     pub(super) object: Object,
     pub(super) spilled: usize,
+    /// Where constants follow the instructions.
+    end: usize,
+    width: Width,
+}
+
+impl Wide {
+    pub(super) fn text(&self) -> String {
+        let Object { bytes, calls, .. } = &self.object;
+        text::text(bytes, self.end, self.width, calls)
+    }
 }
 
 /// The loop over rows of a unit.
@@ -43,14 +55,22 @@ pub(super) fn wide(unit: &Unit, isa: &dyn TargetIsa) -> Result<Wide, &'static st
 pub(super) fn with_registers(unit: &Unit, isa: &dyn TargetIsa, registers: usize) -> Result<Wide, &'static str> {
     let Some(call) = &unit.rows else { return Err("it is no loop over rows") };
     if !has_vectors(isa) {
-        return Err("the processor has no vectors of 256 bits with fused multiply-add, or the system calls functions in another way");
+        return Err(
+            "the processor has no vectors of 256 bits with fused multiply-add, or the system calls functions in another way",
+        );
     }
     if unit.needs.cut {
         return Err("its body is cut into several functions");
     }
-    let made = function::function(&unit.program, call, registers)?;
+    let made = function::function(unit, call, registers)?;
     let calls = made.routines.into_iter().map(|(at, routine)| Call { at: at as u32, routine }).collect();
-    Ok(Wide { object: Object { bytes: made.bytes, functions: vec![(0, true)], calls }, spilled: made.spilled })
+    let object = Object { bytes: made.bytes, functions: vec![(0, true)], calls };
+    Ok(Wide { object, spilled: made.spilled, end: made.end, width: unit.program.width })
+}
+
+/// The most bits of the vectors that loops over rows have on a processor: Cranelift's, or ours.
+pub(super) fn most_bits(isa: &dyn TargetIsa) -> u16 {
+    if has_vectors(isa) { BITS } else { 128 }
 }
 
 fn has_vectors(isa: &dyn TargetIsa) -> bool {

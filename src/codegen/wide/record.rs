@@ -1,11 +1,12 @@
 //! From a program's steps to lists: of what no row changes, and of the rows of one turn.
 
+use super::super::lower::results;
 use super::columns::{Columns, Rows};
 use super::list::{At, Body, Item, List, Node, V};
 use super::number::{Number, Truth};
 use crate::base::Width;
-use crate::codegen::lower::results;
 use crate::op::{DType, Value};
+use crate::schedule::unit::{Interface, Unit};
 use crate::schedule::{Program, RowCall, StepKind};
 use rustc_hash::FxHashMap;
 
@@ -17,6 +18,7 @@ const STRETCH: usize = 48;
 pub(super) struct Before<'p> {
     program: &'p Program,
     call: &'p RowCall,
+    interface: Interface,
     list: List,
     made: Vec<Option<V>>,
     /// By step: its number among what is kept for the rows.
@@ -24,9 +26,11 @@ pub(super) struct Before<'p> {
 }
 
 impl<'p> Before<'p> {
-    pub(super) fn new(program: &'p Program, call: &'p RowCall) -> Self {
-        let made = vec![None; program.invariant];
-        let mut before = Before { program, call, list: List::new(program.width), made, kept: FxHashMap::default() };
+    pub(super) fn new(unit: &'p Unit, call: &'p RowCall) -> Self {
+        let program = &unit.program;
+        let (interface, list) = (Interface::new(unit), List::new(program.width));
+        let (made, kept) = (vec![None; program.invariant], FxHashMap::default());
+        let mut before = Before { program, call, interface, list, made, kept };
         for k in 0..program.invariant {
             if let StepKind::Apply(op) = program.steps[k].kind {
                 let operands = program.steps[k].operands();
@@ -61,7 +65,7 @@ impl<'p> Before<'p> {
 
     /// The list, and how many values are kept.
     pub(super) fn finish(self) -> (Body, usize) {
-        (self.list.finish(), self.kept.len())
+        (self.list.finish(|_, _| false), self.kept.len())
     }
 }
 
@@ -94,7 +98,8 @@ pub(super) fn turn(before: &mut Before, rows: Rows) -> Body {
     };
     turn.steps();
     turn.columns.finish();
-    list.finish()
+    let inputs = call.shape.varying.len() as u32;
+    list.finish(|input, output| before.interface.is_read_before(input as usize, (output - inputs) as usize))
 }
 
 struct Turn<'t, 'p> {

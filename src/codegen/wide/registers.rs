@@ -91,6 +91,8 @@ pub(super) struct Registers<'a> {
     pub(super) slots: u32,
     /// Leaves that stay in registers.
     stays: Vec<bool>,
+    /// Columns that are not in their place any more.
+    held: Vec<bool>,
     pub(super) spilled: usize,
 }
 
@@ -114,6 +116,7 @@ impl<'a> Registers<'a> {
             left_slots: vec![],
             slots: 0,
             stays: vec![false; n],
+            held: vec![false; n],
             spilled: 0,
         }
     }
@@ -194,11 +197,22 @@ impl<'a> Registers<'a> {
         mem(RSP, self.layout.kept + k as i32 * VECTOR)
     }
 
+    /// Whether a value is in memory but for its slot.
+    fn has_home(&self, v: V) -> bool {
+        self.nodes[v as usize].is_leaf() && !self.held[v as usize]
+    }
+
+    /// What is in a column's place is overwritten.
+    pub(super) fn hold(&mut self, v: V) {
+        self.in_register(v);
+        self.held[v as usize] = true;
+    }
+
     /// Where a value is in memory.
     fn home(&mut self, v: V) -> Mem {
         match self.nodes[v as usize] {
             Node::Const(bits) => self.asm.constant(bits),
-            Node::Column(at) => self.place(at),
+            Node::Column(at) if !self.held[v as usize] => self.place(at),
             Node::Kept(k) => self.kept(k),
             _ => {
                 let slot = self.slot[v as usize];
@@ -217,7 +231,7 @@ impl<'a> Registers<'a> {
                 .max_by_key(|&r| self.uses.from(self.who[r as usize], self.now))
                 .expect("an instruction has few operands");
             let v = self.who[last as usize];
-            if !self.nodes[v as usize].is_leaf() && self.slot[v as usize] == NONE {
+            if !self.has_home(v) && self.slot[v as usize] == NONE {
                 self.slot[v as usize] = self.free_slots.pop().unwrap_or_else(|| {
                     self.slots += 1;
                     self.slots - 1

@@ -294,6 +294,7 @@ impl<'a> Select<'a> {
                 let to = this.kept(k);
                 this.asm.store(v, to);
             }
+            Item::Hold(v) => this.hold(v),
             Item::Add(part, v, factor) => self.add(part, v, factor),
         }
     }

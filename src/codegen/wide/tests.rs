@@ -1,7 +1,12 @@
-//! Instructions as an independent disassembler reads them; and bodies of many values in few registers.
+//! Instructions, and our texts of them, as an independent disassembler reads them.
 
-use super::encode::{Asm, Bin, Constant, Mem, Rm, VECTOR, Whole, mem};
+use super::encode::{Asm, Bin, Constant, EQUAL, GREATER_OR_EQUAL, LESS, Mem, NOT_EQUAL, Rm, VECTOR, Whole, mem};
+use super::text::Reader;
 use crate::base::Width;
+use crate::graph::{Cond, Expr, Function};
+use crate::op::{DType, Op, Value, lit, select};
+use crate::schedule::unit::Unit;
+use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
 use iced_x86::{Decoder, DecoderOptions, Formatter, NasmFormatter};
 
 const REGISTERS: [u8; 6] = [0, 3, 7, 8, 12, 15];
@@ -40,6 +45,36 @@ fn check(width: Width, whole: bool, wanted: &str, emit: impl FnOnce(&mut Asm)) {
     options.set_use_pseudo_ops(false);
     formatter.format(&instruction, &mut text);
     assert_eq!((text.as_str(), instruction.len()), (wanted, asm.bytes.len()), "{:02x?}", asm.bytes);
+    reads(&asm.bytes);
+}
+
+/// Our texts of some instructions are those of the disassembler.
+fn reads(bytes: &[u8]) {
+    let mut decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
+    let mut formatter = NasmFormatter::new();
+    let options = formatter.options_mut();
+    options.set_memory_size_options(iced_x86::MemorySizeOptions::Never);
+    options.set_space_after_operand_separator(true);
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_uppercase_hex(false);
+    options.set_small_hex_numbers_in_decimal(false);
+    options.set_signed_immediate_operands(true);
+    options.set_use_pseudo_ops(false);
+    options.set_show_branch_size(false);
+    options.set_branch_leading_zeros(false);
+    let mut reader = Reader { bytes, at: 0 };
+    while decoder.can_decode() {
+        let (instruction, mut text) = (decoder.decode(), String::new());
+        formatter.format(&instruction, &mut text);
+        // What does nothing has operands for its length.
+        let does_nothing = text.starts_with("nop") || text == "xchg ax, ax";
+        let wanted = if does_nothing { "nop" } else { text.as_str() };
+        let start = reader.at;
+        let read = reader.instruction();
+        assert_eq!(read.as_deref(), Some(wanted), "{:02x?}", &bytes[start..]);
+        assert_eq!(reader.at - start, instruction.len(), "{wanted}");
+    }
 }
 
 fn vector(whole: bool, r: u8) -> String {
@@ -80,7 +115,12 @@ fn arithmetic_of_vectors() {
                         check(width, whole, &format!("{} {d},{second},{name}", of(wide, other)), |asm| asm.bin(op, dst, a, rm));
                     }
                     for (order, number) in [(0, "132"), (1, "213"), (2, "231")] {
-                        let kinds = [(false, false, "vfmadd"), (false, true, "vfmsub"), (true, false, "vfnmadd"), (true, true, "vfnmsub")];
+                        let kinds = [
+                            (false, false, "vfmadd"),
+                            (false, true, "vfmsub"),
+                            (true, false, "vfnmadd"),
+                            (true, true, "vfnmsub"),
+                        ];
                         for (product, addend, kind) in kinds {
                             let wanted = format!("{kind}{number}{} {d},{second},{name}", of("pd", "ps"));
                             check(width, whole, &wanted, |asm| asm.fused((order, product, addend), dst, a, rm));
@@ -152,7 +192,9 @@ fn whole_numbers() {
     for m in places() {
         let at = named(m);
         for (r, name) in WHOLE.into_iter().enumerate().map(|(r, name)| (r as u8, name)) {
-            for (what, kind) in [(Whole::Load, "mov"), (Whole::Add, "add"), (Whole::And, "and"), (Whole::Compare, "cmp"), (Whole::Address, "lea")] {
+            for (what, kind) in
+                [(Whole::Load, "mov"), (Whole::Add, "add"), (Whole::And, "and"), (Whole::Compare, "cmp"), (Whole::Address, "lea")]
+            {
                 check(width, true, &format!("{kind} {name},{at}"), |asm| asm.whole(what, r, Rm::Mem(m)));
             }
             check(width, true, &format!("mov {at},{name}"), |asm| asm.whole(Whole::Store, r, Rm::Mem(m)));
@@ -193,6 +235,56 @@ fn constants_are_behind_the_code() {
             for lane in bytes[at..at + VECTOR as usize].chunks(width.bytes()) {
                 assert_eq!(lane, &bits.to_le_bytes()[..width.bytes()]);
             }
+        }
+    }
+}
+
+#[test]
+fn jumps_and_what_does_nothing() {
+    for length in 0..32 {
+        let mut asm = Asm::new(Width::F64);
+        (0..length).for_each(|_| asm.ret());
+        asm.align();
+        assert!(asm.bytes.len().is_multiple_of(32));
+        let top = asm.bytes.len();
+        for condition in [EQUAL, NOT_EQUAL, LESS, GREATER_OR_EQUAL] {
+            let jump = asm.jump_if(condition);
+            asm.land(jump, top);
+        }
+        let (jump, call) = (asm.jump(), asm.call_here());
+        asm.leave_vectors();
+        asm.land_here(jump);
+        asm.land_here(call);
+        asm.ret();
+        reads(&asm.bytes);
+    }
+}
+
+/// Whole functions: every operation with its derivatives, over rows of some layouts.
+#[test]
+fn functions_as_text() {
+    for width in [Width::F64, Width::F32] {
+        for &op in Op::ALL {
+            let f = Function::trace_in(width, ("x", 3), |x| {
+                let mut at = x.iter().cycle();
+                let operands: Vec<Value<Expr, Cond>> = (op.operands().iter())
+                    .map(|dtype| match dtype {
+                        DType::Mask => Value::Mask(at.next().unwrap().lt(0.5)),
+                        DType::Float | DType::Index => Value::Num(*at.next().unwrap()),
+                    })
+                    .collect();
+                match op.apply(&operands) {
+                    Value::Num(y) => y,
+                    Value::Mask(m) => select(m, x[0], lit::<Expr>(2.0)),
+                }
+            });
+            let f = f.unwrap().value_and_grad().unwrap();
+            let program = lowered(&f, Settings::default(), &[true; 3]);
+            let shape = RowShape { varying: vec![true], reduce: vec![Reduce::Sum, Reduce::Each] };
+            let call = RowCall::new(&program, &shape, true);
+            let unit = Unit::new(program, Some(call));
+            let made = super::function::function(&unit, unit.rows.as_ref().unwrap(), 7).unwrap();
+            reads(&made.bytes[..made.end]);
         }
     }
 }
