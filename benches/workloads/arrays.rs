@@ -64,7 +64,7 @@ fn rosenbrock(bench: &mut Bench) {
                 *f = in_c(black_box(&z), black_box(g));
                 z[0] += 1e-12;
             };
-            let (name, target) = (format!("{name}.{build}"), c::target(build, "co3", 1.0));
+            let (name, target) = (format!("{name}.{build}"), c::target(build, "c256", 1.3));
             bench.pair(&name, "the same / in C", (US, 1.0), target, &mut ours, &mut in_c);
         }
     }
@@ -112,7 +112,7 @@ fn products(bench: &mut Bench) {
         });
         for (build, in_c) in c::log_sum_exp() {
             agree("w3 in C", &[in_c(&a, &b, &x, &mut expected)], &[value], 1e-12);
-            let (name, target) = (format!("w3.array.lse.{build}"), c::target(build, "c128", 1.1));
+            let (name, target) = (format!("w3.array.lse.{build}"), c::target(build, "c256", 0.6));
             bench.pair(&name, "the same / in C", (US, 1.0), target, &mut ours, |_| {
                 black_box(in_c(black_box(&a), &b, &x, black_box(&mut expected)));
             });
@@ -149,7 +149,7 @@ fn logistic_regression(bench: &mut Bench) {
         black_box(hand::logistic(black_box(&x), &y, &w, black_box(&mut expected)));
     });
     for (build, in_c) in c::logistic() {
-        let (name, target) = (format!("w4.array.full.{build}"), c::target(build, "c128", 1.3));
+        let (name, target) = (format!("w4.array.full.{build}"), c::target(build, "c256", 1.0));
         bench.pair(&name, "the same / in C, two passes", (NS, ROWS as f64), target, &mut ours, |_| {
             black_box(in_c(black_box(&x), &y, &w, black_box(&mut expected)));
         });
@@ -180,7 +180,7 @@ fn logistic_regression(bench: &mut Bench) {
     let mut ours = |_: usize| epoch(&mut a);
     bench.pair("w4.array.epoch", what, (US, 1.0), Target::Within(1.3), &mut ours, |_| by(&hand::logistic, &mut b));
     for (build, in_c) in c::logistic() {
-        let (name, target) = (format!("w4.array.epoch.{build}"), c::target(build, "c128", 1.3));
+        let (name, target) = (format!("w4.array.epoch.{build}"), c::target(build, "c256", 1.0));
         bench.pair(&name, "the same / in C, two passes", (US, 1.0), target, &mut ours, |_| by(&in_c, &mut b));
     }
 }

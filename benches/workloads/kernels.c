@@ -154,12 +154,16 @@ double cubic_single(long steps, long n, const double *restrict x, const double *
     double NAME##_point(const double *restrict x, double *restrict g) {                                                       \
         return NAME##_at(x[0], x[1], x[2], x[3], x[4], g, g + 1, g + 2, g + 3, g + 4);                                        \
     }                                                                                                                         \
-    void NAME(long n, const double *restrict x[5], double *restrict out[6]) {                                                 \
-        const double *restrict S = x[0], *restrict K = x[1], *restrict R = x[2], *restrict V = x[3], *restrict T = x[4];       \
-        double *restrict P = out[0], *restrict D0 = out[1], *restrict D1 = out[2], *restrict D2 = out[3],                      \
-               *restrict D3 = out[4], *restrict D4 = out[5];                                                                  \
+    /* Of parameters, gcc believes that they are apart, and takes vectors. */                                                 \
+    static __attribute__((noinline)) void NAME##_columns(                                                                     \
+        long n, const double *restrict S, const double *restrict K, const double *restrict R, const double *restrict V,       \
+        const double *restrict T, double *restrict P, double *restrict D0, double *restrict D1, double *restrict D2,          \
+        double *restrict D3, double *restrict D4) {                                                                           \
         for (long i = 0; i < n; i++)                                                                                          \
             P[i] = NAME##_at(S[i], K[i], R[i], V[i], T[i], D0 + i, D1 + i, D2 + i, D3 + i, D4 + i);                            \
+    }                                                                                                                         \
+    void NAME(long n, const double *x[5], double *out[6]) {                                                                   \
+        NAME##_columns(n, x[0], x[1], x[2], x[3], x[4], out[0], out[1], out[2], out[3], out[4], out[5]);                      \
     }
 #define LOGISTIC(d, n, p)                                                                                                     \
     n = 1 / (1 + exp(-(d) * (1.5976 + 0.07056 * (d) * (d))));                                                                 \

@@ -27,8 +27,8 @@ impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
         let rest = |key: &Key| {
             let Program { width, invariant, options, .. } = &key.unit.program;
-            let Settings { tier, flush_subnormals, code_limit, strange_processor, .. } = *options;
-            (*width, *invariant, tier, flush_subnormals, code_limit, strange_processor)
+            let Settings { tier, flush_subnormals, code_limit, strange_processor, vectors, .. } = *options;
+            (*width, *invariant, tier, flush_subnormals, code_limit, strange_processor, vectors)
         };
         let (p, q) = (&self.unit.program, &other.unit.program);
         self.hash == other.hash

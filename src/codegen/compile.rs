@@ -14,6 +14,11 @@ use crate::schedule::{Settings, Tier};
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(test)]
+use {
+    super::made::Vectors,
+    super::wide::{self, Wide},
+};
 
 /// Up to this many operations the better register allocator is worth its time.
 const BEST_UP_TO: usize = 400_000;
@@ -79,9 +84,12 @@ pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Sett
     let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
     let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
     let mut natives = Vec::with_capacity(units.len());
-    for (object, &(unit, tier, _)) in objects.into_iter().zip(units) {
+    for ((object, vectors), &(unit, tier, _)) in objects.into_iter().zip(units) {
         let (operations, fingerprint, code_bytes) = (unit.program.len(), unit.program.fingerprint(), object.bytes.len());
-        natives.push(Native::new(object, Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO })?);
+        natives.push(Native::new(
+            object,
+            Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO, vectors },
+        )?);
     }
     let time = start.elapsed();
     natives.iter_mut().for_each(|native| native.stats.time = time);
@@ -94,6 +102,17 @@ pub(crate) fn for_an_old_processor(unit: &Unit) -> Native {
     let isa = super::target::plain_isa();
     let made = compile_for(&[(unit, Tier::Best, &*isa)], Settings::default(), &Stop::default());
     made.map_err(Failure::error).unwrap().remove(0)
+}
+
+/// A loop over rows in wide vectors, with so many registers for values; none where this processor has no such vectors, or there is no such loop.
+#[cfg(test)]
+pub(crate) fn in_few_registers(unit: &Unit, registers: usize) -> Option<Native> {
+    let tier = Tier::Best;
+    let Wide { object, spilled, .. } = wide::with_registers(unit, &*isa(tier).ok()?, registers).ok()?;
+    let vectors = Vectors::Wide { bits: wide::BITS, spilled };
+    let (operations, code_bytes) = (unit.program.len(), object.bytes.len());
+    let stats = Stats { tier, operations, fingerprint: 0, code_bytes, threads: 1, time: Duration::ZERO, vectors };
+    Native::new(object, stats).ok()
 }
 
 /// Whether every element can be addressed.

@@ -3,9 +3,10 @@
 
 use super::emit::Emitter;
 use super::lower::{self, Apart, Lowering};
-use super::made::failed;
+use super::made::{Vectors, failed};
 use super::memory::{Call, Object};
 use super::target::{Failure, Made};
+use super::wide::{self, Wide};
 use crate::base::{
     Width,
     host::{Stop, processors},
@@ -28,6 +29,8 @@ pub(super) struct Job<'u> {
     isa: &'u dyn TargetIsa,
     results: FxHashMap<u32, Vec<u32>>,
     apart: Option<Apart>,
+    /// The most bits of the vectors of a loop over rows.
+    bits: usize,
 }
 
 /// One native function of a job.
@@ -37,11 +40,19 @@ struct Piece {
     bytes: Vec<u8>,
     align: usize,
     calls: Vec<Call>,
+    vectors: Vectors,
 }
 
-/// Units as machine code, and how many threads made it.
+impl Piece {
+    fn of_wide(job: usize, Wide { object: Object { bytes, calls, .. }, spilled, .. }: Wide) -> Piece {
+        let vectors = Vectors::Wide { bits: wide::BITS, spilled };
+        Piece { job, segment: 0, bytes, align: wide::ALIGN, calls, vectors }
+    }
+}
+
+/// Units as machine code, each with what its loop works in, and how many threads made it.
 pub(super) struct Emitted {
-    pub(super) objects: Vec<Object>,
+    pub(super) objects: Vec<(Object, Vectors)>,
     pub(super) threads: usize,
 }
 
@@ -60,9 +71,13 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
                 return Ok(pieces);
             }
             let (job, segment) = work[at];
-            jobs[job].emit(&mut context, &mut reused, segment);
+            let piece = jobs[job].wide().map(|wide| Piece::of_wide(job, wide)).or_else(|vectors| {
+                jobs[job].emit(&mut context, &mut reused, segment);
+                let made = piece(jobs[job].isa, &mut context, (job, segment))?;
+                Ok(Piece { vectors, ..made })
+            });
             // What one thread finds wrong stops the others.
-            let piece = piece(jobs[job].isa, &mut context, (job, segment)).inspect_err(|_| next.store(work.len(), Relaxed))?;
+            let piece = piece.inspect_err(|_: &Failure| next.store(work.len(), Relaxed))?;
             total.fetch_add(piece.bytes.len(), Relaxed);
             pieces.push(piece);
         }
@@ -88,9 +103,10 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
     }
     stop.check()?;
     pieces.sort_unstable_by_key(|piece| (piece.job, piece.segment));
-    let mut objects: Vec<Object> = jobs.iter().map(|_| Object::default()).collect();
+    let mut objects: Vec<(Object, Vectors)> = jobs.iter().map(|_| (Object::default(), Vectors::None)).collect();
     for piece in pieces {
-        let (job, object) = (&jobs[piece.job], &mut objects[piece.job]);
+        let (job, (object, vectors)) = (&jobs[piece.job], &mut objects[piece.job]);
+        *vectors = piece.vectors;
         let align = job.isa.function_alignment().minimum.max(16) as usize;
         let at = object.bytes.len().next_multiple_of(align.max(piece.align));
         object.bytes.resize(at, 0);
@@ -104,7 +120,19 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
 impl<'u> Job<'u> {
     pub(super) fn new(unit: &'u Unit, isa: &'u dyn TargetIsa) -> Job<'u> {
         let program = &unit.program;
-        Job { unit, isa, results: lower::results(program), apart: program.apart.then(|| Apart::new(&program.layout)) }
+        let (results, apart) = (lower::results(program), program.apart.then(|| Apart::new(&program.layout)));
+        Job { unit, isa, results, apart, bits: program.options.vectors }
+    }
+
+    /// The loop over rows in vectors of more bits than Cranelift's have; or what it works in without.
+    pub(super) fn wide(&self) -> std::result::Result<Wide, Vectors> {
+        if self.unit.rows.is_none() {
+            return Err(Vectors::None);
+        }
+        if self.bits < usize::from(wide::BITS) {
+            return Err(Vectors::Narrow("the options do not allow more"));
+        }
+        wide::wide(self.unit, self.isa).map_err(Vectors::Narrow)
     }
 
     /// The IR of a segment.
@@ -185,7 +213,7 @@ fn piece(isa: &dyn TargetIsa, context: &mut Context, (job, segment): (usize, usi
     if is_x86 && calls.is_empty() && context.func.layout.blocks().nth(1).is_none() {
         unframe(&mut bytes);
     }
-    Ok(Piece { job, segment, bytes, align, calls })
+    Ok(Piece { job, segment, bytes, align, calls, vectors: Vectors::None })
 }
 
 /// Leaves out the frame of an x86-64 function of one block without calls that keeps nothing on the stack: Cranelift always makes one, which in

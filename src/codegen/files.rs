@@ -2,10 +2,11 @@
 //! what the code was made by and for, the code without an address of this process, and what a call has to know. A file that is not for
 //! this library and this processor is an error.
 
-use super::made::Stats;
+use super::made::{Stats, Vectors};
 use super::memory::{Call, Object};
 use super::native::Native;
 use super::target::isa;
+use super::wide;
 use crate::error::short;
 use crate::io::{Archive, Read, bytes_of as bytes, count, exactly, numbers, put_numbers, text};
 use crate::kernels::Routine;
@@ -13,8 +14,11 @@ use crate::schedule::Tier;
 use crate::schedule::unit::Needs;
 use std::time::Duration;
 
+/// Bits of the vectors of loops over rows that Cranelift makes.
+const NARROW: u64 = 128;
+
 /// The version of what is in the archive.
-const FORM: u64 = 3;
+const FORM: u64 = 4;
 
 /// The processor, as far as code depends on it.
 fn target() -> Read<String> {
@@ -90,6 +94,12 @@ pub(crate) fn put_native(archive: &mut Archive, name: &str, native: &Native, nee
     put_numbers(&mut inner, "needs", [needs.scratch as u64, needs.partials as u64, u64::from(needs.flush)]);
     let fast = u64::from(stats.tier == Tier::Fast);
     put_numbers(&mut inner, "program", [fast, stats.operations as u64, stats.fingerprint]);
+    let vectors = match stats.vectors {
+        Vectors::None => [0, 0],
+        Vectors::Narrow(_) => [NARROW, 0],
+        Vectors::Wide { bits, spilled } => [bits.into(), spilled as u64],
+    };
+    put_numbers(&mut inner, "vectors", vectors);
     archive.put_bytes(name, inner.to_bytes());
 }
 
@@ -114,6 +124,17 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
     let calls = calls.ok_or_else(|| damaged("calls of"))?;
     let [scratch, partials, flush] = exactly(&inner, "needs")?;
     let [fast, operations, fingerprint] = exactly(&inner, "program")?;
+    let vectors = match exactly(&inner, "vectors")? {
+        [0, _] => Vectors::None,
+        [NARROW, _] => Vectors::Narrow("it was saved so"),
+        [bits, _] if bits > u64::from(wide::most_bits(&*isa(Tier::Best).map_err(|failure| failure.error().to_string())?)) => {
+            return Err(format!("its loops over rows have vectors of {bits} bits, which this processor has not"));
+        }
+        [bits, spilled] => Vectors::Wide {
+            bits: u16::try_from(bits).map_err(|_| damaged("vectors of"))?,
+            spilled: usize::try_from(spilled).map_err(|_| damaged("vectors of"))?,
+        },
+    };
     let needs = Needs {
         scratch: usize::try_from(scratch).map_err(|_| damaged("needs of"))?,
         partials: usize::try_from(partials).map_err(|_| damaged("needs of"))?,
@@ -131,7 +152,41 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         code_bytes: code.len(),
         threads: 0,
         time: Duration::ZERO,
+        vectors,
     };
     let native = Native::new(Object { bytes: code, functions, calls }, stats).map_err(|failure| failure.error().to_string())?;
     Ok((native, needs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::host::Stop;
+    use crate::codegen::{Compiled, compile};
+    use crate::graph::Function;
+    use crate::schedule::unit::Unit;
+    use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
+    use std::sync::Arc;
+
+    #[test]
+    fn vectors_that_this_processor_has_not_are_refused() {
+        let program = lowered(&Function::trace("x", |x| x.exp()).unwrap(), Settings::default(), &[true]);
+        let call = RowCall::new(&program, &RowShape { varying: vec![true], reduce: vec![Reduce::Each] }, true);
+        let unit = Arc::new(Unit::new(program, Some(call)));
+        let made = compile(std::slice::from_ref(&unit), Settings::default(), &Stop::default());
+        let Ok(Compiled::Native(natives)) = made else { panic!("native code") };
+        let mut archive = Archive::new();
+        put_native(&mut archive, "code", &natives[0], &unit.needs);
+        let (read, _) = native(&archive, "code").unwrap();
+        let vectors = read.stats().vectors;
+        match natives[0].stats().vectors {
+            Vectors::Narrow(_) => assert!(matches!(vectors, Vectors::Narrow(_))),
+            wide => assert_eq!(vectors, wide),
+        }
+        let mut inner = Archive::from_bytes(bytes(&archive, "code").unwrap()).unwrap();
+        put_numbers(&mut inner, "vectors", [1024, 0]);
+        archive.put_bytes("code", inner.to_bytes());
+        let reason = native(&archive, "code").err().unwrap();
+        assert_eq!(reason, "its loops over rows have vectors of 1024 bits, which this processor has not");
+    }
 }

@@ -14,6 +14,18 @@ pub(crate) struct Stats {
     pub(crate) code_bytes: usize,
     pub(crate) threads: usize,
     pub(crate) time: Duration,
+    pub(crate) vectors: Vectors,
+}
+
+/// What a loop over rows works in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vectors {
+    /// It is no loop over rows.
+    None,
+    /// In so many bits, with so many values put in memory for want of registers.
+    Wide { bits: u16, spilled: usize },
+    /// In 128 bits, and why not in more.
+    Narrow(&'static str),
 }
 
 pub(crate) fn failed(reason: impl std::fmt::Display) -> Error {

@@ -18,13 +18,14 @@ mod memory;
 mod native;
 mod target;
 mod text;
+mod wide;
 
-#[cfg(test)]
-pub(crate) use compile::for_an_old_processor;
 pub(crate) use compile::{Compiled, compile};
+#[cfg(test)]
+pub(crate) use compile::{for_an_old_processor, in_few_registers};
 pub(crate) use files::{check, native, put_native, start};
 pub(crate) use flush::Flushing;
-pub(crate) use made::failed;
+pub(crate) use made::{Vectors, failed};
 pub(crate) use native::Native;
 pub(crate) use text::{assembly, clif};
 

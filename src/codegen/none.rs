@@ -4,7 +4,7 @@
 
 mod made;
 
-pub(crate) use made::failed;
+pub(crate) use made::{Vectors, failed};
 
 use crate::base::host::Stop;
 use crate::error::Result;

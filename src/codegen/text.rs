@@ -1,4 +1,4 @@
-//! Code as text: Cranelift's IR, and assembly.
+//! Code as text: Cranelift's IR, and assembly of what runs.
 
 use super::emission::Job;
 use super::made::failed;
@@ -22,8 +22,11 @@ pub(crate) fn clif(unit: &Unit) -> Result<String> {
 /// The machine code that a unit becomes, as assembly.
 pub(crate) fn assembly(unit: &Unit) -> Result<String> {
     let isa = isa(Tier::Best).map_err(Failure::error)?;
-    let mut text = String::new();
-    Job::new(unit, &*isa).each(|context| {
+    let (mut text, job) = (String::new(), Job::new(unit, &*isa));
+    if let Ok(wide) = job.wide() {
+        return Ok(wide.text());
+    }
+    job.each(|context| {
         context.set_disasm(true);
         let code = context.compile(&*isa, &mut Default::default()).map_err(|e| failed(format!("{:?}", e.inner)))?;
         text.push_str(code.vcode.as_deref().unwrap_or_default());

@@ -350,7 +350,8 @@ impl Compiled {
         }
     }
 
-    /// The Cranelift IR of the code, unit by unit: a function of numbers or of rows has one, one of arrays has several.
+    /// The Cranelift IR of the code, unit by unit: a function of numbers or of rows has one, one of arrays has several. Of a loop over rows in
+    /// vectors of more than 128 bits, which Cranelift does not make, it is that of the loop in 128 bits, which has the same bits.
     ///
     /// # Errors
     /// If Cranelift does not support this processor, or is not there (without the feature `jit`); for code that was loaded from a file.
@@ -359,7 +360,7 @@ impl Compiled {
         self.text(codegen::clif)
     }
 
-    /// The machine code as text, unit by unit.
+    /// The machine code that runs, as text, unit by unit.
     ///
     /// # Errors
     /// As [`Compiled::clif`].

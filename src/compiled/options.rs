@@ -65,6 +65,25 @@ impl Options {
         self.settings.flush_subnormals = on;
         self
     }
+    /// The most bits of the vectors that loops over rows work in: 128, 256 or 512. Another number counts as the next of these below it, and less as
+    /// 128. What is not there is the widest that is: 256 bits take AVX2 and fused multiply-add on x86-64, which the crate makes code for
+    /// itself; the loops in 128 bits are Cranelift's; there is no code in 512 bits yet. The results have the same bits in any of them.
+    /// [`Report::loops`](crate::Report::loops) says which a loop has. 512 by default.
+    ///
+    /// ```
+    /// use wengert::{Function, Options};
+    /// let f = Function::trace("x", |x| x.exp())?.vmap("n", ["x"])?;
+    /// let (wide, narrow) = (f.compile()?, f.compile_with(Options::new().vectors(128))?);
+    /// let (mut a, mut b) = ([0.0; 3], [0.0; 3]);
+    /// wide.call_into(&[&[0.5, 1.0, 2.0]], &mut [&mut a])?;
+    /// narrow.call_into(&[&[0.5, 1.0, 2.0]], &mut [&mut b])?;
+    /// assert_eq!(a, b);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn vectors(mut self, bits: usize) -> Self {
+        self.settings.vectors = [512, 256].into_iter().find(|&n| n <= bits).unwrap_or(128);
+        self
+    }
     /// How much time the native compiler may spend on the quality of its code.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.settings.tier = tier;

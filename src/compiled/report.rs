@@ -1,5 +1,7 @@
 //! What compiling took and gave.
 
+use crate::codegen::Vectors;
+use crate::error::count;
 use crate::exec::Code;
 use crate::schedule::Tier;
 use std::{fmt, sync::Arc, time::Duration};
@@ -27,6 +29,20 @@ impl fmt::Display for Form {
     }
 }
 
+/// A loop over rows in native code.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowLoop {
+    /// Bits of its vectors; 0 where it goes over the rows one by one, as its body is cut into several functions.
+    pub vector_bits: usize,
+    /// Bytes of machine code.
+    pub code_bytes: usize,
+    /// How many values are put in memory for want of registers, where the loop has vectors of more than 128 bits.
+    pub spilled: Option<usize>,
+    /// Why its vectors do not have more than 128 bits.
+    pub narrow: Option<&'static str>,
+}
+
 /// What compiling took and gave.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -43,6 +59,8 @@ pub struct Report {
     pub functions: usize,
     /// Bytes of machine code.
     pub code_bytes: usize,
+    /// The loops over rows, as far as they are native code.
+    pub loops: Vec<RowLoop>,
     /// Bytes of scratch memory that straight-line code or a loop over rows uses.
     pub scratch_bytes: usize,
     /// Time from the function to code that can be called, when it was made; none for code that was loaded.
@@ -72,6 +90,7 @@ impl Report {
             operations: 0,
             functions: 0,
             code_bytes: 0,
+            loops: vec![],
             scratch_bytes: 0,
             compile_time,
             threads: 0,
@@ -87,6 +106,12 @@ impl Report {
                 report.functions += native.functions().len();
                 report.code_bytes += native.stats().code_bytes;
                 report.threads = report.threads.max(native.stats().threads);
+                let (vector_bits, spilled, narrow) = match native.stats().vectors {
+                    Vectors::None => continue,
+                    Vectors::Wide { bits, spilled } => (bits.into(), Some(spilled), None),
+                    Vectors::Narrow(reason) => (if code.needs.cut { 0 } else { 128 }, None, Some(reason)),
+                };
+                report.loops.push(RowLoop { vector_bits, code_bytes: native.stats().code_bytes, spilled, narrow });
             }
         }
         report
@@ -108,6 +133,15 @@ impl fmt::Display for Report {
             self.tier,
             self.compile_time.as_secs_f64() * 1e3,
         )?;
+        let mut widths: Vec<usize> = self.loops.iter().map(|row_loop| row_loop.vector_bits).collect();
+        widths.sort_unstable();
+        for same in widths.chunk_by(|a, b| a == b).rev() {
+            let loops = count(same.len(), "loop");
+            match same[0] {
+                0 => write!(f, ", {loops} over single rows")?,
+                bits => write!(f, ", {loops} over rows in {bits} bits")?,
+            }
+        }
         if self.threads > 1 {
             write!(f, " by {} threads", self.threads)?;
         }

@@ -29,6 +29,8 @@ mod tests;
 mod threads;
 mod tiles;
 mod turns;
+#[cfg(all(test, feature = "jit"))]
+mod wide_tests;
 
 pub(crate) use arrays::{Arrays, Limits, check_workspace};
 pub(crate) use call::Slices;

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) turn_limit: Option<usize>,
     pub(crate) interpreted: bool,
     pub(crate) strange_processor: bool,
+    /// The most bits of the vectors of loops over rows.
+    pub(crate) vectors: usize,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             turn_limit: None,
             interpreted: false,
             strange_processor: false,
+            vectors: 512,
         }
     }
 }

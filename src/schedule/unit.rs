@@ -87,7 +87,7 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
-    fn new(Unit { program, rows, needs, .. }: &Unit) -> Interface {
+    pub(crate) fn new(Unit { program, rows, needs, .. }: &Unit) -> Interface {
         let layout = &program.layout;
         let (slots, outputs) = (elements(&layout.inputs), elements(&layout.outputs));
         let mut last_read = vec![0; layout.inputs.len()];

@@ -14,3 +14,5 @@ mod random_rows;
 #[cfg(feature = "jit")]
 mod saved_code;
 mod threads;
+#[cfg(feature = "jit")]
+mod vectors;

@@ -1,0 +1,272 @@
+//! What a loop's body computes, as a list. Equal entries are one, so that what kernels share is computed once.
+
+pub(super) use super::encode::Bin;
+use crate::base::Width;
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+
+/// The number of an entry.
+pub(super) type V = u32;
+
+/// An input's or output's address, and an offset in bytes.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct At {
+    pub(super) place: u32,
+    pub(super) offset: i32,
+}
+
+/// A vector of numbers, or of truth values: all bits of a lane, or none.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Node {
+    /// These are in memory, and instructions read them there: a constant, what was made before the rows, numbers of neighbouring rows.
+    Const(u64),
+    Kept(u32),
+    Column(At),
+    /// A number of memory in every lane.
+    Shared(At),
+    /// A number of memory, and zeros; with more of them at the places from 1 to 3.
+    One(At),
+    PutOne(V, At, u8),
+    /// As many numbers as 128 bits have, and zeros; with others in the upper half.
+    Half(At),
+    PutHalf(V, At),
+    Join(V, V),
+    Bin(Bin, V, V),
+    Sqrt(V),
+    Round(V, u8),
+    Left(V, u8),
+    Right(V, u8),
+    /// ±a·b ± c
+    Fma {
+        product: bool,
+        addend: bool,
+        args: [V; 3],
+    },
+    Compare(u8, V, V),
+    /// The second where the first holds, the third elsewhere.
+    Select(V, V, V),
+    /// A routine of the number of the last one or two, lane by lane, by its number.
+    Call(u32, V, V),
+    /// The first; where the second holds, a routine of the third.
+    Rare(u32, [V; 3]),
+}
+
+impl Node {
+    /// Whether it is in memory from the start.
+    pub(super) fn is_leaf(self) -> bool {
+        matches!(self, Node::Const(_) | Node::Kept(_) | Node::Column(_))
+    }
+
+    pub(super) fn operands(self) -> ([V; 3], usize) {
+        match self {
+            Node::Const(_) | Node::Kept(_) | Node::Column(_) | Node::Shared(_) | Node::One(_) | Node::Half(_) => ([0; 3], 0),
+            Node::PutOne(a, ..)
+            | Node::PutHalf(a, _)
+            | Node::Sqrt(a)
+            | Node::Round(a, _)
+            | Node::Left(a, _)
+            | Node::Right(a, _) => ([a, 0, 0], 1),
+            Node::Join(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => ([a, b, 0], 2),
+            Node::Fma { args, .. } | Node::Rare(_, args) => (args, 3),
+            Node::Select(m, a, b) => ([m, a, b], 3),
+        }
+    }
+
+    pub(super) fn place(self) -> Option<At> {
+        match self {
+            Node::Column(at)
+            | Node::Shared(at)
+            | Node::One(at)
+            | Node::PutOne(_, at, _)
+            | Node::Half(at)
+            | Node::PutHalf(_, at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+/// What is done, in order.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Item {
+    Make(V),
+    Store(V, At),
+    /// The halves go to different places.
+    StoreHalves(V, [At; 2]),
+    /// Every number goes to a row of its own; how far apart these are.
+    StoreLanes(V, At, i32),
+    /// Adds to a vector of partial sums: a number, or a product.
+    Add(u32, V, Option<V>),
+    /// For the rows.
+    Keep(u32, V),
+    /// From here on a column is not in its place any more: what follows overwrites it.
+    Hold(V),
+}
+
+impl Item {
+    pub(super) fn operands(self, nodes: &[Node]) -> ([V; 3], usize) {
+        match self {
+            Item::Make(v) => nodes[v as usize].operands(),
+            Item::Store(v, _)
+            | Item::StoreHalves(v, _)
+            | Item::StoreLanes(v, ..)
+            | Item::Keep(_, v)
+            | Item::Hold(v)
+            | Item::Add(_, v, None) => ([v, 0, 0], 1),
+            Item::Add(_, v, Some(factor)) => ([v, factor, 0], 2),
+        }
+    }
+
+    pub(super) fn place(self, nodes: &[Node]) -> Option<At> {
+        match self {
+            Item::Make(v) => nodes[v as usize].place(),
+            Item::Store(_, at) | Item::StoreHalves(_, [at, _]) | Item::StoreLanes(_, at, _) => Some(at),
+            Item::Add(..) | Item::Keep(..) | Item::Hold(_) => None,
+        }
+    }
+}
+
+/// A list that grows.
+pub(super) struct List {
+    pub(super) width: Width,
+    nodes: RefCell<Vec<Node>>,
+    items: RefCell<Vec<Item>>,
+    known: RefCell<FxHashMap<Node, V>>,
+    /// How many entries are computed.
+    made: Cell<usize>,
+}
+
+/// What is computed and done.
+pub(super) struct Body {
+    pub(super) nodes: Vec<Node>,
+    pub(super) items: Vec<Item>,
+}
+
+impl List {
+    pub(super) fn new(width: Width) -> List {
+        let (nodes, items, known) = (RefCell::default(), RefCell::default(), RefCell::default());
+        List { width, nodes, items, known, made: Cell::new(0) }
+    }
+
+    pub(super) fn push(&self, node: Node) -> V {
+        if let Some(&v) = self.known.borrow().get(&node) {
+            return v;
+        }
+        let mut nodes = self.nodes.borrow_mut();
+        let v = nodes.len() as V;
+        nodes.push(node);
+        self.known.borrow_mut().insert(node, v);
+        if !node.is_leaf() {
+            self.items.borrow_mut().push(Item::Make(v));
+            self.made.set(self.made.get() + 1);
+        }
+        v
+    }
+
+    pub(super) fn done(&self, item: Item) {
+        self.items.borrow_mut().push(item);
+    }
+
+    pub(super) fn made(&self) -> usize {
+        self.made.get()
+    }
+
+    pub(super) fn node(&self, v: V) -> Node {
+        self.nodes.borrow()[v as usize]
+    }
+
+    /// All bits of a lane.
+    pub(super) fn ones(&self) -> u64 {
+        match self.width {
+            Width::F32 => u32::MAX.into(),
+            Width::F64 => u64::MAX,
+        }
+    }
+
+    /// The bit of the sign.
+    pub(super) fn sign(&self) -> u64 {
+        match self.width {
+            Width::F32 => 1 << 31,
+            Width::F64 => 1 << 63,
+        }
+    }
+
+    pub(super) fn bits(&self, bits: u64) -> V {
+        self.push(Node::Const(bits & self.ones()))
+    }
+
+    pub(super) fn bin(&self, op: Bin, a: V, b: V) -> V {
+        let known = |v: V| match self.node(v) {
+            Node::Const(bits) => Some(bits),
+            _ => None,
+        };
+        let bits = match (op, known(a), known(b)) {
+            (Bin::And, Some(x), Some(y)) => x & y,
+            (Bin::AndNot, Some(x), Some(y)) => !x & y,
+            (Bin::Or, Some(x), Some(y)) => x | y,
+            (Bin::Xor, Some(x), Some(y)) => x ^ y,
+            (Bin::WholeAdd, Some(x), Some(y)) => x.wrapping_add(y),
+            (Bin::WholeSub, Some(x), Some(y)) => x.wrapping_sub(y),
+            (Bin::And, Some(x), None) | (Bin::Or, Some(x), None) if x == self.neutral(op) => return b,
+            (Bin::And, None, Some(y)) | (Bin::Or, None, Some(y)) if y == self.neutral(op) => return a,
+            // What commutes has its constant second, so that equal ones are known.
+            (_, Some(_), None) if op.commutes() => return self.push(Node::Bin(op, b, a)),
+            _ => return self.push(Node::Bin(op, a, b)),
+        };
+        self.bits(bits)
+    }
+
+    fn neutral(&self, op: Bin) -> u64 {
+        if op == Bin::And { self.ones() } else { 0 }
+    }
+
+    /// What a number is the negative of.
+    pub(super) fn negated(&self, v: V) -> Option<V> {
+        match self.node(v) {
+            Node::Bin(Bin::Xor, a, k) if self.node(k) == Node::Const(self.sign()) => Some(a),
+            _ => None,
+        }
+    }
+
+    /// The list without what nothing needs. `overwrites` says of the places of an input and of an output whether they may be the same.
+    pub(super) fn finish(self, overwrites: impl Fn(u32, u32) -> bool) -> Body {
+        let (nodes, mut items) = (self.nodes.into_inner(), self.items.into_inner());
+        let mut needed = vec![false; nodes.len()];
+        let mut kept = vec![true; items.len()];
+        for (item, kept) in items.iter().zip(&mut kept).rev() {
+            *kept = !matches!(item, Item::Make(v) if !needed[*v as usize]);
+            if *kept {
+                let (args, count) = item.operands(&nodes);
+                args[..count].iter().for_each(|&v| needed[v as usize] = true);
+            }
+        }
+        let mut kept = kept.into_iter();
+        items.retain(|_| kept.next().expect("there is one for each"));
+        let items = held(&nodes, items, overwrites);
+        Body { nodes, items }
+    }
+}
+
+/// The items, where columns that are read again after their place was overwritten are held before. (A step reads its operands before its results
+/// are stored; but a negation, say, is part of the instruction that adds what is negated, and reads what it negates there.)
+fn held(nodes: &[Node], items: Vec<Item>, overwrites: impl Fn(u32, u32) -> bool) -> Vec<Item> {
+    let mut last: FxHashMap<V, (At, usize)> = FxHashMap::default();
+    for (at, item) in items.iter().enumerate() {
+        let (args, count) = item.operands(nodes);
+        for &v in &args[..count] {
+            if let Node::Column(place) = nodes[v as usize] {
+                last.insert(v, (place, at));
+            }
+        }
+    }
+    let mut columns: Vec<(V, At, usize)> = last.into_iter().map(|(v, (place, last))| (v, place, last)).collect();
+    columns.sort_unstable_by_key(|&(v, ..)| v);
+    let mut all = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        if let Item::Store(_, to) = item {
+            let again = columns.iter().filter(|(_, from, last)| *last > at && from.offset == to.offset);
+            all.extend(again.filter(|(_, from, _)| overwrites(from.place, to.place)).map(|&(v, ..)| Item::Hold(v)));
+        }
+        all.push(item);
+    }
+    all
+}

@@ -1,0 +1,324 @@
+//! Registers of straight-line code: where there are too few, what is needed last leaves first (L. Belady, 1966).
+
+use super::encode::{Asm, Mem, RAX, RSP, Rm, VECTOR, Whole, mem};
+use super::list::{At, Body, Item, Node, V};
+
+const NONE: u32 = u32::MAX;
+const NOWHERE: u8 = u8::MAX;
+/// What is in memory is read by the instruction itself, and not kept, if it is needed again only so much later.
+const SOON: u32 = 32;
+/// How many registers an instruction may want at once.
+pub(super) const FEWEST: usize = 5;
+
+/// Where things are in memory, as offsets from the stack pointer.
+#[derive(Clone, Default)]
+pub(super) struct Layout {
+    /// The register that has an input's or output's address, or where the address is.
+    pub(super) bases: Vec<Option<Result<u8, i32>>>,
+    pub(super) kept: i32,
+    pub(super) spills: i32,
+}
+
+/// Which items use a value, for every value.
+struct Uses {
+    /// Where those of a value start; one more for their end.
+    starts: Vec<u32>,
+    items: Vec<u32>,
+    /// The next one of each value.
+    next: Vec<u32>,
+}
+
+fn each_use(body: &Body, mut f: impl FnMut(V, u32)) {
+    for (item, at) in body.items.iter().zip(0..) {
+        let (args, count) = item.operands(&body.nodes);
+        (0..count).filter(|&k| !args[..k].contains(&args[k])).for_each(|k| f(args[k], at));
+    }
+}
+
+impl Uses {
+    fn new(body: &Body) -> Uses {
+        let mut starts = vec![0; body.nodes.len() + 1];
+        each_use(body, |v, _| starts[v as usize + 1] += 1);
+        (1..starts.len()).for_each(|k| starts[k] += starts[k - 1]);
+        let mut next: Vec<u32> = starts[..body.nodes.len()].to_vec();
+        let mut items = vec![0; *starts.last().expect("there is an end") as usize];
+        each_use(body, |v, at| {
+            items[next[v as usize] as usize] = at;
+            next[v as usize] += 1;
+        });
+        next.copy_from_slice(&starts[..body.nodes.len()]);
+        Uses { starts, items, next }
+    }
+
+    fn count(&self, v: V) -> u32 {
+        self.starts[v as usize + 1] - self.starts[v as usize]
+    }
+
+    /// The next use from an item on.
+    fn from(&self, v: V, now: u32) -> u32 {
+        let left = &self.items[self.next[v as usize] as usize..self.starts[v as usize + 1] as usize];
+        left.iter().copied().find(|&at| at >= now).unwrap_or(NONE)
+    }
+
+    /// The item at hand is done. Whether there is no further use.
+    fn pass(&mut self, v: V, now: u32) -> bool {
+        let end = self.starts[v as usize + 1];
+        let next = &mut self.next[v as usize];
+        if *next < end && self.items[*next as usize] == now {
+            *next += 1;
+        }
+        *next == end
+    }
+}
+
+pub(super) struct Registers<'a> {
+    pub(super) asm: &'a mut Asm,
+    layout: &'a Layout,
+    nodes: &'a [Node],
+    uses: Uses,
+    /// The item at hand.
+    now: u32,
+    /// Where a value is: in a register, in a slot of its own.
+    reg: Vec<u8>,
+    slot: Vec<u32>,
+    who: [V; 16],
+    free: u16,
+    /// Those that the instruction at hand uses.
+    locked: u16,
+    free_slots: Vec<u32>,
+    /// Of values that are needed no more, which the instruction at hand may still read after another value was put in memory.
+    left_slots: Vec<u32>,
+    pub(super) slots: u32,
+    /// Leaves that stay in registers.
+    stays: Vec<bool>,
+    /// Columns that are not in their place any more.
+    held: Vec<bool>,
+    pub(super) spilled: usize,
+}
+
+impl<'a> Registers<'a> {
+    /// The lowest so many registers are for values.
+    pub(super) fn new(asm: &'a mut Asm, layout: &'a Layout, body: &'a Body, count: usize) -> Self {
+        debug_assert!((FEWEST..=16).contains(&count), "an instruction has its operands in registers");
+        let n = body.nodes.len();
+        Registers {
+            asm,
+            layout,
+            nodes: &body.nodes,
+            uses: Uses::new(body),
+            now: 0,
+            reg: vec![NOWHERE; n],
+            slot: vec![NONE; n],
+            who: [NONE; 16],
+            free: u16::MAX >> (16 - count),
+            locked: 0,
+            free_slots: vec![],
+            left_slots: vec![],
+            slots: 0,
+            stays: vec![false; n],
+            held: vec![false; n],
+            spilled: 0,
+        }
+    }
+
+    /// How many registers the values of a body need at most.
+    pub(super) fn most(body: &Body) -> usize {
+        let uses = Uses::new(body);
+        let mut is_live = vec![false; body.nodes.len()];
+        let (mut live, mut most) = (0, 0);
+        for (item, at) in body.items.iter().zip(0..) {
+            let (args, count) = item.operands(&body.nodes);
+            let made = if let Item::Make(v) = item { Some(*v) } else { None };
+            let in_memory = usize::from(args[..count].iter().any(|&v| body.nodes[v as usize].is_leaf()));
+            most = most.max(live + in_memory);
+            for &v in &args[..count] {
+                if is_live[v as usize] && uses.from(v, at + 1) == NONE {
+                    is_live[v as usize] = false;
+                    live -= 1;
+                }
+            }
+            if let Some(v) = made {
+                is_live[v as usize] = uses.count(v) > 0;
+                live += usize::from(is_live[v as usize]);
+                most = most.max(live + in_memory);
+            }
+        }
+        most
+    }
+
+    /// Loads what is used most before the loop, into so many registers, which are never given to others.
+    pub(super) fn hoist(&mut self, most: usize) {
+        let is_known = |v: &V| matches!(self.nodes[*v as usize], Node::Const(_) | Node::Kept(_));
+        let used = (0..self.nodes.len() as V).filter(is_known).filter(|&v| self.uses.count(v) > 0);
+        let mut leaves: Vec<V> = used.collect();
+        leaves.sort_by_key(|&v| std::cmp::Reverse(self.uses.count(v)));
+        for &v in leaves.iter().take(most) {
+            self.in_register(v);
+            self.stays[v as usize] = true;
+        }
+        self.unlock();
+    }
+
+    /// Starts an item: its operands stay where they are until its end.
+    pub(super) fn start(&mut self, at: u32, operands: &[V]) {
+        self.now = at;
+        for &v in operands.iter().filter(|&&v| self.reg[v as usize] != NOWHERE) {
+            self.locked |= 1 << self.reg[v as usize];
+        }
+    }
+
+    pub(super) fn unlock(&mut self) {
+        self.locked = 0;
+        self.free_slots.append(&mut self.left_slots);
+    }
+
+    pub(super) fn is_in(&self, v: V) -> bool {
+        self.reg[v as usize] != NOWHERE
+    }
+
+    /// Whether a value's register may be overwritten by the item at hand.
+    pub(super) fn dies(&self, v: V) -> bool {
+        self.is_in(v) && !self.stays[v as usize] && self.uses.from(v, self.now + 1) == NONE
+    }
+
+    /// An address of an input or output.
+    pub(super) fn place(&mut self, At { place, offset }: At) -> Mem {
+        match self.layout.bases[place as usize].expect("the address of what is used is there") {
+            Ok(base) => mem(base, offset),
+            Err(at) => {
+                self.asm.whole(Whole::Load, RAX, Rm::Mem(mem(RSP, at)));
+                mem(RAX, offset)
+            }
+        }
+    }
+
+    /// Where a value is kept for the rows.
+    pub(super) fn kept(&self, k: u32) -> Mem {
+        mem(RSP, self.layout.kept + k as i32 * VECTOR)
+    }
+
+    /// Whether a value is in memory but for its slot.
+    fn has_home(&self, v: V) -> bool {
+        self.nodes[v as usize].is_leaf() && !self.held[v as usize]
+    }
+
+    /// What is in a column's place is overwritten.
+    pub(super) fn hold(&mut self, v: V) {
+        self.in_register(v);
+        self.held[v as usize] = true;
+    }
+
+    /// Where a value is in memory.
+    fn home(&mut self, v: V) -> Mem {
+        match self.nodes[v as usize] {
+            Node::Const(bits) => self.asm.constant(bits),
+            Node::Column(at) if !self.held[v as usize] => self.place(at),
+            Node::Kept(k) => self.kept(k),
+            _ => {
+                let slot = self.slot[v as usize];
+                assert_ne!(slot, NONE, "a value is in a register or in memory");
+                mem(RSP, self.layout.spills + slot as i32 * VECTOR)
+            }
+        }
+    }
+
+    /// A register that is free, if need be made so.
+    pub(super) fn take(&mut self) -> u8 {
+        if self.free == 0 {
+            let last = (0..16u8)
+                .filter(|&r| self.who[r as usize] != NONE && self.locked >> r & 1 == 0)
+                .filter(|&r| !self.stays[self.who[r as usize] as usize])
+                .max_by_key(|&r| self.uses.from(self.who[r as usize], self.now))
+                .expect("an instruction has few operands");
+            let v = self.who[last as usize];
+            if !self.has_home(v) && self.slot[v as usize] == NONE {
+                self.slot[v as usize] = self.free_slots.pop().unwrap_or_else(|| {
+                    self.slots += 1;
+                    self.slots - 1
+                });
+                let to = self.home(v);
+                self.asm.store(last, to);
+                self.spilled += 1;
+            }
+            self.reg[v as usize] = NOWHERE;
+            self.give_back(last);
+        }
+        let r = self.free.trailing_zeros() as u8;
+        self.free &= !(1 << r);
+        self.locked |= 1 << r;
+        r
+    }
+
+    /// A register holds nothing any more.
+    pub(super) fn give_back(&mut self, r: u8) {
+        self.who[r as usize] = NONE;
+        self.free |= 1 << r;
+    }
+
+    /// A register of the item at hand holds a value from now on.
+    pub(super) fn put(&mut self, v: V, r: u8) {
+        self.reg[v as usize] = r;
+        self.who[r as usize] = v;
+        self.free &= !(1 << r);
+        self.locked |= 1 << r;
+        if self.uses.count(v) == 0 {
+            self.drop(v);
+        }
+    }
+
+    fn drop(&mut self, v: V) {
+        let r = std::mem::replace(&mut self.reg[v as usize], NOWHERE);
+        if r != NOWHERE {
+            self.give_back(r);
+        }
+        let slot = std::mem::replace(&mut self.slot[v as usize], NONE);
+        if slot != NONE {
+            self.left_slots.push(slot);
+        }
+    }
+
+    pub(super) fn in_register(&mut self, v: V) -> u8 {
+        if !self.is_in(v) {
+            let r = self.take();
+            let home = self.home(v);
+            self.asm.load(r, Rm::Mem(home));
+            self.reg[v as usize] = r;
+            self.who[r as usize] = v;
+        }
+        self.locked |= 1 << self.reg[v as usize];
+        self.reg[v as usize]
+    }
+
+    /// A value in a register, or in memory where it had better be read from there.
+    pub(super) fn operand(&mut self, v: V) -> Rm {
+        let next = self.uses.from(v, self.now + 1);
+        if self.is_in(v) || (next != NONE && next <= self.now + SOON) {
+            return Rm::Reg(self.in_register(v));
+        }
+        Rm::Mem(self.home(v))
+    }
+
+    /// A copy of a value in a register that is nobody's.
+    pub(super) fn copy(&mut self, v: V) -> u8 {
+        let r = self.take();
+        let from = if self.is_in(v) { Rm::Reg(self.reg[v as usize]) } else { Rm::Mem(self.home(v)) };
+        self.asm.load(r, from);
+        r
+    }
+
+    /// The item at hand has read its operands: those that are not needed any more leave their registers.
+    pub(super) fn consume(&mut self, operands: &[V]) {
+        for &v in operands {
+            if self.uses.pass(v, self.now) && !self.stays[v as usize] {
+                self.drop(v);
+            }
+        }
+    }
+
+    /// The same, where one of them was overwritten.
+    pub(super) fn overwritten(&mut self, r: u8, operands: &[V]) -> u8 {
+        self.consume(operands);
+        self.free &= !(1 << r);
+        r
+    }
+}
