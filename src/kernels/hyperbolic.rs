@@ -41,7 +41,7 @@ pub(super) fn tanh<L: Lanes>(x: L) -> L {
     signed(L::select(pick(x, 20.0, 10.0).lt(a), x.k(1.0), y + error), x)
 }
 
-/// 4e²ᵃ / (e²ᵃ + 1)² to some 5 ulps, rounded once where it is subnormal.
+/// 4e²ᵃ / (e²ᵃ + 1)² to 4 ulps, rounded once where it is subnormal.
 #[inline(always)]
 pub(super) fn sech_squared<L: Lanes>(x: L) -> L {
     let Rising { a, s: (s, _), raised, inverse, .. } = rising(x);
