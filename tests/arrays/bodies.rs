@@ -26,7 +26,7 @@ fn mistakes_of_bodies_name_both_lines() {
         )
         .1
     });
-    check(f, here + 2, &[here + 4]);
+    check(f, here + 2, &[here + 7]);
     let here = line!();
     let f = Function::trace(["x[2]"], |[x]| {
         scan(x, x, |c: Expr, _| {
