@@ -80,6 +80,8 @@ pub use wengert_derive::Structure;
 /// The book: a tutorial, chapters by application, questions and answers.
 #[cfg(any(doc, doctest))]
 pub mod book {
+    #[doc = include_str!("../docs/book/engines.md")]
+    pub mod engines {}
     #[doc = include_str!("../docs/book/faq.md")]
     pub mod faq {}
     /// Chapters by application, each a program that runs.
