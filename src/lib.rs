@@ -77,6 +77,34 @@ pub use op::{Real, Scalar, lit, select};
 #[cfg(feature = "derive")]
 pub use wengert_derive::Structure;
 
+/// The book: a tutorial, chapters by application, questions and answers.
+#[cfg(any(doc, doctest))]
+pub mod book {
+    #[doc = include_str!("../docs/book/engines.md")]
+    pub mod engines {}
+    #[doc = include_str!("../docs/book/faq.md")]
+    pub mod faq {}
+    /// Chapters by application, each a program that runs.
+    pub mod how_to {
+        #[doc = include_str!("../docs/book/how-to/bilevel.md")]
+        pub mod bilevel {}
+        #[doc = include_str!("../docs/book/how-to/black-scholes.md")]
+        pub mod black_scholes {}
+        #[doc = include_str!("../docs/book/how-to/curve-fitting.md")]
+        pub mod curve_fitting {}
+        #[doc = include_str!("../docs/book/how-to/drug-dosing.md")]
+        pub mod drug_dosing {}
+        #[doc = include_str!("../docs/book/how-to/gaussian-process.md")]
+        pub mod gaussian_process {}
+        #[doc = include_str!("../docs/book/how-to/pde.md")]
+        pub mod pde {}
+        #[doc = include_str!("../docs/book/how-to/uncertainty.md")]
+        pub mod uncertainty {}
+    }
+    #[doc = include_str!("../docs/book/tutorial.md")]
+    pub mod tutorial {}
+}
+
 /// The documentation's examples, compiled and run as tests.
 #[cfg(doctest)]
 mod documentation {

@@ -227,8 +227,8 @@ pub(super) struct Emit<'e, 'f> {
     pub(super) v: Value,
 }
 
-/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same, but where all numbers are alone. A selection is then arithmetic on bits, where
-/// one by a flag would be a branch, and a mispredicted one half of the time on data.
+/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same, but where all numbers are alone. A
+/// selection is then arithmetic on bits, where one by a flag would be a branch, and a mispredicted one half of the time on data.
 #[derive(Copy, Clone)]
 pub(super) struct EmitMask<'e, 'f> {
     emitter: &'e Emitter<'f>,

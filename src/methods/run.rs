@@ -252,6 +252,65 @@ impl Function {
         Ok(Picture::at(self, x)?.mermaid())
     }
 
+    /// The graph as an SVG that needs no other program: boxes in layers (Sugiyama, Tagawa and Toda, 1981), values flow upwards, a constant is drawn at each
+    /// of its uses.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace("x", |x| x.sin() * x)?;
+    /// assert!(f.to_svg()?.starts_with("<svg "));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the graph needs more than 500 boxes.
+    #[cfg(feature = "pictures")]
+    #[track_caller]
+    pub fn to_svg(&self) -> Result<String> {
+        Picture::new(self).svg()
+    }
+
+    /// The graph at a point as an SVG, with what [`Function::to_dot_at`] shows.
+    ///
+    /// # Errors
+    /// If `x` is not as long as the inputs together; if the graph needs more than 500 boxes; if there are arrays, loops or opaque calls inside.
+    #[cfg(feature = "pictures")]
+    #[track_caller]
+    pub fn to_svg_at(&self, x: &[f64]) -> Result<String> {
+        Picture::at(self, x)?.svg()
+    }
+
+    /// The graph as a page for a browser that needs no other file and no network: a click on a node shows its shape, its operands and the line of source
+    /// that made it.
+    ///
+    /// # Errors
+    /// As [`Function::to_svg`].
+    #[cfg(feature = "pictures")]
+    #[track_caller]
+    pub fn to_html(&self) -> Result<String> {
+        Picture::new(self).html()
+    }
+
+    /// The graph at a point as a page for a browser: forward sweeps by each of the first six active input elements, and reverse sweeps from each of the
+    /// first six output elements, are stepped through node by node, each step with its sum: of partial × tangent over operands, of partial × adjoint over users.
+    /// A click on a node shows its value, partials, tangents, adjoints, and the line of source that made it (the line's text where the file can be read).
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["a", "b"], |[a, b]| (a + b) * (b + 1.0))?;
+    /// let page = f.to_html_at(&[2.0, 1.0])?; // saved as f.html, and opened
+    /// assert!(page.starts_with("<!doctype html>"));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::to_svg_at`].
+    #[cfg(feature = "pictures")]
+    #[track_caller]
+    pub fn to_html_at(&self, x: &[f64]) -> Result<String> {
+        Picture::html_at(self, x)
+    }
+
     /// Reads a function from its text, which is what its `Display` prints.
     ///
     /// ```text

@@ -15,6 +15,8 @@ mod layout;
 mod matrices;
 #[cfg(feature = "derive")]
 mod parts;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod random;
 mod random_programs;
 mod sources;

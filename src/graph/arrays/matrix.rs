@@ -11,10 +11,11 @@ use std::panic::Location;
 
 /// Matrices. What is said of a matrix holds for stacks of them, over the leading axes.
 impl Expr {
-    /// The identity matrix.
+    /// The identity matrix `[n,n]`; n is a number, or an open axis (by its name, or that of a [shape](Expr::shape)).
     #[track_caller]
-    pub fn eye(n: usize) -> Expr {
-        let shape = Shape::new([Axis::Fixed(n), Axis::Fixed(n)]);
+    pub fn eye(n: impl Into<Axis>) -> Expr {
+        let n = n.into();
+        let shape = Shape::new([n, n]);
         select(diagonal(shape, Location::caller()), 1.0, 0.0)
     }
 
