@@ -160,7 +160,7 @@ impl Shape {
     /// With axes of length 1 in front, as many as it takes to have so many axes.
     pub(crate) fn with_rank(self, rank: usize) -> Shape {
         let front = vec![Axis::Fixed(1); rank.saturating_sub(self.rank())];
-        if front.is_empty() { self } else { Shape::new(&[&front, self.0].concat()) }
+        if front.is_empty() { self } else { Shape::new([&front, self.0].concat()) }
     }
 
     /// The fixed lengths multiplied, and the names of the open axes in order: equal for shapes of as many numbers.
