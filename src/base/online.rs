@@ -165,7 +165,9 @@ mod tests {
         for states in 1..30 {
             for count in 0..400 {
                 let (ran, fewest) = (followed(count, states), runs(count, states));
-                assert!(2 * ran <= 3 * fewest + 2, "{count} turns, {states} states: {ran}, {fewest}");
+                // Where there is nothing to choose, the turn more that finds the end counts.
+                let is_bound = states >= 3 && count >= 10;
+                assert!(!is_bound || 2 * ran <= 3 * fewest, "{count} turns, {states} states: {ran}, {fewest}");
             }
         }
         for (count, states) in [(10_000, 3), (10_000, 20), (5149, 100), (10_000, 9_999), (10_000, 20_000), (988, 43)] {
