@@ -146,7 +146,7 @@ fn batches() {
     for g in [f.vmap("n", ["v"]).unwrap(), f.value_and_grad().unwrap().vmap("n", ["v"]).unwrap()] {
         for options in variants(20) {
             let code = g.compile_with(options).unwrap();
-            let run = |x: &[f64]| code.run([("v", Array::new(&[x.len() / 2, 2], x.to_vec()).unwrap())]);
+            let run = |x: &[f64]| code.run([("v", Array::new([x.len() / 2, 2], x.to_vec()).unwrap())]);
             run(&[8.0, 20.0, 3.0, 1.0, 1.0, 0.0]).unwrap();
             let line = |x: &[f64]| run(x).unwrap_err().location().map(|at| at.line());
             assert_eq!(line(&[8.0, 20.0, f64::INFINITY, 1.0, 1.0, 0.0]), Some(first));
