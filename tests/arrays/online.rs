@@ -64,7 +64,10 @@ type Of = fn(While) -> Result<Function>;
 
 const ALL: [(&str, Of); 5] = [("network", network), ("costly", costly), ("sums", sums), ("linear", linear), ("small", small)];
 
-const WAYS: [(&str, fn() -> While, fn(While) -> While); 5] = [
+/// A loop without checkpoints, and what gives it some.
+type Way = (&'static str, fn() -> While, fn(While) -> While);
+
+const WAYS: [Way; 5] = [
     ("1", While::unbounded, |how| how.checkpoints(1)),
     ("2", While::unbounded, |how| how.checkpoints(2)),
     ("3 of a bound", || While::at_most(1000), |how| how.checkpoints(3)),
