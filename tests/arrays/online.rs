@@ -64,7 +64,7 @@ type Of = fn(While) -> Result<Function>;
 
 const ALL: [(&str, Of); 5] = [("network", network), ("costly", costly), ("sums", sums), ("linear", linear), ("small", small)];
 
-/// Its name, a loop, and the budget that it is given.
+/// A loop without checkpoints, and what gives it some.
 type Way = (&'static str, fn() -> While, fn(While) -> While);
 
 const WAYS: [Way; 5] = [
