@@ -22,7 +22,7 @@ pub(super) unsafe fn run<T: Scalar>(program: &Program, inputs: *const *const T, 
     with_gathered(carried, T::default(), |given| {
         with_registers(blocks, Value::Num(T::default()), |registers| {
             // SAFETY: as promised.
-            fused(Run { flow, inputs, outputs, given, registers })
+            Run { flow, inputs, outputs, given, registers }.walk()
         })
     });
 }
@@ -36,8 +36,7 @@ struct Run<'r, T> {
     registers: &'r mut Registers<T>,
 }
 
-impl<T: Scalar> Walk for Run<'_, T> {
-    #[inline(always)]
+impl<T: Scalar> Run<'_, T> {
     fn walk(mut self) {
         let flow = self.flow;
         self.read(|k| !flow.is_read_by_step(k), 0);
@@ -79,9 +78,7 @@ impl<T: Scalar> Walk for Run<'_, T> {
             }
         }
     }
-}
 
-impl<T: Scalar> Run<'_, T> {
     /// Reads the elements of some operands at a step.
     fn read(&mut self, which: impl Fn(usize) -> bool, step: usize) {
         let mut at = 0;
@@ -110,10 +107,10 @@ fn result<T: Scalar>(block: &Block, registers: &Registers<T>, k: usize) -> T {
     registers[block.results[k] as usize].num()
 }
 
-#[inline(always)]
+/// Runs a block on what it is given. One walk for all blocks: every kernel is a part of it.
 fn run_block<T: Scalar>(block: &Block, given: &[T], registers: &mut Registers<T>) {
     registers.iter_mut().zip(given).for_each(|(register, &v)| *register = Value::Num(v));
-    run_steps(block, registers);
+    fused(Steps { block, registers });
 }
 
 /// Runs the steps of a block, whose registers have what it is given.

@@ -23,19 +23,20 @@ impl<T: Scalar> Registers<'_, T> {
 
     /// Runs steps of the program; `input` gives the number of an input slot.
     pub(super) fn run(&mut self, program: &Program, range: std::ops::Range<usize>, input: impl Fn(usize) -> T) {
-        fused(Run { steps: &program.steps, range, values: self.values, input });
+        fused(Run { steps: &program.steps, range, values: self.values, input: &input });
     }
 }
 
 /// Some steps of a program.
-struct Run<'r, T, I> {
+struct Run<'r, T> {
     steps: &'r [Step],
     range: std::ops::Range<usize>,
     values: &'r mut [Value<T, bool>],
-    input: I,
+    /// By reference, so that there is one walk for all who run programs: every kernel is a part of it.
+    input: &'r dyn Fn(usize) -> T,
 }
 
-impl<T: Scalar, I: Fn(usize) -> T> Walk for Run<'_, T, I> {
+impl<T: Scalar> Walk for Run<'_, T> {
     #[inline(always)]
     fn walk(self) {
         let values = self.values;
