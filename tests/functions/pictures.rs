@@ -95,7 +95,8 @@ fn browse(browser: &Path, folder: &Path, page: &str, options: &[&str]) -> String
     let file = folder.join("page.html");
     std::fs::write(&file, page).unwrap();
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let fixed = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"];
+    let fixed =
+        ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"];
     let output = Command::new(browser).args(fixed).arg(profile).args(options).arg(&file).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
@@ -116,7 +117,8 @@ fn a_page_steps_through_sweeps() {
     // Reverse, as far as b: its adjoint is 2·1 + 3·1.
     let choose = "const choose = (k) => { const s = document.getElementById('sweep'); s.value = k; s.onchange(); };
         const click = (id, n = 1) => { for (let k = 0; k < n; k++) document.getElementById(id).click(); };";
-    let reverse = format!("{choose} choose(2); click('on', 4); document.querySelector('[data-node=\"1\"] rect').parentNode.onclick();");
+    let reverse =
+        format!("{choose} choose(2); click('on', 4); document.querySelector('[data-node=\"1\"] rect').parentNode.onclick();");
     let dom = browse(&browser, &folder.0, &with_script(&page, &reverse), &["--dump-dom"]);
     let step = dom.split("id=\"step\">").nth(1).and_then(|rest| rest.split("</pre>").next()).unwrap_or_else(|| panic!("{dom}"));
     assert!(step.starts_with("adjoint(b)") && step.ends_with("= 5") && step.contains("1 × 2 + 1 × 3"), "{step}");

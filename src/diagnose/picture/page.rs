@@ -42,7 +42,10 @@ impl Picture<'_> {
             lines.extend(node.outputs.iter().map(|name| ("output", name.clone())));
             // As wide as what the script writes there.
             let widest = |numbers: &dyn Fn(&Sweep) -> bool| {
-                let lengths = sweeps.iter().filter(|sweep| numbers(sweep)).map(|sweep| short(sweep.numbers[node.id.index()]).chars().count());
+                let lengths = sweeps
+                    .iter()
+                    .filter(|sweep| numbers(sweep))
+                    .map(|sweep| short(sweep.numbers[node.id.index()]).chars().count());
                 lengths.max().map(|n| "\u{2007}".repeat(n + 4))
             };
             if at_point {
@@ -114,7 +117,8 @@ fn sweeps(f: &Function, x: &[f64]) -> Result<Vec<Sweep>> {
     let slots = f.active_slots();
     let one = |n: usize, k: usize| (0..n).map(|i| f64::from(u8::from(i == k))).collect::<Vec<f64>>();
     let mut sweeps = Vec::new();
-    let node_of = |slot: usize| f.graph().ids().find(|&id| matches!(f.graph().node(id).kind(), Kind::Input(s) if s as usize == slot));
+    let node_of =
+        |slot: usize| f.graph().ids().find(|&id| matches!(f.graph().node(id).kind(), Kind::Input(s) if s as usize == slot));
     for (k, &slot) in slots.iter().enumerate().take(TANGENTS) {
         let Some(seed) = node_of(slot) else { continue };
         let label = format!("forward: ∂/∂{}", super::slot_name(f, slot));
@@ -124,7 +128,10 @@ fn sweeps(f: &Function, x: &[f64]) -> Result<Vec<Sweep>> {
         .differentiable()
         .flat_map(|y| {
             let many = y.nodes().len() > 1;
-            y.nodes().iter().enumerate().map(move |(k, &id)| (if many { format!("{}[{k}]", y.name()) } else { y.name().to_string() }, id))
+            y.nodes()
+                .iter()
+                .enumerate()
+                .map(move |(k, &id)| (if many { format!("{}[{k}]", y.name()) } else { y.name().to_string() }, id))
         })
         .collect();
     for (k, (name, seed)) in outputs.iter().enumerate().take(TANGENTS) {
@@ -142,7 +149,11 @@ struct Sources {
 
 impl Sources {
     fn line(&mut self, file: &str, line: u32) -> String {
-        let read = || std::fs::read_to_string(file).map(|text| text.lines().map(|line| line.trim().to_string()).collect()).unwrap_or_default();
+        let read = || {
+            std::fs::read_to_string(file)
+                .map(|text| text.lines().map(|line| line.trim().to_string()).collect())
+                .unwrap_or_default()
+        };
         let lines = self.files.entry(file.to_string()).or_insert_with(read);
         lines.get(line as usize - 1).cloned().unwrap_or_default()
     }

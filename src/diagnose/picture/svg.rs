@@ -129,7 +129,12 @@ impl<'p> Figure<'p> {
             if let Some(partial) = self.picture.edges[edge].2 {
                 let &[.., before, end] = &points[..] else { unreachable!("an edge has two ends") };
                 let (x, y) = (end.0 + (before.0 - end.0) * 0.12, end.1 + ((before.1 - end.1) * 0.3).min(15.0));
-                let _ = writeln!(out, "<text class=\"partial\" data-edge=\"{edge}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>", y + 4.0, short(partial));
+                let _ = writeln!(
+                    out,
+                    "<text class=\"partial\" data-edge=\"{edge}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+                    y + 4.0,
+                    short(partial)
+                );
             }
         }
         out + "</svg>\n"
@@ -143,7 +148,12 @@ impl<'p> Figure<'p> {
         let _ = writeln!(out, "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"7\"/>");
         let first = y - (lines.len() as f64 - 1.0) * LINE / 2.0 + 4.5;
         for (k, (class, line)) in lines.iter().enumerate() {
-            let _ = writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>", first + k as f64 * LINE, escaped(line));
+            let _ = writeln!(
+                out,
+                "<text class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+                first + k as f64 * LINE,
+                escaped(line)
+            );
         }
         out.push_str("</g>\n");
     }
