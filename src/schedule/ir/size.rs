@@ -1,6 +1,7 @@
 //! What plans take themselves, about: they are kept, and not for ever.
 
-use super::action::{Action, Buffer, Flow, Plan, RunBack, RunLoop, RunReplay, RunSource};
+use super::action::{Action, Flow, Plan, RunBack, RunLoop, RunReplay, RunSource};
+use super::buffer::Buffer;
 
 /// Bytes of a plan's actions, about.
 pub(crate) fn bytes_of_plan(plan: &Plan) -> usize {
