@@ -1,6 +1,6 @@
 //! What a plan does with its buffers. Data only.
 
-use super::buffer::{Buffer, Space};
+use super::buffer::Buffer;
 use super::strided::Strided;
 use crate::base::Width;
 use crate::base::revolve::Budget;
