@@ -173,3 +173,14 @@ fn quoted(text: &str) -> String {
     }
     out + "\""
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, quoted};
+
+    #[test]
+    fn text_is_escaped() {
+        assert_eq!(escaped("a<b> & \"c\""), "a&lt;b&gt; &amp; &quot;c&quot;");
+        assert_eq!(quoted("</script>&\"\\\n"), r#""\u003c/script\u003e\u0026\"\\\u000a""#);
+    }
+}
