@@ -125,7 +125,7 @@ impl Online {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::revolve::{Move, Moves, runs};
+    use crate::base::revolve::{Moves, follow, runs};
 
     /// How often turns run until all are gone back over, with every state that is used where it is said to be.
     fn followed(count: usize, states: usize) -> usize {
@@ -140,24 +140,7 @@ mod tests {
         online.put_in_order().into_iter().for_each(|(from, to)| held[to] = held[from]);
         let turns = online.turns();
         assert!(turns.len() <= states && turns.iter().zip(&held).all(|(&turn, &held)| held == Some(turn)));
-        let (mut ran, mut end) = (count, count);
-        for one in Moves::from(&turns, count, states) {
-            match one {
-                Move::Forward { entry, step, steps } | Move::Each { entry, step, steps } => {
-                    assert_eq!(held[entry], Some(step));
-                    let each = matches!(one, Move::Each { .. });
-                    (1..=if each { steps } else { 1 }).for_each(|k| held[entry + k] = Some(step + if each { k } else { steps }));
-                    ran += steps;
-                }
-                Move::Back { entry, step, steps } => {
-                    (0..steps).for_each(|k| assert_eq!(held[entry + k], Some(step + k)));
-                    assert_eq!(step + steps, end);
-                    end = step;
-                }
-            }
-        }
-        assert_eq!(end, 0);
-        ran
+        count + follow(&mut held, Moves::from(&turns, count, states), count)
     }
 
     #[test]

@@ -144,6 +144,34 @@ impl Iterator for Moves {
     }
 }
 
+/// Follows moves back over so many steps, where entries hold the states before some steps: states are there when they are needed, and all steps are
+/// gone back over. Gives how often steps run.
+#[cfg(test)]
+pub(crate) fn follow(held: &mut [Option<usize>], moves: Moves, steps: usize) -> usize {
+    let (mut ran, mut end) = (0, steps);
+    for one in moves {
+        match one {
+            Move::Forward { entry, step, steps } => {
+                assert_eq!(held[entry], Some(step));
+                held[entry + 1] = Some(step + steps);
+                ran += steps;
+            }
+            Move::Each { entry, step, steps } => {
+                assert_eq!(held[entry], Some(step));
+                (1..=steps).for_each(|k| held[entry + k] = Some(step + k));
+                ran += steps;
+            }
+            Move::Back { entry, step, steps } => {
+                (0..steps).for_each(|k| assert_eq!(held[entry + k], Some(step + k)));
+                assert_eq!(step + steps, end);
+                end = step;
+            }
+        }
+    }
+    assert_eq!(end, 0);
+    ran
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,32 +188,11 @@ mod tests {
         all
     }
 
-    /// That states are there when they are needed, in as many entries as there may be; how often steps ran.
+    /// How often steps run, where the state at the start is all that there is.
     fn followed(steps: usize, states: usize) -> usize {
-        let mut entries = vec![None; states + 1];
-        entries[0] = Some(0);
-        let (mut ran, mut end) = (0, steps);
-        for one in Moves::new(steps, states) {
-            match one {
-                Move::Forward { entry, step, steps } => {
-                    assert_eq!(entries[entry], Some(step));
-                    entries[entry + 1] = Some(step + steps);
-                    ran += steps;
-                }
-                Move::Each { entry, step, steps } => {
-                    assert_eq!(entries[entry], Some(step));
-                    (1..=steps).for_each(|k| entries[entry + k] = Some(step + k));
-                    ran += steps;
-                }
-                Move::Back { entry, step, steps } => {
-                    (0..steps).for_each(|k| assert_eq!(entries[entry + k], Some(step + k)));
-                    assert_eq!(step + steps, end);
-                    end = step;
-                }
-            }
-        }
-        assert_eq!(end, 0);
-        ran
+        let mut held = vec![None; states + 1];
+        held[0] = Some(0);
+        follow(&mut held, Moves::new(steps, states), steps)
     }
 
     #[test]

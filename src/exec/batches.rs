@@ -1,5 +1,6 @@
 //! Random functions over batches, by every route: a call per row, the function of the batch, and the loop over its rows.
 
+use super::random::Rng;
 use super::{Code, Rows};
 use crate::base::{Axis, Width};
 use crate::eval::{Array, evaluated, joined, outputs_at, split};
@@ -12,25 +13,6 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use std::panic::Location;
 use std::sync::Arc;
-
-/// A small generator of pseudo-random numbers (splitmix64, G. Steele, D. Lea and C. Flood, 2014).
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-    fn number(&mut self) -> f64 {
-        4.0 * (self.next() >> 11) as f64 / (1u64 << 53) as f64 - 2.0
-    }
-}
 
 /// Operations that stay tame, whatever comes before.
 const TAME: &[Op] = &[Op::Add, Op::Sub, Op::Neg, Op::Sin, Op::Tanh, Op::Atan, Op::Min, Op::Select, Op::Lt];
@@ -52,7 +34,7 @@ fn random(rng: &mut Rng, width: Width, tame: bool) -> Function {
             };
             let mut operand = |dtype: &DType| match dtype {
                 DType::Mask => Value::Mask(masks[rng.below(masks.len())]),
-                _ if rng.below(6) == 0 => Value::Num(lit(rng.number())),
+                _ if rng.below(6) == 0 => Value::Num(lit(rng.within(2.0))),
                 _ => Value::Num(numbers[rng.below(numbers.len())]),
             };
             let operands: Vec<Value<Expr, Cond>> = op.operands().iter().map(&mut operand).collect();
@@ -130,7 +112,7 @@ fn property<T: Scalar>(seed: u64, tame: bool) -> std::result::Result<(), TestCas
     let array = |(group, &varies): (&InputGroup, &bool)| {
         let shape = if varies { vec![rows] } else { vec![] };
         let shape = if group.len() == 1 { shape } else { [&shape[..], &[group.len()]].concat() };
-        let data = (0..shape.iter().product()).map(|_| T::lit(rng.number()));
+        let data = (0..shape.iter().product()).map(|_| T::lit(rng.within(2.0)));
         Array::new(&shape, data.collect()).unwrap()
     };
     let inputs: Vec<Array<T>> = groups.iter().zip(&varying).map(array).collect();

@@ -18,6 +18,8 @@ mod nest;
 mod plans;
 mod point;
 mod product;
+#[cfg(test)]
+mod random;
 mod records;
 mod replay;
 mod rows;

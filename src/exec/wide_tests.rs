@@ -1,5 +1,6 @@
 //! Loops over rows in wide vectors against those in 128 bits and the interpreter, bit by bit.
 
+use super::random::Rng;
 use super::{Code, Rows};
 use crate::base::Width;
 use crate::base::host::Stop;
@@ -12,29 +13,13 @@ use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
 use std::panic::Location;
 use std::sync::Arc;
 
-/// A small generator of pseudo-random numbers (splitmix64, G. Steele, D. Lea and C. Flood, 2014).
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-    /// Mostly tame, some odd.
-    fn number(&mut self) -> f64 {
-        const ODD: [f64; 12] =
-            [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, 1e300, -1e300, 1e12, 0.5];
-        match self.below(8) {
-            0 => ODD[self.below(ODD.len())],
-            1 => f64::from_bits(self.next()),
-            _ => 8.0 * (self.next() >> 11) as f64 / (1u64 << 53) as f64 - 4.0,
-        }
+/// Mostly tame, some odd.
+fn number(rng: &mut Rng) -> f64 {
+    const ODD: [f64; 12] = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, 1e300, -1e300, 1e12, 0.5];
+    match rng.below(8) {
+        0 => ODD[rng.below(ODD.len())],
+        1 => f64::from_bits(rng.next()),
+        _ => rng.within(4.0),
     }
 }
 
@@ -123,7 +108,7 @@ fn run<T: Scalar>(code: &Code, unit: &Unit, how: How, inputs: &[Vec<T>]) -> Vec<
 
 fn random<T: Scalar>(f: &Function, varying: &[bool], rows: usize, rng: &mut Rng) -> Vec<Vec<T>> {
     let lens = f.inputs().iter().zip(varying).map(|(group, &varies)| group.len() * if varies { rows } else { 1 });
-    lens.map(|len| (0..len).map(|_| T::lit(rng.number())).collect()).collect()
+    lens.map(|len| (0..len).map(|_| T::lit(number(rng))).collect()).collect()
 }
 
 /// A call, which goes through its rows block by block.

@@ -104,30 +104,42 @@ const WAYS: [(&str, Over, Over); 5] = [
     ("segments", |x| Scan::over(x).reverse(), |x| Scan::over(x).segments().reverse()),
 ];
 
+/// A function and its derivatives, nested and mapped over samples of an input.
+pub(super) fn derivatives(f: &Function, mapped: &str) -> Result<Vec<(&'static str, Function)>> {
+    Ok(vec![
+        ("value", f.clone()),
+        ("value_and_grad", f.value_and_grad()?),
+        ("grad", f.grad()?),
+        ("jvp", f.jvp()?),
+        ("hvp", f.hvp()?),
+        ("reverse over reverse", f.grad()?.vjp()?),
+        ("vmap of grad", f.grad()?.vmap("n", [mapped])?),
+        ("grad of vmap", f.vmap("n", [mapped])?.sum("n")?.grad()?),
+    ])
+}
+
+/// The first of these have the bits of the second, for these lengths of the axis `t`.
+pub(super) fn same_in_all(context: &str, [with, without]: [Vec<(&'static str, Function)>; 2], lengths: &[usize]) -> Result {
+    for ((what, with), (_, without)) in with.into_iter().zip(without) {
+        let opens: Vec<_> = lengths.iter().map(|&t| [("t", t), ("n", 3)]).collect();
+        let len = if what.contains("vmap") { 2 } else { 1 };
+        let opens: Vec<_> = opens.iter().map(|open| &open[..len]).collect();
+        same(&format!("{context}, {what}"), &with, &without, &opens)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn derivatives_have_the_bits_without_checkpoints() -> Result {
-    let derivatives = |f: &Function| -> Result<Vec<(&'static str, Function)>> {
-        Ok(vec![
-            ("value", f.clone()),
-            ("value_and_grad", f.value_and_grad()?),
-            ("grad", f.grad()?),
-            ("jvp", f.jvp()?),
-            ("hvp", f.hvp()?),
-            ("reverse over reverse", f.grad()?.vjp()?),
-            ("vmap of grad", f.grad()?.vmap("n", ["x"])?),
-            ("grad of vmap", f.vmap("n", ["x"])?.sum("n")?.grad()?),
-            ("only x", f.wrt(["x"])?.grad()?),
-        ])
-    };
     for (name, of) in ALL {
         for (way, without, with) in WAYS {
-            let all = derivatives(&of(with)?)?.into_iter().zip(derivatives(&of(without)?)?);
-            for ((what, with), (_, without)) in all {
-                let opens = [0, 1, 2, 7, 23].map(|t| [("t", t), ("n", 3)]);
-                let len = if what.contains("vmap") { 2 } else { 1 };
-                let opens = opens.each_ref().map(|open| &open[..len]);
-                same(&format!("{name}, {way}, {what}"), &with, &without, &opens)?;
-            }
+            let derivatives = |f: &Function| -> Result<_> {
+                let mut all = derivatives(f, "x")?;
+                all.push(("only x", f.wrt(["x"])?.grad()?));
+                Ok(all)
+            };
+            let all = [derivatives(&of(with)?)?, derivatives(&of(without)?)?];
+            same_in_all(&format!("{name}, {way}"), all, &[0, 1, 2, 7, 23])?;
         }
     }
     Ok(())

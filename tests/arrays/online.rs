@@ -1,6 +1,6 @@
 //! Loops of unknown length with few states in memory: the bits of those that keep all turns, how often turns run, memory within the budget.
 
-use super::checkpoints::{Result, bits, numbers, published, same};
+use super::checkpoints::{Result, bits, derivatives, numbers, published, same, same_in_all};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use wengert::rules::{Opaque, custom_vjp};
@@ -77,32 +77,15 @@ const WAYS: [Way; 5] = [
 
 #[test]
 fn derivatives_have_the_bits_without_checkpoints() -> Result {
-    let derivatives = |f: &Function| -> Result<Vec<(&'static str, Function)>> {
-        let other = f.inputs()[1].name();
-        Ok(vec![
-            ("value", f.clone()),
-            ("value_and_grad", f.value_and_grad()?),
-            ("grad", f.grad()?),
-            ("jvp", f.jvp()?),
-            ("hvp", f.hvp()?),
-            ("reverse over reverse", f.grad()?.vjp()?),
-            ("vmap of grad", f.grad()?.vmap("n", [other])?),
-            ("grad of vmap", f.vmap("n", [other])?.sum("n")?.grad()?),
-        ])
-    };
     for (name, of) in ALL {
         for (way, how, with) in WAYS {
             // Of what takes long.
             if name == "network" && !["2", "bytes"].contains(&way) {
                 continue;
             }
-            let all = derivatives(&of(with(how()))?)?.into_iter().zip(derivatives(&of(how())?)?);
-            for ((what, with), (_, without)) in all {
-                let opens = [0, 1, 2, 23].map(|t| [("t", t), ("n", 3)]);
-                let len = if what.contains("vmap") { 2 } else { 1 };
-                let opens = opens.each_ref().map(|open| &open[..len]);
-                same(&format!("{name}, {way}, {what}"), &with, &without, &opens)?;
-            }
+            let derivatives = |f: &Function| derivatives(f, f.inputs()[1].name());
+            let all = [derivatives(&of(with(how()))?)?, derivatives(&of(how())?)?];
+            same_in_all(&format!("{name}, {way}"), all, &[0, 1, 2, 23])?;
         }
     }
     Ok(())

@@ -72,7 +72,6 @@ impl Picture<'_> {
                 Kind::Const(_) | Kind::Flag(_) => "constant",
                 Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => "operation",
             };
-            let text = |text: &str| quoted(text);
             let (place, line) = made.location().map_or((String::new(), String::new()), |at| {
                 (format!("{}:{}", at.file(), at.line()), sources.line(at.file(), at.line()))
             });
@@ -80,12 +79,12 @@ impl Picture<'_> {
                 out,
                 "{}{{\"name\":{},\"kind\":\"{kind}\",\"shape\":{},\"outputs\":[{}],\"value\":{},\"place\":{},\"line\":{}}}",
                 if k == 0 { "" } else { "," },
-                text(&node.name),
-                text(&made.shape().to_string()),
-                node.outputs.iter().map(|name| text(name)).collect::<Vec<_>>().join(","),
-                text(node.value.as_deref().unwrap_or(if kind == "constant" { &node.name } else { "" })),
-                text(&place),
-                text(&line)
+                quoted(&node.name),
+                quoted(&made.shape().to_string()),
+                node.outputs.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(","),
+                quoted(node.value.as_deref().unwrap_or(if kind == "constant" { &node.name } else { "" })),
+                quoted(&place),
+                quoted(&line)
             );
         }
         out.push_str("],\"edges\":[");
