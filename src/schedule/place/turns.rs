@@ -12,8 +12,8 @@ use crate::schedule::ir::{
 use crate::schedule::lengths::Extent;
 use std::sync::Arc;
 
-/// Elements of the states of a loop, at most: more than any machine has.
-const MOST: usize = 1 << 44;
+/// Elements of the states of a loop, at most: what an allocation may have, of up to 8 bytes each, with as much again beside them.
+const MOST: usize = isize::MAX as usize / 16;
 
 /// Memory for the states of a loop.
 pub(crate) struct Room {
