@@ -1,11 +1,14 @@
 //! Every kind of action, interpreted, on small arrays: what Miri can follow through all pointers.
 //!
 //! ```sh
-//! cargo +nightly miri test -p wengert --no-default-features --lib exec
+//! MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p wengert --no-default-features --lib exec -- --nocapture
 //! ```
+//!
+//! There, where a second's work takes an hour, arrays are shorter and only values of f64 are planned in every way.
 
 use super::{Arrays, Code, Limits, Slices};
 use crate::base::host::Stop;
+use crate::base::sums::BLOCK;
 use crate::base::{Shape, Width};
 use crate::eval::{Array, evaluated, lengths_of};
 use crate::graph::{Expr, Function, InputGroup, Opaque, Outputs, Scan, While, cond, scan, while_loop};
@@ -113,6 +116,7 @@ struct Case {
     f: Function,
     shapes: Vec<Vec<usize>>,
     updates: Vec<(usize, usize)>,
+    is_gradient: bool,
 }
 
 /// An output for each.
@@ -129,11 +133,11 @@ fn arrays<Y: Outputs>(
     body: impl FnOnce(&[Expr]) -> Y,
 ) -> Case {
     let f = Function::trace_in(width, inputs.to_vec(), |x| body(&x)).unwrap();
-    Case { name, f, shapes: shapes.iter().map(|shape| shape.to_vec()).collect(), updates: vec![] }
+    Case { name, f, shapes: shapes.iter().map(|shape| shape.to_vec()).collect(), updates: vec![], is_gradient: false }
 }
 
 fn cases(width: Width) -> Vec<Case> {
-    let long = if cfg!(miri) { 600 } else { 40_000 };
+    let (long, many) = if cfg!(miri) { (600, BLOCK + 20) } else { (40_000, 1500) };
     let twice = Opaque::new("twice", |x, y| {
         y[0].iter_mut().zip(x[0]).for_each(|(y, x)| *y = 2.0 * x);
         Ok(())
@@ -146,7 +150,7 @@ fn cases(width: Width) -> Vec<Case> {
             let y = (x[0] * x[1]).tanh();
             vec![y, y.sum(1), (y + x[1]).exp().sum(0), y.mean(..), x[0].sum(..) * y.t().sum(0)]
         }),
-        case("many rows", &["x[n,2]", "y[n]"], &[&[1500, 2], &[1500]], &|x| vec![(x[0].sum(1) * x[1]).mean(..), x[0].mean(0)]),
+        case("many rows", &["x[n,2]", "y[n]"], &[&[many, 2], &[many]], &|x| vec![(x[0].sum(1) * x[1]).mean(..), x[0].mean(0)]),
         case("no rows", &["x[n,2]", "b[2]"], &[&[0, 2], &[2]], &|x| vec![(x[0] * x[1]).sum(0), x[0].exp(), x[0].t()]),
         case("slices", &["x[n]"], &[&[130]], &|x| vec![x[0].exp(), x[0].sin()]),
         case("straight", &["x[4]", "m[2,4]"], &[&[4], &[2, 4]], &|x| {
@@ -253,7 +257,7 @@ fn cases(width: Width) -> Vec<Case> {
             y.iter().map(|&y| (y * 0.5).sum(..)).fold(lit(0.0), |a: Expr, b| a + b)
         });
         let f = total.unwrap().wrt(inputs).unwrap().value_and_grad().unwrap();
-        Case { name: case.name, f, shapes: case.shapes.clone(), updates: vec![] }
+        Case { f, shapes: case.shapes.clone(), updates: vec![], is_gradient: true, ..*case }
     };
     let with_gradient = |case: &&Case| !["choices", "updates"].contains(&case.name);
     let more: Vec<Case> = all.iter().filter(with_gradient).map(gradients).collect();
@@ -263,17 +267,22 @@ fn cases(width: Width) -> Vec<Case> {
 
 fn property<T: Scalar>() -> BTreeSet<&'static str> {
     let mut found = BTreeSet::new();
-    for Case { name, f, shapes, updates } in cases(T::WIDTH) {
+    let ways = [
+        Settings::default(),
+        Settings { unroll: false, ..Settings::default() },
+        Settings { fuse: false, simplify: false, ..Settings::default() },
+    ];
+    for Case { name, f, shapes, updates, is_gradient } in cases(T::WIDTH) {
+        let is_brief = cfg!(miri) && (is_gradient || T::WIDTH == Width::F32);
+        if cfg!(miri) {
+            println!("{name}: {}{}", T::WIDTH, if is_gradient { ", with gradient" } else { "" });
+        }
         let mut inputs: Vec<Array<T>> = shapes.iter().enumerate().map(|(k, shape)| wave(shape, k + 1)).collect();
         for (group, x) in f.inputs().iter().zip(&mut inputs).filter(|(group, _)| group.name() == "i") {
             *x = Array::vector((0..x.data().len()).map(|k| T::lit((k * 5 % 4) as f64)).collect());
             assert_eq!(group.len(), 1);
         }
-        for options in [
-            Settings::default(),
-            Settings { unroll: false, ..Settings::default() },
-            Settings { fuse: false, simplify: false, ..Settings::default() },
-        ] {
+        for &options in if is_brief { &ways[..1] } else { &ways } {
             found.extend(run(name, &f, &updates, &inputs, options));
         }
     }
