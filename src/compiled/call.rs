@@ -265,7 +265,7 @@ impl Compiled {
         Ok(Compiled { threads: most, ..self.clone() })
     }
 
-    /// The same code for calls with these lengths of open axes, which need not be told by the slices: of an input `x[n,t]` these tell the product
+    /// The same code for calls with these lengths of open axes, which slices need not determine: of an input `x[n,t]` they determine the product
     /// alone, as do numbers in one row for `run`.
     ///
     /// ```

@@ -73,7 +73,7 @@ impl Point {
 const FEW_RESULTS: usize = 16;
 
 /// Results as code has just written them, one by one. They are read in the same way: a copy of several at once would wait until they are in the
-/// cache, as a processor hands on to a load what one store wrote, not what several did.
+/// cache, as a processor forwards to a load what one store wrote, not what several did.
 #[inline(always)]
 fn one_by_one<T: Scalar, const M: usize>(y: &[T; M]) -> [T; M] {
     if M > FEW_RESULTS {
