@@ -77,6 +77,9 @@ impl Compiled {
     ///
     /// One output is an array of one number, too: `let [y] = f.call([2.0])?`. With `let y = f.call([2.0])?` nothing would say how many there are.
     ///
+    /// Results are copied out. Where the next call takes what this one gives, that copy is what it waits for, some nanoseconds:
+    /// [`call_into`](Compiled::call_into) of a function of one input and one output writes where it is to read next.
+    ///
     /// # Errors
     /// If a length or the width does not fit, or an axis is open; as [`Compiled::call_into`] otherwise.
     #[inline]
