@@ -56,6 +56,11 @@ impl Options {
         self.settings.unroll = on;
         self
     }
+    /// Whether repeats in a function of numbers of 4,000 operations and more become loops.
+    pub fn roll(mut self, on: bool) -> Self {
+        self.settings.roll = on;
+        self
+    }
     /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
     /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
     /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
