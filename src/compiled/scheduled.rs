@@ -1,6 +1,7 @@
 //! A function that is lowered, in the form that it is going to have.
 
 use super::engine::Engine;
+use super::report::Rolled;
 use crate::base::Width;
 use crate::base::host::Stop;
 use crate::error::Result;
@@ -88,6 +89,14 @@ impl Scheduled {
         match self {
             Scheduled::Numbers { units, .. } | Scheduled::Rows { units, .. } => units,
             Scheduled::Arrays { units, .. } => units.all(),
+        }
+    }
+
+    /// What became of repeats, if any were found.
+    pub(super) fn rolled(&self) -> Option<Rolled> {
+        match self {
+            Scheduled::Arrays { schedule, counts: Some(counts), .. } => Some(Rolled::new(*counts, schedule)),
+            _ => None,
         }
     }
 
