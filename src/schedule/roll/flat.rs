@@ -4,6 +4,7 @@
 
 use crate::graph::{Function, Kind, NodeId};
 use crate::op::Op;
+use rustc_hash::FxHashMap;
 
 /// From so many additions on a chain of them is a sum: one node, so that its terms are equal whatever their place in it.
 const LONG: usize = 32;
@@ -22,6 +23,14 @@ pub(super) enum What {
     Sum(u32),
     /// It is inside a sum.
     Inside,
+}
+
+/// Which long chains of additions are sums.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub(super) enum Sums {
+    All,
+    /// Those that have more terms than there are chains of that length: others are what an iteration adds up by itself.
+    Longest,
 }
 
 /// A chain of additions, each of which is used by the next one and by nothing else.
@@ -54,7 +63,7 @@ pub(super) struct Flat {
 }
 
 impl Flat {
-    pub(super) fn new(f: &Function) -> Flat {
+    pub(super) fn new(f: &Function, which: Sums) -> Flat {
         let graph = f.graph();
         let n = graph.len();
         let (mut what, mut args, mut uses) = (Vec::with_capacity(n), Vec::with_capacity(n), vec![0u32; n]);
@@ -74,7 +83,7 @@ impl Flat {
         }
         f.output_nodes().for_each(|NodeId(id)| uses[id as usize] += 1);
         let mut flat = Flat { what, args, sums: vec![] };
-        flat.find_sums(&uses);
+        flat.find_sums(&uses, which);
         flat
     }
 
@@ -97,7 +106,7 @@ impl Flat {
     }
 
     /// Makes long chains of additions one node each. Of two operands that are chains the longer one goes on.
-    fn find_sums(&mut self, uses: &[u32]) {
+    fn find_sums(&mut self, uses: &[u32], which: Sums) {
         let n = self.len();
         let (mut before, mut links) = (vec![NONE; n], vec![0usize; n]);
         for k in 0..n {
@@ -115,8 +124,12 @@ impl Flat {
                 }
             }
         }
+        let mut goes_on = vec![false; n];
+        before.iter().filter(|&&x| x != NONE).for_each(|&x| goes_on[x as usize] = true);
+        let mut of_length: FxHashMap<usize, usize> = FxHashMap::default();
+        (0..n).filter(|&k| links[k] >= LONG && !goes_on[k]).for_each(|k| *of_length.entry(links[k]).or_default() += 1);
         for k in (0..n).rev() {
-            if links[k] < LONG || self.what[k] == What::Inside {
+            if links[k] < LONG || goes_on[k] || which == Sums::Longest && of_length[&links[k]] >= links[k] {
                 continue;
             }
             let mut sum = Sum { first: NONE, links: Vec::with_capacity(links[k]) };

@@ -14,7 +14,7 @@ use super::open::has_kernel;
 use crate::graph::Function;
 use crate::op::DType;
 use build::Build;
-use flat::Flat;
+use flat::{Flat, Sums};
 
 /// Below so many operations straight-line code fits into the caches and stays.
 const FEWEST_OPERATIONS: usize = 4000;
@@ -55,7 +55,15 @@ pub(crate) fn takes_kernels(f: &Function) -> bool {
 
 /// The same where a function has so many operations.
 fn of_at_least(f: &Function, fewest: usize) -> Option<(Function, Counts)> {
-    let mut flat = Flat::new(f);
+    let all = Flat::new(f, Sums::All);
+    let sums = all.sums.len();
+    attempt(f, fewest, all).or_else(|| {
+        let longest = Flat::new(f, Sums::Longest);
+        if longest.sums.len() < sums { attempt(f, fewest, longest) } else { None }
+    })
+}
+
+fn attempt(f: &Function, fewest: usize, mut flat: Flat) -> Option<(Function, Counts)> {
     let operations = flat.operations();
     if operations < fewest {
         return None;

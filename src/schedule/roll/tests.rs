@@ -1,12 +1,12 @@
 use super::classes::{Unit, units};
 use super::columns::{Place, pieces};
-use super::flat::{Flat, What};
+use super::flat::{Flat, Sums, What};
 use super::*;
 use crate::op::{Op, Real};
 use crate::{Expr, lit};
 
 fn flat_units(f: &Function) -> Vec<usize> {
-    let mut sizes: Vec<usize> = units(&mut Flat::new(f)).iter().map(|unit: &Unit| unit.members.len()).collect();
+    let mut sizes: Vec<usize> = units(&mut Flat::new(f, Sums::All)).iter().map(|unit: &Unit| unit.members.len()).collect();
     sizes.sort_unstable();
     sizes
 }
@@ -33,7 +33,7 @@ fn a_long_sum_is_one_node_with_its_terms_in_order() {
     let f = Function::trace(("x", 40), |x| {
         x[1..].iter().enumerate().fold(x[0], |sum, (k, &x)| if k % 3 == 0 { sum - x } else { sum + x })
     });
-    let flat = Flat::new(&f.unwrap());
+    let flat = Flat::new(&f.unwrap(), Sums::All);
     let [sum] = &flat.sums[..] else { panic!("one sum") };
     assert_eq!(sum.first, 0);
     assert_eq!(sum.links.iter().map(|link| link.terms[0]).collect::<Vec<_>>(), (1..40).collect::<Vec<_>>());
@@ -41,13 +41,13 @@ fn a_long_sum_is_one_node_with_its_terms_in_order() {
     assert_eq!(flat.operations(), 39);
     // A chain whose parts are used otherwise, or a short one, stays what it is.
     let short = Function::trace(("x", 30), |x| x[1..].iter().fold(x[0], |sum, &x| sum + x)).unwrap();
-    assert_eq!(Flat::new(&short).sums, []);
+    assert_eq!(Flat::new(&short, Sums::All).sums, []);
     let seen = Function::trace(("x", 40), |x| {
         let mut sums = vec![x[0]];
         x[1..].iter().for_each(|&x| sums.push(sums[sums.len() - 1] + x));
         sums
     });
-    assert_eq!(Flat::new(&seen.unwrap()).sums, []);
+    assert_eq!(Flat::new(&seen.unwrap(), Sums::All).sums, []);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn no_unit_depends_on_itself() {
         y
     });
     for f in [recurrence, interleaved.unwrap()] {
-        let mut flat = Flat::new(&f);
+        let mut flat = Flat::new(&f, Sums::All);
         let all = units(&mut flat);
         let mut unit_of = vec![usize::MAX; flat.len()];
         all.iter().enumerate().for_each(|(at, unit)| unit.members.iter().for_each(|&k| unit_of[k as usize] = at));
