@@ -65,8 +65,9 @@ fn quadrotor(stages: usize) -> Function {
     let f = Function::trace(("z", stages * STAGE + STATE), |z| {
         let x = |k: usize| &z[k * STAGE..k * STAGE + STATE];
         let u = |k: usize| &z[k * STAGE + STATE..(k + 1) * STAGE];
-        let gaps: Vec<Expr> =
-            (0..stages).flat_map(|k| step(x(k), u(k)).into_iter().zip(x(k + 1)).map(|(next, &x)| x - next).collect::<Vec<_>>()).collect();
+        let gaps: Vec<Expr> = (0..stages)
+            .flat_map(|k| step(x(k), u(k)).into_iter().zip(x(k + 1)).map(|(next, &x)| x - next).collect::<Vec<_>>())
+            .collect();
         let (to, weight) = ([1.0, 2.0, 0.0, 0.0, 0.0, 0.0], [10.0, 10.0, 1.0, 1.0, 1.0, 0.1]);
         let mut cost = lit(0.0);
         for k in 0..=stages {

@@ -137,22 +137,20 @@ fn loops_that_were_found_are_like_any_other_stages() {
 /// ragged ends and with subexpressions that all iterations share.
 fn planted(seed: u64, width: Width) -> Function {
     let mut random = Rng(seed);
-    let n = 120 + random.below(120);
+    let n = 150 + random.below(100);
     let trace = Function::trace_in(width, (("x", n), ("p", 3)), |(x, p)| {
         let mut all: Vec<Vec<Expr>> = vec![x];
         let shared = [p[0] * p[1], (p[1] - p[2]).exp(), p[2]];
-        let loops = 4 + random.below(4);
-        for _ in 0..loops {
+        for _ in 0..2 + random.below(3) {
             let (a, b) = (random.below(all.len()), random.below(all.len()));
             let (a, b) = (all[a].clone(), all[b].clone());
-            let len = a.len().min(b.len()) - random.below(3);
-            let (shift, backward, inner) = (random.below(3), random.chance(0.3), 1 + random.below(3));
-            let kinds: Vec<(usize, usize)> = (0..3 + random.below(8)).map(|_| (random.below(11), random.below(3))).collect();
-            let few = [random.ordinary(), random.ordinary(), random.ordinary()];
-            let many = random.chance(0.1);
+            let (shift, backward, inner) = (random.below(3), random.chance(0.3), 1 + random.below(2));
+            let len = (a.len().min(b.len()) - shift) - random.below(3);
+            let kinds: Vec<(usize, usize)> = (0..3 + random.below(4)).map(|_| (random.below(11), random.below(3))).collect();
+            let few = [random.ordinary(), random.ordinary()];
+            let (by_turns, many) = (random.chance(0.2), random.chance(0.05));
             let body = |k: usize| {
-                let at = |v: &[Expr], k: usize| v[k % v.len()];
-                let mut values = vec![at(&a, k), if backward { b[b.len() - 1 - k % b.len()] } else { at(&b, k + shift) }];
+                let mut values = vec![a[k], if backward { b[len - 1 - k] } else { b[k + shift] }];
                 for turn in 0..inner {
                     for &(kind, other) in &kinds {
                         let v = values[values.len() - 1];
@@ -161,7 +159,7 @@ fn planted(seed: u64, width: Width) -> Function {
                             0 => v + w,
                             1 => v - w * shared[other],
                             2 => v * w,
-                            3 => v * few[k % 3],
+                            3 => v * few[if by_turns { k % 2 } else { 0 }],
                             4 => v * few[0] + w * 0.25,
                             5 => (v * 0.5).sin(),
                             6 => (1.0 + w * w).sqrt() + v,
@@ -179,7 +177,7 @@ fn planted(seed: u64, width: Width) -> Function {
         }
         let last = all[all.len() - 1].clone();
         let every = 1 + random.below(3);
-        let sum = all[1..].iter().flatten().fold(lit(0.0), |sum: Expr, &y| if random.chance(0.01) { sum - y } else { sum + y });
+        let sum = all[1..].iter().flatten().fold(lit(0.0), |sum: Expr, &y| sum + y);
         let mut turn = 0;
         let mixed = last.iter().zip(&all[0]).fold(p[0], |sum, (&y, &x)| {
             turn += 1;
@@ -191,7 +189,7 @@ fn planted(seed: u64, width: Width) -> Function {
 }
 
 proptest! {
-    #![proptest_config(cases(10))]
+    #![proptest_config(cases(4))]
     #[test]
     fn planted_repeats_have_the_bits_of_straight_line_code(seed in any::<u64>()) {
         check_all(|width| planted(seed, width));
@@ -201,9 +199,9 @@ proptest! {
 /// Most of them are found.
 #[test]
 fn planted_repeats_are_found() {
-    let found = (0..6).filter(|&seed| {
+    let found = (0..8).filter(|&seed| {
         let f = planted(seed, Width::F64).value_and_grad().unwrap();
-        f.graph().len() >= 6000 && f.compile_with(Options::new().interpreted(true)).unwrap().report().rolled.is_some()
+        f.compile_with(Options::new().interpreted(true)).unwrap().report().rolled.is_some()
     });
-    assert!(found.count() >= 3);
+    assert!(found.count() >= 4);
 }

@@ -359,13 +359,18 @@ impl<'f> Levels<'f> {
             return vec![all];
         }
         let parts = operations.div_ceil(MOST_OF_PART);
-        let mut cut: Vec<Members> =
-            all.nodes.chunks(all.nodes.len().div_ceil(parts)).map(|nodes| Members { nodes: nodes.to_vec(), stored: vec![] }).collect();
+        let mut cut: Vec<Members> = all
+            .nodes
+            .chunks(all.nodes.len().div_ceil(parts))
+            .map(|nodes| Members { nodes: nodes.to_vec(), stored: vec![] })
+            .collect();
         let stored: FxHashSet<NodeId> = all.stored.into_iter().collect();
         for part in &mut cut {
             let last = *part.nodes.last().expect("a part has nodes");
-            let is_read = |id: &NodeId| self.users[id.index()].iter().any(|user| *user > last && all.nodes.binary_search(user).is_ok());
-            part.stored = part.nodes.iter().copied().filter(|id| stored.contains(id) || is_operation(id) && is_read(id)).collect();
+            let is_read =
+                |id: &NodeId| self.users[id.index()].iter().any(|user| *user > last && all.nodes.binary_search(user).is_ok());
+            part.stored =
+                part.nodes.iter().copied().filter(|id| stored.contains(id) || is_operation(id) && is_read(id)).collect();
         }
         cut
     }

@@ -1,9 +1,9 @@
 //! From units to a function of arrays: each class an elementwise operation on columns of operands, each long sum a scan over its terms.
 
+use super::Counts;
 use super::classes::{FEWEST, Unit};
 use super::columns::{Piece, Place, pieces};
 use super::flat::{Flat, Link, NONE, What};
-use super::Counts;
 use crate::base::{Axis, Shape};
 use crate::graph::{
     Args, Builder, Control, Function, InputGroup, Kind, Nested, NodeId, OutputGroup, Port, SharedControl, States,
@@ -15,13 +15,16 @@ use rustc_hash::FxHashMap;
 const MOST_PIECES: usize = 16;
 /// Links that go round in a sum, at most.
 const MOST_ROUND: usize = 16;
+/// Pieces of an output: so many, and one more for so many elements.
+const MOST_OF_OUTPUT: usize = 64;
+const ELEMENTS_OF_PIECE: usize = 8;
 
 /// The rolled function while it is made.
 pub(super) struct Build<'a> {
     f: &'a Function,
     flat: &'a Flat,
     new: Builder,
-    /// The arrays that there are so far, and their lengths: nothing for a number by itself.
+    /// The arrays that there are so far, and their lengths: nothing for what is known. A number by itself has the length 1.
     arrays: Vec<(NodeId, Option<usize>)>,
     /// The unit of an array, where it is a class.
     of_class: Vec<bool>,
@@ -48,13 +51,12 @@ impl<'a> Build<'a> {
             counts: Counts::default(),
             most_single,
         };
-        for group in f.inputs() {
-            let len = Some(group.len()).filter(|&len| len > 1);
-            if group.is_empty() {
-                continue;
-            }
-            let node = build.new.input(len.map_or(Shape::SCALAR, shape), DType::Float);
-            let array = build.enter(node, len, false);
+        let groups = || f.inputs().iter().filter(|group| !group.is_empty());
+        let of_group = |len: usize| if len == 1 { Shape::SCALAR } else { shape(len) };
+        let inputs: Vec<NodeId> = groups().map(|group| build.new.input(of_group(group.len()), DType::Float)).collect();
+        for (group, input) in groups().zip(inputs) {
+            let node = build.shaped(input, shape(group.len()));
+            let array = build.enter(node, Some(group.len()), false);
             for (index, slot) in (0..).zip(group.range()) {
                 build.places[slot] = Some(Place { array, index });
             }
@@ -85,8 +87,8 @@ impl<'a> Build<'a> {
             let places: Vec<Place> = group.nodes().iter().map(|id| self.place(id.0)).collect();
             let nodes = match places[..] {
                 [] => vec![],
-                [place] => vec![self.number(place)],
-                _ => vec![self.column(&places, MOST_PIECES + places.len() / MOST_PIECES)?],
+                [place] => vec![self.scalar(place)],
+                _ => vec![self.column(&places, MOST_OF_OUTPUT + places.len() / ELEMENTS_OF_PIECE)?],
             };
             outputs.push(OutputGroup { nodes, ..group.clone() });
         }
@@ -222,21 +224,34 @@ impl<'a> Build<'a> {
             }
             _ => {
                 let number = self.number(place);
-                let op = if rows == 1 { ArrayOp::Reshape(shape(1)) } else { ArrayOp::Broadcast(shape(rows)) };
-                self.intern(op, &[number])
+                match (rows, len) {
+                    (1, Some(_)) => number,
+                    (1, None) => self.intern(ArrayOp::Reshape(shape(1)), &[number]),
+                    _ => self.intern(ArrayOp::Broadcast(shape(rows)), &[number]),
+                }
             }
         }
     }
 
-    /// The number at a place.
+    /// The number at a place, as an array of length 1, or as what is known.
     fn number(&mut self, place: Place) -> NodeId {
         let (array, len) = self.arrays[place.array as usize];
-        if len.is_none() {
+        if len.is_none_or(|len| len == 1) {
             return array;
         }
         let cut = Cut::Range { start: place.index as usize, step: 1, len: 1 };
-        let one = self.intern(ArrayOp::Slice(vec![cut]), &[array]);
-        self.intern(ArrayOp::Reshape(Shape::SCALAR), &[one])
+        self.intern(ArrayOp::Slice(vec![cut]), &[array])
+    }
+
+    /// The number at a place as one without axes.
+    fn scalar(&mut self, place: Place) -> NodeId {
+        let number = self.number(place);
+        self.shaped(number, Shape::SCALAR)
+    }
+
+    /// One element in another shape, if it has not that one.
+    fn shaped(&mut self, one: NodeId, to: Shape) -> NodeId {
+        if self.new.graph().node(one).shape() == to { one } else { self.intern(ArrayOp::Reshape(to), &[one]) }
     }
 
     /// An operation by itself, or a sum. None where there are too many.
@@ -253,7 +268,8 @@ impl<'a> Build<'a> {
                 self.by_itself(op, &args, k)?
             }
         };
-        let array = self.enter(node, None, false);
+        let node = self.shaped(node, shape(1));
+        let array = self.enter(node, Some(1), false);
         self.places[k] = Some(Place { array, index: 0 });
         Some(())
     }
@@ -281,11 +297,11 @@ impl<'a> Build<'a> {
             }
             let (now, later) = rest.split_at(width * rows);
             rest = later;
-            let mut xs: Args = Args::from_slice(&[so_far]);
+            let start = self.shaped(so_far, Shape::SCALAR);
+            let mut xs: Args = Args::from_slice(&[start]);
             for (at, link) in now[..width].iter().enumerate() {
                 for term in 0..link.terms().len() {
-                    let places: Vec<Place> =
-                        now[at..].iter().step_by(width).map(|link| self.place(link.terms[term])).collect();
+                    let places: Vec<Place> = now[at..].iter().step_by(width).map(|link| self.place(link.terms[term])).collect();
                     xs.push(self.column(&places, MOST_PIECES + places.len() / MOST_PIECES)?);
                 }
             }
@@ -294,6 +310,7 @@ impl<'a> Build<'a> {
             let scan = Control::Scan { body, carries, xs: xs.len() - 1, length, reverse: false, states: States::All };
             let control: SharedControl = scan.into();
             so_far = self.new.intern(Kind::Control(Nested { control: &control, port: Port::Final(0) }), &xs, None);
+            so_far = self.shaped(so_far, shape(1));
             self.counts.rolled += now.len();
         }
         self.counts.sums += 1;

@@ -110,8 +110,8 @@ fn downward(flat: &Flat, classes: &[u32]) -> Vec<u32> {
             _ => {
                 let operands = flat.operands(k);
                 // Operands that may be exchanged are used alike where their classes are the same.
-                let same = flat.op(k).is_some_and(Op::is_commutative)
-                    && classes[operands[0] as usize] == classes[operands[1] as usize];
+                let same =
+                    flat.op(k).is_some_and(Op::is_commutative) && classes[operands[0] as usize] == classes[operands[1] as usize];
                 operands.iter().enumerate().for_each(|(place, &x)| add(x, if same && place == 1 { 0 } else { place }));
             }
         }
