@@ -1,6 +1,5 @@
 //! From units to a function of arrays: each class an elementwise operation on columns of operands, each long sum a scan over its terms.
 
-use super::Counts;
 use super::classes::{FEWEST, Unit};
 use super::columns::{Piece, Place, pieces};
 use super::flat::{Flat, Link, NONE, What};
@@ -18,6 +17,19 @@ const MOST_ROUND: usize = 16;
 /// Pieces of an output: so many, and one more for so many elements.
 const MOST_OF_OUTPUT: usize = 64;
 const ELEMENTS_OF_PIECE: usize = 8;
+
+/// What was found.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Operations on arrays.
+    pub(crate) classes: usize,
+    /// Long sums.
+    pub(crate) sums: usize,
+    /// Operations of the function that are in either.
+    pub(crate) rolled: usize,
+    /// Those that stay by themselves.
+    pub(crate) straight: usize,
+}
 
 /// The rolled function while it is made.
 pub(super) struct Build<'a> {

@@ -25,21 +25,38 @@ pub(super) struct Unit {
 }
 
 /// All operations of a graph in units, each after those that it reads. Operands of commutative operations are put in the order of their classes.
-pub(super) fn units(flat: &mut Flat) -> Vec<Unit> {
+/// None where more than so many operations, sums apart, would be by themselves.
+pub(super) fn units(flat: &mut Flat, most_single: usize) -> Option<Vec<Unit>> {
     let mut by_value = vec![false; flat.len()];
-    let (mut classes, mut count) = upward(flat, None, &by_value);
+    let (mut classes, count) = upward(flat, None, &by_value);
+    let mut sizes = sizes_of(flat, &classes, count, most_single)?;
     if mark_values(flat, &classes, &mut by_value) {
-        (classes, count) = upward(flat, None, &by_value);
-    }
-    for _ in 0..ROUNDS {
-        let used = downward(flat, &classes);
-        let (finer, more) = upward(flat, Some(&used), &by_value);
-        classes = finer;
-        if std::mem::replace(&mut count, more) == more {
-            break;
+        let (finer, count) = upward(flat, None, &by_value);
+        match sizes_of(flat, &finer, count, most_single) {
+            Some(more) => (classes, sizes) = (finer, more),
+            None => by_value.fill(false),
         }
     }
-    in_order(flat, &classes, count)
+    // What would leave too much by itself is not told apart.
+    for _ in 0..ROUNDS {
+        let used = downward(flat, &classes);
+        let (finer, count) = upward(flat, Some(&used), &by_value);
+        let Some(more) = sizes_of(flat, &finer, count, most_single).filter(|more| more.len() > sizes.len()) else { break };
+        (classes, sizes) = (finer, more);
+    }
+    Some(in_order(flat, &classes, &sizes))
+}
+
+/// How many members every class has.
+fn sizes_of(flat: &Flat, classes: &[u32], count: u32, most_single: usize) -> Option<Vec<usize>> {
+    let mut sizes = vec![0usize; count as usize];
+    (0..flat.len()).filter(|&k| is_made(flat, k)).for_each(|k| sizes[classes[k] as usize] += 1);
+    let single: usize = sizes.iter().filter(|&&size| size < FEWEST).sum();
+    (single <= most_single + flat.sums.len()).then_some(sizes)
+}
+
+fn is_made(flat: &Flat, k: usize) -> bool {
+    matches!(flat.what[k], What::Apply(_) | What::Sum(_))
 }
 
 /// Operands before users. `within` are classes that are told apart further.
@@ -84,7 +101,7 @@ fn downward(flat: &Flat, classes: &[u32]) -> Vec<u32> {
     let mut finer = vec![NONE; flat.len()];
     let mut known: FxHashMap<(u32, u64), u32> = FxHashMap::default();
     for k in (0..flat.len()).rev() {
-        if !matches!(flat.what[k], What::Apply(_) | What::Sum(_)) {
+        if !is_made(flat, k) {
             continue;
         }
         let next = known.len() as u32;
@@ -152,14 +169,11 @@ fn mark_values(flat: &Flat, classes: &[u32], by_value: &mut [bool]) -> bool {
 }
 
 /// Units in the order of their heights, each of which only reads lower ones.
-fn in_order(flat: &Flat, classes: &[u32], count: u32) -> Vec<Unit> {
-    let mut size = vec![0usize; count as usize];
-    let is_made = |k: usize| matches!(flat.what[k], What::Apply(_) | What::Sum(_));
-    (0..flat.len()).filter(|&k| is_made(k)).for_each(|k| size[classes[k] as usize] += 1);
+fn in_order(flat: &Flat, classes: &[u32], sizes: &[usize]) -> Vec<Unit> {
     let mut height = vec![0u32; flat.len()];
-    let mut unit_of: Vec<Option<usize>> = vec![None; count as usize];
+    let mut unit_of: Vec<Option<usize>> = vec![None; sizes.len()];
     let mut units: Vec<Unit> = Vec::new();
-    for k in (0..flat.len()).filter(|&k| is_made(k)) {
+    for k in (0..flat.len()).filter(|&k| is_made(flat, k)) {
         let above = |x: &u32| height[*x as usize] + 1;
         height[k] = match flat.what[k] {
             What::Sum(sum) => {
@@ -170,7 +184,7 @@ fn in_order(flat: &Flat, classes: &[u32], count: u32) -> Vec<Unit> {
             _ => flat.operands(k).iter().map(above).max().unwrap_or(0),
         };
         let class = classes[k] as usize;
-        match unit_of[class].filter(|_| size[class] >= FEWEST) {
+        match unit_of[class].filter(|_| sizes[class] >= FEWEST) {
             Some(unit) => units[unit].members.push(k as u32),
             None => {
                 unit_of[class] = Some(units.len());

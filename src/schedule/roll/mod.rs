@@ -14,6 +14,7 @@ use super::open::has_kernel;
 use crate::graph::Function;
 use crate::op::DType;
 use build::Build;
+pub(crate) use build::Counts;
 use flat::{Flat, Sums};
 
 /// Below so many operations straight-line code fits into the caches and stays.
@@ -22,19 +23,6 @@ const FEWEST_OPERATIONS: usize = 4000;
 const AMONG: usize = 50;
 /// Operations that a class has on an average, at least.
 const FEWEST_EACH: usize = 32;
-
-/// What was found.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Operations on arrays.
-    pub(crate) classes: usize,
-    /// Long sums.
-    pub(crate) sums: usize,
-    /// Operations of the function that are in either.
-    pub(crate) rolled: usize,
-    /// Those that stay by themselves.
-    pub(crate) straight: usize,
-}
 
 /// The function as one of arrays. None where it is small, or too little of it repeats.
 pub(crate) fn rolled(f: &Function) -> Option<(Function, Counts)> {
@@ -45,12 +33,6 @@ pub(crate) fn rolled(f: &Function) -> Option<(Function, Counts)> {
         return None;
     }
     of_at_least(f, FEWEST_OPERATIONS)
-}
-
-/// Whether loops compute some of a function otherwise than straight-line code does by itself: by our kernels.
-pub(crate) fn takes_kernels(f: &Function) -> bool {
-    let mut known = rustc_hash::FxHashMap::default();
-    f.graph().ids().filter_map(|id| f.graph().node(id).op()).any(|op| *known.entry(op).or_insert_with(|| has_kernel(op)))
 }
 
 /// The same where a function has so many operations.
@@ -68,11 +50,16 @@ fn attempt(f: &Function, fewest: usize, mut flat: Flat) -> Option<(Function, Cou
     if operations < fewest {
         return None;
     }
-    let units = classes::units(&mut flat);
-    let single = units.iter().filter(|unit| unit.members.len() == 1).count() - flat.sums.len();
     let most_single = operations / AMONG;
-    if single > most_single || (units.len() - single) * FEWEST_EACH > operations {
+    let units = classes::units(&mut flat, most_single)?;
+    if units.iter().filter(|unit| unit.members.len() > 1).count() * FEWEST_EACH > operations {
         return None;
     }
     Build::new(f, &flat, most_single).build(&units)
+}
+
+/// Whether loops compute some of a function otherwise than straight-line code does by itself: by our kernels.
+pub(crate) fn takes_kernels(f: &Function) -> bool {
+    let mut known = rustc_hash::FxHashMap::default();
+    f.graph().ids().filter_map(|id| f.graph().node(id).op()).any(|op| *known.entry(op).or_insert_with(|| has_kernel(op)))
 }

@@ -6,7 +6,8 @@ use crate::op::{Op, Real};
 use crate::{Expr, lit};
 
 fn flat_units(f: &Function) -> Vec<usize> {
-    let mut sizes: Vec<usize> = units(&mut Flat::new(f, Sums::All)).iter().map(|unit: &Unit| unit.members.len()).collect();
+    let mut sizes: Vec<usize> =
+        units(&mut Flat::new(f, Sums::All), usize::MAX / 2).unwrap().iter().map(|unit: &Unit| unit.members.len()).collect();
     sizes.sort_unstable();
     sizes
 }
@@ -87,7 +88,8 @@ fn no_unit_depends_on_itself() {
     });
     for f in [recurrence, interleaved.unwrap()] {
         let mut flat = Flat::new(&f, Sums::All);
-        let all = units(&mut flat);
+        let flat_len = flat.len();
+        let all = units(&mut flat, flat_len).unwrap();
         let mut unit_of = vec![usize::MAX; flat.len()];
         all.iter().enumerate().for_each(|(at, unit)| unit.members.iter().for_each(|&k| unit_of[k as usize] = at));
         for k in (0..flat.len()).filter(|&k| matches!(flat.what[k], What::Apply(_))) {
