@@ -82,6 +82,32 @@ impl Options {
         self.settings.unroll = on;
         self
     }
+    /// Whether repeats in a function of numbers become loops: what a Rust `for` has left in a trace, one operation after the other, is found again. Equal
+    /// operations on equal operands are classes; a class of 8 members and more is computed as one operation on arrays, in loops over rows with
+    /// vectors, and a sum of 32 terms and more is added up in a loop, in the order of the trace. So the bits are those of straight-line code.
+    ///
+    /// The function stays straight-line code where it has fewer than 4,000 nodes, where more than one operation of 50 would stay by itself, where a class has
+    /// fewer than 32 operations on an average, and with [`flush_subnormals`](Options::flush_subnormals). Known numbers that differ from iteration to iteration
+    /// keep a loop from being found, if they have more than 8 values: data are better inputs. So does what goes on from one iteration to the
+    /// next, but for sums. [`Report::rolled`](crate::compiled::Report::rolled) says what was found. On by default.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function, Options, lit};
+    /// let term = |a: Expr, b: Expr| 100.0 * (b - a * a).powi(2) + (1.0 - a).powi(2);
+    /// let f = Function::trace(("x", 1000), |x| (1..1000).fold(lit(0.0), |sum: Expr, k| sum + term(x[k - 1], x[k])))?;
+    /// let f = f.value_and_grad()?;
+    /// let (rolled, straight) = (f.compile()?, f.compile_with(Options::new().roll(false))?);
+    /// assert!(rolled.report().rolled.is_some_and(|rolled| rolled.operations > 50 * rolled.straight));
+    /// let (x, mut a, mut b) = ([0.5; 1000], ([0.0], [0.0; 1000]), ([0.0], [0.0; 1000]));
+    /// rolled.call_into(&[&x], &mut [&mut a.0, &mut a.1])?;
+    /// straight.call_into(&[&x], &mut [&mut b.0, &mut b.1])?;
+    /// assert_eq!(a, b);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn roll(mut self, on: bool) -> Self {
+        self.settings.roll = on;
+        self
+    }
     /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
     /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
     /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
