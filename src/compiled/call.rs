@@ -35,6 +35,8 @@ use std::{fmt, panic::Location, sync::Arc};
 pub struct Compiled {
     // What `call` reads comes first, on one cache line.
     point: Point,
+    /// Whether there is one input and one output, so that their slices are all that `call` takes and gives.
+    single: bool,
     pub(super) body: Arc<Body>,
     /// Of a call, at most.
     threads: usize,
@@ -63,7 +65,8 @@ impl Compiled {
             Running::Made(Engine::Numbers(numbers), _) => numbers.point().cloned(),
             _ => None,
         };
-        Compiled { point: point.unwrap_or_else(Point::none), body: Arc::new(body), threads, lengths: Arc::new([]) }
+        let single = (body.f.inputs().len(), body.f.outputs().len()) == (1, 1);
+        Compiled { point: point.unwrap_or_else(Point::none), single, body: Arc::new(body), threads, lengths: Arc::new([]) }
     }
 
     /// Evaluates: all inputs one after the other, all outputs likewise. How many elements there are of these is known from the context, and checked.
@@ -120,6 +123,11 @@ impl Compiled {
     #[inline]
     #[track_caller]
     pub fn call_into<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()> {
+        if let ([x], [y], true) = (inputs, &mut *outputs, self.single)
+            && self.point.call_into(x, y)
+        {
+            return Ok(());
+        }
         self.call_with(&self.lengths, inputs, outputs)
     }
 
