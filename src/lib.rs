@@ -137,6 +137,8 @@ mod documentation {
     mod implicit {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
+    #[doc = include_str!("../docs/rolling.md")]
+    mod rolling {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
     #[cfg(feature = "argmin")]

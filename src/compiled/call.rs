@@ -1,7 +1,7 @@
 //! The one compiled function, and the ways to call it.
 
 use super::engine::{Engine, How};
-use super::report::Report;
+use super::report::{Report, Rolled};
 use super::running::Running;
 use super::sizes::Sizes;
 use super::slices::with_slices;
@@ -51,6 +51,8 @@ pub(super) struct Body {
     pub(super) updates: Box<Updates>,
     /// Outputs that are zero whatever the inputs.
     pub(super) zeros: Vec<String>,
+    /// What became of repeats.
+    pub(super) rolled: Option<Rolled>,
     /// What the code was made of; nothing of code that was loaded.
     pub(super) units: Box<[Arc<Unit>]>,
 }
@@ -76,6 +78,9 @@ impl Compiled {
     /// ```
     ///
     /// One output is an array of one number, too: `let [y] = f.call([2.0])?`. With `let y = f.call([2.0])?` nothing would say how many there are.
+    ///
+    /// Results are copied out. Where the next call takes what this one gives, that copy is what it waits for, some nanoseconds:
+    /// [`call_into`](Compiled::call_into) of a function of one input and one output writes where it is to read next.
     ///
     /// # Errors
     /// If a length or the width does not fit, or an axis is open; as [`Compiled::call_into`] otherwise.
@@ -326,7 +331,7 @@ impl Compiled {
         let Body { f, updates, zeros, .. } = &*self.body;
         let signature = signature_of_calls(f, updates);
         let report = Report::new(engine.form(), signature, engine.codes(), self.body.running.time(), zeros.clone());
-        Report { interpreted: why.or(report.interpreted), ..report }
+        Report { interpreted: why.or(report.interpreted), rolled: self.body.rolled.clone(), ..report }
     }
 
     /// Bytes of memory that a call with the lengths of the first call uses beside its slices: the workspace, which is the thread's and
