@@ -174,7 +174,11 @@ fn term(name: &str, of: &[(String, u8)]) -> (String, u8) {
         "or" => infix(" or ", 1, 1),
         "not" => (format!("not ({})", of[0].0), 9),
         "select" => (format!("{} where {}, else {}", at(1, 2), of[0].0, at(2, 2)), 1),
-        _ => (format!("{name}({})", of.iter().map(|term| &term.0[..]).collect::<Vec<_>>().join(", ")), 9),
+        // A parameter, as in powi[3], is an operand of the method.
+        _ => {
+            let (name, parameter) = name.trim_end_matches(']').split_once('[').map_or((name, None), |(name, n)| (name, Some(n)));
+            (format!("{name}({})", of.iter().map(|term| &term.0[..]).chain(parameter).collect::<Vec<_>>().join(", ")), 9)
+        }
     }
 }
 
