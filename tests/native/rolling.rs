@@ -194,7 +194,7 @@ fn planted(seed: u64, width: Width) -> Function {
 }
 
 proptest! {
-    #![proptest_config(cases(4))]
+    #![proptest_config(ProptestConfig { cases: 6, ..cases(1) })]
     #[test]
     fn planted_repeats_have_the_bits_of_straight_line_code(seed in any::<u64>()) {
         check_all(|width| planted(seed, width));
