@@ -122,12 +122,12 @@ fn exclusive_or(bench: &mut Bench) {
         f[0]
     };
 
-    // A step as a function: the loss, and the parameters after the update.
+    // A step as a function: the parameters after the update, and the loss.
     let gradient = Function::trace(("p", 33), |p| exclusive_or_loss(&p)).unwrap().value_and_grad().unwrap();
     let step = Function::trace(("p", 33), |p| {
         let y = gradient.eval(&p).unwrap();
         let next: Vec<_> = p.iter().zip(&y[1..]).map(|(&p, &g)| p - RATE * g).collect();
-        (("p", next), ("loss", y[0]))
+        ("next", [next, vec![y[0]]].concat())
     });
     let step = step.unwrap().compile().unwrap();
     bench.note(&format!("rows: {}; unrolled: {}", rows.report(), step.report()));
@@ -137,7 +137,7 @@ fn exclusive_or(bench: &mut Bench) {
         a[..33].copy_from_slice(p);
         let (mut from, mut to) = (&mut a, &mut b);
         for _ in 0..steps {
-            *to = step.call(&from[..33]).unwrap();
+            step.call_into(&[&from[..33]], &mut [&mut to[..]]).unwrap();
             std::mem::swap(&mut from, &mut to);
         }
         p.copy_from_slice(&from[..33]);
@@ -220,10 +220,10 @@ fn polynomial(bench: &mut Bench) {
         agree("w6.full in C: the fit", &r, &[0.0, 1.0, 2.0, 3.0], 1e-4);
     }
 
-    // One point a step: the update is part of the function.
-    let step = Function::trace((("p", 4), ["x", "y"]), |(p, [x, y])| {
-        let y = gradient.eval(&[&p[..], &[x, y]].concat()).unwrap();
-        p.iter().zip(&y[1..]).map(|(&p, &g)| p - 1e-2 * g).collect::<Vec<_>>()
+    // One point a step: the update is part of the function, of the parameters and the point in one slice.
+    let step = Function::trace(("at", 6), |at| {
+        let y = gradient.eval(&at[..]).unwrap();
+        at[..4].iter().zip(&y[1..]).map(|(&p, &g)| p - 1e-2 * g).collect::<Vec<_>>()
     });
     let step = step.unwrap().compile().unwrap();
     let single = |steps: usize, p: &mut [f64; 4]| {
@@ -232,7 +232,7 @@ fn polynomial(bench: &mut Bench) {
         let (mut from, mut to) = (&mut a, &mut b);
         for s in 0..steps {
             (from[4], from[5]) = (x[s % x.len()], y[s % x.len()]);
-            to[..4].copy_from_slice(&step.call::<f64, 4>(&*from).unwrap());
+            step.call_into(&[&from[..]], &mut [&mut to[..4]]).unwrap();
             std::mem::swap(&mut from, &mut to);
         }
         p.copy_from_slice(&from[..4]);

@@ -79,6 +79,9 @@ impl Compiled {
     ///
     /// One output is an array of one number, too: `let [y] = f.call([2.0])?`. With `let y = f.call([2.0])?` nothing would say how many there are.
     ///
+    /// Results are copied out. Where the next call takes what this one gives, that copy is what it waits for, some nanoseconds:
+    /// [`call_into`](Compiled::call_into) of a function of one input and one output writes where it is to read next.
+    ///
     /// # Errors
     /// If a length or the width does not fit, or an axis is open; as [`Compiled::call_into`] otherwise.
     #[inline]
@@ -267,7 +270,7 @@ impl Compiled {
         Ok(Compiled { threads: most, ..self.clone() })
     }
 
-    /// The same code for calls with these lengths of open axes, which need not be told by the slices: of an input `x[n,t]` these tell the product
+    /// The same code for calls with these lengths of open axes, which slices need not determine: of an input `x[n,t]` they determine the product
     /// alone, as do numbers in one row for `run`.
     ///
     /// ```

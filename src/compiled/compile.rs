@@ -10,7 +10,7 @@ use super::signature::signature;
 use super::sizes::Sizes;
 use crate::base::host::{Stop, Stopwatch};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::exec::{Code, check_threads, check_workspace};
+use crate::exec::{Code, check_workspace};
 use crate::graph::Function;
 use crate::schedule::ir::Updates;
 use std::panic::Location;
@@ -24,7 +24,7 @@ pub(crate) fn compile(f: &Function, options: &Options) -> Result<Compiled> {
 
 #[track_caller]
 fn made(f: &Function, options: &Options) -> Result<Compiled> {
-    check_threads(options.threads)?;
+    options.check()?;
     let updates: Box<Updates> = overwrites(f, &options.overwrite)?.into();
     let watch = Stopwatch::start();
     let stop = Stop::after(options.time_limit);

@@ -1,8 +1,10 @@
 //! What a user chooses about compiling and calling.
 
-use crate::exec::Limits;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::exec::{Limits, check_threads};
 use crate::schedule::{Settings, Tier};
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How a function is compiled and called; see [`Function::compile_with`](crate::Function::compile_with). The defaults are what
@@ -19,10 +21,24 @@ pub struct Options {
     pub(super) limits: Limits,
 }
 
+/// The environment variable of what [`Options::vectors`] is by default.
+const VECTORS: &str = "WENGERT_VECTORS";
+
+/// What the environment says of vectors, read once.
+fn vectors_by_default() -> std::result::Result<usize, &'static str> {
+    static SAID: OnceLock<std::result::Result<usize, String>> = OnceLock::new();
+    let said = SAID.get_or_init(|| match std::env::var_os(VECTORS) {
+        None => Ok(512),
+        Some(said) => said.to_str().and_then(|bits| bits.parse().ok()).ok_or_else(|| said.to_string_lossy().into_owned()),
+    });
+    said.as_ref().map(|&bits| bits).map_err(String::as_str)
+}
+
 impl Default for Options {
     fn default() -> Self {
+        let settings = Settings::default();
         Options {
-            settings: Settings::default(),
+            settings: vectors_by_default().map_or(settings, |bits| settings.with_vectors(bits)),
             threads: 1,
             background: false,
             overwrite: vec![],
@@ -37,6 +53,16 @@ impl Options {
     pub fn new() -> Self {
         Options::default()
     }
+
+    /// Whether they can be taken as they are.
+    pub(super) fn check(&self) -> Result<()> {
+        check_threads(self.threads)?;
+        vectors_by_default().map(|_| ()).map_err(|said| {
+            let message = format!("the environment variable {VECTORS} is `{said}`, which is no number of bits: 128, 256 or 512");
+            Error::new(ErrorKind::Value, message)
+        })
+    }
+
     /// Whether to simplify first, by exact rules. On by default.
     pub fn simplify(mut self, on: bool) -> Self {
         self.settings.simplify = on;
@@ -97,7 +123,8 @@ impl Options {
     /// The most bits of the vectors that loops over rows work in: 128, 256 or 512. Another number counts as the next of these below it, and less as
     /// 128. What is not there is the widest that is: 256 bits take AVX2 and fused multiply-add on x86-64, which the crate makes code for
     /// itself; the loops in 128 bits are Cranelift's; there is no code in 512 bits yet. The results have the same bits in any of them.
-    /// [`Report::loops`](crate::Report::loops) says which a loop has. 512 by default.
+    /// [`Report::loops`](crate::Report::loops) says which a loop has. By default what the environment variable `WENGERT_VECTORS` says when the
+    /// process first asks, and 512 where it is not set; compiling is an error if it is no number.
     ///
     /// ```
     /// use wengert::{Function, Options};
@@ -110,7 +137,7 @@ impl Options {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     pub fn vectors(mut self, bits: usize) -> Self {
-        self.settings.vectors = [512, 256].into_iter().find(|&n| n <= bits).unwrap_or(128);
+        self.settings = self.settings.with_vectors(bits);
         self
     }
     /// How much time the native compiler may spend on the quality of its code.

@@ -34,18 +34,42 @@ pub(super) fn is_costly(f: &Function, id: NodeId) -> bool {
     }
 }
 
-/// The costly values of a body that its results depend on and that depend on its inputs, but those that are kept already: what it gives beyond what
-/// it carries.
-pub(super) fn costly(body: &Function, carries: usize) -> Vec<NodeId> {
+/// The costly values of a body that its results depend on and that depend on its inputs.
+fn costly_values(body: &Function) -> Vec<NodeId> {
     let graph = body.graph();
     let live = graph.reachable(body.output_nodes());
-    let kept: Vec<NodeId> = body.output_nodes().skip(carries).collect();
     let mut varies: Vec<bool> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
         varies.push(matches!(graph.node(id).kind(), Kind::Input(_)) || graph.operands(id).any(|operand| varies[operand.index()]));
     }
-    let is_new = |&id: &NodeId| live[id.index()] && varies[id.index()] && is_costly(body, id) && !kept.contains(&id);
-    graph.ids().filter(is_new).collect()
+    graph.ids().filter(|&id| live[id.index()] && varies[id.index()] && is_costly(body, id)).collect()
+}
+
+/// These but those that are kept already: what the body gives beyond what it carries.
+pub(super) fn costly(body: &Function, carries: usize) -> Vec<NodeId> {
+    let kept: Vec<NodeId> = body.output_nodes().skip(carries).collect();
+    costly_values(body).into_iter().filter(|id| !kept.contains(id)).collect()
+}
+
+/// The body with its costly values' companions as further results. An operation shares most of its work with its companion, which its edge is made of;
+/// the adjoint alone would do that work again.
+fn with_companions(body: &Function) -> Function {
+    let costly = costly_values(body);
+    let mut companions: Vec<NodeId> = vec![];
+    let new = body.rebuild(|graph, new, id, args| {
+        let node = graph.node(id);
+        let made = new.intern(node.kind(), args, node.location());
+        if let Kind::Apply(op) = node.kind()
+            && costly.binary_search(&id).is_ok()
+            && let Some((companion, _)) = op.companion()
+        {
+            companions.push(new.intern(Kind::Apply(companion), args, node.location()));
+        }
+        made
+    });
+    let known: Vec<NodeId> = new.output_nodes().collect();
+    companions.retain(|id| !known.contains(id));
+    new.with_further_outputs(&companions)
 }
 
 /// The function with scans, of those that depend on an active input, that keep what is costly. Which of it is read, and so has
@@ -80,18 +104,23 @@ pub(super) fn keeping(f: &Function) -> Result<Function> {
     }))
 }
 
-/// A scan that keeps what is costly.
+/// A scan that keeps what is costly, and companions of that, if there is room for them.
 fn extend(control: &SharedControl) -> SharedControl {
     let Control::Scan { body, carries, xs, length, reverse, states } = &**control else { return control.clone() };
-    let new = costly(body, *carries);
-    let total: Option<usize> = new.iter().map(|&id| body.graph().node(id).shape().len()).sum();
     let steps = if let Axis::Fixed(steps) = length { *steps } else { 1 };
     let fits = |total: usize| total <= MOST && total.saturating_mul(steps) <= MOST_IN_ALL;
-    if new.is_empty() || !total.is_some_and(fits) {
-        return control.clone();
+    let keeping = |with: Function| {
+        let with = with.with_further_outputs(&costly(&with, *carries));
+        let graph = with.graph();
+        let total: Option<usize> = with.output_nodes().skip(body.output_len()).map(|id| graph.node(id).shape().len()).sum();
+        total.is_some_and(fits).then_some(with)
+    };
+    match keeping(with_companions(body)).or_else(|| keeping(body.clone())) {
+        Some(with) if with.output_len() > body.output_len() => {
+            Control::Scan { body: with, carries: *carries, xs: *xs, length: *length, reverse: *reverse, states: *states }.into()
+        }
+        _ => control.clone(),
     }
-    let body = body.with_further_outputs(&new);
-    Control::Scan { body, carries: *carries, xs: *xs, length: *length, reverse: *reverse, states: *states }.into()
 }
 
 /// The function with some of its values as further inputs, which are not computed any more.

@@ -5,11 +5,30 @@ use crate::op::Scalar;
 use crate::schedule::ir::Strided;
 use crate::schedule::lengths::MAX_RANK;
 
-/// Copies numbers that lie side by side, some 2 kB at a time. What the platform's routine does for more, one instruction for all bytes, takes several
-/// times as long where the two places are a little apart within their pages.
+/// Copies elements that lie side by side, some 2 kB at a time. What the platform's routine does for more, one instruction for all bytes, takes several
+/// times as long where the two places are a little apart within their pages. A few elements are copied without a call of it, which takes longer than
+/// they do.
+#[inline]
 pub(super) fn copy<T: Copy>(x: &[T], y: &mut [T]) {
     const PIECE: usize = 256;
-    y.chunks_mut(PIECE).zip(x.chunks(PIECE)).for_each(|(y, x)| y.copy_from_slice(x));
+    assert_eq!(x.len(), y.len(), "as many elements");
+    match y.len() {
+        0 => {}
+        1 => y[0] = x[0],
+        2..4 => ends::<T, 2>(x, y),
+        4..8 => ends::<T, 4>(x, y),
+        8..=16 => ends::<T, 8>(x, y),
+        _ => y.chunks_mut(PIECE).zip(x.chunks(PIECE)).for_each(|(y, x)| y.copy_from_slice(x)),
+    }
+}
+
+/// Copies N to 2N elements: the first N and the last N.
+#[inline(always)]
+fn ends<T: Copy, const N: usize>(x: &[T], y: &mut [T]) {
+    const ENOUGH: &str = "N elements at least";
+    let (&first, &last) = (x.first_chunk().expect(ENOUGH), x.last_chunk().expect(ENOUGH));
+    *y.first_chunk_mut::<N>().expect(ENOUGH) = first;
+    *y.last_chunk_mut::<N>().expect(ENOUGH) = last;
 }
 
 /// Reads elements of `x` in order into `y`.
@@ -125,6 +144,21 @@ pub(super) fn extreme_over<T: Scalar>(x: &[T], lengths: &[usize], to: &Strided, 
             }
             at -= to.strides[k] * lengths[k] as isize;
             index[k] = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::copy;
+
+    #[test]
+    fn copies_of_any_length_are_whole() {
+        for len in (0..40).chain([255, 256, 257, 600]) {
+            let x: Vec<usize> = (1..=len).collect();
+            let mut y = vec![0; len + 2];
+            copy(&x, &mut y[1..=len]);
+            assert_eq!((&y[1..=len], y[0], y[len + 1]), (&x[..], 0, 0));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::op::Scalar;
 use crate::schedule::Layout;
 use crate::schedule::ir::Updates;
 use crate::schedule::lengths::slice_of_input;
+use std::mem::transmute_copy;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
@@ -69,18 +70,24 @@ impl Point {
     }
 }
 
-/// Results up to this many are read one by one.
-const FEW_RESULTS: usize = 16;
-
-/// Results as code has just written them, one by one. They are read in the same way: a copy of several at once would wait until they are in the
-/// cache, as a processor hands on to a load what one store wrote, not what several did.
+/// Results as code has just written them, one by one, as words. They are read in the same way: a copy of several at once would wait until they are in
+/// the cache, as a processor forwards to a load what one store wrote, not what several did. As words they stay apart: numbers would be joined in a vector
+/// on the way.
 #[inline(always)]
 fn one_by_one<T: Scalar, const M: usize>(y: &[T; M]) -> [T; M] {
-    if M > FEW_RESULTS {
+    if M > ON_STACK {
         return *y;
     }
-    // SAFETY: the address is that of a number that is borrowed.
-    std::array::from_fn(|k| unsafe { std::ptr::from_ref(&y[k]).read_volatile() })
+    std::array::from_fn(|k| {
+        let address = std::ptr::from_ref(&y[k]);
+        // SAFETY: the address is that of a number that is borrowed; a word is as long as a number of its width, and any bits are one.
+        unsafe {
+            match T::WIDTH {
+                Width::F32 => transmute_copy(&address.cast::<u32>().read_volatile()),
+                Width::F64 => transmute_copy(&address.cast::<u64>().read_volatile()),
+            }
+        }
+    })
 }
 
 /// Up to this many numbers, of inputs and of outputs, are collected on the stack, and so many addresses.
@@ -220,16 +227,28 @@ impl Numbers {
         })
     }
 
-    /// By way of two slices for all.
+    /// By way of a slice for all inputs and one for all outputs. Where there is one already, the code reads or writes it.
     fn collected<T: Scalar>(&self, point: &Point, inputs: &[&[T]], outputs: &mut [&mut [T]]) {
         let (n, m) = (self.layout.input_len, self.layout.output_len);
+        // An input that is overwritten is read from where the results go.
+        let alone = self.updates.is_empty();
         let mut run = |x: &mut [T], y: &mut [T]| {
-            let mut at = 0;
-            for slice in self.ordered(inputs, outputs) {
-                x[at..at + slice.len()].copy_from_slice(slice);
-                at += slice.len();
+            let x: &[T] = match inputs {
+                [one] if alone => one,
+                _ => {
+                    let mut at = 0;
+                    for slice in self.ordered(inputs, outputs) {
+                        x[at..at + slice.len()].copy_from_slice(slice);
+                        at += slice.len();
+                    }
+                    x
+                }
+            };
+            const FITS: &str = "the slices have the lengths of the layout";
+            if let ([one], true) = (&mut *outputs, alone) {
+                return assert!(point.call_into(x, one), "{FITS}");
             }
-            assert!(point.call_into(x, y), "the slices have the lengths of the layout");
+            assert!(point.call_into(x, y), "{FITS}");
             let mut at = 0;
             for slice in &mut *outputs {
                 slice.copy_from_slice(&y[at..at + slice.len()]);

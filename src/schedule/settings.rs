@@ -57,3 +57,10 @@ impl Default for Settings {
         }
     }
 }
+
+impl Settings {
+    /// With vectors of up to so many bits.
+    pub(crate) fn with_vectors(self, bits: usize) -> Self {
+        Settings { vectors: [512, 256].into_iter().find(|&n| n <= bits).unwrap_or(128), ..self }
+    }
+}

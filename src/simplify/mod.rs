@@ -180,12 +180,37 @@ impl Rewriter<'_> {
                 let product = exact.then(|| self.constant(product))?;
                 Some(self.make(Op::Mul, &[inner[1 - at], product], fuel - 1))
             }
+            // A mask that was made of ones and zeros, which arrays are moved as, is made ones and zeros again.
+            Op::Select => {
+                let graph = self.new.graph();
+                if !self.is_one_and_zero(&args[1..]) || graph.node(args[0]).kind() != Kind::Apply(Op::Ne) {
+                    return None;
+                }
+                let compared: Args = graph.operands(args[0]).collect();
+                let k = (0..2).find(|&k| value(self, compared[k]) == Some(0.0))?;
+                self.is_indicator(compared[1 - k]).then_some(compared[1 - k])
+            }
             Op::Powf if self.allowed.rounding => {
                 let n = value(self, args[1]).filter(|c| c.fract() == 0.0 && c.abs() <= crate::kernels::POWI_CHAIN as f64)?;
                 Some(self.make(Op::Powi(n as i32), &args[..1], fuel - 1))
             }
             _ => None,
         }
+    }
+
+    /// Whether a value is 1 where a mask holds, and 0 elsewhere, moved about or not.
+    fn is_indicator(&self, mut id: NodeId) -> bool {
+        use ArrayOp::{Broadcast, Gather, Permute, Reshape, Slice};
+        let graph = self.new.graph();
+        while let Kind::Array(Broadcast(_) | Gather { .. } | Permute(_) | Reshape(_) | Slice(_)) = graph.node(id).kind() {
+            id = graph.operands(id).next().expect("it has an operand");
+        }
+        let operands: Args = graph.operands(id).collect();
+        graph.node(id).kind() == Kind::Apply(Op::Select) && self.is_one_and_zero(&operands[1..])
+    }
+
+    fn is_one_and_zero(&self, ids: &[NodeId]) -> bool {
+        ids.iter().map(|&id| self.new.graph().node(id).kind()).eq([Kind::constant(1.0), Kind::constant(0.0)])
     }
 
     /// Builds a rule's right side; as deep as the rule is written.

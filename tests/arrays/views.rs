@@ -89,6 +89,22 @@ fn factors_are_not_copied() {
     assert!(plan.contains("matmul") && !plan.contains("slice"), "{plan}");
 }
 
+/// What nobody but a later loop reads is computed in that loop, and not stored for it.
+#[test]
+fn values_are_computed_where_they_are_read() {
+    let f = traced("x[n,6]", |x| (x * x * 2.0 - x) * x.max_of(1).reshape(("n", 1)));
+    evaluate("rows times their largest", &f, &[noise(&[50, 6], 1)]);
+    let plan = f.compile().unwrap().plan();
+    assert_eq!(plan.matches("loop over [n,6]").count(), 1, "{plan}");
+    // What is read by a sum, too, stays where it is, with what it is made of.
+    let f = traced(["x[n,6]", "y[n,6]"], |[x, y]| {
+        let (a, b, c) = (x * y, x - y, x + y);
+        let sum = a.max(b).max(c);
+        (("late", sum * x.max_of(1).reshape(("n", 1))), ("early", (a * b * c).sum(1)))
+    });
+    evaluate("values that others need earlier", &f, &[noise(&[50, 6], 1), noise(&[50, 6], 2)]);
+}
+
 /// An output may not overwrite an input that is read through a window, nor an update what a neighbour still reads.
 #[test]
 fn updates_wait_for_windows() {

@@ -255,3 +255,23 @@ fn groups_of_arrays() {
         check("averaged", &map.mean("n").unwrap(), &[v.clone(), s], &want.each_ref().map(mean));
     }
 }
+
+/// Numbers in several slices on one side of a call and in one slice on the other, and a slice that is both.
+#[test]
+fn numbers_in_one_slice_or_several() -> wengert::Result<()> {
+    let several = Function::trace((("p", 3), "q"), |(p, q)| ("y", vec![p[0] - q, p[1] * q, p[2] / q, q]))?;
+    let single = Function::trace(("p", 4), |p| (("y", vec![p[0] - p[3], p[1] * p[3]]), ("z", p[2] / p[3])))?;
+    let swapped = Function::trace(("p", 3), |p| ("next", vec![p[1], p[2], p[0] + p[1]]))?;
+    for options in [Options::new(), Options::new().interpreted(true)] {
+        let (f, g) = (several.compile_with(options.clone())?, single.compile_with(options.clone())?);
+        let (mut y, mut ends, mut z) = ([0.0; 4], [0.0; 2], [0.0]);
+        f.call_into(&[&[7.0, 3.0, 1.0], &[2.0]], &mut [&mut y])?;
+        g.call_into(&[&[7.0, 3.0, 1.0, 2.0]], &mut [&mut ends, &mut z])?;
+        assert_eq!((y, ends, z), ([5.0, 6.0, 0.5, 2.0], [5.0, 6.0], [0.5]));
+        let h = swapped.compile_with(options.overwrite([("next", "p")]))?;
+        let mut p = [1.0, 2.0, 3.0];
+        h.call_into(&[], &mut [&mut p])?;
+        assert_eq!(p, [2.0, 3.0, 3.0]);
+    }
+    Ok(())
+}

@@ -111,10 +111,11 @@ unsafe fn panel<V: Lanes>(
                 // SAFETY: these rows and columns are within the matrices, as the caller promises.
                 unsafe {
                     let (a, c) = ((a.offset(i as isize * ra), ra, ca), (c.add(i * rc), rc));
-                    if width > V::N {
-                        tile::<V, $rows, 2>(k, a, b, c, V::first(width - V::N), add);
-                    } else {
-                        tile::<V, $rows, 1>(k, a, b, c, V::first(width), add);
+                    match (width.div_ceil(V::N), width % V::N) {
+                        (2, 0) => tile::<V, $rows, 2>(k, a, b, c, None, add),
+                        (2, rest) => tile::<V, $rows, 2>(k, a, b, c, Some(V::first(rest)), add),
+                        (_, 0) => tile::<V, $rows, 1>(k, a, b, c, None, add),
+                        (_, rest) => tile::<V, $rows, 1>(k, a, b, c, Some(V::first(rest)), add),
                     }
                 }
                 i += $rows;
@@ -124,14 +125,38 @@ unsafe fn panel<V: Lanes>(
     tiles!(8 4 2 1);
 }
 
-/// A tile of the result in registers: `R` rows, `C` vectors of columns of which the last one may be a part.
+/// A vector, or a part of one. Parts are for the ends of rows alone: AVX2's store of a part takes as long as a dozen whole ones.
+#[inline(always)]
+unsafe fn load<V: Lanes>(from: *const V::T, part: Option<V::Part>) -> V {
+    // SAFETY: the caller vouches for the part's elements, or for all.
+    unsafe {
+        match part {
+            None => V::load(from),
+            Some(part) => V::load_part(from, part),
+        }
+    }
+}
+
+/// See [`load`].
+#[inline(always)]
+unsafe fn store<V: Lanes>(v: V, to: *mut V::T, part: Option<V::Part>) {
+    // SAFETY: the caller vouches for the part's elements, or for all.
+    unsafe {
+        match part {
+            None => v.store(to),
+            Some(part) => v.store_part(to, part),
+        }
+    }
+}
+
+/// A tile of the result in registers: `R` rows, `C` vectors of columns, of which the last one may be a part.
 #[inline(always)]
 unsafe fn tile<V: Lanes, const R: usize, const C: usize>(
     k: usize,
     (mut a, ra, ca): (*const V::T, isize, isize),
     (mut b, rb): (*const V::T, isize),
     (c, rc): (*mut V::T, usize),
-    last: V::Part,
+    last: Option<V::Part>,
     add: bool,
 ) {
     // SAFETY: the caller vouches for the tile's rows, columns and terms.
@@ -140,7 +165,7 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize>(
         for _ in 0..k {
             let mut row = [V::zero(); C];
             for (j, v) in row.iter_mut().enumerate() {
-                *v = if j + 1 < C { V::load(b.add(j * V::N)) } else { V::load_part(b.add(j * V::N), last) };
+                *v = load(b.add(j * V::N), last.filter(|_| j + 1 == C));
             }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let x = V::splat(*a.offset(r as isize * ra));
@@ -152,15 +177,9 @@ unsafe fn tile<V: Lanes, const R: usize, const C: usize>(
         }
         for (r, sums) in sums.into_iter().enumerate() {
             for (j, sum) in sums.into_iter().enumerate() {
-                let to = c.add(r * rc + j * V::N);
-                let whole = j + 1 < C;
-                let before = match (add, whole) {
-                    (false, _) => V::zero(),
-                    (true, true) => V::load(to),
-                    (true, false) => V::load_part(to, last),
-                };
-                let total = if add { before.add(sum) } else { sum };
-                if whole { total.store(to) } else { total.store_part(to, last) }
+                let (to, part) = (c.add(r * rc + j * V::N), last.filter(|_| j + 1 == C));
+                let total = if add { load::<V>(to, part).add(sum) } else { sum };
+                store(total, to, part);
             }
         }
     }
@@ -220,16 +239,12 @@ unsafe fn inner_tile<V: Lanes, const R: usize, const C: usize>(
     unsafe {
         let mut sums = [[V::zero(); C]; R];
         let mut step = |p: usize, part: Option<V::Part>| {
-            let load = |from: *const V::T| match part {
-                None => V::load(from),
-                Some(part) => V::load_part(from, part),
-            };
             let mut columns = [V::zero(); C];
             for (j, v) in columns.iter_mut().enumerate() {
-                *v = load(b.offset(j as isize * cb).add(p));
+                *v = load(b.offset(j as isize * cb).add(p), part);
             }
             for (r, sums) in sums.iter_mut().enumerate() {
-                let x = load(a.offset(r as isize * ra).add(p));
+                let x: V = load(a.offset(r as isize * ra).add(p), part);
                 for (sum, v) in sums.iter_mut().zip(columns) {
                     *sum = x.fma(v, *sum);
                 }
@@ -254,20 +269,38 @@ unsafe fn inner_tile<V: Lanes, const R: usize, const C: usize>(
 #[inline(always)]
 unsafe fn combination<V: Lanes>((k, n): (usize, usize), a: *const V::T, ca: isize, b: *const V::T, rb: isize, c: *mut V::T) {
     const TERMS: usize = 4;
+    let whole = n / V::N * V::N;
     // SAFETY: the caller vouches for k rows of n elements, and k elements.
     unsafe {
-        let row = |p: usize| b.offset(p as isize * rb);
-        let factor = |p: usize| *a.offset(p as isize * ca);
         for p in (0..k).step_by(TERMS) {
             let terms = (k - p).min(TERMS);
-            for j in (0..n).step_by(V::N) {
-                let part = V::first(n - j);
-                let mut sum = if p == 0 { V::zero() } else { V::load_part(c.add(j), part) };
-                for t in 0..terms {
-                    sum = V::splat(factor(p + t)).fma(V::load_part(row(p + t).add(j), part), sum);
-                }
-                sum.store_part(c.add(j), part);
+            let (a, b) = ((a.offset(p as isize * ca), ca), b.offset(p as isize * rb));
+            for j in (0..whole).step_by(V::N) {
+                combined::<V>(terms, a, (b.add(j), rb), c.add(j), None, p > 0);
+            }
+            if whole < n {
+                combined::<V>(terms, a, (b.add(whole), rb), c.add(whole), Some(V::first(n - whole)), p > 0);
             }
         }
+    }
+}
+
+/// A vector of the sum of some rows, or a part of one.
+#[inline(always)]
+unsafe fn combined<V: Lanes>(
+    terms: usize,
+    (a, ca): (*const V::T, isize),
+    (b, rb): (*const V::T, isize),
+    c: *mut V::T,
+    part: Option<V::Part>,
+    add: bool,
+) {
+    // SAFETY: the caller vouches for the rows and the elements.
+    unsafe {
+        let mut sum: V = if add { load(c, part) } else { V::zero() };
+        for t in 0..terms as isize {
+            sum = V::splat(*a.offset(t * ca)).fma(load(b.offset(t * rb), part), sum);
+        }
+        store(sum, c, part);
     }
 }

@@ -92,9 +92,35 @@ impl<'f> Levels<'f> {
             analysis.ready[id.index()] = ready;
         }
         for k in (0..n).rev() {
+            analysis.sink(NodeId::new(k));
+        }
+        for k in (0..n).rev() {
             analysis.copied[k] = analysis.must_copy(NodeId::new(k));
         }
         analysis
+    }
+
+    /// Moves a value that later loops of its shape alone read to the first of them, where it is computed when it is needed and not stored, unless more
+    /// would have to be stored for it.
+    fn sink(&mut self, id: NodeId) {
+        let (node, k) = (self.graph.node(id), id.index());
+        if !self.in_loop(id) || self.is_output[k] {
+            return;
+        }
+        let beside = |other: NodeId| {
+            self.in_loop(other) && self.graph.node(other).shape() == node.shape() && self.once[other.index()] == self.once[k]
+        };
+        let users = &self.users[k];
+        let Some(first) = users.iter().map(|user| self.level[user.index()]).min() else { return };
+        // What is computed beside it is stored anyway, or moves with it. A value between zeros would cut the other loop.
+        let stays = |operand: NodeId| {
+            let together = beside(operand) && self.level[operand.index()] == self.level[k];
+            let is_free = self.is_stored(operand) || self.users[operand.index()].iter().all(|user| *user == id);
+            self.between[operand.index()] || (together && !is_free)
+        };
+        if first > self.level[k] && users.iter().all(|&user| beside(user)) && !self.graph.operands(id).any(stays) {
+            (self.level[k], self.ready[k]) = (first, first + 1);
+        }
     }
 
     /// The level that computes a node, and the first one that may read it.

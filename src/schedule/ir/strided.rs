@@ -29,26 +29,39 @@ impl Strided {
 
     /// Calls `f` with the start of every run along the last axis.
     pub(crate) fn runs(&self, mut f: impl FnMut(usize)) {
-        let outer = self.lengths.len().saturating_sub(1);
         if self.len() == 0 {
             return;
         }
+        // Axes around the runs that go on in the step of the one within are one loop with it.
+        let mut around = self.lengths.len().saturating_sub(1);
+        let (mut count, mut step) = (1, 0);
+        while around > 0 && (count == 1 || self.strides[around - 1] == step * count as isize) {
+            around -= 1;
+            if count == 1 {
+                step = self.strides[around];
+            }
+            count *= self.lengths[around];
+        }
         let mut index = [0usize; MAX_RANK];
-        let mut at = self.offset;
+        let mut start = self.offset;
         loop {
-            f(at);
-            let mut k = outer;
+            let mut at = start;
+            for _ in 0..count {
+                f(at);
+                at = at.wrapping_add_signed(step);
+            }
+            let mut k = around;
             loop {
                 if k == 0 {
                     return;
                 }
                 k -= 1;
                 index[k] += 1;
-                at = at.wrapping_add_signed(self.strides[k]);
+                start = start.wrapping_add_signed(self.strides[k]);
                 if index[k] < self.lengths[k] {
                     break;
                 }
-                at = at.wrapping_add_signed(-self.strides[k] * self.lengths[k] as isize);
+                start = start.wrapping_add_signed(-self.strides[k] * self.lengths[k] as isize);
                 index[k] = 0;
             }
         }
@@ -67,4 +80,36 @@ pub(crate) fn strides(lengths: &[usize]) -> Vec<usize> {
         strides[k - 1] = strides[k] * lengths[k];
     }
     strides
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Strided;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A run for every index of the axes around it, in order, whichever of these are gone through as one.
+        #[test]
+        fn runs_are_those_of_all_indices(
+            lengths in prop::collection::vec(0usize..4, 0..5),
+            factors in prop::collection::vec((0isize..3, any::<bool>()), 4),
+            offset in 0usize..10,
+        ) {
+            // Strides of elements in order, some of them made others.
+            let mut strides = Strided::contiguous(&lengths).strides;
+            strides.iter_mut().zip(factors).filter(|(_, (_, other))| *other).for_each(|(stride, (by, _))| *stride *= by);
+            let places = Strided { lengths, strides, offset };
+            let outer = places.lengths.len().saturating_sub(1);
+            let mut expected = vec![places.offset as isize];
+            for (&length, &stride) in places.lengths[..outer].iter().zip(&places.strides) {
+                expected = expected.iter().flat_map(|at| (0..length as isize).map(move |i| at + i * stride)).collect();
+            }
+            if places.len() == 0 {
+                expected.clear();
+            }
+            let mut found = Vec::new();
+            places.runs(|start| found.push(start as isize));
+            prop_assert_eq!(found, expected);
+        }
+    }
 }
