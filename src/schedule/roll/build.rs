@@ -219,7 +219,7 @@ impl<'a> Build<'a> {
         if let [(place, step)] = piece.columns[..] {
             return self.along(place, step, rows);
         }
-        let across = Shape::new(&[Axis::Fixed(rows), Axis::Fixed(1)]);
+        let across = Shape::new([Axis::Fixed(rows), Axis::Fixed(1)]);
         let mut columns = Vec::with_capacity(piece.columns.len());
         for &(place, step) in &piece.columns {
             let column = self.along(place, step, rows);
@@ -386,5 +386,5 @@ fn turn(links: &[Link], f: &Function) -> Function {
 }
 
 fn shape(len: usize) -> Shape {
-    Shape::new(&[Axis::Fixed(len)])
+    Shape::new([Axis::Fixed(len)])
 }
