@@ -32,8 +32,8 @@ impl Scheduled {
         if !f.has_arrays() {
             let f = prepared(f, settings);
             stop.check()?;
-            // Loops have our kernels. A function that could be made of loops has them as straight-line code, too: the bits are the same.
-            let found = if settings.roll || takes_kernels(&f) { rolled(&f) } else { None };
+            // Loops have our kernels. A function in which loops pay has them as straight-line code, too: the bits are the same.
+            let found = if settings.roll || takes_kernels(&f) { rolled(&f, settings.always_roll) } else { None };
             let has_loops = found.is_some();
             if let Some((f, counts)) = found.filter(|_| settings.roll && !settings.flush_subnormals) {
                 stop.check()?;

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) flush_subnormals: bool,
     pub(crate) unroll: bool,
     pub(crate) roll: bool,
+    /// Whether loops are worth it wherever they are found.
+    pub(crate) always_roll: bool,
     /// Threads that make code.
     pub(crate) threads: Option<NonZero<usize>>,
     pub(crate) cached: bool,
@@ -44,6 +46,7 @@ impl Default for Settings {
             flush_subnormals: false,
             unroll: true,
             roll: true,
+            always_roll: false,
             threads: None,
             cached: false,
             code_limit: 1 << 30,

@@ -18,14 +18,19 @@ fn bits<T: Scalar + Into<f64>>(f: &Compiled, x: &[f64]) -> Vec<u64> {
 /// The function rolled and not, native and interpreted: all of them give the same bits. Whether anything was rolled.
 fn check(f: &Function, x: &[f64]) -> bool {
     let of = |options: Options| f.compile_with(options).unwrap();
-    let (rolled, straight) = (of(Options::new()), of(Options::new().roll(false)));
-    let interpreted = of(Options::new().interpreted(true));
+    let (rolled, straight) = (of(always()), of(always().roll(false)));
+    let interpreted = of(always().interpreted(true));
     assert!(straight.report().rolled.is_none());
     let bits = |g: &Compiled| if f.width() == Width::F64 { bits::<f64>(g, x) } else { bits::<f32>(g, x) };
     let expected = bits(&straight);
     assert_eq!(bits(&rolled), expected, "{rolled:?}");
     assert_eq!(bits(&interpreted), expected, "interpreted: {rolled:?}");
     rolled.report().rolled.is_some()
+}
+
+/// Whatever time loops take.
+fn always() -> Options {
+    Options::new().always_roll(true)
 }
 
 fn point(n: usize) -> Vec<f64> {
@@ -52,7 +57,7 @@ fn rosenbrock() {
     };
     assert!(check_all(make));
     let f = make(Width::F64);
-    let report = f.value_and_grad().unwrap().compile().unwrap().report();
+    let report = f.value_and_grad().unwrap().compile_with(always()).unwrap().report();
     let rolled = report.rolled.as_ref().unwrap();
     assert!(rolled.operations > 50 * rolled.straight && rolled.sums == 1, "{report}");
     assert!(check(f.hessian_lower().unwrap().function().unwrap(), &point(1000)));
@@ -115,13 +120,13 @@ fn loops_that_were_found_are_like_any_other_stages() {
     let f = f.unwrap();
     let x = point(801);
     assert!(check(&f, &x));
-    let expected = bits::<f64>(&f.compile().unwrap(), &x);
-    let over = f.compile_with(Options::new().overwrite([("next", "x")])).unwrap();
+    let expected = bits::<f64>(&f.compile_with(always()).unwrap(), &x);
+    let over = f.compile_with(always().overwrite([("next", "x")])).unwrap();
     assert!(over.report().rolled.is_some());
     let (mut next, mut sum) = (x[..800].to_vec(), [0.0]);
     over.call_into(&[&x[800..]], &mut [&mut next, &mut sum]).unwrap();
     assert_eq!(next.iter().chain(&sum).map(|y| y.to_bits()).collect::<Vec<_>>(), expected);
-    let cached = f.compile_with(Options::new().cached(true)).unwrap();
+    let cached = f.compile_with(always().cached(true)).unwrap();
     assert_eq!(bits::<f64>(&cached, &x), expected);
     let path = std::env::temp_dir().join(format!("wengert-rolled-{}.code", std::process::id()));
     cached.save(&path).unwrap();
@@ -129,7 +134,7 @@ fn loops_that_were_found_are_like_any_other_stages() {
     let loaded = unsafe { Compiled::load(&path).unwrap() };
     std::fs::remove_file(path).unwrap();
     assert_eq!(bits::<f64>(&loaded, &x), expected);
-    let wrong = f.compile().unwrap().call_into(&[&x[..799], &x[800..]], &mut [&mut next, &mut sum]).unwrap_err();
+    let wrong = f.compile_with(always()).unwrap().call_into(&[&x[..799], &x[800..]], &mut [&mut next, &mut sum]).unwrap_err();
     assert!(wrong.to_string().contains("`x`"), "{wrong}");
 }
 
@@ -189,11 +194,27 @@ fn planted(seed: u64, width: Width) -> Function {
 }
 
 proptest! {
-    #![proptest_config(cases(4))]
+    #![proptest_config(ProptestConfig { cases: 6, ..cases(1) })]
     #[test]
     fn planted_repeats_have_the_bits_of_straight_line_code(seed in any::<u64>()) {
         check_all(|width| planted(seed, width));
     }
+}
+
+/// Loops are taken where straight-line code would take longer: not for what stays in the caches.
+#[test]
+fn loops_are_taken_where_they_pay() {
+    let steps = |n: usize, m: usize| {
+        let f = Function::trace(("x", n), |x| {
+            let step = |x: &[Expr]| (0..m).fold(x[0], |y, _| (y * 0.5 + x[1]).sqrt() + x[1] * y);
+            x.windows(2).map(step).collect::<Vec<_>>()
+        });
+        let report = |options: Options| f.as_ref().unwrap().compile_with(options.interpreted(true)).unwrap().report().rolled;
+        (report(Options::new()).is_some(), report(always()).is_some())
+    };
+    assert_eq!(steps(1001, 2), (false, true));
+    assert_eq!(steps(1001, 20), (true, true));
+    assert_eq!(steps(101, 5), (false, false));
 }
 
 /// Most of them are found.
@@ -201,7 +222,7 @@ proptest! {
 fn planted_repeats_are_found() {
     let found = (0..8).filter(|&seed| {
         let f = planted(seed, Width::F64).value_and_grad().unwrap();
-        f.compile_with(Options::new().interpreted(true)).unwrap().report().rolled.is_some()
+        f.compile_with(always().interpreted(true)).unwrap().report().rolled.is_some()
     });
     assert!(found.count() >= 4);
 }

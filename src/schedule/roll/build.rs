@@ -29,6 +29,10 @@ pub(crate) struct Counts {
     pub(crate) rolled: usize,
     /// Those that stay by themselves.
     pub(crate) straight: usize,
+    /// Additions in scans, each of which waits for the one before.
+    pub(crate) added: usize,
+    /// Elements that are copied, as those of a column are not next to each other.
+    pub(crate) copied: usize,
 }
 
 /// The rolled function while it is made.
@@ -197,6 +201,7 @@ impl<'a> Build<'a> {
             return node;
         }
         let parts: Vec<NodeId> = pieces.iter().map(|piece| self.piece(piece)).collect();
+        self.counts.copied += column.len();
         let node = if parts.len() == 1 { parts[0] } else { self.intern(ArrayOp::Concat(0), &parts) };
         self.joined.insert(column.to_vec(), node);
         node
@@ -214,12 +219,13 @@ impl<'a> Build<'a> {
         if let [(place, step)] = piece.columns[..] {
             return self.along(place, step, rows);
         }
-        let across = Shape::new(&[Axis::Fixed(rows), Axis::Fixed(1)]);
+        let across = Shape::new([Axis::Fixed(rows), Axis::Fixed(1)]);
         let mut columns = Vec::with_capacity(piece.columns.len());
         for &(place, step) in &piece.columns {
             let column = self.along(place, step, rows);
             columns.push(self.intern(ArrayOp::Reshape(across), &[column]));
         }
+        self.counts.copied += piece.len();
         let side_by_side = self.intern(ArrayOp::Concat(1), &columns);
         self.intern(ArrayOp::Reshape(shape(piece.len())), &[side_by_side])
     }
@@ -232,6 +238,7 @@ impl<'a> Build<'a> {
                 if (place.index, step, rows) == (0, 1, len) {
                     return array;
                 }
+                self.counts.copied += if step == 1 { 0 } else { rows };
                 self.intern(ArrayOp::Slice(vec![Cut::Range { start: place.index as usize, step, len: rows }]), &[array])
             }
             _ => {
@@ -324,6 +331,7 @@ impl<'a> Build<'a> {
             so_far = self.new.intern(Kind::Control(Nested { control: &control, port: Port::Final(0) }), &xs, None);
             so_far = self.shaped(so_far, shape(1));
             self.counts.rolled += now.len();
+            self.counts.added += now.len();
         }
         self.counts.sums += 1;
         Some(so_far)
@@ -378,5 +386,5 @@ fn turn(links: &[Link], f: &Function) -> Function {
 }
 
 fn shape(len: usize) -> Shape {
-    Shape::new(&[Axis::Fixed(len)])
+    Shape::new([Axis::Fixed(len)])
 }

@@ -148,9 +148,9 @@ fn mark_values(flat: &Flat, classes: &[u32], by_value: &mut [bool]) -> bool {
     /// Values and how often each is there; none where there are too many.
     type Values = Option<Vec<(u32, usize)>>;
     let mut values: FxHashMap<(u32, usize), Values> = FxHashMap::default();
-    for k in 0..flat.len() {
+    for (k, &class) in classes.iter().enumerate() {
         for (place, &x) in flat.operands(k).iter().enumerate().filter(|(_, x)| flat.what[**x as usize] == What::Known) {
-            let of = values.entry((classes[k], place)).or_insert_with(|| Some(vec![]));
+            let of = values.entry((class, place)).or_insert_with(|| Some(vec![]));
             let Some(list) = of else { continue };
             match list.iter_mut().find(|(value, _)| *value == x) {
                 Some((_, count)) => *count += 1,

@@ -24,15 +24,16 @@ const AMONG: usize = 50;
 /// Operations that a class has on an average, at least.
 const FEWEST_EACH: usize = 32;
 
-/// The function as one of arrays. None where it is small, or too little of it repeats.
-pub(crate) fn rolled(f: &Function) -> Option<(Function, Counts)> {
+/// The function as one of arrays. None where it is small, too little of it repeats, or straight-line code takes less time; but `always` leaves
+/// time out of account.
+pub(crate) fn rolled(f: &Function, always: bool) -> Option<(Function, Counts)> {
     if f.graph().len() < FEWEST_OPERATIONS || f.inputs().iter().any(|group| group.dtype() != DType::Float) {
         return None;
     }
     if f.output_nodes().any(|id| f.graph().node(id).dtype() != DType::Float) {
         return None;
     }
-    of_at_least(f, FEWEST_OPERATIONS)
+    of_at_least(f, FEWEST_OPERATIONS).filter(|(_, counts)| always || takes_less(counts))
 }
 
 /// The same where a function has so many operations.
@@ -62,4 +63,23 @@ fn attempt(f: &Function, fewest: usize, mut flat: Flat) -> Option<(Function, Cou
 pub(crate) fn takes_kernels(f: &Function) -> bool {
     let mut known = rustc_hash::FxHashMap::default();
     f.graph().ids().filter_map(|id| f.graph().node(id).op()).any(|op| *known.entry(op).or_insert_with(|| has_kernel(op)))
+}
+
+/// Costs in picoseconds, as measured on one machine: of an operation; of a term of a sum, which waits for the one before; of an element that is copied; of a
+/// loop over what is by itself, of which there are a few.
+const OPERATION: usize = 200;
+const TERM: usize = 1400;
+const COPY: usize = 1000;
+const ALONE: usize = 50_000;
+const FEW: usize = 10;
+/// Straight-line code of so many operations stays in a cache. Beyond, each of them takes a picosecond longer for so many more.
+const IN_CACHE: usize = 15_000;
+const PER_PICOSECOND: usize = 100;
+
+/// Whether loops take less time than straight-line code.
+fn takes_less(counts: &Counts) -> bool {
+    let operations = counts.rolled + counts.straight;
+    let straight = (OPERATION + operations.saturating_sub(IN_CACHE) / PER_PICOSECOND).saturating_mul(operations);
+    let alone = ALONE * counts.straight.min(FEW);
+    OPERATION * operations + TERM * counts.added + COPY * counts.copied + alone < straight
 }

@@ -176,7 +176,7 @@ fn what_does_not_repeat_is_left() {
     assert!(of_at_least(&mixed, 100).is_none());
     // And so few operations that straight-line code is as good.
     let few = Function::trace(("x", 1000), |x| x.iter().map(|&x| x.exp()).collect::<Vec<_>>()).unwrap();
-    assert!(rolled(&few).is_none() && of_at_least(&few, 1000).is_some());
+    assert!(rolled(&few, true).is_none() && of_at_least(&few, 1000).is_some());
 }
 
 /// A million operations, all of one class, or none like another one, take a time in proportion.
