@@ -201,19 +201,34 @@ fn surprise(writer: &Compiled, params: &Params<f32>, text: &Text, codes: &[usize
     picture("sequence_surprise.svg", (760, 480), |area| {
         let title = "Unseen text; the redder a character, the less the network expected it";
         area.draw(&plotters::element::Text::new(title, (16, 12), ("sans-serif", 17)))?;
+        // Where each character stands: 66 in a line.
+        let mut places = vec![];
         let (mut column, mut row) = (0, 0);
-        for (&code, &p) in codes.iter().zip(&expected) {
-            let (left, top) = (16 + 11 * column, 44 + 22 * row);
-            let bits = (-f64::from(p).log2()).clamp(0.0, 8.0);
-            area.draw(&Rectangle::new([(left, top), (left + 11, top + 20)], ORANGE.mix(bits / 8.0).filled()))?;
-            let c = text.characters[code];
-            if c == '\n' {
-                (column, row) = (0, row + 1);
-                continue;
+        for &code in codes {
+            places.push((16 + 11 * column, 44 + 22 * row));
+            let ends = text.characters[code] == '\n' || column == 65;
+            (column, row) = if ends { (0, row + 1) } else { (column + 1, row) };
+        }
+        for level in 1..=SHADES {
+            let mix = |c: u8| (255.0 + (f64::from(c) - 255.0) * f64::from(level) / f64::from(SHADES)).round() as u8;
+            let fill = RGBColor(mix(ORANGE.0), mix(ORANGE.1), mix(ORANGE.2)).filled();
+            for (&(left, top), _) in places.iter().zip(&expected).filter(|(_, p)| shade(**p) == level) {
+                area.draw(&Rectangle::new([(left, top), (left + 11, top + 20)], fill))?;
             }
-            area.draw(&plotters::element::Text::new(c.to_string(), (left + 1, top + 2), ("monospace", 16)))?;
-            (column, row) = if column == 65 { (0, row + 1) } else { (column + 1, row) };
+        }
+        for (&(left, top), &code) in places.iter().zip(codes) {
+            let c = text.characters[code];
+            if !c.is_whitespace() {
+                area.draw(&plotters::element::Text::new(c.to_string(), (left + 1, top + 2), ("monospace", 16)))?;
+            }
         }
         Ok(())
     })
+}
+
+const SHADES: u32 = 16;
+
+/// Bits, of which eight are the most that is shown, in shades.
+fn shade(p: f32) -> u32 {
+    ((-p.log2()).clamp(0.0, 8.0) / 8.0 * SHADES as f32).round() as u32
 }

@@ -94,7 +94,7 @@ fn main() -> Outcome {
 
     heading("9. Pictures");
     write_out("walkthrough.dot", &named.to_dot_at(&AT)?)?;
-    write_out("walkthrough.svg", &svg(&named, &at)?)
+    common::svg::write("walkthrough.svg", &svg(&named, &at)?)
 }
 
 fn pitfalls() -> Outcome {

@@ -132,6 +132,7 @@ fn train(step: &Compiled, seed: u64) -> Outcome<(Net<f64>, f64)> {
 /// The output over the square, for the start that learned and for one that did not.
 fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option<usize>) -> Outcome {
     const CELLS: usize = 60;
+    const LEVELS: f64 = 24.0;
     let at = |k: usize| -0.5 + 2.0 * (k as f64 + 0.5) / CELLS as f64;
     let points: Vec<f64> = (0..CELLS * CELLS).flat_map(|k| [at(k % CELLS), at(k / CELLS)]).collect();
     let panels: Vec<(usize, &str)> = [Some((good, "learned")), bad.map(|bad| (bad, "stuck"))].into_iter().flatten().collect();
@@ -158,13 +159,20 @@ fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option
                 .axis_desc_style(("sans-serif", 15))
                 .label_style(("sans-serif", 13))
                 .draw()?;
+            // Level by level, neighbours in a row as one rectangle.
             let half = 1.0 / CELLS as f64;
-            chart.draw_series(
-                points
-                    .chunks_exact(2)
-                    .zip(&values)
-                    .map(|(p, v)| Rectangle::new([(p[0] - half, p[1] - half), (p[0] + half, p[1] + half)], shade(*v).filled())),
-            )?;
+            let levels: Vec<i32> = values.iter().map(|v| (LEVELS * v).round() as i32).collect();
+            for level in 0..=LEVELS as i32 {
+                let rows = points.chunks_exact(2 * CELLS).zip(levels.chunks_exact(CELLS));
+                let runs = rows.flat_map(|(points, levels)| {
+                    let cells: Vec<(&[f64], i32)> = points.chunks_exact(2).zip(levels.iter().copied()).collect();
+                    let runs = cells.chunk_by(|a, b| a.1 == b.1).filter(|run| run[0].1 == level);
+                    let ends = runs.map(|run| (run[0].0, run[run.len() - 1].0));
+                    ends.map(|(from, to)| [(from[0] - half, from[1] - half), (to[0] + half, to[1] + half)]).collect::<Vec<_>>()
+                });
+                let fill = shade(f64::from(level) / LEVELS).filled();
+                chart.draw_series(runs.map(|corners| Rectangle::new(corners, fill)))?;
+            }
             for (x, y) in X.chunks_exact(2).zip(Y) {
                 let fill = if y == 1.0 { chart::ORANGE } else { chart::BLUE };
                 let at = (x[0], x[1]);

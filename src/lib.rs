@@ -25,6 +25,7 @@
 //! | the operations, and how they differentiate | [`op::Op`], [`op::ArrayOp`], [`op::EdgeMap`] |
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![cfg_attr(not(feature = "jit"), allow(dead_code, unused_imports, reason = "what programs say for native code alone"))]
 
@@ -90,17 +91,29 @@ pub mod book {
         pub mod bilevel {}
         #[doc = include_str!("../docs/book/how-to/black-scholes.md")]
         pub mod black_scholes {}
+        #[doc = include_str!("../docs/book/how-to/bundle-adjustment.md")]
+        pub mod bundle_adjustment {}
         #[doc = include_str!("../docs/book/how-to/curve-fitting.md")]
         pub mod curve_fitting {}
         #[doc = include_str!("../docs/book/how-to/drug-dosing.md")]
         pub mod drug_dosing {}
         #[doc = include_str!("../docs/book/how-to/gaussian-process.md")]
         pub mod gaussian_process {}
+        #[doc = include_str!("../docs/book/how-to/inverse-kinematics.md")]
+        pub mod inverse_kinematics {}
+        #[doc = include_str!("../docs/book/how-to/logistic-regression.md")]
+        pub mod logistic_regression {}
+        #[doc = include_str!("../docs/book/how-to/neural-network.md")]
+        pub mod neural_network {}
+        #[doc = include_str!("../docs/book/how-to/optimal-control.md")]
+        pub mod optimal_control {}
         #[doc = include_str!("../docs/book/how-to/pde.md")]
         pub mod pde {}
         #[doc = include_str!("../docs/book/how-to/uncertainty.md")]
         pub mod uncertainty {}
     }
+    #[doc = include_str!("../docs/operations.md")]
+    pub mod operations {}
     #[doc = include_str!("../docs/book/tutorial.md")]
     pub mod tutorial {}
 }
@@ -124,6 +137,8 @@ mod documentation {
     mod implicit {}
     #[doc = include_str!("../docs/learning.md")]
     mod learning {}
+    #[doc = include_str!("../docs/rolling.md")]
+    mod rolling {}
     #[doc = include_str!("../docs/sequences.md")]
     mod sequences {}
     #[cfg(feature = "argmin")]

@@ -18,6 +18,7 @@ mod linalg;
 mod loops;
 mod networks;
 mod pictures;
+mod rolling;
 mod rows;
 mod sizes;
 mod sparse;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     loops::run(&mut bench);
     implicit::run(&mut bench);
     sparse::run(&mut bench);
+    rolling::run(&mut bench);
     higher::run(&mut bench);
     gradbench::run(&mut bench);
     if let Some(folder) = bench.pictures()

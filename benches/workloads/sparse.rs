@@ -4,7 +4,7 @@ use super::{bench::*, c, formulas};
 use std::hint::black_box;
 use std::time::Instant;
 use wengert::simplify::Simplify;
-use wengert::{Function, Real, lit};
+use wengert::{Function, Options, Real, lit};
 
 const NAMES: [[&str; 2]; 4] = [
     ["sparse.terms.1k", "sparse.terms.10k"],
@@ -46,7 +46,7 @@ pub fn run(bench: &mut Bench) {
                 let start = Instant::now();
                 let f = Function::trace(("x", n), |x| formulas::rosenbrock(&x)).unwrap();
                 let derivative = f.hessian_lower().unwrap().simplify_with(Simplify::EXACT.rounding(!exact));
-                let (traced, hessian) = (start.elapsed(), derivative.compile().unwrap());
+                let (traced, hessian) = (start.elapsed(), derivative.compile_with(Options::new().roll(false)).unwrap());
                 let made = start.elapsed();
                 let most = if n == 1000 && !exact { HALF_OF_CASADI } else { f64::INFINITY };
                 pair(bench, (names[k], what, most), &x, |x, values| hessian.call_into(&[x], &mut [values]).unwrap());

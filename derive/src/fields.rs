@@ -106,7 +106,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// The statements that hand over the leaves of every field to `__each`, to write to. Fields that cannot be visited were refused before.
+    /// The statements that pass the leaves of every field to `__each`, to write to. Fields that cannot be visited were refused before.
     pub(crate) fn fields_mut(&self, fields: &Fields) -> Vec<TokenStream> {
         let with_leaves = fields.iter().enumerate().filter(|(_, field)| mentions(&field.ty, self.leaf));
         let one = |(k, field): (usize, &Field)| {

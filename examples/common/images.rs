@@ -128,19 +128,27 @@ fn idx<const AXES: usize>(path: &Path) -> Outcome<([usize; AXES], Vec<u8>)> {
 /// Draws an image, every pixel as a square of that many dots.
 pub fn draw(area: &Area, image: &[f32], (left, top): (i32, i32), dots: i32) -> Outcome {
     let side = image.len().isqrt();
-    for (row, line) in image.chunks(side).enumerate() {
-        let mut column = 0;
-        // Neighbours of one grey are one rectangle.
-        for same in line.chunk_by(|a, b| grey(*a) == grey(*b)) {
-            let (x, y) = (left + dots * column, top + dots * row as i32);
-            column += same.len() as i32;
-            let corners = [(x, y), (left + dots * column, y + dots)];
-            area.draw(&Rectangle::new(corners, RGBColor(grey(same[0]), grey(same[0]), grey(same[0])).filled()))?;
+    // Level by level, so that what has one grey is one path; neighbours of one grey are one rectangle.
+    for level in 0..WHITE_LEVEL {
+        for (row, line) in image.chunks(side).enumerate() {
+            let mut column = 0;
+            for same in line.chunk_by(|a, b| self::level(*a) == self::level(*b)) {
+                let (x, y) = (left + dots * column, top + dots * row as i32);
+                column += same.len() as i32;
+                if self::level(same[0]) == level {
+                    let grey = (255 * level / WHITE_LEVEL) as u8;
+                    let corners = [(x, y), (left + dots * column, y + dots)];
+                    area.draw(&Rectangle::new(corners, RGBColor(grey, grey, grey).filled()))?;
+                }
+            }
         }
     }
     Ok(())
 }
 
-fn grey(v: f32) -> u8 {
-    (255.0 * (1.0 - v)) as u8
+/// Paper is white already.
+const WHITE_LEVEL: u32 = 32;
+
+fn level(v: f32) -> u32 {
+    (WHITE_LEVEL as f32 * (1.0 - v)).round() as u32
 }

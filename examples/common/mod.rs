@@ -5,6 +5,7 @@ pub mod classifier;
 pub mod images;
 #[cfg(feature = "clarabel")]
 pub mod sqp;
+pub mod svg;
 
 use std::{
     error::Error,

@@ -13,7 +13,7 @@ struct Input {
 
 const INPUTS: [&str; 2] = ["points[n,d]", "centroids[k,d]"];
 
-/// Which centroid is nearest is told by |c|² − 2·p·c, a product of matrices: |p|² is the same for all of them.
+/// The nearest centroid has the least |c|² − 2·p·c, a product of matrices: |p|² is the same for all of them.
 fn distances() -> wengert::Result<Function> {
     Function::trace(INPUTS, |[points, centroids]| {
         let farness = (centroids * centroids).sum(1) - points.matmul(centroids.t()) * 2.0;

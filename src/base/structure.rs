@@ -259,7 +259,7 @@ pub trait Structure {
 /// assert_eq!(line.offset, 3.0);
 /// ```
 pub trait VisitMut: Structure {
-    /// Hands over every leaf, in the order of [`Structure::visit`].
+    /// Passes every leaf, in the order of [`Structure::visit`].
     fn visit_mut<'a>(&'a mut self, each: &mut dyn FnMut(&'a mut Self::Leaf));
 }
 

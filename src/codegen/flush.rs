@@ -28,7 +28,7 @@ impl Drop for Flushing {
 #[cfg(target_arch = "x86_64")]
 fn control() -> u32 {
     let mut word = 0u32;
-    // SAFETY: the instruction stores the control word of the vector unit, four bytes, where it is told.
+    // SAFETY: the instruction stores the control word of the vector unit, four bytes, at its operand.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut word, options(nostack, preserves_flags)) };
     word
 }

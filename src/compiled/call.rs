@@ -1,7 +1,7 @@
 //! The one compiled function, and the ways to call it.
 
 use super::engine::{Engine, How};
-use super::report::Report;
+use super::report::{Report, Rolled};
 use super::running::Running;
 use super::sizes::Sizes;
 use super::slices::with_slices;
@@ -53,6 +53,8 @@ pub(super) struct Body {
     pub(super) updates: Box<Updates>,
     /// Outputs that are zero whatever the inputs.
     pub(super) zeros: Vec<String>,
+    /// What became of repeats.
+    pub(super) rolled: Option<Rolled>,
     /// What the code was made of; nothing of code that was loaded.
     pub(super) units: Box<[Arc<Unit>]>,
 }
@@ -276,7 +278,7 @@ impl Compiled {
         Ok(Compiled { threads: most, ..self.clone() })
     }
 
-    /// The same code for calls with these lengths of open axes, which need not be told by the slices: of an input `x[n,t]` these tell the product
+    /// The same code for calls with these lengths of open axes, which slices need not determine: of an input `x[n,t]` they determine the product
     /// alone, as do numbers in one row for `run`.
     ///
     /// ```
@@ -337,7 +339,7 @@ impl Compiled {
         let Body { f, updates, zeros, .. } = &*self.body;
         let signature = signature_of_calls(f, updates);
         let report = Report::new(engine.form(), signature, engine.codes(), self.body.running.time(), zeros.clone());
-        Report { interpreted: why.or(report.interpreted), ..report }
+        Report { interpreted: why.or(report.interpreted), rolled: self.body.rolled.clone(), ..report }
     }
 
     /// Bytes of memory that a call with the lengths of the first call uses beside its slices: the workspace, which is the thread's and

@@ -10,7 +10,7 @@ use super::signature::signature;
 use super::sizes::Sizes;
 use crate::base::host::{Stop, Stopwatch};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::exec::{Code, check_threads, check_workspace};
+use crate::exec::{Code, check_workspace};
 use crate::graph::Function;
 use crate::schedule::ir::Updates;
 use std::panic::Location;
@@ -24,7 +24,7 @@ pub(crate) fn compile(f: &Function, options: &Options) -> Result<Compiled> {
 
 #[track_caller]
 fn made(f: &Function, options: &Options) -> Result<Compiled> {
-    check_threads(options.threads)?;
+    options.check()?;
     let updates: Box<Updates> = overwrites(f, &options.overwrite)?.into();
     let watch = Stopwatch::start();
     let stop = Stop::after(options.time_limit);
@@ -37,7 +37,7 @@ fn made(f: &Function, options: &Options) -> Result<Compiled> {
     let never = Stop::default();
     let most = if options.background { &never } else { &stop };
     let scheduled = Scheduled::new(f, options.settings, &updates, most)?;
-    let units = scheduled.units().into();
+    let (units, rolled) = (scheduled.units().into(), scheduled.rolled());
     let running = if later {
         Running::Background(Background::new(scheduled, options, updates.clone(), stop, watch)?)
     } else {
@@ -46,7 +46,7 @@ fn made(f: &Function, options: &Options) -> Result<Compiled> {
     };
     let zeros = f.structural_zeros().into_iter().map(str::to_owned).collect();
     let sizes = Sizes::new(f);
-    let body = Body { running, f: signature(f)?, sizes, settings: options.settings, updates, zeros, units };
+    let body = Body { running, f: signature(f)?, sizes, settings: options.settings, updates, zeros, rolled, units };
     let compiled = Compiled::new(body, options.threads);
     // Straight-line code and a loop over rows take the same for every call.
     compiled.workspace_bytes().map_or(Ok(()), |bytes| check_workspace(bytes, options.limits.memory))?;

@@ -128,7 +128,16 @@ fn body(archive: &Archive) -> Read<Body> {
         other => return Err(format!("it is damaged: there are no functions of `{other}`")),
     };
     let sizes = Sizes::new(&f);
-    Ok(Body { running: Running::Made(engine, Duration::ZERO), f, sizes, settings, updates, zeros, units: [].into() })
+    Ok(Body {
+        running: Running::Made(engine, Duration::ZERO),
+        f,
+        sizes,
+        settings,
+        updates,
+        zeros,
+        rolled: None,
+        units: [].into(),
+    })
 }
 
 fn rows(archive: &Archive, f: &Function) -> Read<Rows> {

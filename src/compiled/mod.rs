@@ -22,7 +22,7 @@ mod terms;
 pub use call::Compiled;
 pub(crate) use compile::compile;
 pub use options::Options;
-pub use report::{Form, Report, RowLoop};
+pub use report::{Form, Report, Rolled, RolledLoop, RowLoop};
 pub use sparse::CompiledSparse;
 pub use terms::CompiledTerms;
 

@@ -1,8 +1,10 @@
 //! What a user chooses about compiling and calling.
 
-use crate::exec::Limits;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::exec::{Limits, check_threads};
 use crate::schedule::{Settings, Tier};
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// How a function is compiled and called; see [`Function::compile_with`](crate::Function::compile_with). The defaults are what
@@ -19,10 +21,24 @@ pub struct Options {
     pub(super) limits: Limits,
 }
 
+/// The environment variable of what [`Options::vectors`] is by default.
+const VECTORS: &str = "WENGERT_VECTORS";
+
+/// What the environment says of vectors, read once.
+fn vectors_by_default() -> std::result::Result<usize, &'static str> {
+    static SAID: OnceLock<std::result::Result<usize, String>> = OnceLock::new();
+    let said = SAID.get_or_init(|| match std::env::var_os(VECTORS) {
+        None => Ok(512),
+        Some(said) => said.to_str().and_then(|bits| bits.parse().ok()).ok_or_else(|| said.to_string_lossy().into_owned()),
+    });
+    said.as_ref().map(|&bits| bits).map_err(String::as_str)
+}
+
 impl Default for Options {
     fn default() -> Self {
+        let settings = Settings::default();
         Options {
-            settings: Settings::default(),
+            settings: vectors_by_default().map_or(settings, |bits| settings.with_vectors(bits)),
             threads: 1,
             background: false,
             overwrite: vec![],
@@ -37,6 +53,16 @@ impl Options {
     pub fn new() -> Self {
         Options::default()
     }
+
+    /// Whether they can be taken as they are.
+    pub(super) fn check(&self) -> Result<()> {
+        check_threads(self.threads)?;
+        vectors_by_default().map(|_| ()).map_err(|said| {
+            let message = format!("the environment variable {VECTORS} is `{said}`, which is no number of bits: 128, 256 or 512");
+            Error::new(ErrorKind::Value, message)
+        })
+    }
+
     /// Whether to simplify first, by exact rules. On by default.
     pub fn simplify(mut self, on: bool) -> Self {
         self.settings.simplify = on;
@@ -56,6 +82,35 @@ impl Options {
         self.settings.unroll = on;
         self
     }
+    /// Whether repeats in a function of numbers become loops: what a Rust `for` has left in a trace, one operation after the other, is found again. Equal
+    /// operations on equal operands are classes; a class of 8 members and more is computed as one operation on arrays, in loops over rows with
+    /// vectors, and a sum of 32 terms and more is added up in a loop, in the order of the trace. So the bits are those of straight-line code.
+    ///
+    /// The function stays straight-line code where it has fewer than 4,000 nodes, where more than one operation of 50 would stay by itself, where a class has
+    /// fewer than 32 operations on an average, and with [`flush_subnormals`](Options::flush_subnormals). It also stays where loops would take longer:
+    /// straight-line code of n operations is taken for 0.2 ns an operation, and 0.01 ns more for every 1,000 beyond 15,000, as it leaves the caches;
+    /// loops for 0.2 ns an operation, 1.4 ns a term of a sum, and 1 ns an element that is copied. So some 20,000 operations are needed. Known numbers that
+    /// differ from iteration to iteration keep a loop from being found, if they have more than 8 values: data are better inputs. So does what
+    /// goes on from one iteration to the next, but for sums. [`Report::rolled`](crate::Report::rolled) says what was found. On by default.
+    ///
+    /// ```
+    /// use wengert::{Expr, Function, Options};
+    /// let f = Function::trace(("x", 2000), |x| {
+    ///     let step = |x: &[Expr]| (0..10).fold(x[0], |y, _| (y * 0.5 + x[1]).sqrt() + x[1] * y);
+    ///     x.windows(2).map(step).collect::<Vec<_>>()
+    /// })?;
+    /// let (rolled, straight) = (f.compile()?, f.compile_with(Options::new().roll(false))?);
+    /// assert!(rolled.report().rolled.is_some_and(|rolled| rolled.operations > 50 * rolled.straight));
+    /// let (x, mut a, mut b) = ([0.5; 2000], [0.0; 1999], [0.0; 1999]);
+    /// rolled.call_into(&[&x], &mut [&mut a])?;
+    /// straight.call_into(&[&x], &mut [&mut b])?;
+    /// assert_eq!(a, b);
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    pub fn roll(mut self, on: bool) -> Self {
+        self.settings.roll = on;
+        self
+    }
     /// Whether native code takes subnormal numbers (below 1.2e-38 in `f32`, 2.2e-308 in `f64`) for zeros, and gives zeros for them:
     /// many processors compute a hundred times more slowly with them, and the decaying averages of Adam and its like end there.
     /// The processor's mode is set for the native code of a call and put back after it. Matrix products, which are a library's, and
@@ -68,7 +123,8 @@ impl Options {
     /// The most bits of the vectors that loops over rows work in: 128, 256 or 512. Another number counts as the next of these below it, and less as
     /// 128. What is not there is the widest that is: 256 bits take AVX2 and fused multiply-add on x86-64, which the crate makes code for
     /// itself; the loops in 128 bits are Cranelift's; there is no code in 512 bits yet. The results have the same bits in any of them.
-    /// [`Report::loops`](crate::Report::loops) says which a loop has. 512 by default.
+    /// [`Report::loops`](crate::Report::loops) says which a loop has. By default what the environment variable `WENGERT_VECTORS` says when the
+    /// process first asks, and 512 where it is not set; compiling is an error if it is no number.
     ///
     /// ```
     /// use wengert::{Function, Options};
@@ -81,7 +137,7 @@ impl Options {
     /// # Ok::<(), wengert::Error>(())
     /// ```
     pub fn vectors(mut self, bits: usize) -> Self {
-        self.settings.vectors = [512, 256].into_iter().find(|&n| n <= bits).unwrap_or(128);
+        self.settings = self.settings.with_vectors(bits);
         self
     }
     /// How much time the native compiler may spend on the quality of its code.
@@ -245,6 +301,12 @@ impl Options {
     /// ```
     pub fn interpreted(mut self, on: bool) -> Self {
         self.settings.interpreted = on;
+        self
+    }
+    /// Takes loops for worth it wherever they are found.
+    #[doc(hidden)]
+    pub fn always_roll(mut self, on: bool) -> Self {
+        self.settings.always_roll = on;
         self
     }
     /// Compiles as on a processor for which no native code can be made.

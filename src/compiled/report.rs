@@ -3,7 +3,8 @@
 use crate::codegen::Vectors;
 use crate::error::count;
 use crate::exec::Code;
-use crate::schedule::Tier;
+use crate::schedule::ir::{Schedule, Stage};
+use crate::schedule::{Counts, Tier};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What a function is compiled to.
@@ -43,6 +44,65 @@ pub struct RowLoop {
     pub narrow: Option<&'static str>,
 }
 
+/// What became of the repeats in a function of numbers; see [`Options::roll`](crate::Options::roll).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rolled {
+    /// The loops, with more than one iteration each.
+    pub loops: Vec<RolledLoop>,
+    /// Long sums, which are added up in the order of the trace.
+    pub sums: usize,
+    /// Columns of operands or outputs that are copied first or last, as they are not next to each other.
+    pub copies: usize,
+    /// Operations of the function that are in loops and sums.
+    pub operations: usize,
+    /// Those that stay by themselves: the ends of loops, and what has fewer than 8 equals.
+    pub straight: usize,
+}
+
+/// A loop that was found in a function of numbers.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RolledLoop {
+    /// How many operations its body has.
+    pub operations: usize,
+    /// How often it runs.
+    pub iterations: usize,
+    /// How many columns it reads and writes.
+    pub columns: usize,
+}
+
+impl Rolled {
+    pub(super) fn new(counts: Counts, schedule: &Schedule) -> Rolled {
+        let is_loop = |stage: &Stage| match stage {
+            Stage::Loop(found) => Some(RolledLoop {
+                operations: found.nodes.len(),
+                iterations: found.shape.len().filter(|&len| len > 1)?,
+                columns: found.inputs.len() + found.outputs.len(),
+            }),
+            _ => None,
+        };
+        Rolled {
+            loops: schedule.stages.iter().filter_map(is_loop).collect(),
+            sums: counts.sums,
+            copies: schedule.stages.iter().filter(|stage| matches!(stage, Stage::Library(_))).count(),
+            operations: counts.rolled,
+            straight: counts.straight,
+        }
+    }
+}
+
+impl fmt::Display for Rolled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rolled: {} in ", count(self.operations, "operation"))?;
+        for (k, RolledLoop { operations, iterations, .. }) in self.loops.iter().enumerate() {
+            write!(f, "{}{operations} × {iterations}", if k == 0 { "" } else { ", " })?;
+        }
+        let (sums, copies) = (count(self.sums, "sum"), count(self.copies, "copied column"));
+        write!(f, ", {sums}, {copies}; {} by themselves", self.straight)
+    }
+}
+
 /// What compiling took and gave.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -61,6 +121,8 @@ pub struct Report {
     pub code_bytes: usize,
     /// The loops over rows, as far as they are native code.
     pub loops: Vec<RowLoop>,
+    /// What became of repeats, if any were found that are loops now. Not known of code that was loaded.
+    pub rolled: Option<Rolled>,
     /// Bytes of scratch memory that straight-line code or a loop over rows uses.
     pub scratch_bytes: usize,
     /// Time from the function to code that can be called, when it was made; none for code that was loaded.
@@ -91,6 +153,7 @@ impl Report {
             functions: 0,
             code_bytes: 0,
             loops: vec![],
+            rolled: None,
             scratch_bytes: 0,
             compile_time,
             threads: 0,
@@ -144,6 +207,9 @@ impl fmt::Display for Report {
         }
         if self.threads > 1 {
             write!(f, " by {} threads", self.threads)?;
+        }
+        if let Some(rolled) = &self.rolled {
+            write!(f, "; {rolled}")?;
         }
         if let Some(reason) = &self.interpreted {
             write!(f, "; interpreted: {reason}")?;

@@ -1,6 +1,7 @@
 //! A function that is lowered, in the form that it is going to have.
 
 use super::engine::Engine;
+use super::report::Rolled;
 use crate::base::Width;
 use crate::base::host::Stop;
 use crate::error::Result;
@@ -8,7 +9,9 @@ use crate::exec::{Arrays, Code, Limits, Numbers, ON_STACK, Rows};
 use crate::graph::Function;
 use crate::schedule::ir::{Schedule, Updates};
 use crate::schedule::unit::{Unit, Units};
-use crate::schedule::{Layout, MOST, Program, RowCall, RowForm, Settings, lowered, prepared, schedule};
+use crate::schedule::{
+    Counts, Layout, MOST, Program, RowCall, RowForm, Settings, lowered, prepared, rolled, schedule, straight, takes_kernels,
+};
 use crate::vmap::packed;
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use std::sync::Arc;
 pub(super) enum Scheduled {
     Numbers { units: [Arc<Unit>; 1], width: Width, layout: Arc<Layout>, apart: bool },
     Rows { units: [Arc<Unit>; 1], call: Arc<RowCall>, fixed: Option<usize> },
-    Arrays { schedule: Arc<Schedule>, units: Units },
+    Arrays { schedule: Arc<Schedule>, units: Units, counts: Option<Counts> },
 }
 
 impl Scheduled {
@@ -27,7 +30,17 @@ impl Scheduled {
     #[track_caller]
     pub(super) fn new(f: &Function, settings: Settings, updates: &Updates, stop: &Stop) -> Result<Scheduled> {
         if !f.has_arrays() {
-            let program = lowered(f, settings, &[]);
+            let f = prepared(f, settings);
+            stop.check()?;
+            // Loops have our kernels. A function in which loops pay has them as straight-line code, too: the bits are the same.
+            let found = if settings.roll || takes_kernels(&f) { rolled(&f, settings.always_roll) } else { None };
+            let has_loops = found.is_some();
+            if let Some((f, counts)) = found.filter(|_| settings.roll && !settings.flush_subnormals) {
+                stop.check()?;
+                return Scheduled::arrays(f, settings, Some(counts), stop);
+            }
+            let program = straight(&f, settings, &[]);
+            let program = if has_loops { program.with_kernels() } else { program };
             let (layout, width) = (program.layout.clone(), program.width);
             let apart = is_apart(&layout, updates);
             let program = Program { apart, ..program };
@@ -42,10 +55,19 @@ impl Scheduled {
         }
         let f = prepared(&packed(f), settings);
         stop.check()?;
+        Scheduled::arrays(f, settings, None, stop)
+    }
+
+    /// Stages; of a function that was rolled with what was found.
+    ///
+    /// # Errors
+    /// As [`schedule`]; if it is to stop.
+    #[track_caller]
+    fn arrays(f: Function, settings: Settings, counts: Option<Counts>, stop: &Stop) -> Result<Scheduled> {
         let mut units = Units::default();
         let schedule = Arc::new(schedule(f, settings, &mut units, MOST)?);
         stop.check()?;
-        Ok(Scheduled::Arrays { schedule, units })
+        Ok(Scheduled::Arrays { schedule, units, counts })
     }
 
     /// A loop over rows.
@@ -67,6 +89,14 @@ impl Scheduled {
         match self {
             Scheduled::Numbers { units, .. } | Scheduled::Rows { units, .. } => units,
             Scheduled::Arrays { units, .. } => units.all(),
+        }
+    }
+
+    /// What became of repeats, if any were found.
+    pub(super) fn rolled(&self) -> Option<Rolled> {
+        match self {
+            Scheduled::Arrays { schedule, counts: Some(counts), .. } => Some(Rolled::new(*counts, schedule)),
+            _ => None,
         }
     }
 

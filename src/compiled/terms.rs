@@ -6,7 +6,7 @@ use super::scheduled::Scheduled;
 use crate::base::host::Stop;
 use crate::base::wrong_width;
 use crate::error::{Error, Kind as ErrorKind, Result, count, listed, short};
-use crate::exec::{Code, Rows, check_threads};
+use crate::exec::{Code, Rows};
 use crate::graph::Function;
 use crate::op::Scalar;
 use crate::schedule::{Reduce, RowForm, RowShape};
@@ -58,7 +58,7 @@ pub struct CompiledTerms {
 
 /// The code of a kernel over rows, of which the named inputs have a value for each.
 fn rows(f: &Function, varying: &[String], options: &Options) -> Result<Rows> {
-    check_threads(options.threads)?;
+    options.check()?;
     let stop = Stop::after(options.time_limit);
     let varying = f.inputs().iter().map(|group| varying.iter().any(|name| name == group.name())).collect();
     let shape = RowShape { varying, reduce: vec![Reduce::Each; f.outputs().len()] };

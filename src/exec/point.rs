@@ -71,7 +71,7 @@ impl Point {
 }
 
 /// Results as code has just written them, one by one, as words. They are read in the same way: a copy of several at once would wait until they are in
-/// the cache, as a processor hands on to a load what one store wrote, not what several did. As words they stay apart: numbers would be joined in a vector
+/// the cache, as a processor forwards to a load what one store wrote, not what several did. As words they stay apart: numbers would be joined in a vector
 /// on the way.
 #[inline(always)]
 fn one_by_one<T: Scalar, const M: usize>(y: &[T; M]) -> [T; M] {

@@ -52,7 +52,7 @@ where
     R::of(made, || nothing_like(&like))
 }
 
-/// A [`while_loop`] that is told how to run: with a bound on its turns, with how much memory for its adjoint. What it carries is NaN, and so are its
+/// A [`while_loop`] with settings: a bound on its turns, how much memory for its adjoint. What it carries is NaN, and so are its
 /// derivatives, where the condition still holds at the bound.
 ///
 /// ```

@@ -12,7 +12,7 @@ use std::{
 
 type Run = dyn Fn(&[&[f64]], &mut [&mut [f64]]) -> std::result::Result<(), String> + Send + Sync;
 
-/// A closure with a name and a number, by which it is told from others.
+/// A closure with a name and a number, by which it differs from others.
 struct Inner {
     name: String,
     number: u64,

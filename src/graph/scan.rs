@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::op::{IntoValues, Real, Steps, Values};
 use std::panic::Location;
 
-/// A loop over `xs`, whose steps hand on a carried value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and all y. See [`Scan`] for the
+/// A loop over `xs`, whose steps carry a value: (c, xₜ) ↦ (c′, yₜ), c₀ = `init`. Gives the last c and all y. See [`Scan`] for the
 /// other direction, for a number of steps and for fewer values in memory.
 ///
 /// Over a slice, in every arithmetic, a step reads an item, and the y are a `Vec`:
@@ -64,7 +64,7 @@ where
     Scan::over(xs).run(init, body)
 }
 
-/// A [`scan`] that is told how to run: over what, or how many steps; in which direction; with how much memory.
+/// A [`scan`] with settings: over what, or how many steps; in which direction; with how much memory.
 ///
 /// ```
 /// use wengert::{Expr, Function, Scan};

@@ -63,7 +63,7 @@ impl Session {
         self.with(|trace| trace.captures.as_ref().map_or(vec![], |captures| captures.list(trace.builder.graph())))
     }
 
-    /// The trace cannot become a function. What went wrong first is what is told.
+    /// The trace cannot become a function. The first error is the one that is reported.
     pub(crate) fn fail(&self, error: Error) {
         self.with(|trace| {
             trace.error.get_or_insert(error);

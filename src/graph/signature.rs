@@ -76,7 +76,7 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// Reads `name`, `name[n,64]`, either with `: index`. What is wrong otherwise is told without the declaration itself.
+/// Reads `name`, `name[n,64]`, either with `: index`. An error does not have the declaration itself.
 pub(crate) fn parse(declaration: &str) -> std::result::Result<(&str, Shape, DType), String> {
     let (rest, dtype) = match declaration.split_once(':') {
         None => (declaration, DType::Float),

@@ -12,7 +12,7 @@ use std::{fmt, panic::Location};
 pub enum Kind<'g> {
     /// The function's input number so-and-so, counted over all groups.
     Input(u32),
-    /// A number, by its bits (so that −0 and NaN are told apart from 0 and each other).
+    /// A number, by its bits (so that −0 and NaN differ from 0 and each other).
     Const(u64),
     /// A truth value that is known.
     Flag(bool),

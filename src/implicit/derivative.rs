@@ -78,7 +78,7 @@ pub(super) fn attached(at: Caller, method: Method, x0: Expr, p: &[Expr]) -> Resu
 ///
 /// - An inverse of the Jacobian has digits that count: Σₖ |J⁻¹|ᵢₖ·|J|ₖᵢ stays below 1/(16 ε). This changes with the scale of no equation and of no
 ///   unknown (after F. L. Bauer, 1966).
-/// - It is the same matrix where the solution cannot be told from x: at the other point, and within √ε of x along the direction that the
+/// - It is the same matrix where the solution cannot be distinguished from x: at the other point, and within √ε of x along the direction that the
 ///   equation determines least. At a root of order m, of which a step of Newton's method leaves the part 1 − 1/m, it is not:
 ///   for m = 2 the trace of J⁻¹·J(there) differs from that of the identity by 1, however near the root is.
 /// - Where `gain` says what the equation gains in a direction of the parameters, the derivative along it is not both huge and another there.

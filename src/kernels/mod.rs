@@ -6,6 +6,7 @@
 
 mod arc;
 mod composed;
+mod distance;
 mod elementary;
 mod erf;
 mod exp;

@@ -2,12 +2,12 @@
 
 use super::composed::{LOGISTIC_DENSITY, NORM_CDF, SECH_SQUARED, SIGMOID, SOFTPLUS};
 use super::library::{
-    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, CBRT, COS, COS_FAR, COSH, ERF, ERFC, EXP, EXP_M1, EXP2, LN, LN_1P, LOG2, LOG10,
-    POWF, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
+    ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, CBRT, COS, COS_FAR, COSH, ERF, ERFC, EXP, EXP_M1, EXP2, HYPOT, LN, LN_1P, LOG2,
+    LOG10, POWF, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
 };
 use super::parts::two_product;
 use super::slices::SliceRoutine;
-use super::{arc, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
+use super::{arc, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
 use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
 macro_rules! kernels {
@@ -56,6 +56,7 @@ macro_rules! kernels {
             let two = [
                 (Powf::NAME, [fused::routine2::<Powf, f64>(), fused::routine2::<Powf, f32>()]),
                 (Atan2::NAME, [fused::routine2::<Atan2, f64>(), fused::routine2::<Atan2, f32>()]),
+                (Hypot::NAME, [fused::routine2::<Hypot, f64>(), fused::routine2::<Hypot, f32>()]),
             ];
             one.into_iter().chain(two)
         }
@@ -134,6 +135,16 @@ impl Kernel2 for Atan2 {
     #[inline(always)]
     fn run<L: Lanes>(y: L, x: L) -> L {
         arc::atan2(y, x)
+    }
+}
+
+pub(crate) struct Hypot;
+impl Kernel2 for Hypot {
+    const NAME: &'static str = "Hypot";
+    const STD: &'static Library2 = &HYPOT;
+    #[inline(always)]
+    fn run<L: Lanes>(x: L, y: L) -> L {
+        distance::hypot(x, y)
     }
 }
 

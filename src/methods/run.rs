@@ -51,7 +51,7 @@ impl Function {
     /// arguments.
     ///
     /// # Errors
-    /// If a name is unknown, missing or given twice; if a shape or the width does not fit, or the length of an open axis cannot be told; if an
+    /// If a name is unknown, missing or given twice; if a shape or the width does not fit, or the length of an open axis cannot be inferred; if an
     /// index is out of range; if all values together take more memory than [`eval::memory_limit`](crate::eval::memory_limit) allows.
     #[track_caller]
     pub fn run<T: Scalar>(&self, arguments: impl Arguments<T>) -> Result<Results<T>> {

@@ -39,7 +39,7 @@ macro_rules! op_table {
             /// ∛x, with the derivative ∞ at 0.
             Cbrt cbrt(x) = x.kernel1(kernels::Cbrt), |z| [EdgeMap::Singular((lit::<S>(3.0) * z * z).recip())];
             /// √(x² + y²) without overflow; both derivatives are 0 at the origin.
-            Hypot hypot(x, y) = x.call2(y, &kernels::HYPOT), |z| [
+            Hypot hypot(x, y) = x.kernel2(y, kernels::Hypot), |z| [
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), x.direction(y)),
                 EdgeMap::ScaleWhere(z.ne(lit(0.0)), y.direction(x))
             ];

@@ -64,6 +64,11 @@ fn unrepeated(f: &Function) -> Function {
 /// A function of numbers; `varying` says which inputs differ from row to row.
 #[track_caller]
 pub(crate) fn lowered(f: &Function, options: Settings, varying: &[bool]) -> Program {
+    straight(&prepared(f, options), options, varying)
+}
+
+/// The same of a function that was [prepared].
+pub(crate) fn straight(f: &Function, options: Settings, varying: &[bool]) -> Program {
     let program = apiece(f, options, varying);
     if varying.is_empty() && options.fuse { packed(program) } else { program }
 }
@@ -71,16 +76,14 @@ pub(crate) fn lowered(f: &Function, options: Settings, varying: &[bool]) -> Prog
 /// Of arrays, whose elements the function has one by one: with our kernels, whose bits those of loops are, inputs and outputs where
 /// the arrays are, and equal operations side by side.
 pub(crate) fn lowered_arrays(f: &Function, options: Settings) -> Program {
-    let program = packed(apiece(f, options, &[])).with_kernels();
+    let program = packed(apiece(&prepared(f, options), options, &[])).with_kernels();
     let mut steps = program.steps.to_vec();
     side_by_side(&mut steps, program.width, &elements(&program.layout.inputs));
     Program { steps: steps.into(), apart: true, ..program }
 }
 
 /// Every step by itself.
-#[track_caller]
 fn apiece(f: &Function, options: Settings, varying: &[bool]) -> Program {
-    let f = prepared(f, options);
     let graph = f.graph();
     let mut varies = vec![false; graph.len()];
     for id in graph.ids() {
@@ -118,7 +121,7 @@ fn apiece(f: &Function, options: Settings, varying: &[bool]) -> Program {
         steps: steps.into(),
         invariant,
         outputs: f.output_nodes().map(|id| place[id.index()]).collect(),
-        layout: Arc::new(Layout::new(&f)),
+        layout: Arc::new(Layout::new(f)),
         options,
         apart: false,
         flow: None,

@@ -4,7 +4,7 @@ use super::program::{Program, StepKind};
 use std::ops::Range;
 
 /// Operations per native function; those in the lanes of a vector are one.
-const CAP: usize = 500;
+pub(super) const CAP: usize = 500;
 
 /// A run of steps that becomes one native function.
 pub(crate) struct Segment {

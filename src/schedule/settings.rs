@@ -22,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) tier: Tier,
     pub(crate) flush_subnormals: bool,
     pub(crate) unroll: bool,
+    pub(crate) roll: bool,
+    /// Whether loops are worth it wherever they are found.
+    pub(crate) always_roll: bool,
     /// Threads that make code.
     pub(crate) threads: Option<NonZero<usize>>,
     pub(crate) cached: bool,
@@ -42,6 +45,8 @@ impl Default for Settings {
             tier: Tier::Auto,
             flush_subnormals: false,
             unroll: true,
+            roll: true,
+            always_roll: false,
             threads: None,
             cached: false,
             code_limit: 1 << 30,
@@ -50,5 +55,12 @@ impl Default for Settings {
             strange_processor: false,
             vectors: 512,
         }
+    }
+}
+
+impl Settings {
+    /// With vectors of up to so many bits.
+    pub(crate) fn with_vectors(self, bits: usize) -> Self {
+        Settings { vectors: [512, 256].into_iter().find(|&n| n <= bits).unwrap_or(128), ..self }
     }
 }

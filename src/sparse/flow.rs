@@ -44,7 +44,7 @@ pub(super) fn flow(f: &Function, known: &Known, inputs: Vec<Flow>) -> Result<Vec
 }
 
 impl Walk<'_> {
-    /// The sets of an operand; they are handed over to its last use.
+    /// The sets of an operand; they move to its last use.
     fn take(&mut self, operands: &[NodeId], k: usize, user: NodeId) -> Sets {
         let sets = &mut self.sets[operands[k].index()];
         let last = self.last[operands[k].index()] == user.0 && !operands[k + 1..].contains(&operands[k]);

@@ -12,6 +12,8 @@ mod limits;
 mod none;
 mod random_rows;
 #[cfg(feature = "jit")]
+mod rolling;
+#[cfg(feature = "jit")]
 mod saved_code;
 mod threads;
 #[cfg(feature = "jit")]

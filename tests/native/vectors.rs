@@ -14,6 +14,11 @@ fn widest() -> usize {
     if has_wide_vectors() { 256 } else { 128 }
 }
 
+/// What the environment says.
+fn by_default() -> usize {
+    std::env::var("WENGERT_VECTORS").map_or(512, |bits| bits.parse().unwrap())
+}
+
 /// A loss and what it is of, with shared numbers, rows of two, a sum, a mean, and kernels.
 fn mapped(width: Width) -> Function {
     let f = Function::trace_in(width, (("p", 2), ("x", 2), "t"), |(p, x, t)| {
@@ -50,7 +55,7 @@ fn the_report_says_which_vectors_a_loop_has() {
     }
     let reason = compile(128).report().loops[0].narrow.unwrap();
     assert!(!has_wide_vectors() || reason == "the options do not allow more", "{reason}");
-    assert_eq!(f.compile().unwrap().report().loops, compile(512).report().loops);
+    assert_eq!(f.compile().unwrap().report().loops, compile(by_default()).report().loops);
     // A body of several functions has no loop inside, and straight-line code none at all.
     let long = Function::trace(["a", "x"], |[a, x]| (0..700).fold(x, |y, k| (y * a + k as f64).sin()));
     let long = long.unwrap();
@@ -138,4 +143,33 @@ fn assembly_shows_what_runs() {
     }
     // Cranelift's loop, which has the same bits.
     assert!(f.compile().unwrap().clif().unwrap().contains("f64x2"));
+}
+
+/// A process reads its environment once, so others are started for this.
+#[test]
+fn the_environment_says_what_is_the_default() {
+    const CHILD: &str = "WENGERT_VECTORS_EXPECTED";
+    if let Ok(expected) = std::env::var(CHILD) {
+        match (mapped(Width::F64).compile(), expected.parse::<usize>()) {
+            (Ok(compiled), Ok(most)) => assert_eq!(widths(&compiled.report()), [widest().min(most)]),
+            (Err(error), Err(_)) => {
+                assert!(error.to_string().contains(&expected) && error.to_string().contains(file!()), "{error}");
+            }
+            (other, _) => panic!("{expected}: {other:?}"),
+        }
+        return;
+    }
+    let refused =
+        |said: &str| format!("the environment variable WENGERT_VECTORS is `{said}`, which is no number of bits: 128, 256 or 512");
+    let (word, nothing) = (refused("wide"), refused(""));
+    for (said, expected) in [("128", "128"), ("256", "256"), ("300", "256"), ("0", "128"), ("wide", &*word), ("", &nothing)] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["vectors::the_environment_says_what_is_the_default", "--exact"])
+            .env("WENGERT_VECTORS", said)
+            .env(CHILD, expected);
+        let output = child.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{said}: {text}");
+    }
 }

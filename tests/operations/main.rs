@@ -8,6 +8,7 @@ mod exact;
 mod lanes;
 mod op_table;
 mod packs;
+mod page;
 mod rules;
 mod sharing;
 mod sweep;

@@ -51,7 +51,7 @@ fn domain(op: Op) -> &'static [(f64, f64)] {
 }
 
 /// Allowed relative error in units of 2⁻⁵², with the operands known.
-fn tolerance(op: Op) -> f64 {
+pub fn tolerance(op: Op) -> f64 {
     use Op::*;
     match op {
         Powi(n) if n.unsigned_abs() > 2 => 2.0,
@@ -97,7 +97,7 @@ fn operands(op: Op, x: &[f64], mask: bool) -> Vec<Operand> {
         .collect()
 }
 
-fn numbers(args: &[Operand]) -> Vec<f64> {
+pub fn numbers(args: &[Operand]) -> Vec<f64> {
     let number = |arg: &Operand| match *arg {
         Value::Num(v) => v,
         Value::Mask(b) => b as u8 as f64,

@@ -28,6 +28,7 @@ const fn row(op: Op, ranges: &'static [(f64, f64)], allowed: f64) -> Row {
 const SIGNED: &[(f64, f64)] = &[(-1e30, 1e30), (-1e3, 1e3), (-5.0, 5.0), (-1.0, 1.0), (0.9, 1.1)];
 const LOGARITHM: &[(f64, f64)] = &[(0.0, 1e300), (0.0, 1e-300), (0.0, 100.0), (0.5, 2.0), (0.99, 1.01)];
 const CIRCLE: &[(f64, f64)] = &[(-1e25, 1e25), (-1e9, 1e9), (-1e3, 1e3), (-4.0, 4.0), (1.57, 1.572), (3.139, 3.143)];
+const PLANE: &[(f64, f64)] = &[(-1e300, 1e300), (-1e30, 1e30), (-5.0, 5.0), (0.9, 1.1), (-1e-30, 1e-30), (-1e-150, 1e-150)];
 const UNIT: &[(f64, f64)] = &[(-1.0, 1.0), (-0.01, 0.01), (0.4, 0.6), (0.9, 1.0), (-1.0, -0.9)];
 const SLOPE: &[(f64, f64)] = &[(-745.0, 40.0), (-90.0, 40.0), (-5.0, 5.0), (-1.0, 1.0)];
 
@@ -53,6 +54,7 @@ const ROWS: &[Row] = &[
     row(Op::Acos, UNIT, 1.0),
     row(Op::Atan, SIGNED, 1.0),
     Row { op: Op::Atan2, ranges: SIGNED, second: SIGNED, allowed: 1.0 },
+    Row { op: Op::Hypot, ranges: PLANE, second: PLANE, allowed: 0.6 },
     row(Op::Asinh, SIGNED, 1.0),
     row(Op::Acosh, &[(1.0, 1e30), (1.0, 1e6), (1.0, 3.0), (1.0, 1.1)], 1.0),
     row(Op::Atanh, UNIT, 1.0),

@@ -8,6 +8,7 @@ use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::axes::{self, Pattern};
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
 use crate::schedule::queries::is_transpose;
+use crate::schedule::segment::CAP;
 use crate::schedule::unit::Units;
 use crate::schedule::views::{self, owner};
 use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
@@ -15,6 +16,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// From so many numbers on a kernel runs over an array by itself.
 const SLICED: usize = 64;
+
+/// Operations of each of the loops that a long one is cut into, at most: few enough that a native function has room for what masks take.
+const MOST_OF_PART: usize = CAP / 5 * 4;
 
 /// The nodes of a loop, in order.
 #[derive(Default)]
@@ -367,9 +371,34 @@ impl<'f> Levels<'f> {
                 _ => split[0].nodes.push(id),
             }
         }
+        let mut split = self.cut(split.remove(0));
         split.extend(late.into_iter().map(|(_, members)| members));
         split.retain(|members| !members.nodes.is_empty());
         split
+    }
+
+    /// Loops of so few operations that each is one native function, which has vectors: they pass values on in memory.
+    fn cut(&self, all: Members) -> Vec<Members> {
+        let is_operation = |id: &NodeId| matches!(self.graph.node(*id).kind(), Kind::Apply(_));
+        let operations = all.nodes.iter().filter(|id| is_operation(id)).count();
+        if operations <= CAP {
+            return vec![all];
+        }
+        let parts = operations.div_ceil(MOST_OF_PART);
+        let mut cut: Vec<Members> = all
+            .nodes
+            .chunks(all.nodes.len().div_ceil(parts))
+            .map(|nodes| Members { nodes: nodes.to_vec(), stored: vec![] })
+            .collect();
+        let stored: FxHashSet<NodeId> = all.stored.into_iter().collect();
+        for part in &mut cut {
+            let last = *part.nodes.last().expect("a part has nodes");
+            let is_read =
+                |id: &NodeId| self.users[id.index()].iter().any(|user| *user > last && all.nodes.binary_search(user).is_ok());
+            part.stored =
+                part.nodes.iter().copied().filter(|id| stored.contains(id) || is_operation(id) && is_read(id)).collect();
+        }
+        cut
     }
 
     /// The loop that computes some nodes of one shape and level: a function of single numbers, mapped over rows.

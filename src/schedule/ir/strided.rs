@@ -16,6 +16,12 @@ impl Strided {
         Strided { lengths: lengths.to_vec(), strides: strides(lengths).into_iter().map(|s| s as isize).collect(), offset: 0 }
     }
 
+    /// The same elements without axes of length 1, so that a run is as long as it can be.
+    pub(crate) fn without_ones(self) -> Self {
+        let (lengths, strides) = self.lengths.iter().zip(&self.strides).filter(|(len, _)| **len != 1).unzip();
+        Strided { lengths, strides, ..self }
+    }
+
     /// How many elements there are.
     pub(crate) fn len(&self) -> usize {
         self.lengths.iter().product()

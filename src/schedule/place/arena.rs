@@ -1,6 +1,6 @@
 //! Which part of a memory is taken, and by whom: the workspace that the values of a call share.
 
-/// Elements that are handed out together: whole cache lines, so that neighbours do not share one.
+/// Elements that are reserved together: whole cache lines, so that neighbours do not share one.
 const LINE: usize = 16;
 
 /// A stretch of memory that is taken and given back in pieces, by elements. It grows as needed.

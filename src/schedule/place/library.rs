@@ -54,6 +54,7 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
                 places.offset = start * places.strides[*axis] as usize;
                 start += part[*axis];
                 places.lengths = part;
+                let places = places.without_ones();
                 planner.actions.push(Action::Write { from, to, places, clear: false });
             }
             return;
