@@ -25,7 +25,7 @@ pub fn made_of(svg: &str) -> Option<(&str, u64)> {
 }
 
 /// A number for the source of an example, with the shared modules that it names and those that these name: FNV-1a (G. Fowler, L. Noll,
-/// K. Vo, 1991) of the text without comments and white space.
+/// K. Vo, 1991) of the text without comments and white space. (This module names all of them, so a change of any asks for all pictures anew.)
 pub fn digest(example: &str) -> Outcome<u64> {
     let mut texts = vec![source(example)?];
     let mut modules = vec!["chart", "classifier", "images", "sqp", "svg"];
