@@ -186,7 +186,7 @@ fn number(v: f64) -> String {
     match v {
         f64::INFINITY => "∞".into(),
         f64::NEG_INFINITY => "−∞".into(),
-        v if v == 0.0 => "0".into(),
+        0.0 => "0".into(),
         v => format!("{v:.4}").trim_end_matches('0').trim_end_matches('.').replace('-', "−"),
     }
 }
