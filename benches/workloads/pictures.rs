@@ -4,7 +4,7 @@ use super::{arrays, bench::*, c, formulas::*, hand, sizes};
 use chart::{Area, BLUE, Chart, GREEN, GREY, Mark, ORANGE, PINK};
 use plotters::prelude::*;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wengert::Function;
 
 /// The examples' line charts.
@@ -15,8 +15,10 @@ mod chart;
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Where the charts' own pictures would go.
-fn out_path(name: &str) -> Outcome<PathBuf> {
-    Ok(std::env::temp_dir().join(name))
+mod svg {
+    pub fn write(name: &str, text: &str) -> super::Outcome {
+        Ok(std::fs::write(std::env::temp_dir().join(name), text)?)
+    }
 }
 
 fn save(path: &Path, size: (u32, u32), draw: impl FnOnce(&Area) -> Outcome) -> Outcome {

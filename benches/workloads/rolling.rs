@@ -3,7 +3,7 @@
 use super::{bench::*, formulas};
 use std::hint::black_box;
 use std::time::Instant;
-use wengert::{Expr, Function, Options, Real, lit};
+use wengert::{Expr, Function, Options, lit};
 
 const ROSENBROCK: [&str; 2] = ["roll.rosenbrock", "roll.hessian"];
 const QUADROTOR: [&str; 2] = ["roll.quadrotor.jacobian", "roll.quadrotor.hessian"];
@@ -69,11 +69,11 @@ fn quadrotor(stages: usize) -> Function {
             .flat_map(|k| step(x(k), u(k)).into_iter().zip(x(k + 1)).map(|(next, &x)| x - next).collect::<Vec<_>>())
             .collect();
         let (to, weight) = ([1.0, 2.0, 0.0, 0.0, 0.0, 0.0], [10.0, 10.0, 1.0, 1.0, 1.0, 0.1]);
-        let mut cost = lit(0.0);
+        let mut cost: Expr = lit(0.0);
         for k in 0..=stages {
             let scale = if k == stages { 10.0 } else { 1.0 };
             for i in 0..STATE {
-                cost = cost + scale * weight[i] * (x(k)[i] - to[i]).powi(2);
+                cost += scale * weight[i] * (x(k)[i] - to[i]).powi(2);
             }
             if k < stages {
                 cost = u(k).iter().fold(cost, |cost, &u| cost + 0.05 * u * u);
