@@ -53,12 +53,7 @@ macro_rules! kernels {
         /// The names and addresses of the routines of all of these, and of the kernels of two numbers.
         pub(super) fn kernel_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
             let one = [$(($Name::NAME, [fused::routine1::<$Name, f64>(), fused::routine1::<$Name, f32>()])),*];
-            let two = [
-                (Powf::NAME, [fused::routine2::<Powf, f64>(), fused::routine2::<Powf, f32>()]),
-                (Atan2::NAME, [fused::routine2::<Atan2, f64>(), fused::routine2::<Atan2, f32>()]),
-                (Hypot::NAME, [fused::routine2::<Hypot, f64>(), fused::routine2::<Hypot, f32>()]),
-            ];
-            one.into_iter().chain(two)
+            one.into_iter().chain(routines_of_two())
         }
     };
 }
@@ -118,34 +113,28 @@ kernels! {
     Softplus(x) = logistic::softplus, SOFTPLUS;
 }
 
-pub(crate) struct Powf;
-impl Kernel2 for Powf {
-    const NAME: &'static str = "Powf";
-    const STD: &'static Library2 = &POWF;
-    #[inline(always)]
-    fn run<L: Lanes>(x: L, y: L) -> L {
-        pow::powf(x, y)
-    }
+macro_rules! kernels_of_two {
+    ($($Name:ident($x:ident, $y:ident) = $value:path, $STD:ident;)*) => {
+        $(
+            pub(crate) struct $Name;
+            impl Kernel2 for $Name {
+                const NAME: &'static str = stringify!($Name);
+                const STD: &'static Library2 = &$STD;
+                #[inline(always)]
+                fn run<L: Lanes>($x: L, $y: L) -> L {
+                    $value($x, $y)
+                }
+            }
+        )*
+        fn routines_of_two() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
+            [$(($Name::NAME, [fused::routine2::<$Name, f64>(), fused::routine2::<$Name, f32>()])),*].into_iter()
+        }
+    };
 }
-
-pub(crate) struct Atan2;
-impl Kernel2 for Atan2 {
-    const NAME: &'static str = "Atan2";
-    const STD: &'static Library2 = &ATAN2;
-    #[inline(always)]
-    fn run<L: Lanes>(y: L, x: L) -> L {
-        arc::atan2(y, x)
-    }
-}
-
-pub(crate) struct Hypot;
-impl Kernel2 for Hypot {
-    const NAME: &'static str = "Hypot";
-    const STD: &'static Library2 = &HYPOT;
-    #[inline(always)]
-    fn run<L: Lanes>(x: L, y: L) -> L {
-        distance::hypot(x, y)
-    }
+kernels_of_two! {
+    Powf(x, y) = pow::powf, POWF;
+    Atan2(y, x) = arc::atan2, ATAN2;
+    Hypot(x, y) = distance::hypot, HYPOT;
 }
 
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect

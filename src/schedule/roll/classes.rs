@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub(super) const FEWEST: usize = 8;
 /// A class whose operand is a known number of up to so many values, with enough members for each, is a class for each of them.
 const MOST_VALUES: usize = 8;
-/// How often classes are distinguished by their uses.
+/// How often classes are split by the uses of their members.
 const ROUNDS: usize = 2;
 
 /// The class of inputs and that of what is known; others have larger numbers.
@@ -37,7 +37,7 @@ pub(super) fn units(flat: &mut Flat, most_single: usize) -> Option<Vec<Unit>> {
             None => by_value.fill(false),
         }
     }
-    // What would leave too much by itself is not distinguished.
+    // A split that would leave too much by itself is undone.
     for _ in 0..ROUNDS {
         let used = downward(flat, &classes);
         let (finer, count) = upward(flat, Some(&used), &by_value);
@@ -59,7 +59,7 @@ fn is_made(flat: &Flat, k: usize) -> bool {
     matches!(flat.what[k], What::Apply(_) | What::Sum(_))
 }
 
-/// Operands before users. `within` are classes that are distinguished further.
+/// Operands before users. `within` are classes that are split further.
 fn upward(flat: &mut Flat, within: Option<&[u32]>, by_value: &[bool]) -> (Vec<u32>, u32) {
     let mut classes = vec![NONE; flat.len()];
     let mut known: FxHashMap<(Op, u32, [u32; 3]), u32> = FxHashMap::default();
@@ -143,7 +143,7 @@ fn mixed(user: u64, place: u64) -> u64 {
     x ^ x >> 29
 }
 
-/// Marks the members of classes that are distinguished by the values of an operand that is known. Whether there are any.
+/// Marks the members of classes that are split by the values of an operand that is known. Whether there are any.
 fn mark_values(flat: &Flat, classes: &[u32], by_value: &mut [bool]) -> bool {
     /// Values and how often each is there; none where there are too many.
     type Values = Option<Vec<(u32, usize)>>;

@@ -55,7 +55,7 @@ fn a_long_sum_is_one_node_with_its_terms_in_order() {
 fn a_loop_over_inputs_is_a_class_for_each_of_its_operations() {
     let f = Function::trace(("x", 100), |x| x.iter().map(|&x| (x * x + 1.0).sqrt()).collect::<Vec<_>>()).unwrap();
     assert_eq!(flat_units(&f), [100, 100, 100]);
-    // What is used otherwise is distinguished.
+    // Members used in different ways are split.
     let f = Function::trace(("x", 100), |x| {
         let y = |k: usize| x[k] * x[k] + 1.0;
         (0..100).map(|k| if k % 2 == 0 { y(k).sqrt() } else { y(k).abs() }).collect::<Vec<_>>()
