@@ -109,6 +109,18 @@ impl<'f> Emitter<'f> {
         }
     }
 
+    /// The constant that a number is, if it is one.
+    fn known(&self, v: Value) -> Option<f64> {
+        let builder = self.builder.borrow();
+        let dfg = &builder.func.dfg;
+        let ValueDef::Result(inst, _) = dfg.value_def(v) else { return None };
+        match dfg.insts[inst] {
+            InstructionData::UnaryIeee32 { imm, .. } => Some(f32::from_bits(imm.bits()) as f64),
+            InstructionData::UnaryIeee64 { imm, .. } => Some(f64::from_bits(imm.bits())),
+            _ => None,
+        }
+    }
+
     /// Whether a value is the constant 0, and not −0.
     fn is_zero(&self, v: Value) -> bool {
         let builder = self.builder.borrow();
@@ -254,7 +266,11 @@ impl<'e, 'f> Emit<'e, 'f> {
         if let Some(whole) = emitter.whole(self.v) {
             return whole;
         }
-        emitter.builder.borrow_mut().ins().scalar_to_vector(emitter.lanes(), self.v)
+        if let Some(constant) = emitter.known(self.v) {
+            return emitter.constants(constant);
+        }
+        // One instruction, where the other lanes as zeros would be two.
+        emitter.spread(self.v)
     }
 
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {

@@ -166,21 +166,28 @@ impl Numbers {
     /// The same of code with an address for every slice, which overwrites no input.
     fn call_apart<T: Scalar>(&self, inputs: &[&[T]], outputs: &mut [&mut [T]]) -> bool {
         let layout = &*self.layout;
-        let fits = T::WIDTH == self.width
-            && inputs.len() == layout.inputs.len()
-            && outputs.len() == layout.outputs.len()
-            && inputs.iter().zip(&layout.inputs).all(|(x, (_, len))| x.len() == *len)
-            && outputs.iter().zip(&layout.outputs).all(|(y, (_, len))| y.len() == *len);
-        if fits {
-            with_addresses(inputs.len() + outputs.len(), |addresses| {
-                let slices = inputs.iter().map(|x| x.as_ptr().cast_mut()).chain(outputs.iter_mut().map(|y| y.as_mut_ptr()));
-                addresses.iter_mut().zip(slices).for_each(|(to, address)| *to = address.cast());
+        let (n, m) = (layout.inputs.len(), layout.outputs.len());
+        if (T::WIDTH, inputs.len(), outputs.len()) != (self.width, n, m) {
+            return false;
+        }
+        with_addresses(n + m, |addresses| {
+            let mut fits = true;
+            let (of_inputs, of_outputs) = addresses.split_at_mut(n);
+            for ((x, (_, len)), to) in inputs.iter().zip(&layout.inputs).zip(of_inputs) {
+                fits &= x.len() == *len;
+                *to = x.as_ptr().cast_mut().cast();
+            }
+            for ((y, (_, len)), to) in outputs.iter_mut().zip(&layout.outputs).zip(of_outputs) {
+                fits &= y.len() == *len;
+                *to = y.as_mut_ptr().cast();
+            }
+            if fits {
                 // SAFETY: the slices are as long as the code reads and writes, and of its width; those that are written are apart from all
                 // others, as `&mut` says.
                 unsafe { self.run_apart(addresses) }
-            });
-        }
-        fits
+            }
+            fits
+        })
     }
 
     /// Runs the code on all inputs and all outputs, one after the other; whether the lengths and the width fit.

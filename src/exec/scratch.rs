@@ -69,17 +69,19 @@ fn values<V: Copy, R>(from: &'static LocalKey<Cell<Vec<u64>>>, len: usize, first
     })
 }
 
-/// Inlined, so that where the memory is noted is found without a call.
+/// Inlined, so that where the memory is noted is found by one call at most.
 #[inline(always)]
 fn lend<R>(from: &'static LocalKey<Cell<Vec<u64>>>, words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     if words == 0 {
         return f(std::ptr::NonNull::dangling().as_ptr());
     }
-    let mut workspace = from.take();
-    if workspace.len() < words {
-        workspace.resize(words, 0);
-    }
-    let result = f(workspace.as_mut_ptr());
-    from.replace(workspace);
-    result
+    from.with(|memory| {
+        let mut workspace = memory.replace(Vec::new());
+        if workspace.len() < words {
+            workspace.resize(words, 0);
+        }
+        let result = f(workspace.as_mut_ptr());
+        memory.replace(workspace);
+        result
+    })
 }

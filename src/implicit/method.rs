@@ -118,6 +118,11 @@ pub(super) fn is_finite(x: Expr) -> Cond {
     x.abs().lt(f64::INFINITY)
 }
 
+/// As [`is_finite`], of what is never negative.
+pub(super) fn is_finite_length(x: Expr) -> Cond {
+    x.lt(f64::INFINITY)
+}
+
 /// Another number of equations than of unknowns.
 pub(super) fn check_square(what: &str, f: &Function) -> Result<()> {
     let (n, m) = (f.inputs()[0].shape(), types_out(f)[0].0);

@@ -1,7 +1,9 @@
 //! Newton's method and iteration to a fixed point, as loops of a graph.
 
 use super::convergence::Outcome;
-use super::method::{Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite, noted, runs, status};
+use super::method::{
+    Method, Solver, Stopped, call, check_square, epsilon, history, in_unknowns, is_finite_length, noted, runs, status,
+};
 use crate::diff::{Mode, jacobian};
 use crate::error::{Caller, Result};
 use crate::graph::{Expr, Function, by, make_body, types_in, while_loop};
@@ -21,20 +23,20 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
         let residual = |x: Expr| call(&f, x, p)[0];
         let r = residual(x);
         let left = r.norm();
-        let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
+        let start = status(&[(!is_finite_length(left), Outcome::NotFinite)], lit(0.0), limit);
         let init = ([x, x, x, r, history(limit, left)], [left, lit(0.0), start]);
         let step = |([before, _, x0, r0, notes], [left, steps, _]): ([Expr; 5], [Expr; 3])| {
             let j = call(&jacobian, x0, p)[0];
             // Where nothing is left there is nowhere to go, whatever the Jacobian.
             let direction = by(at, || select(left.eq(0.0), 0.0, j.solve_or_nan(r0)));
-            let regular = is_finite(direction.norm());
+            let regular = is_finite_length(direction.norm());
             let short = direction.norm().le(solver.bound(x0));
             let tried = |t: Expr| {
                 let x = x0 - direction * t;
                 let r = residual(x);
                 [x, r, t, r.norm()]
             };
-            let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite(now));
+            let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite_length(now));
             let whole = tried(lit(1.0));
             let goes = |[_, _, t, now]: [Expr; 4]| regular & !better(t, now) & t.gt(SHORTEST);
             let [x, r, t, now] = by(at, || while_loop(whole, goes, |[_, _, t, _]| tried(t * 0.5)));
@@ -43,7 +45,7 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
             let rules = [
                 (!regular, Outcome::Singular),
                 (found & short, Outcome::Converged),
-                (!is_finite(now), Outcome::NotFinite),
+                (!is_finite_length(now), Outcome::NotFinite),
                 (!found, Outcome::Stalled),
             ];
             // A part of a step may come to the root by chance, and says nothing.
@@ -71,7 +73,7 @@ pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Met
         let g = |x: Expr| call(&g, x, p)[0];
         let next = g(x);
         let left = (next - x).norm();
-        let start = status(&[(!is_finite(left), Outcome::NotFinite)], lit(0.0), limit);
+        let start = status(&[(!is_finite_length(left), Outcome::NotFinite)], lit(0.0), limit);
         let init = ([x, x, next, history(limit, left)], [left, lit(0.0), start]);
         let step = |([_, _, x, notes], [before, steps, _]): ([Expr; 4], [Expr; 3])| {
             let next = g(x);
@@ -83,7 +85,7 @@ pub(super) fn fixed_point(solver: Solver, g: Function, at: Caller) -> Result<Met
             let shrinks = rate.lt(1.0) & rest.le(solver.bound(x));
             let found = shrinks | left.le(x.norm() * smallest);
             let steps = steps + 1.0;
-            let rules = [(found, Outcome::Converged), (!is_finite(left), Outcome::NotFinite)];
+            let rules = [(found, Outcome::Converged), (!is_finite_length(left), Outcome::NotFinite)];
             let limit_of_steps = next + (next - x) * select(shrinks, part, 0.0);
             ([limit_of_steps, x, next, noted(notes, steps, left)], [left, steps, status(&rules, steps, limit)])
         };

@@ -5,8 +5,13 @@ use crate::error::Caller;
 use crate::graph::{Builder, Function, Kind, NodeId};
 use crate::op::{ArrayOp, Op};
 
-/// The function with each norm as the root of one of three sums, which a loop makes at once: of the squares, and of those of the elements moved up
-/// and down, for what is small and large. So the elements are gone through a single time.
+/// Elements that are gone through twice, at most: they stay in registers.
+const FEW: usize = 16;
+
+/// The function with each norm as the root of a sum of squares. Of many elements three sums are made by one loop: of the squares, and of those of the
+/// elements moved up and down, for what is small and large. So the elements are gone through a single time. Of a few the first sum says how they are
+/// moved before they are squared again: then no square of what is neither small nor large vanishes, which takes some processors a hundred times as long
+/// as another product.
 pub(super) fn unrooted(f: &Function) -> Function {
     let is_norm = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Array(ArrayOp::Norm(_)));
     if !f.graph().ids().any(is_norm) {
@@ -43,6 +48,18 @@ impl Roots<'_> {
         self.new.intern(Kind::Array(&ArrayOp::Sum(axes.to_vec())), &[square], self.at)
     }
 
+    /// Whether there is one norm, of few elements.
+    fn is_one_of_few(&self, x: NodeId, axes: &[usize]) -> bool {
+        let shape = self.new.graph().node(x).shape();
+        shape.rank() == axes.len() && shape.len().is_some_and(|len| len <= FEW)
+    }
+
+    /// A number in every place of an array.
+    fn broadcast(&mut self, number: NodeId, like: NodeId) -> NodeId {
+        let shape = self.new.graph().node(like).shape();
+        self.new.intern(Kind::Array(&ArrayOp::Broadcast(shape)), &[number], self.at)
+    }
+
     /// The sum of the squares of elements that are moved by a power of 2.
     fn moved(&mut self, x: NodeId, axes: &[usize], factor: f64) -> NodeId {
         let factor = self.number(factor);
@@ -54,15 +71,27 @@ impl Roots<'_> {
 fn root(roots: &mut Roots, x: NodeId, axes: &[usize]) -> NodeId {
     let Window { least, most, up, down } = roots.window;
     let plain = roots.square(x, axes);
-    let (of_small, of_large) = (roots.moved(x, axes, up), roots.moved(x, axes, down));
-    let [least, most, one, small_back, large_back] = [least, most, 1.0, 1.0 / up, 1.0 / down].map(|v| roots.number(v));
+    let [least, most, one] = [least, most, 1.0].map(|v| roots.number(v));
     let (small, large) = (roots.apply(Op::Lt, &[plain, least]), roots.apply(Op::Gt, &[plain, most]));
-    let mut either = |plain: NodeId, of_small: NodeId, of_large: NodeId| {
+    let either = |roots: &mut Roots, plain: NodeId, of_small: NodeId, of_large: NodeId| {
         let rest = roots.apply(Op::Select, &[small, of_small, plain]);
         roots.apply(Op::Select, &[large, of_large, rest])
     };
+    let powers = |roots: &mut Roots, up: f64, down: f64| {
+        let [up, down] = [up, down].map(|v| roots.number(v));
+        either(roots, one, up, down)
+    };
+    let sum = if roots.is_one_of_few(x, axes) {
+        let factor = powers(roots, up, down);
+        let factor = roots.broadcast(factor, x);
+        let moved = roots.apply(Op::Mul, &[x, factor]);
+        roots.square(moved, axes)
+    } else {
+        let (of_small, of_large) = (roots.moved(x, axes, up), roots.moved(x, axes, down));
+        either(roots, plain, of_small, of_large)
+    };
     // One root, of the sum that is good, is moved back.
-    let (sum, back) = (either(plain, of_small, of_large), either(one, small_back, large_back));
+    let back = powers(roots, 1.0 / up, 1.0 / down);
     let root = roots.apply(Op::Sqrt, &[sum]);
     roots.apply(Op::Mul, &[root, back])
 }
