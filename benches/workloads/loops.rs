@@ -18,14 +18,17 @@ pub fn run(bench: &mut Bench) {
 }
 
 /// A turn, but for its branches.
+#[inline(always)]
 fn turn<T: Real>(x: T, y: T, [a, b]: [T; 2]) -> [T; 2] {
     [x * a + y * lit(0.01), y * b - x * lit(0.02) + lit(0.1)]
 }
 
+#[inline(always)]
 fn high<T: Real>(x: T, y: T) -> T {
     x * lit(0.9) + y * y * lit(0.1)
 }
 
+#[inline(always)]
 fn low<T: Real>(x: T, y: T, a: T) -> T {
     x + a * y * lit(0.03)
 }

@@ -13,33 +13,39 @@ use crate::op::{lit, select};
 const DECREASE: f64 = 1e-4;
 /// The shortest part of a step that is tried.
 const SHORTEST: f64 = 1e-9;
+/// Unknowns whose equations are solved number by number.
+const FEW: usize = 4;
 
 pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> {
     check_square("newton", &f)?;
     let jacobian = jacobian(&in_unknowns(&f), Mode::Auto)?;
     let limit = solver.steps.unwrap_or(50);
     let equation = f.clone();
+    let few = f.inputs()[0].shape().len().is_some_and(|n| n <= FEW);
     let run = move |x: Expr, p: &[Expr]| {
         let residual = |x: Expr| call(&f, x, p)[0];
-        let r = residual(x);
+        // A Jacobian of few unknowns is computed along with the residuals, as it may share with them, and need not wait for what is made of them.
+        let slopes = |x: Expr| call(&jacobian, x, p)[0];
+        let beside = |x: Expr| if few { slopes(x) } else { lit(0.0) };
+        let (r, j) = (residual(x), beside(x));
         let left = r.norm();
         let start = status(&[(!is_finite_length(left), Outcome::NotFinite)], lit(0.0), limit);
-        let init = ([x, x, x, r, history(limit, left)], [left, lit(0.0), start]);
-        let step = |([before, _, x0, r0, notes], [left, steps, _]): ([Expr; 5], [Expr; 3])| {
-            let j = call(&jacobian, x0, p)[0];
+        let init = ([x, x, x, r, j, history(limit, left)], [left, lit(0.0), start]);
+        let step = |([before, _, x0, r0, j, notes], [left, steps, _]): ([Expr; 6], [Expr; 3])| {
+            let j = if few { j } else { slopes(x0) };
             // Where nothing is left there is nowhere to go, whatever the Jacobian.
             let direction = by(at, || select(left.eq(0.0), 0.0, j.solve_or_nan(r0)));
-            let regular = is_finite_length(direction.norm());
-            let short = direction.norm().le(solver.bound(x0));
             let tried = |t: Expr| {
                 let x = x0 - direction * t;
-                let r = residual(x);
-                [x, r, t, r.norm()]
+                let (r, j) = (residual(x), beside(x));
+                [x, r, j, t, r.norm()]
             };
-            let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite_length(now));
             let whole = tried(lit(1.0));
-            let goes = |[_, _, t, now]: [Expr; 4]| regular & !better(t, now) & t.gt(SHORTEST);
-            let [x, r, t, now] = by(at, || while_loop(whole, goes, |[_, _, t, _]| tried(t * 0.5)));
+            let regular = is_finite_length(direction.norm());
+            let short = direction.norm().le(solver.bound(x0));
+            let better = |t: Expr, now: Expr| now.le(left * (1.0 - t * DECREASE)) | (short & is_finite_length(now));
+            let goes = |[_, _, _, t, now]: [Expr; 5]| regular & !better(t, now) & t.gt(SHORTEST);
+            let [x, r, j, t, now] = by(at, || while_loop(whole, goes, |[_, _, _, t, _]| tried(t * 0.5)));
             let steps = steps + 1.0;
             let found = regular & better(t, now);
             let rules = [
@@ -52,10 +58,10 @@ pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> 
             let from = select(t.eq(1.0), x0, x);
             let before = select(direction.norm().gt(0.0), from, before);
             let notes = noted(notes, steps, select(found, now, left));
-            ([before, x0, x, r, notes], [now, steps, status(&rules, steps, limit)])
+            ([before, x0, x, r, j, notes], [now, steps, status(&rules, steps, limit)])
         };
         let last = by(at, || while_loop(init, |(_, [_, _, status])| runs(status), step));
-        let ([other, x0, x, _, history], [_, steps, status]) = last;
+        let ([other, x0, x, _, _, history], [_, steps, status]) = last;
         // The last step was not taken where it did not help. Only here, as the next turn of a loop that goes on need not wait for that.
         let taken = [Outcome::Converged, Outcome::StepLimit].map(|outcome| status.eq(outcome as u8 as f64));
         let x = select(taken[0] | taken[1], x, x0);
