@@ -14,6 +14,7 @@ thread_local! {
 }
 
 /// Lends this thread's scratch memory, grown once to the largest size asked for.
+#[inline(always)]
 pub(crate) fn with_scratch<R>(words: usize, f: impl FnOnce(*mut u64) -> R) -> R {
     lend(&WORKSPACE, words, f)
 }
