@@ -130,7 +130,14 @@ fn measure(
         let call = caller::<1>(f);
         agree(name, &call(POINT), &[value(POINT)], 1e-12);
         let (mut a, mut b) = (start(), start());
-        bench.pair(name, "native / by hand", per_turn, Target::None, |_| _ = black_box(call(a())), |_| _ = black_box(value(b())));
+        bench.pair(
+            name,
+            "native / by hand",
+            per_turn,
+            Target::Within(1.3),
+            |_| _ = black_box(call(a())),
+            |_| _ = black_box(value(b())),
+        );
     }
     let all = f.jacobian_in(wengert::diff::Mode::Forward);
     if bench.wants(&forward) {
@@ -142,14 +149,16 @@ fn measure(
         agree(&forward, &call(POINT), &by_duals(POINT), 1e-10);
         let (mut a, mut b) = (start(), start());
         let ours = |_: usize| _ = black_box(call(a()));
-        bench.pair(&forward, "native / duals in a plain loop", per_turn, Target::None, ours, |_| _ = black_box(by_duals(b())));
+        bench.pair(&forward, "native / duals in a plain loop", per_turn, Target::Within(1.5), ours, |_| {
+            _ = black_box(by_duals(b()))
+        });
     }
     if bench.wants(&reverse) {
         let call = caller::<5>(&f.value_and_grad().unwrap());
         agree(&reverse, &call(POINT), &back(POINT), 1e-10);
         let (mut a, mut b) = (start(), start());
         let ours = |_: usize| _ = black_box(call(a()));
-        bench.pair(&reverse, "native / by hand", per_turn, Target::None, ours, |_| _ = black_box(back(b())));
+        bench.pair(&reverse, "native / by hand", per_turn, Target::Within(1.5), ours, |_| _ = black_box(back(b())));
     }
 }
 

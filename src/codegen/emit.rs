@@ -123,6 +123,9 @@ impl<'f> Emitter<'f> {
 
     /// Whether a value is the constant 0, and not −0.
     fn is_zero(&self, v: Value) -> bool {
+        if let Some(number) = self.known(v) {
+            return number.to_bits() == 0;
+        }
         let builder = self.builder.borrow();
         let dfg = &builder.func.dfg;
         let ValueDef::Result(inst, _) = dfg.value_def(v) else { return false };
@@ -130,8 +133,6 @@ impl<'f> Emitter<'f> {
             InstructionData::UnaryConst { constant_handle, opcode: Opcode::Vconst } => {
                 dfg.constants.get(constant_handle).as_slice().iter().all(|&byte| byte == 0)
             }
-            InstructionData::UnaryIeee32 { imm, .. } => imm.bits() == 0,
-            InstructionData::UnaryIeee64 { imm, .. } => imm.bits() == 0,
             _ => false,
         }
     }

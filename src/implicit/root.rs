@@ -13,7 +13,7 @@ use crate::op::{lit, select};
 const DECREASE: f64 = 1e-4;
 /// The shortest part of a step that is tried.
 const SHORTEST: f64 = 1e-9;
-/// Unknowns whose equations are solved number by number.
+/// Unknowns whose equations the scheduler solves number by number, at most.
 const FEW: usize = 4;
 
 pub(super) fn newton(solver: Solver, f: Function, at: Caller) -> Result<Method> {

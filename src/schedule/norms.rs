@@ -10,8 +10,7 @@ const FEW: usize = 16;
 
 /// The function with each norm as the root of a sum of squares. Of many elements three sums are made by one loop: of the squares, and of those of the
 /// elements moved up and down, for what is small and large. So the elements are gone through a single time. Of a few the first sum says how they are
-/// moved before they are squared again: then no square of what is neither small nor large vanishes, which takes some processors a hundred times as long
-/// as another product.
+/// moved before they are squared again: then no square of what is neither small nor large underflows, which is slow.
 pub(super) fn unrooted(f: &Function) -> Function {
     let is_norm = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Array(ArrayOp::Norm(_)));
     if !f.graph().ids().any(is_norm) {

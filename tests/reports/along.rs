@@ -28,6 +28,13 @@ fn norms_of_any_size() {
         let (value, gradient, hessian) = of_345(f64::from(size));
         every_mode_of_array(|x| x.norm(), &[3.0 * size, 4.0 * size], &expected(value, &gradient, Some(&hessian), 2e-6));
     }
+    // More elements than are gone through twice.
+    for k in [-200, -136, 0, 136, 200] {
+        let size = 10f64.powi(k);
+        let (mut x, mut gradient) = ([0.0; 20], [0.0; 20]);
+        (x[3], x[11], gradient[3], gradient[11]) = (3.0 * size, 4.0 * size, 0.6, 0.8);
+        every_mode_of_array(|x| x.norm(), &x, &expected(5.0 * size, &gradient, None, 2e-14));
+    }
     // Subnormal numbers, infinities, NaN, zeros.
     every_mode_of_array(|x| x.norm(), &[3e-320, 4e-320], &expected(3e-320f64.hypot(4e-320), &[0.6, 0.8], None, 1e-3));
     every_mode_of_array(|x| x.norm(), &[0.0, 0.0], &expected(0.0, &[0.0, 0.0], None, 0.0));
