@@ -46,6 +46,8 @@ pub trait Machine:
     fn call1(self, f: &'static Library1) -> Self;
     /// A shared library routine of two arguments.
     fn call2(self, y: Self, f: &'static Library2) -> Self;
+    /// eˣ by the library: in plain numbers without a call through an address, so that of two of the same number one is left.
+    fn library_exp(self) -> Self;
     /// A kernel of one argument.
     fn kernel1<K: Kernel1>(self, _: K) -> Self;
     /// A kernel of two arguments.
@@ -111,6 +113,8 @@ pub trait Kernel1 {
     const NAME: &'static str;
     /// The same from the library.
     const STD: &'static Library1;
+    /// What that routine computes, where it is put together of others; a call of it elsewhere.
+    fn std<M: Machine>(x: M) -> M;
     /// The routine for arguments that are far from 0, if it takes one.
     const FAR: Option<&'static Library1>;
     /// The value at other arguments.

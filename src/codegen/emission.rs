@@ -155,7 +155,7 @@ impl<'u> Job<'u> {
             width: program.width,
             call_conv,
             plain: Default::default(),
-            alone: program.flow.is_some().into(),
+            repeats: program.flow.is_some(),
             calls: Default::default(),
             shared: Default::default(),
             routines: Default::default(),

@@ -4,7 +4,7 @@
 use crate::base::Machine;
 use crate::base::Width;
 use crate::base::{Kernel1, Kernel2, Library1, Library2};
-use crate::kernels::Routine;
+use crate::kernels::{EXP, Routine};
 use cranelift_codegen::ir::{
     AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode,
     Signature, Type, UserExternalName, Value, ValueDef, condcodes::FloatCC, types,
@@ -26,8 +26,9 @@ pub(super) struct Emitter<'f> {
     pub(super) plain: Cell<bool>,
     /// How many routines have been called.
     pub(super) calls: Cell<usize>,
-    /// Whether there are single numbers alone: lanes beyond the first are nobody's.
-    pub(super) alone: Cell<bool>,
+    /// Whether every number is a vector that has it in all lanes: so a selection, which works on the bits of lanes, needs no move. A routine is
+    /// called once, for the first.
+    pub(super) repeats: bool,
     /// What kernels share, by its name and the number that it is made of, in the body of the loop at hand.
     pub(super) shared: RefCell<FxHashMap<(&'static str, Value), Vec<Value>>>,
     /// Those that this function knows.
@@ -74,6 +75,11 @@ impl<'f> Emitter<'f> {
         self.builder.borrow_mut().ins().splat(self.lanes(), v)
     }
 
+    /// The number in the first lane of a vector.
+    pub(super) fn first(&self, v: Value) -> Value {
+        self.builder.borrow_mut().ins().extractlane(v, 0)
+    }
+
     /// The same bits as another vector type.
     pub(super) fn as_type(&self, ty: Type, v: Value) -> Value {
         self.builder.borrow_mut().ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), v)
@@ -94,19 +100,6 @@ impl<'f> Emitter<'f> {
     /// Whether a value is a vector.
     pub(super) fn is_vector(&self, v: Value) -> bool {
         self.builder.borrow().func.dfg.value_type(v).is_vector()
-    }
-
-    /// The vector whose first lane a number is, if it was taken from one.
-    fn whole(&self, v: Value) -> Option<Value> {
-        let builder = self.builder.borrow();
-        let dfg = &builder.func.dfg;
-        let ValueDef::Result(inst, _) = dfg.value_def(v) else { return None };
-        match dfg.insts[inst] {
-            InstructionData::BinaryImm8 { opcode: Opcode::Extractlane, arg, imm: 0 } => {
-                (dfg.value_type(arg) == self.lanes()).then_some(arg)
-            }
-            _ => None,
-        }
     }
 
     /// The constant that a number is, if it is one.
@@ -167,6 +160,10 @@ impl<'f> Emitter<'f> {
 
     /// A call of a scalar routine, lane by lane for vectors.
     fn library(&self, name: &'static str, args: &[Value]) -> Value {
+        if self.repeats && self.is_vector(args[0]) {
+            let args: Vec<Value> = args.iter().map(|&arg| self.first(arg)).collect();
+            return self.spread(self.library(name, &args));
+        }
         if self.is_vector(args[0]) {
             let args: Vec<Vec<Value>> = args.iter().map(|&arg| self.split(arg).collect()).collect();
             let call = |lane: usize| self.library(name, &args.iter().map(|arg| arg[lane]).collect::<Vec<_>>());
@@ -258,24 +255,8 @@ impl<'e, 'f> Emit<'e, 'f> {
         if self.emitter.is_vector(self.v) { self.v } else { self.emitter.spread(self.v) }
     }
 
-    /// The same, where nobody reads but the first lane.
-    fn first_lane(self) -> Value {
-        let emitter = self.emitter;
-        if emitter.is_vector(self.v) {
-            return self.v;
-        }
-        if let Some(whole) = emitter.whole(self.v) {
-            return whole;
-        }
-        if let Some(constant) = emitter.known(self.v) {
-            return emitter.constants(constant);
-        }
-        // One instruction, where the other lanes as zeros would be two.
-        emitter.spread(self.v)
-    }
-
     fn compare(self, condition: FloatCC, y: Self) -> EmitMask<'e, 'f> {
-        let [x, y] = [self, y].map(|v| if self.emitter.alone.get() { v.first_lane() } else { v.vector() });
+        let [x, y] = [self, y].map(Self::vector);
         self.emitter.mask(self.emitter.builder.borrow_mut().ins().fcmp(condition, x, y))
     }
 }
@@ -353,16 +334,15 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     }
     fn select(m: Self::Mask, a: Self, b: Self) -> Self {
         let (emitter, whole) = (a.emitter, a.emitter.is_vector(a.v));
-        let vector = |v: Self| if whole { v.vector() } else { v.first_lane() };
         let chosen = match (emitter.is_zero(a.v), emitter.is_zero(b.v)) {
             (false, false) => {
-                let (mask, x, y) = (emitter.as_type(emitter.lanes(), m.v), vector(a), vector(b));
+                let (mask, x, y) = (emitter.as_type(emitter.lanes(), m.v), a.vector(), b.vector());
                 emitter.builder.borrow_mut().ins().bitselect(mask, x, y)
             }
             // A choice is three instructions in one; beside a zero one will do.
             (zero_first, _) => {
                 let other = if zero_first { b } else { a };
-                let bits = emitter.as_type(emitter.lanes().as_int(), vector(other));
+                let bits = emitter.as_type(emitter.lanes().as_int(), other.vector());
                 let mut builder = emitter.builder.borrow_mut();
                 let ins = builder.ins();
                 let kept = if zero_first { ins.band_not(bits, m.v) } else { ins.band(m.v, bits) };
@@ -378,10 +358,13 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         Emit { v: self.emitter.library(f.name, &[self.v, y.v]), ..self }
     }
+    fn library_exp(self) -> Self {
+        self.call1(&EXP)
+    }
     /// In lanes it is emitted where it is used; a number alone is given to a routine, of the same arithmetic where it
     /// is a loop's.
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
-        if self.emitter.is_vector(self.v) {
+        if self.emitter.is_vector(self.v) && !self.emitter.repeats {
             return K::run(self);
         }
         if self.emitter.plain.get() {
@@ -390,7 +373,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
         Emit { v: self.emitter.library(K::NAME, &[self.v]), ..self }
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
-        if self.emitter.is_vector(self.v) {
+        if self.emitter.is_vector(self.v) && !self.emitter.repeats {
             return K::run(self, y);
         }
         if self.emitter.plain.get() {

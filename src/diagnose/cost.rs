@@ -194,6 +194,9 @@ impl Machine for Probe {
     fn call2(self, _: Probe, _: &'static Library2) -> Probe {
         Probe(true)
     }
+    fn library_exp(self) -> Probe {
+        Probe(true)
+    }
     fn kernel1<K: Kernel1>(self, _: K) -> Probe {
         Probe(true)
     }

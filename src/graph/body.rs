@@ -13,6 +13,7 @@ use super::view::Kind;
 use crate::base::Width;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, made};
 use crate::op::lit;
+use rustc_hash::FxHashMap;
 
 /// A traced body, and what it takes from the trace around, which are its last inputs.
 pub(crate) struct Body {
@@ -75,13 +76,26 @@ fn function(
     Function::assemble(graph, width, inputs.collect(), outputs.collect())
 }
 
-/// Two bodies of the same inputs: the first `n`, then what either captures.
+/// Two bodies of the same inputs: the first `n`, then what either captures. What both capture is one input, so that its adjoint is, too: a sum of
+/// one from each branch of a choice would be a sum with zero.
 pub(super) fn joined([a, b]: [Body; 2], n: usize) -> Result<[Body; 2]> {
-    let types: Vec<Type> = types_in(&a.f).into_iter().chain(types_in(&b.f).into_iter().skip(n)).collect();
-    let of_a = n + a.captured.len();
-    let captured = [a.captured, b.captured].concat();
+    let (mut types, of_b) = (types_in(&a.f), types_in(&b.f));
+    let mut captured = a.captured;
+    let node = |handle: Expr| match handle {
+        Expr::Node { id, .. } => Some(id),
+        Expr::Const(_) => None,
+    };
+    let known: FxHashMap<NodeId, usize> = captured.iter().zip(n..).filter_map(|(&x, k)| Some((node(x)?, k))).collect();
+    let mut places: Vec<usize> = (0..n).collect();
+    for (handle, ty) in b.captured.into_iter().zip(&of_b[n..]) {
+        places.push(node(handle).and_then(|id| known.get(&id).copied()).unwrap_or_else(|| {
+            captured.push(handle);
+            types.push(*ty);
+            types.len() - 1
+        }));
+    }
     let first = widened(&a.f, &types, |slot| slot)?;
-    let second = widened(&b.f, &types, |slot| if slot < n { slot } else { slot - n + of_a })?;
+    let second = widened(&b.f, &types, |slot| places[slot])?;
     Ok([Body { f: first, captured: captured.clone() }, Body { f: second, captured }])
 }
 

@@ -1,7 +1,7 @@
 //! Routines that are put together of the libraries' others, where these have none.
 
 use super::elementary::relu;
-use super::library::{ERFC, EXP, LN_1P, library};
+use super::library::{ERFC, LN_1P, library};
 use super::parts::{quotient, two_sum};
 use crate::base::{Library1, Machine};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
@@ -18,7 +18,7 @@ library! {
 /// left: with −x/√2 = a + b it is erfc(a)·(1 − b·h), where h = −erfc′(a)/erfc(a) lies between a + √(a² + 4/π) and a + √(a² + 2) for a ≥ 0
 /// (M. Abramowitz and I. Stegun, Handbook of Mathematical Functions, 1964, 7.1.13).
 #[inline(always)]
-fn norm_cdf<M: Machine>(x: M) -> M {
+pub(super) fn norm_cdf<M: Machine>(x: M) -> M {
     /// 1/√2 in the precision of an f32, and the rest of it.
     const HIGH: f64 = FRAC_1_SQRT_2 as f32 as f64;
     const LOW: f64 = 1.210161710447897e-8;
@@ -33,29 +33,29 @@ fn norm_cdf<M: Machine>(x: M) -> M {
 
 /// Of the library's exponential, rounded.
 #[inline(always)]
-fn sigmoid<M: Machine>(x: M) -> M {
-    let (one, e) = (x.k(1.0), (-x.abs()).call1(&EXP));
+pub(super) fn sigmoid<M: Machine>(x: M) -> M {
+    let (one, e) = (x.k(1.0), (-x.abs()).library_exp());
     quotient((M::select(x.lt(x.k(0.0)), e, one), x.k(0.0)), two_sum(one, e))
 }
 
 /// The same.
 #[inline(always)]
-fn logistic_density<M: Machine>(x: M) -> M {
-    let e = (-x.abs()).call1(&EXP);
+pub(super) fn logistic_density<M: Machine>(x: M) -> M {
+    let e = (-x.abs()).library_exp();
     let below = x.k(1.0) + e;
     e / (below * below)
 }
 
 /// The same.
 #[inline(always)]
-fn softplus<M: Machine>(x: M) -> M {
-    relu(x) + (-x.abs()).call1(&EXP).call1(&LN_1P)
+pub(super) fn softplus<M: Machine>(x: M) -> M {
+    relu(x) + (-x.abs()).library_exp().call1(&LN_1P)
 }
 
 /// (2e⁻ᵃ / (1 + e⁻²ᵃ))² for a = |x|, by the library's exponential, rounded: e⁻²ᵃ may be too small for a number where the value is not.
 #[inline(always)]
-fn sech_squared<M: Machine>(x: M) -> M {
-    let e = (-x.abs()).call1(&EXP);
+pub(super) fn sech_squared<M: Machine>(x: M) -> M {
+    let e = (-x.abs()).library_exp();
     let sech = (e + e) / e.fma(e, x.k(1.0));
     sech * sech
 }

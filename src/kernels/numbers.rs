@@ -36,6 +36,8 @@ macro_rules! float_machine {
             #[inline(always)]
             fn call2(self, y: $T, f: &'static Library2) -> $T { (f.$T)(self, y) }
             #[inline(always)]
+            fn library_exp(self) -> $T { self.exp() }
+            #[inline(always)]
             fn kernel1<K: Kernel1>(self, _: K) -> $T { fused1::<K, $T>(self) }
             #[inline(always)]
             fn kernel2<K: Kernel2>(self, y: $T, _: K) -> $T { fused2::<K, $T>(self, y) }

@@ -7,17 +7,23 @@ use super::library::{
 };
 use super::parts::two_product;
 use super::slices::SliceRoutine;
-use super::{arc, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
+use super::{arc, composed, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
 use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
 macro_rules! kernels {
-    ($($Name:ident(x) = $value:path, $STD:ident $(, far $FAR:ident)?;)*) => {
+    (@std $x:ident $STD:ident) => { $x.call1(&$STD) };
+    (@std $x:ident $STD:ident $std:ident) => { composed::$std($x) };
+    ($($Name:ident(x) = $value:path, $STD:ident $(of $std:ident)? $(, far $FAR:ident)?;)*) => {
         $(
             pub(crate) struct $Name;
             impl Kernel1 for $Name {
                 const NAME: &'static str = stringify!($Name);
                 const STD: &'static Library1 = &$STD;
                 const FAR: Option<&'static Library1> = [$(Some(&$FAR),)? None][0];
+                #[inline(always)]
+                fn std<M: Machine>(x: M) -> M {
+                    kernels!(@std x $STD $($std)?)
+                }
                 #[inline(always)]
                 fn near<L: Lanes>(x: L) -> L {
                     $value(x)
@@ -88,7 +94,7 @@ kernels! {
     Exp2(x) = exp::exp2, EXP2;
     ExpM1(x) = exp::exp_m1, EXP_M1;
     Tanh(x) = hyperbolic::tanh, TANH;
-    SechSquared(x) = hyperbolic::sech_squared, SECH_SQUARED;
+    SechSquared(x) = hyperbolic::sech_squared, SECH_SQUARED of sech_squared;
     Sinh(x) = hyperbolic::sinh, SINH;
     Cosh(x) = hyperbolic::cosh, COSH;
     Ln(x) = ln::ln, LN;
@@ -107,10 +113,10 @@ kernels! {
     Cbrt(x) = pow::cbrt, CBRT;
     Erf(x) = erf::erf, ERF;
     Erfc(x) = erf::erfc, ERFC;
-    NormCdf(x) = erf::norm_cdf, NORM_CDF;
-    Sigmoid(x) = logistic::sigmoid, SIGMOID;
-    LogisticDensity(x) = logistic::density, LOGISTIC_DENSITY;
-    Softplus(x) = logistic::softplus, SOFTPLUS;
+    NormCdf(x) = erf::norm_cdf, NORM_CDF of norm_cdf;
+    Sigmoid(x) = logistic::sigmoid, SIGMOID of sigmoid;
+    LogisticDensity(x) = logistic::density, LOGISTIC_DENSITY of logistic_density;
+    Softplus(x) = logistic::softplus, SOFTPLUS of softplus;
 }
 
 macro_rules! kernels_of_two {

@@ -87,8 +87,12 @@ impl<T: Machine> Machine for Plain<T> {
         Plain(self.0.call2(y.0, f))
     }
     #[inline(always)]
+    fn library_exp(self) -> Self {
+        Plain(self.0.library_exp())
+    }
+    #[inline(always)]
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
-        self.call1(K::STD)
+        K::std(self)
     }
     #[inline(always)]
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {

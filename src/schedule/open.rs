@@ -8,6 +8,7 @@ use crate::base::Width;
 use crate::base::{Kernel1, Kernel2, Library1, Library2};
 use crate::base::{Machine, Shape};
 use crate::graph::{Args, Builder, Function, Kind, NodeId};
+use crate::kernels::EXP;
 use crate::op::{DType, Op, Value, op_of_library};
 use rustc_hash::FxHashMap;
 use std::{
@@ -244,6 +245,9 @@ impl Machine for Lay<'_, '_> {
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         self.call(op_of_library(f.name), [y])
+    }
+    fn library_exp(self) -> Self {
+        self.call1(&EXP)
     }
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
         self.0.kernels.set(true);

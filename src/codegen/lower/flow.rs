@@ -103,7 +103,10 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     fn load(&self, place: Place) -> Value {
         match place {
             Place::Value(v) => v,
-            Place::Memory(base, offset) => self.with(|b| b.ins().load(self.emitter.float(), flags(), base, offset)),
+            Place::Memory(base, offset) => {
+                let number = self.with(|b| b.ins().load(self.emitter.float(), flags(), base, offset));
+                self.emitter.spread(number)
+            }
         }
     }
 
@@ -121,8 +124,24 @@ impl<'e, 'f> Making<'e, 'f, '_> {
 
     fn store(&self, output: &FlowOutput, base: Value, all: &[Value]) {
         for (k, &v) in all[output.first..output.first + output.len].iter().enumerate() {
-            self.with(|b| b.ins().store(flags(), v, base, k as i32 * self.size()));
+            self.put(v, base, k);
         }
+    }
+
+    /// Stores a number as an element behind an address.
+    pub(super) fn put(&self, v: Value, base: Value, at: usize) {
+        let number = self.emitter.first(v);
+        self.with(|b| b.ins().store(flags(), number, base, at as i32 * self.size()));
+    }
+
+    /// Whether a number is not 0, as a flag to jump by.
+    fn is_not_zero(&self, v: Value) -> Value {
+        self.compared(FloatCC::NotEqual, [v, self.emitter.constants(0.0)])
+    }
+
+    fn compared(&self, condition: FloatCC, operands: [Value; 2]) -> Value {
+        let [a, b] = operands.map(|v| self.emitter.first(v));
+        self.with(|builder| builder.ins().fcmp(condition, a, b))
     }
 
     /// Stores results of the end.
@@ -143,7 +162,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
 
     /// A block with parameters for so many numbers.
     pub(super) fn new_block(&self, numbers: usize) -> (cranelift_codegen::ir::Block, Vec<Value>) {
-        self.new_block_of(&vec![self.emitter.float(); numbers])
+        self.new_block_of(&vec![self.emitter.lanes(); numbers])
     }
 
     pub(super) fn new_block_of(&self, types: &[Type]) -> (cranelift_codegen::ir::Block, Vec<Value>) {
@@ -161,9 +180,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         given: &[Place],
         then: impl Fn(&Self, Vec<Value>) -> Vec<Value>,
     ) -> Vec<Value> {
-        let zero = self.emitter.constant(0.0);
-        let holds = self.with(|b| b.ins().fcmp(FloatCC::NotEqual, holds, zero));
-        self.either(holds, blocks, given, then)
+        self.either(self.is_not_zero(holds), blocks, given, then)
     }
 
     fn either(
@@ -205,8 +222,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         let state: Vec<Value> = carried.into_iter().chain(self.none_made(most)).collect();
         let is_short = condition.operations() <= SHORT && !condition.is_nested();
         let shared_steps = if is_short { condition.shared(body) } else { vec![] };
-        let types = [vec![self.emitter.float(); n], vec![types::I64; state.len() - n]].concat();
-        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.float(); asked_for(&shared_steps)]].concat());
+        let types = [vec![self.emitter.lanes(); n], vec![types::I64; state.len() - n]].concat();
+        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.lanes(); asked_for(&shared_steps)]].concat());
         let (inside, known) = inside.split_at(state.len());
         let ask = |state: &[Value]| {
             let (holds, known) = self.asked(condition, given(&state[..n]), &shared_steps);
@@ -412,7 +429,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                 frame.given[k] = Place::Value(v);
                 Any::Num(self.emitter.number(v))
             }
-            BlockStep::Const(bits) => Any::Num(self.emitter.number(self.emitter.constant(f64::from_bits(bits)))),
+            BlockStep::Const(bits) => Any::Num(self.emitter.number(self.emitter.constants(f64::from_bits(bits)))),
             BlockStep::Flag(holds) => Any::Mask(self.emitter.mask(self.emitter.flag(holds))),
             BlockStep::Apply(..) | BlockStep::Nested(_) | BlockStep::Result(_) | BlockStep::Same(_) => {
                 frame.values[k].expect("an earlier step")
@@ -428,8 +445,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                 self.mask(frame, mask, ASKED)
             }
             _ => {
-                let (v, zero) = (bare(self.value(frame, step)), self.emitter.constant(0.0));
-                self.with(|b| b.ins().fcmp(FloatCC::NotEqual, v, zero))
+                let v = bare(self.value(frame, step));
+                self.is_not_zero(v)
             }
         }
     }
@@ -449,8 +466,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
                     Op::Eq => (FloatCC::Equal, [a, b]),
                     _ => (FloatCC::NotEqual, [a, b]),
                 };
-                let [a, b] = [a, b].map(|step| bare(self.value(frame, step)));
-                self.with(|builder| builder.ins().fcmp(condition, a, b))
+                let operands = [a, b].map(|step| bare(self.value(frame, step)));
+                self.compared(condition, operands)
             }
             BlockStep::Apply(Op::And, [a, b, _]) if asked > 1 => {
                 let [a, b] = both(self, frame, a, b);

@@ -1,7 +1,6 @@
 //! Sweeps over the turns of a loop. Records of turns are in memory that grows: in the stack at first, then in the thread's.
 
 use super::flow::{Making, Place, SHORT, args, asked_for};
-use super::places::flags;
 use super::turned::{Records, Turned};
 use crate::kernels::{TAPE_HEAD, TAPE_INLINE};
 use crate::schedule::flow::{Block, Most, SweepBlock};
@@ -103,10 +102,10 @@ impl Making<'_, '_, '_> {
         };
         let n = carried.len();
         // What is carried, the number of turns, and where the next record goes.
-        let types = [vec![self.emitter.float(); n], vec![types::I64; 1 + usize::from(records.is_some())]].concat();
+        let types = [vec![self.emitter.lanes(); n], vec![types::I64; 1 + usize::from(records.is_some())]].concat();
         let is_short = condition.operations() <= SHORT && !condition.is_nested();
         let shared_steps = if is_short { condition.shared(&sweep.body) } else { vec![] };
-        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.float(); asked_for(&shared_steps)]].concat());
+        let (turn, inside) = self.new_block_of(&[&types[..], &vec![self.emitter.lanes(); asked_for(&shared_steps)]].concat());
         let (inside, known) = inside.split_at(types.len());
         let (end, last) = self.new_block_of(&types[..n + 1]);
         let none = self.with(|b| b.ins().iconst(types::I64, 0));
@@ -160,7 +159,7 @@ impl Making<'_, '_, '_> {
         records: &[Option<Records>],
     ) -> (Vec<Value>, Value) {
         let (sweep, n) = (sweeps[k], carried.len());
-        let (end, last) = self.new_block_of(&[vec![self.emitter.float(); n], vec![types::I64]].concat());
+        let (end, last) = self.new_block_of(&[vec![self.emitter.lanes(); n], vec![types::I64]].concat());
         let zero = self.with(|b| b.ins().iconst(types::I64, 0));
         let own = records[k].map(|records| {
             let start = self.start(records);
@@ -183,7 +182,7 @@ impl Making<'_, '_, '_> {
             });
         }
         moving.extend(own);
-        let types = [vec![self.emitter.float(); n], vec![types::I64; moving.len() + 1]].concat();
+        let types = [vec![self.emitter.lanes(); n], vec![types::I64; moving.len() + 1]].concat();
         let (turn, inside) = self.new_block_of(&types);
         let starts: Vec<Value> = moving.iter().map(|(start, _)| *start).collect();
         self.with(|b| {
@@ -198,7 +197,7 @@ impl Making<'_, '_, '_> {
         });
         self.switch_to(turn);
         let (carries, left, at) = (&inside[..n], inside[n], &inside[n + 1..]);
-        let nothing = Place::Value(self.emitter.constant(0.0));
+        let nothing = Place::Value(self.emitter.constants(0.0));
         let mut given: Vec<Place> = vec![];
         let mut addresses = at.iter();
         for (earlier, records) in sweeps[..k].iter().zip(records) {
@@ -234,7 +233,7 @@ impl Making<'_, '_, '_> {
     ) -> Vec<Value> {
         let store = |k: usize, v: Value| {
             if let Some(place) = place {
-                self.with(|b| b.ins().store(flags(), v, place, k as i32 * self.size()));
+                self.put(v, place, k);
             }
         };
         let kept = |given: bool| {

@@ -2,7 +2,7 @@
 
 use super::list::{Bin, List, Node, V};
 use crate::base::{Bits, Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
-use crate::kernels::Routine;
+use crate::kernels::{EXP, Routine};
 use std::ops;
 
 /// A number.
@@ -197,6 +197,9 @@ impl<'l> Machine for Number<'l> {
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
         self.node(Node::Call(self.routine(f.name), self.v, y.v))
+    }
+    fn library_exp(self) -> Self {
+        self.call1(&EXP)
     }
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
         K::run(self)
