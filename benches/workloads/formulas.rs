@@ -70,13 +70,22 @@ fn option<T: Number>([s, k, r, v, t]: [T; 5], cdf: impl Fn(T) -> T) -> T {
 /// The option with a logistic Φ, which needs no erf.
 #[inline(always)]
 pub fn option_logistic<T: Number>(x: [T; 5]) -> T {
-    option(x, |x| T::lit(1.0) / (T::lit(1.0) + (-(x * (T::lit(1.5976) + T::lit(0.07056) * (x * x)))).exp()))
+    // A function and no closure: one that is called twice may not be inlined, and duals would go through memory.
+    #[inline(always)]
+    fn cdf<T: Number>(x: T) -> T {
+        T::lit(1.0) / (T::lit(1.0) + (-(x * (T::lit(1.5976) + T::lit(0.07056) * (x * x)))).exp())
+    }
+    option(x, cdf)
 }
 
 /// The option with the normal Φ.
 #[inline(always)]
 pub fn option_erf<T: Number + Real>(x: [T; 5]) -> T {
-    option(x, |x| lit::<T>(0.5) * (lit::<T>(1.0) + (x * lit(FRAC_1_SQRT_2)).erf()))
+    #[inline(always)]
+    fn cdf<T: Number + Real>(x: T) -> T {
+        lit::<T>(0.5) * (lit::<T>(1.0) + (x * lit(FRAC_1_SQRT_2)).erf())
+    }
+    option(x, cdf)
 }
 
 /// Σ 100(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)² (H. Rosenbrock, 1960)

@@ -7,7 +7,7 @@ use crate::base::{Kernel1, Kernel2, Library1, Library2};
 use crate::kernels::{EXP, Routine};
 use cranelift_codegen::ir::{
     AbiParam, ConstantData, Endianness, ExtFuncData, ExternalName, FuncRef, InstBuilder, InstructionData, MemFlagsData, Opcode,
-    Signature, Type, UserExternalName, Value, ValueDef, condcodes::FloatCC, types,
+    Signature, StackSlotData, StackSlotKind, Type, UserExternalName, Value, ValueDef, condcodes::FloatCC, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -174,6 +174,21 @@ impl<'f> Emitter<'f> {
         let mut builder = self.builder.borrow_mut();
         let call = builder.ins().call(routine, args);
         builder.inst_results(call)[0]
+    }
+
+    /// A call of a routine that gives two numbers of one.
+    pub(super) fn both(&self, name: &'static str, x: Value) -> [Value; 2] {
+        self.calls.set(self.calls.get() + 1);
+        let (x, float) = (self.first(x), self.float());
+        let routine = self.imported(name, &[float, types::I64], Some(float));
+        let [first, second] = {
+            let mut builder = self.builder.borrow_mut();
+            let slot = builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3));
+            let place = builder.ins().stack_addr(types::I64, slot, 0);
+            let call = builder.ins().call(routine, &[x, place]);
+            [builder.inst_results(call)[0], builder.ins().stack_load(types::I64, float, slot, 0)]
+        };
+        [first, second].map(|v| self.spread(v))
     }
 
     /// A call of a routine over slices: where its numbers are, where results go, how many.

@@ -61,3 +61,20 @@ macro_rules! routines {
 }
 routines! { fused1 routine1 slow1 fast1 Kernel1(x) }
 routines! { fused2 routine2 slow2 fast2 Kernel2(x y) }
+
+/// The address of two kernels of a number, to be called from native code: the first one's value is the result, the second one's goes to a place.
+/// What they share is computed once.
+pub(super) fn routine_of_both<K: Kernel1, D: Kernel1, T: Lanes>() -> *const u8 {
+    if has_fma() { fast_both::<K, D, T> as *const u8 } else { slow_both::<K, D, T> as *const u8 }
+}
+
+#[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+unsafe extern "C" fn fast_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: &mut T) -> T {
+    *second = D::run(x);
+    K::run(x)
+}
+
+extern "C" fn slow_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: &mut T) -> T {
+    *second = D::run(x);
+    K::run(x)
+}

@@ -66,24 +66,36 @@ macro_rules! kernels {
 
 macro_rules! companions {
     ($($First:ident $Second:ident;)*) => {
-        /// For an operation that is nothing but a kernel, the one that shares most of its work, and what native code calls the routine over slices of both.
-        pub(crate) fn companion(library: &str) -> Option<(&'static str, &'static str)> {
+        /// For an operation that is nothing but a kernel, the one that shares most of its work, and what native code calls the routines of both.
+        pub(crate) fn companion(library: &str) -> Option<(&'static str, Both)> {
             match library {
                 $(name if $First::STD.name == name => {
-                    Some(($Second::STD.name, concat!(stringify!($First), stringify!($Second), "Slices")))
+                    let slices = concat!(stringify!($First), stringify!($Second), "Slices");
+                    Some(($Second::STD.name, Both { slices, alone: concat!(stringify!($First), stringify!($Second)) }))
                 })*
                 _ => None,
             }
         }
         /// The names and addresses of these routines.
         pub(super) fn companion_routines() -> impl Iterator<Item = (&'static str, [*const u8; 2])> {
-            [$((
+            let slices = [$((
                 concat!(stringify!($First), stringify!($Second), "Slices"),
                 [Width::F64, Width::F32].map(slices::address_of_both::<$First, $Second>),
-            )),*].into_iter()
+            )),*];
+            slices.into_iter().chain([$((
+                concat!(stringify!($First), stringify!($Second)),
+                [fused::routine_of_both::<$First, $Second, f64>(), fused::routine_of_both::<$First, $Second, f32>()],
+            )),*])
         }
     };
 }
+/// Routines of two kernels, which share what both compute: over slices, and `fn(x, second) -> first` of a number.
+#[derive(Copy, Clone)]
+pub(crate) struct Both {
+    pub(crate) slices: &'static str,
+    pub(crate) alone: &'static str,
+}
+
 companions! {
     Tanh SechSquared;
     Sigmoid LogisticDensity;

@@ -22,11 +22,10 @@ macro_rules! calls {
                 }
             }
 
-            /// The operation that shares most of this one's work on a number, as a derivative does, and what native code calls the routine over slices
-            /// of both.
-            pub(crate) fn companion(self) -> Option<(Op, &'static str)> {
-                let (second, routine) = kernels::companion(self.library()?)?;
-                Some((op_of_library(second)?, routine))
+            /// The operation that shares most of this one's work on a number, as a derivative does, and what native code calls the routines of both.
+            pub(crate) fn companion(self) -> Option<(Op, kernels::Both)> {
+                let (second, both) = kernels::companion(self.library()?)?;
+                Some((op_of_library(second)?, both))
             }
         }
     };

@@ -1,6 +1,6 @@
 //! The adjoint of a loop whose number of turns comes out: sweeps over its turns.
 
-use wengert::{Dual, Expr, Function, Options, Real, Scan, While, cond, lit, while_loop};
+use wengert::{Dual, Expr, Function, Options, Real, Scan, While, Width, cond, lit, while_loop};
 
 /// By native code, by interpretation, which gives the same bits, and turn by turn.
 fn values(f: &Function, x: &[f64]) -> Vec<f64> {
@@ -54,6 +54,48 @@ fn what_a_condition_computes_its_body_has() {
     let y = values(&f.unwrap().value_and_grad().unwrap(), &[3.0, 5.0]);
     close(y[0], 2.0 * 5f64.ln(), 1e-13);
     close(y[2], 0.4, 1e-9);
+}
+
+/// A function and its derivative at one number are one call of a routine, near and far from 0 and in both widths.
+#[test]
+fn kernels_that_share_their_work() {
+    fn steps<T: Real>([x, sum]: [T; 2]) -> [T; 2] {
+        let all = x.cos() + x.sin() * lit(2.0) + x.sech_squared() + x.tanh() * lit(2.0) + x.sigmoid() * lit(3.0);
+        [x * lit(2.0), sum + all + x.logistic_density()]
+    }
+    let by_hand = |x: f64| {
+        let mut state = [x, 0.0];
+        for _ in 0..9 {
+            state = steps(state);
+        }
+        state[1]
+    };
+    let scan = |x: Expr| Scan::steps(9).run([x, 0.0.into()], |state, ()| (steps(state), ())).0[1];
+    let traced = |width: Width| {
+        let f = Function::trace_in(width, "x[1]", |x: Expr| scan(x.at(0, 0))).unwrap();
+        f.value_and_grad().unwrap()
+    };
+    let f = traced(Width::F64);
+    for x in [0.3, -1.7, 40.0, -3e9, 1e300] {
+        close(values(&f, &[x])[0], by_hand(x), 1e-11);
+    }
+    let narrow = traced(Width::F32);
+    for x in [0.3f32, -1.7, 40.0, 1e30] {
+        let call = |options: Options| narrow.compile_with(options).unwrap().call::<f32, 2>([x]).unwrap().map(f32::to_bits);
+        assert_eq!(call(Options::new()), call(Options::new().interpreted(true)), "{x}");
+    }
+}
+
+/// What both branches use is one operand, and its adjoint one choice, not a sum of two.
+#[test]
+fn what_both_branches_use() {
+    let f = Function::trace(["x", "y"], |[x, y]| cond(x.gt(y), || x * y * 2.0, || y * 3.0 - x)).unwrap();
+    assert_eq!(f.to_string().matches("(a0: %0, a1: %1) -> ").count(), 2, "{f}");
+    let g = f.grad().unwrap();
+    assert!(!g.to_string().contains(" add "), "{g}");
+    let g = g.compile().unwrap();
+    assert_eq!(g.call([3.0, 2.0]).unwrap(), [4.0, 6.0]);
+    assert_eq!(g.call([2.0, 3.0]).unwrap(), [-1.0, 3.0]);
 }
 
 /// The number of turns depends on the point.

@@ -6,15 +6,14 @@ use super::bare;
 use super::places::flags;
 use crate::op::{Op, Value as Any};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Most, Nested, Turns};
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, StackSlot, Type, Value, types};
+use rustc_hash::FxHashMap;
 
 /// A loop with a condition of no more operations has it at its end, too, and so one jump a turn.
 pub(super) const SHORT: usize = 40;
 /// Numbers that a loop reads in front of its turns, at most: there are not more registers.
 const MOST_READ: usize = 8;
-/// Comparisons that a condition is made of, at most, to be asked without a mask.
-const ASKED: usize = 8;
 
 /// `fn(inputs, outputs, _)`: tables of addresses; behind those of the outputs is the number of steps.
 pub(in crate::codegen) fn flow(emitter: &Emitter<'_>, flow: &Flow, params: &[Value]) {
@@ -65,8 +64,8 @@ pub(super) struct Making<'e, 'f, 'p> {
 }
 
 /// A block that is being made.
-struct Frame<'e, 'f, 'p> {
-    block: &'p Block,
+pub(super) struct Frame<'e, 'f, 'p> {
+    pub(super) block: &'p Block,
     given: Vec<Place>,
     values: Vec<Option<Any<Emit<'e, 'f>, EmitMask<'e, 'f>>>>,
     /// The turns of loops that are recorded, by their step.
@@ -79,6 +78,25 @@ pub(super) type Shared = (u32, Option<u32>);
 /// How many of them are needed.
 pub(super) fn asked_for(shared: &[Shared]) -> usize {
     shared.iter().filter(|(_, own)| own.is_some()).count()
+}
+
+/// By the first of two steps that take kernels of the same number which share their work: the routine for both, and the steps.
+fn pairs(block: &Block) -> FxHashMap<u32, (&'static str, [u32; 2])> {
+    let mut kernels: FxHashMap<(Op, u32), u32> = FxHashMap::default();
+    let mut firsts = vec![];
+    for (step, at) in block.steps.iter().zip(0u32..) {
+        if let BlockStep::Apply(op, [x, ..]) = *step
+            && op.library().is_some()
+        {
+            kernels.entry((op, x)).or_insert(at);
+            firsts.extend(op.companion().map(|(second, both)| (at, (second, x), both.alone)));
+        }
+    }
+    let pair = |(at, second, routine): (u32, (Op, u32), &'static str)| {
+        let second = *kernels.get(&second)?;
+        Some((at.min(second), (routine, [at, second])))
+    };
+    firsts.into_iter().filter_map(pair).collect()
 }
 
 pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
@@ -132,16 +150,6 @@ impl<'e, 'f> Making<'e, 'f, '_> {
     pub(super) fn put(&self, v: Value, base: Value, at: usize) {
         let number = self.emitter.first(v);
         self.with(|b| b.ins().store(flags(), number, base, at as i32 * self.size()));
-    }
-
-    /// Whether a number is not 0, as a flag to jump by.
-    fn is_not_zero(&self, v: Value) -> Value {
-        self.compared(FloatCC::NotEqual, [v, self.emitter.constants(0.0)])
-    }
-
-    fn compared(&self, condition: FloatCC, operands: [Value; 2]) -> Value {
-        let [a, b] = operands.map(|v| self.emitter.first(v));
-        self.with(|builder| builder.ins().fcmp(condition, a, b))
     }
 
     /// Stores results of the end.
@@ -357,9 +365,17 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         for (&(step, _), &v) in shared.iter().filter(|(_, own)| own.is_some()).zip(known) {
             frame.values[step as usize] = Some(Any::Num(self.emitter.number(v)));
         }
+        let pairs = pairs(block);
         for (k, step) in block.steps.iter().enumerate().skip(block.given) {
             match step {
+                _ if frame.values[k].is_some() => {}
                 _ if shared.binary_search_by_key(&(k as u32), |&(step, _)| step).is_ok() => {}
+                BlockStep::Apply(_, [x, ..]) if let Some(&(routine, both)) = pairs.get(&(k as u32)) => {
+                    let v = bare(self.value(&mut frame, *x));
+                    for (step, v) in both.into_iter().zip(self.emitter.both(routine, v)) {
+                        frame.values[step as usize] = Some(Any::Num(self.emitter.number(v)));
+                    }
+                }
                 BlockStep::Apply(op, operands) => {
                     let mut values =
                         [Any::Num(self.emitter.number(self.inputs.first().copied().unwrap_or_else(|| self.outputs[0]))); 3];
@@ -421,7 +437,7 @@ impl<'e, 'f> Making<'e, 'f, '_> {
         }
     }
 
-    fn value(&self, frame: &mut Frame<'e, 'f, '_>, step: u32) -> Any<Emit<'e, 'f>, EmitMask<'e, 'f>> {
+    pub(super) fn value(&self, frame: &mut Frame<'e, 'f, '_>, step: u32) -> Any<Emit<'e, 'f>, EmitMask<'e, 'f>> {
         let k = step as usize;
         match frame.block.steps[k] {
             BlockStep::Given => {
@@ -433,60 +449,6 @@ impl<'e, 'f> Making<'e, 'f, '_> {
             BlockStep::Flag(holds) => Any::Mask(self.emitter.mask(self.emitter.flag(holds))),
             BlockStep::Apply(..) | BlockStep::Nested(_) | BlockStep::Result(_) | BlockStep::Same(_) => {
                 frame.values[k].expect("an earlier step")
-            }
-        }
-    }
-
-    /// Whether a number is not 0, as a flag to jump by.
-    fn truth(&self, frame: &mut Frame<'e, 'f, '_>, step: u32) -> Value {
-        let one_or_zero = |frame: &Frame, step: u32, v: f64| frame.block.steps[step as usize] == BlockStep::Const(v.to_bits());
-        match frame.block.steps[step as usize] {
-            BlockStep::Apply(Op::Select, [mask, a, b]) if one_or_zero(frame, a, 1.0) && one_or_zero(frame, b, 0.0) => {
-                self.mask(frame, mask, ASKED)
-            }
-            _ => {
-                let v = bare(self.value(frame, step));
-                self.is_not_zero(v)
-            }
-        }
-    }
-
-    /// Whether a mask holds, as a flag to jump by.
-    fn mask(&self, frame: &mut Frame<'e, 'f, '_>, step: u32, asked: usize) -> Value {
-        let both = |this: &Self, frame: &mut Frame<'e, 'f, '_>, a: u32, b: u32| {
-            [this.mask(frame, a, asked / 2), this.mask(frame, b, asked / 2)]
-        };
-        match frame.block.steps[step as usize] {
-            BlockStep::Apply(op @ (Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Eq | Op::Ne), [a, b, _]) if asked > 0 => {
-                let (condition, [a, b]) = match op {
-                    Op::Lt => (FloatCC::LessThan, [a, b]),
-                    Op::Le => (FloatCC::LessThanOrEqual, [a, b]),
-                    Op::Gt => (FloatCC::LessThan, [b, a]),
-                    Op::Ge => (FloatCC::LessThanOrEqual, [b, a]),
-                    Op::Eq => (FloatCC::Equal, [a, b]),
-                    _ => (FloatCC::NotEqual, [a, b]),
-                };
-                let operands = [a, b].map(|step| bare(self.value(frame, step)));
-                self.compared(condition, operands)
-            }
-            BlockStep::Apply(Op::And, [a, b, _]) if asked > 1 => {
-                let [a, b] = both(self, frame, a, b);
-                self.with(|builder| builder.ins().band(a, b))
-            }
-            BlockStep::Apply(Op::Or, [a, b, _]) if asked > 1 => {
-                let [a, b] = both(self, frame, a, b);
-                self.with(|builder| builder.ins().bor(a, b))
-            }
-            BlockStep::Apply(Op::Not, [a, ..]) if asked > 1 => {
-                let a = self.mask(frame, a, asked / 2);
-                self.with(|builder| builder.ins().bxor_imm_s(a, 1))
-            }
-            _ => {
-                let mask = bare(self.value(frame, step));
-                self.with(|builder| {
-                    let lane = builder.ins().extractlane(mask, 0);
-                    builder.ins().icmp_imm_s(IntCC::NotEqual, lane, 0)
-                })
             }
         }
     }

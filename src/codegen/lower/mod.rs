@@ -1,6 +1,7 @@
 //! From a program's steps to Cranelift IR: the steps. Where their values are in memory is in `places`, the loop over
 //! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
+mod asked;
 mod flow;
 mod limit;
 mod packed;

@@ -91,11 +91,11 @@ impl Straight<'_, '_, '_> {
 
     /// How many of a pack's companions follow, and the routine for both: where those of the one have the first operands of the other.
     fn companions(&self, first: usize, count: usize, op: Op) -> Option<(usize, &'static str)> {
-        let (companion, routine) = op.companion()?;
+        let (companion, both) = op.companion()?;
         let all = &self.low.program.steps[..self.low.range.end];
         let next = all.get(first + count).filter(|step| step.op() == Some(companion))?.pack as usize;
         let (own, others) = (&all[first..first + count], all.get(first + count..first + count + next)?);
-        (next > 1 && own.iter().zip(others).all(|(a, b)| a.args[0] == b.args[0])).then_some((next, routine))
+        (next > 1 && own.iter().zip(others).all(|(a, b)| a.args[0] == b.args[0])).then_some((next, both.slices))
     }
 
     /// Operands are put together on the stack, and results read there.
