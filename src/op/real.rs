@@ -316,8 +316,8 @@ macro_rules! define_real {
             fn known(&self) -> Option<f64> { Some(f64::from(*self)) }
             #[inline(always)]
             fn strong_product(self, t: Self) -> Self {
-                let product = self * t;
-                if t == 0.0 && product.is_nan() { 0.0 } else { product }
+                // Not only where the product is NaN: that would be another comparison.
+                if t == 0.0 { 0.0 } else { self * t }
             }
             #[inline(always)]
             fn joint_product(self, t: Self) -> Self {

@@ -5,7 +5,7 @@ use super::contract::{contract, undetached};
 use super::inline::{bare, inlined};
 use super::lanes::side_by_side;
 use super::live::read;
-use super::norms::unrooted;
+use super::norms::{unrooted, unrooted_with_branches};
 use super::open::opened;
 use super::pack::pack;
 use super::program::{Layout, Program, Step, StepKind, elements};
@@ -15,9 +15,9 @@ use crate::op::ArrayOp;
 use crate::simplify::{Simplify, simplify};
 use std::sync::Arc;
 
-/// A body as values alone: rules and what is computed again inlined, norms as sums, nothing that only matters to derivatives.
+/// A body as values alone: rules and what is computed again inlined, norms as roots, nothing that only matters to derivatives.
 pub(super) fn values_of(f: &Function) -> Function {
-    read(&undetached(&unrooted(&bare(f))))
+    read(&undetached(&unrooted_with_branches(&bare(f))))
 }
 
 /// The function as it is going to be computed.

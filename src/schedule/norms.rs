@@ -1,9 +1,11 @@
 //! Norms as loops: square roots of sums of squares. In: a function. Out: the same without norms.
 
 use crate::base::squares::Window;
-use crate::error::Caller;
-use crate::graph::{Builder, Function, Kind, NodeId};
-use crate::op::{ArrayOp, Op};
+use crate::base::{Shape, Width};
+use crate::error::{Caller, Result};
+use crate::graph::{Builder, Control, Expr, Function, Kind, Nested, NodeId, Port, SharedControl, make_body};
+use crate::op::{ArrayOp, DType, Op, select};
+use std::panic::Location;
 
 /// Elements that are gone through twice, at most: they stay in registers.
 const FEW: usize = 16;
@@ -12,15 +14,31 @@ const FEW: usize = 16;
 /// elements moved up and down, for what is small and large. So the elements are gone through a single time. Of a few the first sum says how they are
 /// moved before they are squared again: then no square of what is neither small nor large underflows, which is slow.
 pub(super) fn unrooted(f: &Function) -> Function {
+    rewritten(f, false)
+}
+
+/// The same of the body of a loop over numbers: there a norm of a few is one root of one sum, and whether that is good is a jump, which does not
+/// wait for the sum.
+pub(super) fn unrooted_with_branches(f: &Function) -> Function {
+    rewritten(f, true)
+}
+
+fn rewritten(f: &Function, branches: bool) -> Function {
     let is_norm = |id: NodeId| matches!(f.graph().node(id).kind(), Kind::Array(ArrayOp::Norm(_)));
     if !f.graph().ids().any(is_norm) {
         return f.clone();
     }
-    let window = Window::of(f.width());
+    let (width, window) = (f.width(), Window::of(f.width()));
     f.rebuild(|graph, new, id, args| {
         let (node, at) = (graph.node(id), graph.node(id).location());
         match node.kind() {
-            Kind::Array(ArrayOp::Norm(axes)) => root(&mut Roots { new, at, window }, args[0], axes),
+            Kind::Array(ArrayOp::Norm(axes)) => {
+                let mut roots = Roots { new, at, window };
+                if branches && roots.is_one_of_few(args[0], axes) {
+                    return branched(&mut roots, width, args[0], axes).expect("the bodies have the same inputs and results");
+                }
+                root(&mut roots, args[0], axes)
+            }
             kind => new.intern(kind, args, at),
         }
     })
@@ -93,4 +111,27 @@ fn root(roots: &mut Roots, x: NodeId, axes: &[usize]) -> NodeId {
     let back = powers(roots, 1.0 / up, 1.0 / down);
     let root = roots.apply(Op::Sqrt, &[sum]);
     roots.apply(Op::Mul, &[root, back])
+}
+
+/// A norm of a few elements as a choice: of the root of the sum of their squares, or, where that is out of bounds, of what [`root`] makes.
+fn branched(roots: &mut Roots, width: Width, x: NodeId, axes: &[usize]) -> Result<NodeId> {
+    let Window { least, most, up, down } = roots.window;
+    let at = roots.at.unwrap_or_else(Location::caller);
+    let shape = roots.new.graph().node(x).shape();
+    let types = [(Shape::SCALAR, DType::Float), (shape, DType::Float)];
+    let fits = make_body(width, &types, at, |args| vec![args[0].sqrt()])?;
+    let moved = make_body(width, &types, at, |args| {
+        let (small, large) = (args[0].lt(least), args[0].gt(most));
+        let power = |up: f64, down: f64| select(large, down, select(small, up, 1.0));
+        let y: Expr = args[1] * power(up, down);
+        vec![(y * y).sum(..).sqrt() * power(1.0 / up, 1.0 / down)]
+    })?;
+    let control = SharedControl::from(Control::Choice { bodies: [fits, moved] });
+    let plain = roots.square(x, axes);
+    let [least, most, one, zero] = [least, most, 1.0, 0.0].map(|v| roots.number(v));
+    let (enough, not_too_much) = (roots.apply(Op::Ge, &[plain, least]), roots.apply(Op::Le, &[plain, most]));
+    let holds = roots.apply(Op::And, &[enough, not_too_much]);
+    let holds = roots.apply(Op::Select, &[holds, one, zero]);
+    let result = Kind::Control(Nested { control: &control, port: Port::Final(0) });
+    Ok(roots.new.intern(result, &[holds, plain, x], Some(at)))
 }

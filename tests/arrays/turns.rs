@@ -86,6 +86,30 @@ fn kernels_that_share_their_work() {
     }
 }
 
+/// Of lengths whose squares leave the range of numbers, too.
+#[test]
+fn norms_in_turns() {
+    let traced = |width: Width| {
+        let f = Function::trace_in(width, "x[2]", |x: Expr| {
+            while_loop((x, 0.0, 0.0), |(_, _, k)| k.lt(3.0), |(x, sum, k): (Expr, Expr, Expr)| (x, sum + x.norm(), k + 1.0)).1
+        });
+        f.unwrap().value_and_grad().unwrap()
+    };
+    let f = traced(Width::F64);
+    for scale in [1.0, 1e-200, 1e200, 1e306] {
+        let y = values(&f, &[3.0 * scale, -4.0 * scale]);
+        assert!((y[0] - 15.0 * scale).abs() <= 1e-13 * scale, "{y:?} at {scale}");
+        close(y[1], 1.8, 1e-13);
+        close(y[2], -2.4, 1e-13);
+    }
+    let f = traced(Width::F32);
+    for scale in [1.0f32, 1e-30, 1e30] {
+        let mut y = ([0.0f32], [0.0f32; 2]);
+        f.compile().unwrap().call_into(&[&[3.0 * scale, -4.0 * scale]], &mut [&mut y.0, &mut y.1]).unwrap();
+        assert!((y.0[0] - 15.0 * scale).abs() <= 1e-5 * scale && (y.1[0] - 1.8).abs() < 1e-5, "{y:?} at {scale}");
+    }
+}
+
 /// What both branches use is one operand, and its adjoint one choice, not a sum of two.
 #[test]
 fn what_both_branches_use() {

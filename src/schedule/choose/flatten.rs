@@ -81,9 +81,9 @@ pub(super) fn flow_with(
             None => return Ok(None),
         }
     }
-    let straight =
-        bodies.iter().all(|body| !body.graph().ids().any(|id| matches!(body.graph().node(id).kind(), Kind::Control(_))));
-    let most = if straight && matches!(**control, Control::Scan { .. }) { MOST_OF_STRAIGHT } else { MOST_OF_FLOW };
+    // (A norm is a choice in these bodies, and none elsewhere.)
+    let straight = matches!(**control, Control::Scan { .. }) && !has_turns(control.body());
+    let most = if straight { MOST_OF_STRAIGHT } else { MOST_OF_FLOW };
     if total > most {
         return Ok(None);
     }
@@ -109,6 +109,18 @@ pub(super) fn flow_with(
     let condition = matches!(**control, Control::Choice { .. }).then_some(1);
     let inputs = condition.into_iter().chain(inputs.iter().map(len)).collect();
     Ok(Some(Flow { kind, inputs, outputs: results.iter().map(output).collect() }))
+}
+
+/// Whether there are loops or choices in a function, or in what is inlined into it.
+fn has_turns(f: &Function) -> bool {
+    f.graph().ids().any(|id| match f.graph().node(id).kind() {
+        Kind::Control(Nested { control, .. }) => match &**control {
+            Control::Rule { .. } | Control::Remat { .. } => control.bodies().into_iter().any(has_turns),
+            Control::While { .. } | Control::Sweeps { .. } | Control::Choice { .. } | Control::Scan { .. } => true,
+            Control::Opaque { .. } => false,
+        },
+        _ => false,
+    })
 }
 
 /// Sweeps over the turns of a loop: as the function that does nothing else.
