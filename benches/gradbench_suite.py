@@ -10,7 +10,7 @@ ADAPTER is the program `gradbench` of `examples/gradbench`.
 
 This script stands between an eval and a tool, as the suite's own intermediary does, and asks each tool three times, by turns. An eval makes
 the inputs, and compares results with those of the tool `manual` where there is a comparison. A figure is the median over the three rounds of
-the median of the timed runs. (The suite takes means; in that of `jax` the first run compiles.) All tools run on one thread. The suite's `jax`
+the median of the timed runs. (The suite takes means. The first run of `jax` compiles, so there are three and more.) All tools run on one thread. The suite's `jax`
 does not wait for results; it is started so that a call returns when they are there.
 """
 
@@ -75,7 +75,7 @@ def run(suite, environment, eval_name, arguments, tool):
     """One round: for each function and workload the median of its timed runs, in nanoseconds; none where a result is wrong."""
     script = suite / "python/gradbench/gradbench/evals" / eval_name / "run.py"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": suite, "env": environment}
-    asks = subprocess.Popen([sys.executable, str(script), *arguments, "--min-seconds", "0.2"], **pipes)
+    asks = subprocess.Popen([sys.executable, str(script), *arguments, "--min-seconds", "0.2", "--min-runs", "3"], **pipes)
     answers = subprocess.Popen(tool, stderr=subprocess.DEVNULL, **pipes)
     found, asked = {}, {}
     for line in asks.stdout:

@@ -101,6 +101,7 @@ pub mod book {
         pub mod drug_dosing {}
         #[doc = include_str!("../docs/book/how-to/gaussian-process.md")]
         pub mod gaussian_process {}
+        #[cfg(feature = "nalgebra")]
         #[doc = include_str!("../docs/book/how-to/inverse-kinematics.md")]
         pub mod inverse_kinematics {}
         #[doc = include_str!("../docs/book/how-to/logistic-regression.md")]
