@@ -221,8 +221,7 @@ fn draw_escape(area: &chart::Area, ways: &[Way]) -> Outcome {
     let (upper, lower) = area.split_vertically(230);
     // Above, the function and where each way ends; below, the ways over the steps.
     let curve = (0..=300).map(|k| -2.6 + 5.2 * k as f64 / 300.0).map(|x| (x, valleys(x)));
-    let mut function = Chart::new("x⁴/4 − x² + x/5: where each way ends", "x", "f(x)")
-        .add("", chart::GREY, Mark::Line, curve);
+    let mut function = Chart::new("x⁴/4 − x² + x/5: where each way ends", "x", "f(x)").add("", chart::GREY, Mark::Line, curve);
     function = function.add("start", BLACK, Mark::Dots, [(START, valleys(START))]);
     let mut over_steps = Chart::new("The ways there", "step", "x").y_range(-2.6, 2.6);
     for Way { name, colour, at } in ways {
