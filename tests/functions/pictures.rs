@@ -50,7 +50,7 @@ fn partials_of_a_box_lie_apart() {
     let mut labels: Vec<(usize, f64, usize)> = vec![];
     for text in svg.split("<text class=\"partial\" data-edge=\"").skip(1) {
         let parts: Vec<&str> = text.split(['"', '>', '<']).collect();
-        labels.push((parts[0].parse().unwrap(), parts[2].parse().unwrap(), parts[5].chars().count()));
+        labels.push((parts[0].parse().unwrap(), parts[2].parse().unwrap(), parts[6].chars().count()));
     }
     labels.sort_by_key(|label| label.0);
     assert_eq!(labels.iter().map(|label| label.2).collect::<Vec<_>>(), [10, 11, 3, 3], "{svg}");
