@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """The workloads of docs/performance.md in JAX, CasADi and PyTorch, where they are installed.
 
-    python3 benches/peers.py             # all rows
-    python3 benches/peers.py w2 w10      # rows whose names start with these words
+    python3 benches/peers.py                          # all rows
+    python3 benches/peers.py w2 w10                   # rows whose names start with these words, to a point
+    python3 benches/peers.py --ours PROGRAM [w2 …]    # beside ours, with ratios: PROGRAM is what `cargo bench --no-run` made
 
-Every row is value and gradient (W6: training steps; W5: one gradient of all four rows), timed alone: the least of several samples of a fifth of a millisecond or more. Compare with the
-column "ours" of `cargo bench` on the same machine. What is not installed is named, and its columns are left empty. Results are checked
-against values that do not come from any of these packages.
+A row is value and gradient, or steps of training as they are named. A figure is the least of several samples of a fifth of a millisecond or
+more; with `--ours` it is the median of three rounds, in which ours and theirs take turns. What is not installed is named, and its columns are
+left empty. Results are checked against values that do not come from any of these packages.
 """
 
 import importlib
 import math
 import pathlib
+import re
+import statistics
+import subprocess
 import sys
 import time
 
 SAMPLES = 15
+ROUNDS = 3
 
 
 def load(name):
@@ -28,6 +33,7 @@ def load(name):
 numpy, _ = load("numpy")
 casadi, NO_CASADI = load("casadi")
 jax, NO_JAX = load("jax")
+peers_steps = importlib.import_module("peers_steps")
 torch, NO_TORCH = load("torch")
 if numpy is None:
     jax, NO_JAX = None, NO_JAX or "it needs numpy, which is not installed"
@@ -67,12 +73,27 @@ def small_product(m, x):
     return (x[0] + x[1]) * (x[1] + 1.0)
 
 
-def option(m, x):
+def squares(m, x):
+    return x[0] * x[0] + x[1] * x[1]
+
+
+def priced(m, x, cdf):
     s, k, r, v, t = (x[i] for i in range(5))
     vs = v * m.sqrt(t)
     d1 = (m.log(s / k) + (r + v * v * 0.5) * t) / vs
-    cdf = lambda d: 1.0 / (1.0 + m.exp(-(d * (1.5976 + 0.07056 * (d * d)))))
     return s * cdf(d1) - k * m.exp(-(r * t)) * cdf(d1 - vs)
+
+
+def option(m, x):
+    return priced(m, x, lambda d: 1.0 / (1.0 + m.exp(-(d * (1.5976 + 0.07056 * (d * d))))))
+
+
+def option_erf(m, x):
+    return priced(m, x, lambda d: (1.0 + error_function(m)(d * math.sqrt(0.5))) * 0.5)
+
+
+def error_function(m):
+    return jax.scipy.special.erf if jax and m is jax.numpy else m.erf
 
 
 def rosenbrock(m, x):
@@ -107,6 +128,10 @@ def exclusive_or(m, p):
 def options(m, x):
     """The sum of prices over rows, so that the gradient has every row's partial derivatives."""
     return m.sum(option(m, [x[i] for i in range(5)]))
+
+
+def options_erf(m, x):
+    return m.sum(option_erf(m, [x[i] for i in range(5)]))
 
 
 def network(n):
@@ -231,7 +256,7 @@ class Symbols:
 
 def by_casadi(f, x, data):
     if isinstance(x[0], list):
-        return None  # a function of a million numbers, number by number
+        return by_casadi_rows(option if f is options else option_erf, x)
     # Arrays of data stay arrays; what is short becomes scalar operations, which its machine runs faster.
     v = (casadi.MX if data else casadi.SX).sym("x", len(x))
     value = f(Symbols(), v, *map(casadi.DM, data))
@@ -246,39 +271,24 @@ def by_casadi(f, x, data):
     return float(results[0][0]), float(results[1][0]), lambda kept=(g, buffer, point, results): run()
 
 
+def by_casadi_rows(f, x):
+    """The function of a row, mapped over columns: value and gradient of each row."""
+    v = casadi.SX.sym("x", 5)
+    value = f(Symbols(), v)
+    row = casadi.Function("row", [v], [value, casadi.gradient(value, v)])
+    g = row.map(len(x[0]))
+    # Its matrices lie column by column, and a row is a column of them.
+    point, results = numpy.ascontiguousarray(numpy.array(x).T), (numpy.zeros(len(x[0])), numpy.zeros(5 * len(x[0])))
+    run = peers_steps.buffered(g, [point], list(results))
+    return math.fsum(results[0]), float(results[1][0]), run
+
+
 def rows_in_steps(m, x, y, p):
-    """W6: the gradient of the squared error of a cubic."""
+    """W6: the squared error of a cubic."""
     t2 = x * x
     t3 = t2 * x
     e = p[0] + p[1] * x + p[2] * t2 + p[3] * t3 - y
     return m.sum(e * e)
-
-
-def cubic_steps(steps, n=2000):
-    """Steps of W6 by JAX and PyTorch; gives the parameters."""
-    x = [-1.0 + 2.0 * i / (n - 1) for i in range(n)]
-    y = [t + 2 * t * t + 3 * t**3 for t in x]
-
-    def in_jax():
-        xs, ys = jax.numpy.array(x), jax.numpy.array(y)
-        step = lambda _, p: p - 1e-4 * jax.grad(lambda p: rows_in_steps(jax.numpy, xs, ys, p))(p)
-        run = jax.jit(lambda p: jax.lax.fori_loop(0, steps, step, p))
-        start = jax.numpy.zeros(4)
-        return [float(v) for v in run(start)], lambda: jax.block_until_ready(run(start))
-
-    def in_torch():
-        xs, ys = torch.tensor(x), torch.tensor(y)
-
-        def run():
-            p = torch.zeros(4, requires_grad=True)
-            for _ in range(steps):
-                (g,) = torch.autograd.grad(rows_in_steps(torch, xs, ys, p), p)
-                p = (p - 1e-4 * g).detach().requires_grad_()
-            return p
-
-        return [float(v) for v in run()], run
-
-    return in_jax, in_torch
 
 
 def point(n):
@@ -315,72 +325,108 @@ def option_columns(n):
     ]
 
 
-# Name, unit, how many the figure is divided by, the function, the point, further data.
+# Name of our row, what, unit, how many the figure is divided by, the function, the point, further data.
+GRADIENT = "value and gradient"
 ROWS = [
-    ("w1.f1.call", "ns", 1, small_product, [2.0, 1.0], list),
-    ("w1.bs_l.call", "ns", 1, option, [100.0, 105.0, 0.05, 0.25, 0.75], list),
-    ("w2.array.1k", "µs", 1, rosenbrock, point(1000), list),
-    ("w2.array.10k", "µs", 1, rosenbrock, point(10_000), list),
-    ("w3.array.product", "µs", 1, product, [1 + 0.01 * math.sin(i) for i in range(1000)], list),
-    ("w3.array.lse", "µs", 1, log_sum_exp, point(1000), affine),
-    ("w4.array.full", "ns", 569, logistic, [0.1 * math.sin(j) for j in range(31)], breast_cancer),
-    ("w5.array", "ns", 1, exclusive_or, [math.sin(k + 1) for k in range(33)], list),
-    ("w9.bs_l", "ns", 1_000_000, options, option_columns(1_000_000), list),
-    ("w10.exec.100", "µs", 1, network(100), [0.1 * (i + 1) for i in range(8)], list),
-    ("w10.exec.1k", "µs", 1, network(1000), [0.1 * (i + 1) for i in range(8)], list),
+    ("w1.f1.call", GRADIENT, "ns", 1, small_product, [2.0, 1.0], list),
+    ("w1.f2.call", GRADIENT, "ns", 1, squares, [3.0, 4.0], list),
+    ("w1.bs_l.call", GRADIENT, "ns", 1, option, [100.0, 105.0, 0.05, 0.25, 0.75], list),
+    ("w1.bs_erf.call", GRADIENT, "ns", 1, option_erf, [100.0, 105.0, 0.05, 0.25, 0.75], list),
+    ("w2.array.1k", GRADIENT, "µs", 1, rosenbrock, point(1000), list),
+    ("w2.array.10k", GRADIENT, "µs", 1, rosenbrock, point(10_000), list),
+    ("w3.array.product", GRADIENT, "µs", 1, product, [1 + 0.01 * math.sin(i) for i in range(1000)], list),
+    ("w3.array.lse", GRADIENT, "µs", 1, log_sum_exp, point(1000), affine),
+    ("w4.full", GRADIENT + ", per row", "ns", 569, logistic, [0.1 * math.sin(j) for j in range(31)], breast_cancer),
+    ("w9.bs_l", GRADIENT + ", per row", "ns", 1_000_000, options, option_columns(1_000_000), list),
+    ("w9.bs_erf", GRADIENT + ", per row", "ns", 1_000_000, options_erf, option_columns(1_000_000), list),
+    ("w10.exec.1k", GRADIENT, "µs", 1, network(1000), [0.1 * (i + 1) for i in range(8)], list),
+    ("w10.first.100", "from the function to its first value and gradient", "ms", 1, network(100), [0.1 * (i + 1) for i in range(8)], list),
+]
+# Of a thousand operations one after the other JAX 0.10 gives no result within minutes.
+LEFT_OUT = {("w10.exec.1k", "JAX")}
+# What is more than one gradient: the work of each peer. (Not in PyTorch.)
+STEPS = [
+    ("sparse.terms.1k", "the sparse Hessian of W2", "µs", lambda: peers_steps.hessian(jax, casadi)),
+    ("w4.epoch", "17 steps on batches of 32", "µs", lambda: peers_steps.epoch(jax, casadi, breast_cancer())),
+    ("w5.array", "10,000 steps", "ms", lambda: peers_steps.exclusive_or(jax, casadi, Symbols(), exclusive_or)),
+    ("w6.full", "10,000 steps on 2,000 points", "ms", lambda: peers_steps.cubic(jax, casadi, rows_in_steps)),
+    ("w6.single", "10,000 steps on a point each", "ms", lambda: peers_steps.single(jax, casadi)),
+    ("w7.digits", "an epoch of 28 steps, f32", "ms", lambda: peers_steps.digits(jax)),
+    ("w8.mlp", "100 steps, f32", "ms", lambda: peers_steps.classifier(jax)),
+    ("w8.ae", "100 steps, f32", "ms", lambda: peers_steps.autoencoder(jax)),
 ]
 UNITS = {"ns": 1e9, "µs": 1e6, "ms": 1e3, "s": 1.0}
+PEERS = [("JAX", jax, by_jax, NO_JAX), ("CasADi VM", casadi, by_casadi, NO_CASADI), ("PyTorch", torch, by_torch, NO_TORCH)]
+
+
+def gradients(name, each, f, x, data):
+    """The work of each peer, and how long it took to get there."""
+    runs, first, data = {}, {}, data()
+    for peer, module, by, _ in PEERS:
+        if module is None or (name, peer) in LEFT_OUT:
+            continue
+        start = time.perf_counter()
+        value, gradient, run = by(f, x, data)
+        first[peer] = time.perf_counter() - start
+        check(f"{name} by {peer}", f, x, data, value, gradient)
+        runs[peer] = run
+    return runs, first
+
+
+def ours(program, name):
+    """The time of our row, by the bench."""
+    root = pathlib.Path(__file__).resolve().parent.parent
+    said = subprocess.run([program, "--bench", name], cwd=root, text=True, capture_output=True).stdout
+    for line in said.splitlines():
+        found = re.match(rf"\s*{re.escape(name)}\s+([0-9.]+) (ns|µs|ms|s)\b", line)
+        if found:
+            return float(found[1]) / UNITS[found[2]]
+    print(f"{program} printed no row {name}", file=sys.stderr)
+    return None
 
 
 def main():
-    words = sys.argv[1:]
-    wants = lambda name: not words or any(name.startswith(word) for word in words)
-    peers = [("JAX", jax, by_jax, NO_JAX), ("CasADi VM", casadi, by_casadi, NO_CASADI), ("PyTorch", torch, by_torch, NO_TORCH)]
-    for name, module, _, why in peers:
-        if module is None:
-            print(f"{name}: left out ({why})")
-        else:
-            print(f"{name}: {getattr(module, '__version__', 'of unknown version')}")
-    if not any(module for _, module, _, _ in peers):
+    words, program = sys.argv[1:], None
+    if words[:1] == ["--ours"]:
+        program, words = words[1], words[2:]
+    wants = lambda name: not words or any(f"{name}.".startswith(f"{word}.") for word in words)
+    for name, module, _, why in PEERS:
+        print(f"{name}: left out ({why})" if module is None else f"{name}: {getattr(module, '__version__', 'of unknown version')}")
+    peers = [name for name, module, *_ in PEERS if module]
+    if not peers:
         print("None of them is installed (`pip install jax casadi torch`): there is nothing to measure.")
         return
-    print("\n| row | what | " + " | ".join(name for name, *_ in peers) + " |")
-    print("|---|---|" + "---|" * len(peers))
+    columns = ["ours"] * bool(program) + [cell for peer in peers for cell in [peer, "÷ ours"][: 1 + bool(program)]]
+    print("\n| row | what | " + " | ".join(columns) + " |\n|---|---|" + "---|" * len(columns))
 
-    def show(name, what, unit, figures):
-        cells = ["" if t is None else f"{t * UNITS[unit]:.3g} {unit}" for t in figures]
+    def show(name, what, unit, our_time, times):
+        figure = lambda t: "–" if t is None else f"{t * UNITS[unit]:.3g} {unit}"
+        cells = [figure(our_time)] * bool(program)
+        for peer in peers:
+            cells.append(figure(times.get(peer)))
+            if program:
+                cells.append("–" if peer not in times or our_time is None else f"{times[peer] / our_time:.3g}")
         print(f"| `{name}` | {what} | " + " | ".join(cells) + " |", flush=True)
 
-    for name, unit, each, f, x, data in filter(lambda row: wants(row[0]), ROWS):
-        later, first, data = [], [], data()
-        for peer, module, by, _ in peers:
-            if module is None:
-                later.append(None)
-                first.append(None)
-                continue
-            start = time.perf_counter()
-            made = by(f, x, data)
-            first.append(time.perf_counter() - start)
-            if made is None:
-                later.append(None)
-                continue
-            value, gradient, run = made
-            check(f"{name} by {peer}", f, x, data, value, gradient)
-            later.append(seconds(run) / each)
-        show(name, "value and gradient" + (", per row" if each > 1 else ""), unit, later)
-        if name.startswith("w10"):
-            show(name.replace("exec", "first"), "from the function to the first value and gradient", "ms", first)
-    if wants("w6.array"):
-        figures = []
-        for (_, module, _, _), steps in zip([peers[0], peers[2]], cubic_steps(100)):
-            if module is None:
-                figures.append(None)
-                continue
-            p, run = steps()
-            if not all(math.isfinite(v) for v in p) or not 0 < p[1] < 4:
-                raise SystemExit(f"w6: the parameters after 100 steps are {p}")
-            figures.append(seconds(run) * 100)
-        show("w6.array", "10,000 steps on 2,000 points", "ms", [figures[0], None, figures[1]])
+    def measure(name, what, unit, each, runs):
+        rounds = []
+        for _ in range(ROUNDS if program else 1):
+            our_time = ours(program, name) if program else None
+            rounds.append((our_time, {peer: seconds(run) / each for peer, run in runs.items()}))
+        known = [our_time for our_time, _ in rounds if our_time is not None]
+        middle = statistics.median(known) if known else None
+        show(name, what, unit, middle, {peer: statistics.median(times[peer] for _, times in rounds) for peer in runs})
+
+    for name, what, unit, each, f, x, data in ROWS:
+        if wants(name):
+            runs, first = gradients(name, each, f, x, data)
+            if ".first." in name:
+                show(name, what, unit, ours(program, name) if program else None, first)
+            else:
+                measure(name, what, unit, each, runs)
+    for name, what, unit, work in STEPS:
+        if wants(name):
+            measure(name, what, unit, 1, work())
 
 
 if __name__ == "__main__":

@@ -76,8 +76,8 @@ fn main() -> Outcome {
     println!();
     dead_and_alive()?;
 
-    chart::picture("activations.svg", (1320, 680), |root| {
-        for (area, Curve { name, y, slope }) in root.split_evenly((2, 4)).iter().zip(&curves) {
+    chart::picture("activations.svg", (860, 1120), |root| {
+        for (area, Curve { name, y, slope }) in root.split_evenly((4, 2)).iter().zip(&curves) {
             let visible = |&(_, v): &(f64, f64)| (BOTTOM..=TOP).contains(&v);
             let points = |values: &[f64]| x.iter().copied().zip(values.iter().copied()).filter(visible).collect::<Vec<_>>();
             Chart::new(name, "x", "")

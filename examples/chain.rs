@@ -63,7 +63,7 @@ fn main() -> Outcome {
         hanging = hanging.add(name, colour, Mark::Dashed, shapes[[0, 1, 3][k].min(shapes.len() - 1)].iter().copied());
     }
     hanging = hanging.add("at rest", chart::BLUE, Mark::LineAndDots, last.iter().copied());
-    rest.picture("chain.svg", 560, &hanging)
+    rest.picture("chain.svg", 420, &hanging)
 }
 
 /// On a line from end to end.

@@ -53,7 +53,7 @@ fn black_scholes() -> Outcome {
         Ok(y)
     };
     let (year, month) = (columns(1.0)?, columns(1.0 / 12.0)?);
-    chart::picture("black_scholes.svg", (1240, 420), |root| {
+    chart::picture("black_scholes.svg", (860, 340), |root| {
         for ((part, title), k) in root.split_evenly((1, 3)).iter().zip(["Price", "Delta", "Gamma"]).zip(0..) {
             Chart::new(title, "spot price, strike 100", "")
                 .legend(if k == 2 { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::UpperLeft })
@@ -120,7 +120,7 @@ fn gaussian_process() -> Outcome {
         p.iter_mut().zip(slope).for_each(|(p, d)| *p -= 0.05 * d);
     }
     let u = between(-1.0, 8.0, 180);
-    chart::picture("gaussian_process.svg", (1240, 460), |root| {
+    chart::picture("gaussian_process.svg", (860, 370), |root| {
         for (part, (title, p)) in root.split_evenly((1, 2)).iter().zip([("Before the fit", start), ("Hyperparameters fitted", p)])
         {
             let results = predict.run((("p", p), ("x", &x), ("y", &y), ("u", &u)))?;
@@ -288,7 +288,7 @@ fn inverse_kinematics() -> Outcome {
             arms.push(arm);
         }
     }
-    chart::picture("inverse_kinematics.svg", (1240, 520), |root| {
+    chart::picture("inverse_kinematics.svg", (860, 410), |root| {
         let colours = [chart::BLUE, chart::GREEN, chart::SKY, chart::PINK];
         for (part, (title, other)) in root.split_evenly((1, 2)).iter().zip([("From the side", 2), ("From above", 1)]) {
             let place = |at: &Vector3<f64>| (at.x, at[other]);

@@ -14,8 +14,8 @@ fn main() -> Outcome {
     list_of_parameters()?;
     let ways = escape()?;
     whole_step(ways[1].at[STEPS])?;
-    chart::picture("descent.svg", (1240, 560), |root| {
-        let (left, right) = root.split_horizontally(560);
+    chart::picture("descent.svg", (860, 440), |root| {
+        let (left, right) = root.split_horizontally(400);
         draw_bowl(&left, &bowl)?;
         draw_escape(&right, &ways)
     })
@@ -186,7 +186,7 @@ fn whole_step(expected: f64) -> Outcome {
 
 fn draw_bowl(area: &chart::Area, path: &[(f64, f64)]) -> Outcome {
     let mut chart = ChartBuilder::on(area)
-        .caption("x² + y²: 100 steps of descent, with level lines", ("sans-serif", 18))
+        .caption("x² + y²: 100 steps of descent", ("sans-serif", 18))
         .margin(14)
         .x_label_area_size(42)
         .y_label_area_size(52)
@@ -213,16 +213,15 @@ fn draw_bowl(area: &chart::Area, path: &[(f64, f64)]) -> Outcome {
     chart.draw_series(LineSeries::new(path.iter().copied(), chart::BLUE.stroke_width(2)))?;
     chart.draw_series(path.iter().map(|&p| Circle::new(p, 3, chart::BLUE.filled())))?;
     let note = |text: &str, at| Text::new(text.to_owned(), at, ("sans-serif", 14).into_font().color(&chart::BLUE));
-    chart.draw_series([note("start (1, 3), f = 10", (1.12, 3.1)), note("f = 0.003", (0.15, 0.25))])?;
+    chart.draw_series([note("start (1, 3), f = 10", (-2.5, 3.1)), note("f = 0.003", (0.3, 0.15))])?;
     Ok(())
 }
 
 fn draw_escape(area: &chart::Area, ways: &[Way]) -> Outcome {
-    let (upper, lower) = area.split_vertically(270);
+    let (upper, lower) = area.split_vertically(230);
     // Above, the function and where each way ends; below, the ways over the steps.
     let curve = (0..=300).map(|k| -2.6 + 5.2 * k as f64 / 300.0).map(|x| (x, valleys(x)));
-    let mut function = Chart::new("f = x⁴/4 − x² + x/5: momentum leaves the local minimum, the others end in it", "x", "f(x)")
-        .add("", chart::GREY, Mark::Line, curve);
+    let mut function = Chart::new("x⁴/4 − x² + x/5: where each way ends", "x", "f(x)").add("", chart::GREY, Mark::Line, curve);
     function = function.add("start", BLACK, Mark::Dots, [(START, valleys(START))]);
     let mut over_steps = Chart::new("The ways there", "step", "x").y_range(-2.6, 2.6);
     for Way { name, colour, at } in ways {

@@ -71,13 +71,13 @@ fn main() -> Outcome {
         .add("fit", chart::BLUE, Mark::Line, along(&y))
         .add("measured", chart::ORANGE, Mark::Dots, X.into_iter().zip(Y));
     let band = |sign: f64| along(&deviations.iter().map(|d| 2.0 * sign * d).collect::<Vec<_>>());
-    let errors = Chart::new("Residuals, and two standard deviations of the fit", "pressure", "volume − fit")
+    let errors = Chart::new("Residuals, ±2 deviations of the fit", "pressure", "volume − fit")
         .legend(SeriesLabelPosition::LowerLeft)
         .add("±2 deviations of the fit", chart::BLUE, Mark::Line, band(1.0))
         .add("", chart::BLUE, Mark::Line, band(-1.0))
         .add("measured", chart::ORANGE, Mark::Dots, X.into_iter().zip(r.iter().map(|r| -r)));
-    chart::picture("error_bars.svg", (1240, 520), |root| {
-        let (left, right) = root.split_horizontally(620);
+    chart::picture("error_bars.svg", (860, 410), |root| {
+        let (left, right) = root.split_horizontally(430);
         fit.draw(&left)?;
         errors.draw(&right)
     })

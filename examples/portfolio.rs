@@ -62,7 +62,7 @@ fn main() -> Outcome {
         Mark::Line,
         wealth(shares),
     );
-    best.picture("portfolio.svg", 520, &growth)
+    best.picture("portfolio.svg", 400, &growth)
 }
 
 /// Factors of all periods: a common movement, and one of each asset's own.

@@ -65,5 +65,5 @@ fn main() -> Outcome {
         .add("angle", chart::BLUE, Mark::Line, over_time(&angle))
         .add("speed", chart::GREEN, Mark::Dashed, over_time(&speed))
         .add("torque", chart::ORANGE, Mark::Line, over_time(&torque));
-    solution.picture("swing_up.svg", 520, &motion)
+    solution.picture("swing_up.svg", 400, &motion)
 }

@@ -136,8 +136,8 @@ fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option
     let at = |k: usize| -0.5 + 2.0 * (k as f64 + 0.5) / CELLS as f64;
     let points: Vec<f64> = (0..CELLS * CELLS).flat_map(|k| [at(k % CELLS), at(k / CELLS)]).collect();
     let panels: Vec<(usize, &str)> = [Some((good, "learned")), bad.map(|bad| (bad, "stuck"))].into_iter().flatten().collect();
-    chart::picture("xor.svg", (520 * panels.len() as u32 + 110, 540), |root| {
-        let (left, right) = root.split_horizontally(520 * panels.len() as u32);
+    chart::picture("xor.svg", (375 * panels.len() as u32 + 110, 400), |root| {
+        let (left, right) = root.split_horizontally(375 * panels.len() as u32);
         for (area, (seed, what)) in left.split_evenly((1, panels.len())).iter().zip(&panels) {
             let mut values = vec![0.0; CELLS * CELLS];
             output.call_into(&[&trained[*seed].0.flatten(), &points], &mut [&mut values])?;
@@ -160,7 +160,8 @@ fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option
                 .label_style(("sans-serif", 13))
                 .draw()?;
             // Level by level, neighbours in a row as one rectangle.
-            let half = 1.0 / CELLS as f64;
+            // They overlap by a pixel, or the background shines through where a page scales the picture.
+            let half = 1.0 / CELLS as f64 + 0.007;
             let levels: Vec<i32> = values.iter().map(|v| (LEVELS * v).round() as i32).collect();
             for level in 0..=LEVELS as i32 {
                 let rows = points.chunks_exact(2 * CELLS).zip(levels.chunks_exact(CELLS));
@@ -186,10 +187,10 @@ fn draw(output: &Compiled, trained: &[(Net<f64>, f64)], good: usize, bad: Option
         let text = |text: &str, at| Text::new(text.to_owned(), at, ("sans-serif", 14).into_font().color(&BLACK));
         for k in 0..100i32 {
             let v = f64::from(k) / 99.0;
-            right.draw(&Rectangle::new([(0, 424 - 4 * k), (22, 428 - 4 * k)], shade(v).filled()))?;
+            right.draw(&Rectangle::new([(0, 283 - 26 * k / 10), (22, 286 - 26 * k / 10)], shade(v).filled()))?;
         }
         for v in [0.0, 0.5, 1.0] {
-            right.draw(&text(&format!("{v}"), (30, 420 - (396.0 * v) as i32)))?;
+            right.draw(&text(&format!("{v}"), (30, 280 - (257.0 * v) as i32)))?;
         }
         right.draw(&text("output", (0, 0)))?;
         Ok(())

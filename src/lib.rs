@@ -78,11 +78,13 @@ pub use op::{Real, Scalar, lit, select};
 #[cfg(feature = "derive")]
 pub use wengert_derive::Structure;
 
-/// The book: a tutorial, chapters by application, questions and answers.
+/// The book: a tutorial, chapters by application, how the library works, operations, errors, options, questions and answers.
 #[cfg(any(doc, doctest))]
 pub mod book {
     #[doc = include_str!("../docs/book/engines.md")]
     pub mod engines {}
+    #[doc = include_str!("../docs/book/errors.md")]
+    pub mod errors {}
     #[doc = include_str!("../docs/book/faq.md")]
     pub mod faq {}
     /// Chapters by application, each a program that runs.
@@ -99,6 +101,7 @@ pub mod book {
         pub mod drug_dosing {}
         #[doc = include_str!("../docs/book/how-to/gaussian-process.md")]
         pub mod gaussian_process {}
+        #[cfg(feature = "nalgebra")]
         #[doc = include_str!("../docs/book/how-to/inverse-kinematics.md")]
         pub mod inverse_kinematics {}
         #[doc = include_str!("../docs/book/how-to/logistic-regression.md")]
@@ -112,10 +115,18 @@ pub mod book {
         #[doc = include_str!("../docs/book/how-to/uncertainty.md")]
         pub mod uncertainty {}
     }
+    #[doc = include_str!("../docs/book/ideas.md")]
+    pub mod ideas {}
+    #[doc = include_str!("../docs/book/native-code.md")]
+    pub mod native_code {}
     #[doc = include_str!("../docs/operations.md")]
     pub mod operations {}
+    #[doc = include_str!("../docs/book/options.md")]
+    pub mod options {}
     #[doc = include_str!("../docs/book/tutorial.md")]
     pub mod tutorial {}
+    #[doc = include_str!("../docs/book/wide-loops.md")]
+    pub mod wide_loops {}
 }
 
 /// The documentation's examples, compiled and run as tests.

@@ -111,7 +111,7 @@ fn main() -> Outcome {
     assert!((sigma / NOISE - 1.0).abs() < 4.0 / (2.0 * freedom).sqrt(), "the residuals are not the noise");
 
     let plane = |x: &[f64]| x[6 * CAMERAS..].chunks(3).map(|p| (p[0], p[1])).collect::<Vec<_>>();
-    chart::picture("bundle.svg", (1240, 520), |root| {
+    chart::picture("bundle.svg", (860, 380), |root| {
         let parts = root.split_evenly((1, 3));
         let start = Chart::new("Points at the start", "x", "y").y_range(-1.6, 1.6);
         start.add("", chart::ORANGE, Mark::Dots, plane(&first)).draw(&parts[0])?;

@@ -14,7 +14,7 @@ pub const PINK: RGBColor = RGBColor(204, 121, 167);
 pub const SKY: RGBColor = RGBColor(86, 180, 233);
 pub const GREY: RGBColor = RGBColor(120, 120, 120);
 
-/// Draws a picture into `out/name` and says so.
+/// Draws a picture into `out/name` and says so. A page shows it in some 800 pixels: a wider one has letters that are hard to read.
 pub fn picture(name: &str, size: (u32, u32), draw: impl FnOnce(&Area) -> Outcome) -> Outcome {
     let mut text = String::new();
     let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -113,6 +113,7 @@ impl Chart {
         X: AsRangedCoord<Value = f64, CoordDescType: ValueFormatter<f64>>,
         Y: AsRangedCoord<Value = f64, CoordDescType: ValueFormatter<f64>>,
     {
+        let (width, height) = area.dim_in_pixel();
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 20))
             .margin(14)
@@ -123,6 +124,8 @@ impl Chart {
             .configure_mesh()
             .x_desc(&self.labels.0)
             .y_desc(&self.labels.1)
+            .x_labels(labels(width, 48))
+            .y_labels(labels(height, 28))
             .axis_desc_style(("sans-serif", 15))
             .label_style(("sans-serif", 13))
             .light_line_style(RGBColor(244, 244, 244))
@@ -166,6 +169,11 @@ impl Chart {
         }
         Ok(())
     }
+}
+
+/// How many labels an axis has room for, where each takes so many pixels; what stands around the axis takes about a hundred.
+fn labels(pixels: u32, each: u32) -> usize {
+    (pixels.saturating_sub(100) / each).clamp(3, 10) as usize
 }
 
 /// A line's sample in the legend: two strokes, each from one distance to another.

@@ -62,8 +62,8 @@ impl Solution {
         let convergence = Chart::new("Sequential quadratic programming", "step", "violation or gradient of the Lagrangian")
             .log(false, true)
             .add("", chart::BLUE, Mark::LineAndDots, residuals);
-        chart::picture(name, (1240, height), |root| {
-            let (left, right) = root.split_horizontally(720);
+        chart::picture(name, (860, height), |root| {
+            let (left, right) = root.split_horizontally(500);
             chart.draw(&left)?;
             convergence.draw(&right)
         })

@@ -43,6 +43,25 @@ fn constants_are_drawn_at_each_use() {
 }
 
 #[test]
+fn partials_of_a_box_lie_apart() {
+    // Two long numbers, and an operand that is taken twice.
+    let f = Function::trace(["s", "k"], |[s, k]| [s / k, s * s]).unwrap();
+    let svg = f.to_svg_at(&[100.0, 105.0]).unwrap();
+    let mut labels: Vec<(usize, f64, usize)> = vec![];
+    for text in svg.split("<text class=\"partial\" data-edge=\"").skip(1) {
+        let parts: Vec<&str> = text.split(['"', '>', '<']).collect();
+        labels.push((parts[0].parse().unwrap(), parts[2].parse().unwrap(), parts[6].chars().count()));
+    }
+    labels.sort_by_key(|label| label.0);
+    assert_eq!(labels.iter().map(|label| label.2).collect::<Vec<_>>(), [10, 11, 3, 3], "{svg}");
+    for pair in labels.chunks(2) {
+        // A character of 11 pixels in height is some 6.6 wide.
+        let apart = (pair[0].1 - pair[1].1).abs();
+        assert!(apart > 6.6 * (pair[0].2 + pair[1].2) as f64 / 2.0, "{pair:?}");
+    }
+}
+
+#[test]
 fn arrays_and_what_is_too_large() {
     let f = Function::trace(["w[4,3]", "x[n,4]"], |[w, x]| ("loss", x.matmul(w).tanh().mean(..))).unwrap();
     assert!(f.to_svg().unwrap().contains(">matmul<"));

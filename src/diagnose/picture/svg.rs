@@ -13,6 +13,8 @@ const MOST: usize = 500;
 const LINE: f64 = 17.0;
 /// The width of a character.
 const CHARACTER: f64 = 7.3;
+/// The same beside an edge.
+const SMALL_CHARACTER: f64 = 6.7;
 
 /// What a box is of, and how it looks.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -34,6 +36,22 @@ impl Look {
 
 /// Lines of a box, each with its class.
 type Lines = Vec<(&'static str, String)>;
+
+/// The partial derivative of an edge, and where it is written.
+struct Partial {
+    /// The box that the edge leads to.
+    to: usize,
+    edge: usize,
+    text: String,
+    x: f64,
+    y: f64,
+}
+
+impl Partial {
+    fn width(&self) -> f64 {
+        self.text.chars().count() as f64 * SMALL_CHARACTER
+    }
+}
 
 /// What an SVG is written from: boxes and the edges between them. A constant has a box for each of its uses.
 pub(super) struct Figure<'p> {
@@ -106,8 +124,8 @@ impl<'p> Figure<'p> {
         let Layout { boxes, edges, width, height } = &self.layout;
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n\
-             <title>{}</title>\n<style>{STYLE}</style>\n<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" \
-             markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#64748b\"/></marker></defs>\n\
+             <title>{}</title>\n<style>{STYLE}</style>\n<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" \
+             markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#64748b\"/></marker></defs>\n\
              <rect class=\"paper\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n",
             escaped(&title(self.picture))
         );
@@ -125,19 +143,33 @@ impl<'p> Figure<'p> {
         for (at, (node, look, lines)) in boxes.iter().zip(&self.boxes) {
             self.boxed(&mut out, at, *node, *look, lines);
         }
-        for (points, &(_, _, edge)) in edges.iter().zip(&self.edges) {
-            if let Some(partial) = self.picture.edges[edge].2 {
-                let &[.., before, end] = &points[..] else { unreachable!("an edge has two ends") };
-                let (x, y) = (end.0 + (before.0 - end.0) * 0.12, end.1 + ((before.1 - end.1) * 0.3).min(15.0));
-                let _ = writeln!(
-                    out,
-                    "<text class=\"partial\" data-edge=\"{edge}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
-                    y + 4.0,
-                    short(partial)
-                );
-            }
+        for Partial { edge, text, x, y, .. } in self.partials() {
+            let _ = writeln!(out, "<text class=\"partial\" data-edge=\"{edge}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
         }
         out + "</svg>\n"
+    }
+
+    /// The partial derivatives beside the edges' ends, moved apart where those of a box would lie upon each other.
+    fn partials(&self) -> Vec<Partial> {
+        let mut all = Vec::new();
+        for (points, &(_, to, edge)) in self.layout.edges.iter().zip(&self.edges) {
+            let Some(partial) = self.picture.edges[edge].2 else { continue };
+            let &[.., before, end] = &points[..] else { unreachable!("an edge has two ends") };
+            let (x, y) = (end.0 + (before.0 - end.0) * 0.12, end.1 + ((before.1 - end.1) * 0.3).min(15.0) + 4.0);
+            all.push(Partial { to, edge, text: short(partial), x, y });
+        }
+        all.sort_by(|a, b| a.to.cmp(&b.to).then(a.x.total_cmp(&b.x)));
+        for labels in all.chunk_by_mut(|a, b| a.to == b.to) {
+            let middle = |labels: &[Partial]| labels.iter().map(|label| label.x).sum::<f64>() / labels.len() as f64;
+            let before = middle(labels);
+            for k in 1..labels.len() {
+                let apart = (labels[k - 1].width() + labels[k].width()) / 2.0 + 6.0;
+                labels[k].x = labels[k].x.max(labels[k - 1].x + apart);
+            }
+            let shift = before - middle(labels);
+            labels.iter_mut().for_each(|label| label.x += shift);
+        }
+        all
     }
 
     fn boxed(&self, out: &mut String, at: &Placed, node: usize, look: Look, lines: &Lines) {

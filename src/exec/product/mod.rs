@@ -11,7 +11,9 @@ use crate::exec::threads::{self, Shared};
 use crate::op::Scalar;
 use crate::schedule::ir::MatMul;
 use kernels::Block;
-use lanes::{Lanes, Plain};
+#[cfg(target_arch = "x86_64")]
+use lanes::Lanes;
+use lanes::Plain;
 
 /// Rows and columns that one thread takes at least: whole tiles.
 const ROWS: usize = 32;
