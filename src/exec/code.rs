@@ -215,9 +215,18 @@ unsafe extern "C" fn run_interpreted<T: Scalar>(x: *const u8, y: *mut u8, code: 
     let write = |y: *mut u8, len: usize| unsafe { std::slice::from_raw_parts_mut(y.cast::<T>(), len) };
     Registers::with(program, |mut registers| {
         if !program.apart {
-            let (x, y) = (read(x, layout.input_len), write(y, layout.output_len));
+            let x = read(x, layout.input_len);
             registers.run(program, 0..program.steps.len(), |slot| x[slot]);
-            return y.iter_mut().zip(&*program.outputs).for_each(|(y, &step)| *y = registers.number(step));
+            // There may be no numbers yet where outputs go.
+            let mut y = y.cast::<T>();
+            for &step in &*program.outputs {
+                // SAFETY: there is room for all outputs.
+                unsafe {
+                    y.write(registers.number(step));
+                    y = y.add(1);
+                }
+            }
+            return;
         }
         let (inputs, outputs) = (x.cast::<*const u8>(), y.cast::<*mut u8>());
         with_gathered(layout.input_len, T::default(), |all| {

@@ -9,8 +9,8 @@ use crate::op::Scalar;
 use crate::schedule::Layout;
 use crate::schedule::ir::Updates;
 use crate::schedule::lengths::slice_of_input;
-use std::mem::transmute_copy;
-use std::ptr::null_mut;
+use std::mem::{MaybeUninit, transmute_copy};
+use std::ptr::{null_mut, with_exposed_provenance};
 use std::sync::Arc;
 
 /// Code that takes all inputs as one slice and all outputs as another, with what a call checks.
@@ -18,9 +18,11 @@ use std::sync::Arc;
 pub(crate) struct Point {
     // What a call reads comes first, on one cache line.
     run: FlatFn,
+    /// The address that functions of this kind take as their third argument: that of the code, which is kept below.
+    argument: usize,
     inputs: Room,
     outputs: Room,
-    code: Arc<Code>,
+    _code: Arc<Code>,
 }
 
 /// How many elements of which width: one word, so that a call checks both in one comparison.
@@ -41,32 +43,54 @@ impl Room {
 impl Point {
     /// `code` is that of a unit for one point, of this width and as many inputs and outputs, which are not apart.
     pub(crate) fn new(code: Arc<Code>, width: Width, inputs: usize, outputs: usize) -> Point {
-        Point { run: code.run, inputs: Room::new(inputs, width), outputs: Room::new(outputs, width), code }
+        Point::of(code, Room::new(inputs, width), Room::new(outputs, width))
     }
 
     /// Of a function that has no such code: no slices fit.
     pub(crate) fn none() -> Point {
-        let code = Arc::new(Code::none());
-        Point { run: code.run, inputs: Room::NONE, outputs: Room::NONE, code }
+        Point::of(Arc::new(Code::none()), Room::NONE, Room::NONE)
+    }
+
+    fn of(code: Arc<Code>, inputs: Room, outputs: Room) -> Point {
+        Point { run: code.run, argument: Arc::as_ptr(&code).expose_provenance(), inputs, outputs, _code: code }
+    }
+
+    #[inline(always)]
+    fn fits<T: Scalar>(&self, inputs: usize, outputs: usize) -> bool {
+        Room::new(inputs, T::WIDTH) == self.inputs && Room::new(outputs, T::WIDTH) == self.outputs
+    }
+
+    /// # Safety
+    /// The lengths fit; there is room for all outputs.
+    #[inline(always)]
+    unsafe fn run<T: Scalar>(&self, x: &[T], y: *mut T) {
+        // SAFETY: as promised; the third argument is what all of these functions want.
+        unsafe { (self.run)(x.as_ptr().cast(), y.cast(), with_exposed_provenance(self.argument)) }
     }
 
     /// Runs the code; whether the lengths and the width fit.
     #[inline(always)]
     pub(crate) fn call_into<T: Scalar>(&self, x: &[T], y: &mut [T]) -> bool {
-        if Room::new(x.len(), T::WIDTH) != self.inputs || Room::new(y.len(), T::WIDTH) != self.outputs {
-            return false;
+        let fits = self.fits::<T>(x.len(), y.len());
+        if fits {
+            // SAFETY: the slices are as long as the code reads and writes, and of its width.
+            unsafe { self.run(x, y.as_mut_ptr()) }
         }
-        // SAFETY: the slices are as long as the code reads and writes, and of its width; the third argument is what all of these
-        // functions want.
-        unsafe { (self.run)(x.as_ptr().cast(), y.as_mut_ptr().cast(), Arc::as_ptr(&self.code).cast()) }
-        true
+        fits
     }
 
     /// The same with the results as an array.
     #[inline(always)]
     pub(crate) fn call<T: Scalar, const M: usize>(&self, x: &[T]) -> Option<[T; M]> {
-        let mut y = [T::default(); M];
-        self.call_into(x, &mut y).then(|| one_by_one(&y))
+        if !self.fits::<T>(x.len(), M) {
+            return None;
+        }
+        let mut y = MaybeUninit::<[T; M]>::uninit();
+        // SAFETY: there is room for as many outputs as the code has, and it writes each.
+        unsafe {
+            self.run(x, y.as_mut_ptr().cast());
+            Some(one_by_one(y.assume_init_ref()))
+        }
     }
 }
 
