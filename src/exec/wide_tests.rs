@@ -39,11 +39,28 @@ fn compiled(unit: &Arc<Unit>) -> Arc<Code> {
     Code::of_units(std::slice::from_ref(unit), unit.program.options, &Stop::default()).unwrap().remove(0)
 }
 
-fn has_wide_vectors() -> bool {
+/// Whether this processor has vectors of so many bits, as code needs them.
+fn has_vectors(bits: usize) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    {
+        let wide = cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let widest = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        if bits == 512 { wide && widest } else { wide }
+    }
     #[cfg(not(target_arch = "x86_64"))]
-    false
+    {
+        let _ = bits;
+        false
+    }
+}
+
+/// The widths that there are here, the widest first; it says which there are not.
+fn widths() -> Vec<usize> {
+    let (here, others): (Vec<usize>, Vec<usize>) = [512, 256].into_iter().partition(|&bits| has_vectors(bits));
+    others.iter().for_each(|bits| eprintln!("skipped: this processor has no vectors of {bits} bits"));
+    here
 }
 
 fn vectors_of(code: &Code) -> Vectors {
@@ -51,8 +68,8 @@ fn vectors_of(code: &Code) -> Vectors {
 }
 
 /// In so many registers each.
-fn in_registers(unit: &Arc<Unit>, registers: &[usize]) -> Vec<Arc<Code>> {
-    let native = registers.iter().filter_map(|&n| in_few_registers(unit, n));
+fn in_registers(unit: &Arc<Unit>, bits: usize, registers: &[usize]) -> Vec<Arc<Code>> {
+    let native = registers.iter().filter_map(|&n| in_few_registers(unit, bits as u16, n));
     native.map(|native| Arc::new(Code::native(Arc::new(native), unit.needs.clone()))).collect()
 }
 
@@ -185,28 +202,30 @@ fn layouts<T: Scalar>(body: impl Fn(&[Expr]) -> Expr, mut check: impl FnMut(&Fun
 
 #[test]
 fn operations_with_gradients() {
-    fn all<T: Scalar>(rng: &mut Rng) {
+    fn all<T: Scalar>(widths: &[usize], rng: &mut Rng) {
         for &op in Op::ALL {
             layouts::<T>(
                 |x| applied(op, x),
                 |f, varying, reduce| {
-                    let wide = unit(f, varying, reduce, Settings::default());
-                    let narrow = unit(f, varying, reduce, Settings { vectors: 128, ..Settings::default() });
-                    let codes = [&wide, &narrow].map(compiled);
+                    let of = |vectors: usize| unit(f, varying, reduce, Settings { vectors, ..Settings::default() });
                     let what = format!("{op:?} in {:?}", T::WIDTH);
-                    match vectors_of(&codes[0]) {
-                        Vectors::Wide { bits, .. } => assert_eq!(bits, 256),
-                        other => assert!(!has_wide_vectors(), "{what}: {other:?}"),
-                    }
-                    assert!(matches!(vectors_of(&codes[1]), Vectors::Narrow(_)), "{what}");
-                    check::<T>(&what, f, &wide, &codes, &ROWS, rng);
+                    let compiled = |&bits: &usize| {
+                        let code = compiled(&of(bits));
+                        match vectors_of(&code) {
+                            Vectors::Wide { bits: has, .. } => assert_eq!(usize::from(has), bits, "{what}"),
+                            other => assert!(bits == 128 && matches!(other, Vectors::Narrow(_)), "{what}: {other:?}"),
+                        }
+                        code
+                    };
+                    let codes: Vec<Arc<Code>> = widths.iter().chain(&[128]).map(compiled).collect();
+                    check::<T>(&what, f, &of(512), &codes, &ROWS, rng);
                 },
             );
         }
     }
-    let mut rng = Rng(1);
-    all::<f64>(&mut rng);
-    all::<f32>(&mut rng);
+    let (widths, mut rng) = (widths(), Rng(1));
+    all::<f64>(&widths, &mut rng);
+    all::<f32>(&widths, &mut rng);
 }
 
 /// As many operations on one another.
@@ -225,13 +244,13 @@ fn random_body(seed: u64, length: usize) -> impl Fn(&[Expr]) -> Expr {
 
 #[test]
 fn random_bodies_in_few_registers() {
-    fn bodies<T: Scalar>(seeds: std::ops::Range<u64>, rng: &mut Rng) {
+    fn bodies<T: Scalar>(bits: usize, seeds: std::ops::Range<u64>, rng: &mut Rng) {
         for seed in seeds {
             let length = 10 + Rng(seed).below(60);
             layouts::<T>(random_body(seed, length), |f, varying, reduce| {
                 let unit = unit(f, varying, reduce, Settings::default());
-                let codes = in_registers(&unit, &[5, 8, 12, 16]);
-                assert_eq!(codes.len(), if has_wide_vectors() && !unit.needs.cut { 4 } else { 0 }, "body {seed}");
+                let codes = in_registers(&unit, bits, &[5, 8, 12, if bits == 512 { 32 } else { 16 }]);
+                assert_eq!(codes.len(), if unit.needs.cut { 0 } else { 4 }, "body {seed}");
                 let spilled = |code: &Arc<Code>| match vectors_of(code) {
                     Vectors::Wide { spilled, .. } => spilled,
                     other => panic!("{other:?}"),
@@ -244,9 +263,11 @@ fn random_bodies_in_few_registers() {
             });
         }
     }
-    let mut rng = Rng(2);
-    bodies::<f64>(0..8, &mut rng);
-    bodies::<f32>(8..16, &mut rng);
+    for bits in widths() {
+        let mut rng = Rng(2);
+        bodies::<f64>(bits, 0..8, &mut rng);
+        bodies::<f32>(bits, 8..16, &mut rng);
+    }
 }
 
 #[test]
@@ -254,8 +275,9 @@ fn any_number_of_rows() {
     fn body<T: Scalar>(seed: u64, rng: &mut Rng) {
         let rows: Vec<usize> = (0..=40).chain([4003]).collect();
         layouts::<T>(random_body(seed, 25), |f, varying, reduce| {
-            let unit = unit(f, varying, reduce, Settings::default());
-            check::<T>(&format!("body {seed}"), f, &unit, &[compiled(&unit)], &rows, rng);
+            let of = |vectors: usize| unit(f, varying, reduce, Settings { vectors, ..Settings::default() });
+            let codes: Vec<Arc<Code>> = widths().iter().map(|&bits| compiled(&of(bits))).collect();
+            check::<T>(&format!("body {seed}"), f, &of(512), &codes, &rows, rng);
         });
     }
     let mut rng = Rng(3);
@@ -275,6 +297,7 @@ fn what_is_read_late_is_kept_before_it_is_overwritten() {
     let mut rng = Rng(4);
     let unit = unit(&f, &[true; 2], &[Reduce::Each; 2], Settings { simplify: false, ..Settings::default() });
     assert!(Interface::new(&unit).is_read_before(0, 0), "the negation comes first");
-    let codes = [vec![compiled(&unit)], in_registers(&unit, &[5, 6, 16])].concat();
+    let codes = widths().into_iter().flat_map(|bits| in_registers(&unit, bits, &[5, 6, 16]));
+    let codes: Vec<Arc<Code>> = std::iter::once(compiled(&unit)).chain(codes).collect();
     check::<f64>("a late read", &f, &unit, &codes, &ROWS, &mut rng);
 }

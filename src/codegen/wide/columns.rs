@@ -41,6 +41,11 @@ impl<'l> Columns<'l> {
         16 / self.list.width.bytes()
     }
 
+    /// How many 128 bits a vector has.
+    fn parts(&self) -> usize {
+        self.list.isa.parts()
+    }
+
     /// The column of an input slot; none if all rows share it.
     pub(super) fn load(&self, slot: u32, vector: usize) -> Option<V> {
         let (place, k) = self.call.slots[slot as usize];
@@ -57,24 +62,27 @@ impl<'l> Columns<'l> {
                 self.square(|row| at(row, start))[k - start]
             }
             _ => {
-                let half = |from: usize| {
-                    let first = self.list.push(Node::One(at(from, k)));
-                    (1..side).fold(first, |v, lane| self.list.push(Node::PutOne(v, at(from + lane, k), lane as u8)))
+                let part = |n: usize| {
+                    let first = self.list.push(Node::One(at(n * side, k)));
+                    (1..side).fold(first, |v, lane| self.list.push(Node::PutOne(v, at(n * side + lane, k), lane as u8)))
                 };
-                self.list.push(Node::Join(half(0), half(side)))
+                (1..self.parts()).fold(part(0), |v, n| self.list.push(Node::Join(v, part(n), n as u8)))
             }
         })
     }
 
-    /// Columns of a square and of the one below it.
+    /// Columns of a square and of those below it.
     fn square(&self, at: impl Fn(usize) -> At) -> Vec<V> {
         let (list, side) = (self.list, self.side());
-        let row = |k: usize| list.push(Node::PutHalf(list.push(Node::Half(at(k))), at(side + k)));
+        let row = |k: usize| {
+            let first = list.push(Node::Part(at(k)));
+            (1..self.parts()).fold(first, |v, n| list.push(Node::PutPart(v, at(n * side + k), n as u8)))
+        };
         let rows: Vec<V> = (0..side).map(row).collect();
         self.transposed(&rows)
     }
 
-    /// The columns of the squares of both halves.
+    /// The columns of the squares of all parts.
     fn transposed(&self, rows: &[V]) -> Vec<V> {
         let merged = |pairs: bool, a: V, b: V| {
             let [low, high] = if pairs { [Bin::LowPairs, Bin::HighPairs] } else { [Bin::Low, Bin::High] };
@@ -108,8 +116,8 @@ impl<'l> Columns<'l> {
         let columns: Vec<V> = square.map(|k| self.waiting.remove(&(vector, k)).expect("all are there")).collect();
         let row_bytes = len as i32 * self.size;
         for (v, row) in self.transposed(&columns).into_iter().zip(0..) {
-            let at = |row: i32| At { offset: first.offset + row * row_bytes, ..first };
-            self.list.done(Item::StoreHalves(v, [at(row), at(row + side as i32)]));
+            let at = At { offset: first.offset + row * row_bytes, ..first };
+            self.list.done(Item::StoreParts(v, at, side as i32 * row_bytes));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Instructions, and our texts of them, as an independent disassembler reads them.
 
-use super::encode::{Asm, Bin, Constant, EQUAL, GREATER_OR_EQUAL, LESS, Mem, NOT_EQUAL, Rm, VECTOR, Whole, mem};
+use super::encode::{Asm, Bin, Constant, EQUAL, GREATER_OR_EQUAL, LESS, Mem, NOT_EQUAL, Rm, Whole, mem};
+use super::isa::Isa;
 use super::text::Reader;
 use crate::base::Width;
 use crate::graph::{Cond, Expr, Function};
@@ -30,8 +31,8 @@ fn named(m: Mem) -> String {
 
 /// The instruction, which has no byte besides, is this one.
 fn check(width: Width, whole: bool, wanted: &str, emit: impl FnOnce(&mut Asm)) {
-    let mut asm = Asm::new(width);
-    asm.whole = whole;
+    let mut asm = Asm::new(Isa::Avx2, width);
+    asm.set_whole(whole);
     emit(&mut asm);
     let mut decoder = Decoder::with_ip(64, &asm.bytes, 0, DecoderOptions::NONE);
     let instruction = decoder.decode();
@@ -158,8 +159,8 @@ fn vectors_of_one_operand_and_memory() {
                     check(width, whole, &left, |asm| asm.shift(true, r, a, 0x17));
                     let right = format!("{} {v},{from},17h", of("vpsrlq", "vpsrld"));
                     check(width, whole, &right, |asm| asm.shift(false, r, a, 0x17));
-                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{a},xmm{a},1h"), |asm| asm.insert_half(r, a, Rm::Reg(a)));
-                    check(width, whole, &format!("vextractf128 xmm{r},ymm{a},1h"), |asm| asm.upper_half(Rm::Reg(r), a));
+                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{a},xmm{a},1h"), |asm| asm.insert_part(r, a, Rm::Reg(a), 1));
+                    check(width, whole, &format!("vextractf128 xmm{r},ymm{a},1h"), |asm| asm.part(Rm::Reg(r), a, 1));
                     check(width, whole, &format!("vmovshdup xmm{r},xmm{a}"), |asm| asm.second(r, a));
                 }
                 check(width, whole, &format!("{} {v},{v}", of("vtestpd", "vtestps")), |asm| asm.test(r));
@@ -167,8 +168,8 @@ fn vectors_of_one_operand_and_memory() {
                     let at = named(m);
                     let store = of("vmovupd", "vmovups");
                     check(width, whole, &format!("{store} {at},{v}"), |asm| asm.store(r, m));
-                    check(width, whole, &format!("{store} {at},xmm{r}"), |asm| asm.store_half(r, m));
-                    check(width, whole, &format!("{store} xmm{r},{at}"), |asm| asm.load_half(r, m));
+                    check(width, whole, &format!("{store} {at},xmm{r}"), |asm| asm.store_first_part(r, m));
+                    check(width, whole, &format!("{store} xmm{r},{at}"), |asm| asm.load_part(r, m));
                     let one = of("vmovsd", "vmovss");
                     check(width, whole, &format!("{one} {at},xmm{r}"), |asm| asm.store_one(r, m));
                     check(width, whole, &format!("{one} {at},xmm{r}"), |asm| asm.store_lane(r, 0, m));
@@ -178,8 +179,8 @@ fn vectors_of_one_operand_and_memory() {
                     let spread = of("vbroadcastsd", "vbroadcastss");
                     check(width, whole, &format!("{spread} ymm{r},{at}"), |asm| asm.broadcast(r, m));
                     check(width, whole, &format!("vinsertps xmm{r},xmm{r},{at},20h"), |asm| asm.insert_one(r, r, m, 2));
-                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{r},{at},1h"), |asm| asm.insert_half(r, r, Rm::Mem(m)));
-                    check(width, whole, &format!("vextractf128 {at},ymm{r},1h"), |asm| asm.upper_half(Rm::Mem(m), r));
+                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{r},{at},1h"), |asm| asm.insert_part(r, r, Rm::Mem(m), 1));
+                    check(width, whole, &format!("vextractf128 {at},ymm{r},1h"), |asm| asm.part(Rm::Mem(m), r, 1));
                 }
             }
         }
@@ -204,7 +205,7 @@ fn whole_numbers() {
                 check(Width::F64, true, &format!("{kind} {at},{n:X}h"), |asm| asm.with_constant(what, Rm::Mem(m), n));
             }
         }
-        check(Width::F64, true, &format!("mov {at},11h"), |asm| asm.put(m, 17));
+        check(Width::F64, true, &format!("mov {at},11h"), |asm| asm.put(Rm::Mem(m), 17));
         check(Width::F64, true, &format!("call {at}"), |asm| asm.call(m));
         check(Width::F32, true, &format!("cmp {at},0h"), |asm| asm.test_bits(m));
     }
@@ -220,9 +221,9 @@ fn whole_numbers() {
 #[test]
 fn constants_are_behind_the_code() {
     for width in [Width::F64, Width::F32] {
-        let mut asm = Asm::new(width);
+        let mut asm = Asm::new(Isa::Avx2, width);
         for bits in [7, 9, 7] {
-            let at = Rm::Mem(asm.constant(bits));
+            let at = asm.constant(bits);
             // A byte of the instruction comes behind the distance.
             asm.compare(0, 1, 2, at);
             asm.bin(Bin::Add, 1, 2, at);
@@ -231,8 +232,8 @@ fn constants_are_behind_the_code() {
         let mut decoder = Decoder::with_ip(64, &bytes, 0, DecoderOptions::NONE);
         for bits in [7u64, 7, 9, 9, 7, 7] {
             let at = decoder.decode().ip_rel_memory_address() as usize;
-            assert!(at.is_multiple_of(VECTOR as usize) && at + VECTOR as usize <= bytes.len());
-            for lane in bytes[at..at + VECTOR as usize].chunks(width.bytes()) {
+            assert!(at.is_multiple_of(Isa::Avx2.vector() as usize) && at + Isa::Avx2.vector() as usize <= bytes.len());
+            for lane in bytes[at..at + Isa::Avx2.vector() as usize].chunks(width.bytes()) {
                 assert_eq!(lane, &bits.to_le_bytes()[..width.bytes()]);
             }
         }
@@ -242,7 +243,7 @@ fn constants_are_behind_the_code() {
 #[test]
 fn jumps_and_what_does_nothing() {
     for length in 0..32 {
-        let mut asm = Asm::new(Width::F64);
+        let mut asm = Asm::new(Isa::Avx2, Width::F64);
         (0..length).for_each(|_| asm.ret());
         asm.align();
         assert!(asm.bytes.len().is_multiple_of(32));
@@ -283,7 +284,7 @@ fn functions_as_text() {
             let shape = RowShape { varying: vec![true], reduce: vec![Reduce::Sum, Reduce::Each] };
             let call = RowCall::new(&program, &shape, true);
             let unit = Unit::new(program, Some(call));
-            let made = super::function::function(&unit, unit.rows.as_ref().unwrap(), 7).unwrap();
+            let made = super::function::function(Isa::Avx2, &unit, unit.rows.as_ref().unwrap(), 7).unwrap();
             reads(&made.bytes[..made.end]);
         }
     }

@@ -1,7 +1,8 @@
 //! Code as text: it reads what [`encode`](super::encode) writes, and nothing else.
 
 use super::super::memory::Call;
-use super::encode::VECTOR;
+use super::encode::Asm;
+use super::isa::Isa;
 use crate::base::Width;
 use std::fmt::Write as _;
 
@@ -51,7 +52,7 @@ const OTHERS: [(u8, u8, &str, &str); 16] = [
 ];
 
 /// A function's instructions, a line for each, with their places; then its constants, of each the bits of a lane.
-pub(super) fn text(bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> String {
+pub(super) fn text(isa: Isa, bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> String {
     let (mut text, mut reader) = (String::new(), Reader { bytes: &bytes[..end], at: 0 });
     while reader.at < end {
         let at = reader.at;
@@ -62,13 +63,13 @@ pub(super) fn text(bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> St
         }
         text.push('\n');
     }
-    let constants = end.next_multiple_of(VECTOR as usize);
-    for (vector, k) in bytes[constants..].chunks_exact(VECTOR as usize).zip(0..) {
+    let (constants, size) = (end.next_multiple_of(isa.vector() as usize), Asm::constant_bytes(isa, width));
+    for (vector, k) in bytes[constants..].chunks_exact(size).zip(0..) {
         let lane = vector[..width.bytes()].iter().rev().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        let _ = writeln!(text, "{:6x}  0x{lane} in every lane", constants + k * VECTOR as usize);
+        let _ = writeln!(text, "{:6x}  0x{lane} in every lane", constants + k * size);
     }
     text
 }

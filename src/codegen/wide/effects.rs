@@ -1,0 +1,114 @@
+//! Instructions for what is done with values: stores, and sums.
+
+use super::encode::{Bin, Mem, RDX, RSP, Rm, mem};
+use super::list::{At, Item, V};
+use super::registers::{LEFT, Registers};
+use super::select::{Partials, Select};
+
+impl Select<'_> {
+    pub(super) fn effect(&mut self, item: Item) {
+        let this = &mut self.registers;
+        match item {
+            Item::Make(_) => unreachable!("it makes a value"),
+            Item::Store(v, at) => {
+                let (v, to) = (this.in_register(v), this.place(at));
+                if this.rows_left {
+                    this.asm.under(LEFT);
+                }
+                this.asm.store(v, to);
+            }
+            Item::StoreParts(v, at, apart) => store_parts(this, v, at, apart),
+            Item::StoreLanes(v, at, row) => store_lanes(this, v, at, row),
+            Item::Keep(k, v) => {
+                let r = this.in_register(v);
+                let to = this.kept(k);
+                match this.asm.isa.has_masks() {
+                    true if this.is_mask(v) => this.asm.store_mask(r, to),
+                    // It is read for every lane.
+                    true => this.asm.store_one(r, to),
+                    false => this.asm.store(r, to),
+                }
+            }
+            Item::Hold(v) => this.hold(v),
+            Item::Add(part, v, factor) => self.add(part, v, factor),
+        }
+    }
+
+    /// Adds to a partial sum, which is in a register or in memory.
+    fn add(&mut self, part: u32, v: V, factor: Option<V>) {
+        let (this, partials) = (&mut self.registers, self.partials);
+        let (a, b) = match factor {
+            Some(factor) if !this.is_in(v) => (factor, Some(v)),
+            _ => (v, factor),
+        };
+        // A sum of numbers reads them from memory, too.
+        let (first, second) = match b {
+            Some(b) => (Some(this.in_register(a)), this.operand(b)),
+            None => (None, this.operand(a)),
+        };
+        let sum = match partials {
+            Partials::Registers => this.asm.isa.registers() as u8 - 1 - part as u8,
+            Partials::Memory(_) | Partials::Row(_) => this.take(),
+        };
+        let to = match partials {
+            Partials::Registers => None,
+            Partials::Memory(start) => Some(mem(RSP, start + part as i32 * this.asm.isa.vector())),
+            Partials::Row(apart) => Some(mem(RDX, part as i32 * apart)),
+        };
+        match (partials, to) {
+            (Partials::Row(_), Some(to)) => this.asm.load_one(sum, to),
+            (_, Some(to)) => this.asm.load(sum, Rm::Mem(to)),
+            _ => {}
+        }
+        if this.rows_left {
+            this.asm.under(LEFT);
+        }
+        match first {
+            Some(first) => this.asm.fused((2, false, false), sum, first, second),
+            None => this.asm.bin(Bin::Add, sum, sum, second),
+        }
+        match (partials, to) {
+            (Partials::Row(_), Some(to)) => this.asm.store_one(sum, to),
+            (_, Some(to)) => this.asm.store(sum, to),
+            _ => return,
+        }
+        this.give_back(sum);
+    }
+}
+
+fn store_parts(this: &mut Registers, v: V, at: At, apart: i32) {
+    let (v, to) = (this.in_register(v), this.place(at));
+    this.asm.store_first_part(v, to);
+    for part in 1..this.asm.isa.parts() as u8 {
+        let to = this.row(to, at, i32::from(part) * apart);
+        this.asm.part(Rm::Mem(to), v, part);
+    }
+}
+
+fn store_lanes(this: &mut Registers, v: V, at: At, row: i32) {
+    let v = this.in_register(v);
+    if !this.asm.is_whole() {
+        let to = this.place(at);
+        return this.asm.store_one(v, to);
+    }
+    let lanes = 16 / this.asm.width.bytes() as i32;
+    let taken = this.take();
+    let first = this.place(at);
+    let lane = |this: &mut Registers, from: u8, part: u8, lane: i32| {
+        let to: Mem = this.row(first, at, (i32::from(part) * lanes + lane) * row);
+        this.asm.store_lane(from, lane as u8, to);
+    };
+    if this.asm.isa.parts() == 2 {
+        this.asm.part(Rm::Reg(taken), v, 1);
+        for part in 0..2 {
+            (0..lanes).for_each(|k| lane(this, if part == 0 { v } else { taken }, part, k));
+        }
+    } else {
+        (0..lanes).for_each(|k| lane(this, v, 0, k));
+        for part in 1..this.asm.isa.parts() as u8 {
+            this.asm.part(Rm::Reg(taken), v, part);
+            (0..lanes).for_each(|k| lane(this, taken, part, k));
+        }
+    }
+    this.give_back(taken);
+}

@@ -1,0 +1,225 @@
+//! Machine code of x86-64 with AVX2 and fused multiply-add, or with AVX-512: the instructions that a loop over rows takes, and no others. An operand
+//! in memory is a base and an offset, or a constant behind the code.
+//!
+//! Opcodes and forms are those of Intel's Software Developer's Manual, volume 2.
+
+mod evex;
+mod masks;
+mod vectors;
+mod vex;
+mod whole;
+
+pub(super) use evex::Under;
+pub(super) use masks::Logic;
+pub(super) use whole::{Constant, EQUAL, GREATER_OR_EQUAL, LESS, LESS_OR_EQUAL, NOT_EQUAL, Whole};
+
+use super::isa::Isa;
+use crate::base::Width;
+use rustc_hash::FxHashMap;
+
+/// Which instruction: its map of opcodes (1: 0F, 2: 0F38, 3: 0F3A), its prefix (0: none, 1: 66, 2: F3, 3: F2), its opcode.
+#[derive(Copy, Clone, Debug)]
+struct Code {
+    map: u8,
+    prefix: u8,
+    opcode: u8,
+    /// The bit W of an instruction of up to 256 bits, and of one of 512.
+    long: bool,
+    wide: bool,
+    operand: Operand,
+}
+
+/// How much of memory an instruction reads or writes, in which it counts short offsets.
+#[derive(Copy, Clone, Debug)]
+enum Operand {
+    Vector,
+    Number,
+    /// 128 bits.
+    Part,
+}
+
+const fn code(map: u8, prefix: u8, opcode: u8) -> Code {
+    Code { map, prefix, opcode, long: false, wide: false, operand: Operand::Vector }
+}
+
+/// Instructions of both widths, in the bits of the number that an [`Asm`] is for.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Bin {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    And,
+    /// The second operand without the bits of the first.
+    AndNot,
+    Or,
+    Xor,
+    /// Of whole numbers.
+    WholeAdd,
+    WholeSub,
+    /// Numbers of both operands in turn, from the low halves of every 128 bits, or from the high ones.
+    Low,
+    High,
+    /// The same of 64 bits each.
+    LowPairs,
+    HighPairs,
+}
+
+impl Bin {
+    pub(super) fn commutes(self) -> bool {
+        matches!(self, Bin::Add | Bin::Mul | Bin::And | Bin::Or | Bin::Xor | Bin::WholeAdd)
+    }
+}
+
+pub(super) const RAX: u8 = 0;
+pub(super) const RCX: u8 = 1;
+pub(super) const RDX: u8 = 2;
+pub(super) const RBX: u8 = 3;
+pub(super) const RSP: u8 = 4;
+pub(super) const RBP: u8 = 5;
+pub(super) const RSI: u8 = 6;
+pub(super) const RDI: u8 = 7;
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Base {
+    Reg(u8),
+    /// The constants behind the code.
+    Constants,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Mem {
+    pub(super) base: Base,
+    pub(super) at: i32,
+}
+
+pub(super) fn mem(base: u8, at: i32) -> Mem {
+    Mem { base: Base::Reg(base), at }
+}
+
+/// An operand that may be in memory.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Rm {
+    Reg(u8),
+    Mem(Mem),
+    /// A number that is taken for every lane, which instructions of 512 bits do by themselves.
+    Each(Mem),
+}
+
+pub(super) struct Asm {
+    pub(super) bytes: Vec<u8>,
+    pub(super) isa: Isa,
+    pub(super) width: Width,
+    /// Of the vectors at hand: 2 to its power times 128 bits.
+    length: u8,
+    /// Which lanes the next instruction is for.
+    under: Under,
+    /// Bits of constants, which are in every lane of a vector; and where they are.
+    constants: Vec<u64>,
+    known: FxHashMap<u64, i32>,
+    /// Where a distance to a constant belongs: its place, the end of its instruction, the constant.
+    distances: Vec<(usize, usize, i32)>,
+}
+
+impl Asm {
+    pub(super) fn new(isa: Isa, width: Width) -> Asm {
+        let (constants, known, distances) = (vec![], FxHashMap::default(), vec![]);
+        Asm { bytes: vec![], isa, width, length: isa.length(), under: Under::ALL, constants, known, distances }
+    }
+
+    /// From here on instructions are on whole vectors, or on 128 bits of them.
+    pub(super) fn set_whole(&mut self, whole: bool) {
+        self.length = if whole { self.isa.length() } else { 0 };
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.length == self.isa.length()
+    }
+
+    /// From here on instructions are on half of the bits that they were on.
+    pub(super) fn halve(&mut self) {
+        self.length -= 1;
+    }
+
+    /// Bytes of a constant, which is a vector where instructions cannot take one number for every lane.
+    pub(super) fn constant_bytes(isa: Isa, width: Width) -> usize {
+        match isa {
+            Isa::Avx2 => isa.vector() as usize,
+            Isa::Avx512 => width.bytes(),
+        }
+    }
+
+    /// A vector with these bits in every lane.
+    pub(super) fn constant(&mut self, bits: u64) -> Rm {
+        let constants = &mut self.constants;
+        let bytes = Asm::constant_bytes(self.isa, self.width) as i32;
+        let at = *self.known.entry(bits).or_insert_with(|| {
+            constants.push(bits);
+            (constants.len() as i32 - 1) * bytes
+        });
+        let at = Mem { base: Base::Constants, at };
+        match self.isa {
+            Isa::Avx2 => Rm::Mem(at),
+            Isa::Avx512 => Rm::Each(at),
+        }
+    }
+
+    /// The code with its constants, which wants an address that is a multiple of a vector's bytes.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        let start = self.bytes.len().next_multiple_of(self.isa.vector() as usize);
+        self.bytes.resize(start, 0xcc);
+        for &bits in &self.constants {
+            let lane = &bits.to_le_bytes()[..self.width.bytes()];
+            self.bytes.extend(lane.iter().cycle().take(Asm::constant_bytes(self.isa, self.width)));
+        }
+        for &(at, end, constant) in &self.distances {
+            let distance = start as i32 + constant - end as i32;
+            self.bytes[at..at + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        self.bytes
+    }
+
+    fn byte(&mut self, b: u8) {
+        self.bytes.push(b);
+    }
+
+    fn is_double(&self) -> bool {
+        self.width == Width::F64
+    }
+
+    /// The bytes that name a register and an operand. `more` bytes of the instruction come behind them; a short offset counts in `scale`.
+    fn operands(&mut self, reg: u8, rm: Rm, more: usize, scale: i32) {
+        let reg = (reg & 7) << 3;
+        let Mem { base, at } = match rm {
+            Rm::Reg(r) => return self.byte(0xc0 | reg | r & 7),
+            Rm::Mem(mem) | Rm::Each(mem) => mem,
+        };
+        let Base::Reg(base) = base else {
+            self.byte(reg | 5);
+            let place = self.bytes.len();
+            self.distances.push((place, place + 4 + more, at));
+            return self.bytes.extend([0; 4]);
+        };
+        let short = if at % scale == 0 { i8::try_from(at / scale).ok() } else { None };
+        // Without an offset the registers 5 and 13 would mean something else.
+        let mode = if at == 0 && base & 7 != 5 { 0 } else { 2 - u8::from(short.is_some()) };
+        self.byte(mode << 6 | reg | base & 7);
+        if base & 7 == 4 {
+            self.byte(0x24);
+        }
+        match (mode, short) {
+            (0, _) => {}
+            (_, Some(short)) => self.byte(short as u8),
+            _ => self.bytes.extend(at.to_le_bytes()),
+        }
+    }
+
+    /// The bit 8 of the number of an operand's register.
+    fn high(rm: Rm) -> u8 {
+        match rm {
+            Rm::Reg(r) => r >> 3 & 1,
+            Rm::Mem(Mem { base: Base::Reg(r), .. }) | Rm::Each(Mem { base: Base::Reg(r), .. }) => r >> 3,
+            Rm::Mem(_) | Rm::Each(_) => 0,
+        }
+    }
+}
