@@ -3,15 +3,18 @@
 use wengert::compiled::Report;
 use wengert::{Compiled, Function, Options, Width};
 
-fn has_wide_vectors() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+/// The most bits of vectors on this processor, as far as there is code for them.
+fn widest() -> usize {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        let has = [is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("avx512dq"), is_x86_feature_detected!("avx512vl")];
+        return if has == [true; 3] { 512 } else { 256 };
+    }
+    128
 }
 
-fn widest() -> usize {
-    if has_wide_vectors() { 256 } else { 128 }
+fn has_wide_vectors() -> bool {
+    widest() > 128
 }
 
 /// What the environment says.
@@ -69,10 +72,12 @@ fn the_report_says_which_vectors_a_loop_has() {
 #[test]
 fn loops_of_arrays_have_them_too() {
     let f = Function::trace(["x[n]"], |[x]| (x.sin().exp().sum(..), (x * x + x.tanh()).cumsum(0))).unwrap();
-    let [wide, narrow] = [512, 128].map(|bits| f.compile_with(Options::new().vectors(bits)).unwrap());
-    let loops = widths(&wide.report());
-    assert!(!loops.is_empty() && loops.iter().all(|&bits| bits == widest()), "{loops:?}");
-    assert!(widths(&narrow.report()).iter().all(|&bits| bits == 128));
+    let [widest_vectors, wide, narrow] = [512, 256, 128].map(|bits| {
+        let f = f.compile_with(Options::new().vectors(bits)).unwrap();
+        let loops = widths(&f.report());
+        assert!(!loops.is_empty() && loops.iter().all(|&has| has == widest().min(bits)), "{loops:?}");
+        f
+    });
     for n in [0, 1, 5, 8, 1030, 5000] {
         let x: Vec<f64> = (0..n).map(|k| (k as f64 * 0.7).sin() * 9.0).collect();
         let run = |f: &Compiled| {
@@ -80,7 +85,7 @@ fn loops_of_arrays_have_them_too() {
             f.call_into(&[&x], &mut [&mut sum, &mut y]).unwrap();
             (sum, y)
         };
-        assert_eq!(run(&wide), run(&narrow));
+        assert_eq!([run(&widest_vectors), run(&wide)], [run(&narrow), run(&narrow)]);
     }
 }
 
@@ -109,7 +114,7 @@ fn options_go_together() {
 #[test]
 fn subnormal_numbers_are_zeros_where_asked() {
     let f = Function::trace(["x", "y"], |[x, y]| x * y).unwrap().vmap("n", ["x", "y"]).unwrap();
-    for bits in [128, 512] {
+    for bits in [128, 256, 512] {
         for (flush, wanted) in [(false, 1e-310), (true, 0.0)] {
             let g = f.compile_with(Options::new().vectors(bits).flush_subnormals(flush)).unwrap();
             let (x, y) = ([1e-155; 11], [1e-155; 11]);
@@ -135,11 +140,13 @@ fn limits_hold() {
 fn assembly_shows_what_runs() {
     let f = mapped(Width::F64);
     let assembly = |bits: usize| f.compile_with(Options::new().vectors(bits)).unwrap().assembly().unwrap();
-    let (wide, narrow) = (assembly(512), assembly(128));
-    assert_eq!(wide.contains("ymm"), has_wide_vectors());
-    assert!(!narrow.contains("ymm"));
-    if has_wide_vectors() {
-        assert!(wide.contains("vfmadd") && wide.contains("  ret\n") && wide.contains("in every lane"), "{wide}");
+    for bits in [128, 256, 512] {
+        let (text, has) = (assembly(bits), widest().min(bits));
+        // The upper half of the last sums is one of 256 bits.
+        assert_eq!((text.contains("zmm"), text.contains("ymm")), (has == 512, has >= 256), "{text}");
+        if has > 128 {
+            assert!(text.contains("vfmadd") && text.contains("  ret\n") && text.contains("in every lane"), "{text}");
+        }
     }
     // Cranelift's loop, which has the same bits.
     assert!(f.compile().unwrap().clif().unwrap().contains("f64x2"));
