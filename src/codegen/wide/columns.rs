@@ -41,9 +41,11 @@ impl<'l> Columns<'l> {
         16 / self.list.width.bytes()
     }
 
-    /// How many 128 bits a vector has.
-    fn parts(&self) -> usize {
-        self.list.isa.parts()
+    /// A vector of one or two halves of 256 bits, by the number of their first 128 bits.
+    fn halves(&self, half: impl Fn(usize) -> V) -> V {
+        let parts = self.rows.lanes / self.side();
+        let first = half(0);
+        if parts == 2 { first } else { self.list.push(Node::JoinHalves(first, half(2))) }
     }
 
     /// The column of an input slot; none if all rows share it.
@@ -66,7 +68,10 @@ impl<'l> Columns<'l> {
                     let first = self.list.push(Node::One(at(n * side, k)));
                     (1..side).fold(first, |v, lane| self.list.push(Node::PutOne(v, at(n * side + lane, k), lane as u8)))
                 };
-                (1..self.parts()).fold(part(0), |v, n| self.list.push(Node::Join(v, part(n), n as u8)))
+                self.halves(|n| {
+                    let first = part(n);
+                    self.list.push(Node::Join(first, part(n + 1)))
+                })
             }
         })
     }
@@ -74,10 +79,8 @@ impl<'l> Columns<'l> {
     /// Columns of a square and of those below it.
     fn square(&self, at: impl Fn(usize) -> At) -> Vec<V> {
         let (list, side) = (self.list, self.side());
-        let row = |k: usize| {
-            let first = list.push(Node::Part(at(k)));
-            (1..self.parts()).fold(first, |v, n| list.push(Node::PutPart(v, at(n * side + k), n as u8)))
-        };
+        let part = |n: usize, k: usize| at(n * side + k);
+        let row = |k: usize| self.halves(|n| list.push(Node::PutPart(list.push(Node::Part(part(n, k))), part(n + 1, k))));
         let rows: Vec<V> = (0..side).map(row).collect();
         self.transposed(&rows)
     }

@@ -65,9 +65,9 @@ pub(super) struct Function<'p> {
     slots: u32,
 }
 
-/// The lists of turns: of the loop, of one vector, and of what is left.
+/// The lists of turns: of the loop, of one vector, and of fewer rows.
 pub(super) struct Turns {
-    pub(super) all: Vec<(Rows, Body)>,
+    pub(super) all: [(Rows, Body); 3],
     /// How many registers the first one needs.
     pub(super) most: usize,
 }
@@ -83,12 +83,16 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
     let lanes = vector as usize / program.width.bytes();
     debug_assert_eq!(lanes * isa.partials(), partials(program.width), "so many vectors have all partial sums");
     let mut before = Before::new(isa, unit, call);
-    let turns = turns(isa, &mut before, call, lanes, size);
+    let mut turns = turns(isa, &mut before, call, lanes, size);
     let (before, kept) = before.finish();
 
     let (sums, most) = (call.reduced().len(), turns.most);
     let vectors = sums * isa.partials();
     let carried = if vectors <= most_carried(isa) && most.max(FEWEST) + vectors <= registers { vectors } else { 0 };
+    if isa == Isa::Avx512 && carried == 0 {
+        turns.all[0].1.add_together();
+        turns.most = Registers::most(isa, &turns.all[0].1);
+    }
     let (mut layout, mut at) = places(&turns.all, &before, call);
     let mut room = |bytes: i32, each: i32| {
         at = (at + each - 1) & -each;
@@ -162,15 +166,17 @@ fn most_carried(isa: Isa) -> usize {
 
 fn turns(isa: Isa, before: &mut Before, call: &RowCall, lanes: usize, size: i32) -> Turns {
     let rows = |vectors: usize| Rows { lanes, vectors, vectors_of_partials: isa.partials() };
+    let half = Rows { lanes: lanes / 2, ..rows(1) };
     let longest = call.strides.iter().max().map_or(0, |&stride| stride as i64 * i64::from(size));
     let can_be_addressed = longest * (VECTORS * lanes) as i64 <= i64::from(i32::MAX);
     let turns = match isa {
         // What is left goes one by one.
-        Isa::Avx2 => vec![rows(VECTORS), rows(1), Rows { lanes: 1, vectors: 1, vectors_of_partials: 1 }],
-        Isa::Avx512 if can_be_addressed => vec![rows(VECTORS), rows(1)],
-        Isa::Avx512 => vec![rows(1)],
+        Isa::Avx2 => [rows(VECTORS), rows(1), Rows { lanes: 1, vectors: 1, vectors_of_partials: 1 }],
+        // Or at once, as half of a vector if that will do.
+        Isa::Avx512 if can_be_addressed => [rows(VECTORS), rows(1), half],
+        Isa::Avx512 => [rows(1), rows(1), half],
     };
-    let all: Vec<(Rows, Body)> = turns.into_iter().map(|rows| (rows, turn(before, rows))).collect();
+    let all = turns.map(|rows| (rows, turn(before, rows)));
     let most = Registers::most(isa, &all[0].1);
     Turns { all, most }
 }
@@ -238,7 +244,7 @@ impl Function<'_> {
         self.asm.put(Rm::Mem(mem(RSP, TIME)), 0);
         let time = self.asm.bytes.len();
         self.load_bases();
-        self.asm.set_whole(true);
+        self.whole_vectors();
         let room = self.room(self.registers, false);
         let mut select = self.select(before, room, Partials::Memory(0));
         select.body(before);
@@ -247,9 +253,13 @@ impl Function<'_> {
         self.start_sums();
         self.whole(Whole::Load, RCX, ROWS);
         self.rows(turns);
-        self.asm.set_whole(true);
         self.finish_sums();
         self.next_time(time);
+    }
+
+    /// From here on instructions are on whole vectors.
+    pub(super) fn whole_vectors(&mut self) {
+        self.asm.set_length(self.asm.isa.length());
     }
 
     pub(super) fn room(&self, vectors: usize, rows_left: bool) -> Room {

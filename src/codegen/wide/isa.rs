@@ -25,11 +25,6 @@ impl Isa {
         8 * self.vector() as u16
     }
 
-    /// How many 128 bits a vector has.
-    pub(super) const fn parts(self) -> usize {
-        self.vector() as usize / 16
-    }
-
     /// How many vectors all partial sums of a sum are, which have 512 bits.
     pub(super) const fn partials(self) -> usize {
         64 / self.vector() as usize

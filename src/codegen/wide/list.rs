@@ -28,10 +28,11 @@ pub(super) enum Node {
     /// A number of memory, and zeros; with more of them at the places from 1 to 3.
     One(At),
     PutOne(V, At, u8),
-    /// As many numbers as 128 bits have, and zeros; with others as the 128 bits of some number.
+    /// As many numbers as 128 bits have, and zeros; with others as the next 128 bits; both of 128 bits as 256, both of 256 as 512.
     Part(At),
-    PutPart(V, At, u8),
-    Join(V, V, u8),
+    PutPart(V, At),
+    Join(V, V),
+    JoinHalves(V, V),
     Bin(Bin, V, V),
     Sqrt(V),
     Round(V, u8),
@@ -79,13 +80,13 @@ impl Node {
             Node::Const(_) | Node::Kept(_) | Node::Column(_) | Node::Shared(_) | Node::One(_) | Node::Part(_) => ([0; 3], 0),
             Node::Flag(_) | Node::KeptMask(_) => ([0; 3], 0),
             Node::PutOne(a, ..)
-            | Node::PutPart(a, ..)
+            | Node::PutPart(a, _)
             | Node::Not(a)
             | Node::Sqrt(a)
             | Node::Round(a, _)
             | Node::Left(a, _)
             | Node::Right(a, _) => ([a, 0, 0], 1),
-            Node::Join(a, b, _) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => ([a, b, 0], 2),
+            Node::Join(a, b) | Node::JoinHalves(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => ([a, b, 0], 2),
             Node::Both(a, b) | Node::Either(a, b) | Node::OrZero(a, b) => ([a, b, 0], 2),
             Node::Fma { args, .. } | Node::Rare(_, args) => (args, 3),
             Node::Select(m, a, b) => ([m, a, b], 3),
@@ -99,7 +100,7 @@ impl Node {
             | Node::One(at)
             | Node::PutOne(_, at, _)
             | Node::Part(at)
-            | Node::PutPart(_, at, _) => Some(at),
+            | Node::PutPart(_, at) => Some(at),
             _ => None,
         }
     }
@@ -160,6 +161,39 @@ pub(super) struct List {
 pub(super) struct Body {
     pub(super) nodes: Vec<Node>,
     pub(super) items: Vec<Item>,
+}
+
+impl Body {
+    /// Puts what is added to the same partial sum together, where it is added last, so that a sum in memory is loaded and stored once. What is added
+    /// comes from memory again, if need be; so it stays where it is if something is stored in between.
+    pub(super) fn add_together(&mut self) {
+        let mut last: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut moved: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
+        let mut stays = vec![true; self.items.len()];
+        let mut stored = usize::MAX;
+        for (at, item) in self.items.iter().enumerate().rev() {
+            match *item {
+                Item::Add(part, v, factor) => {
+                    let is_column = |v: V| matches!(self.nodes[v as usize], Node::Column(_));
+                    let reads_column = is_column(v) || factor.is_some_and(is_column);
+                    match last.get(&part) {
+                        Some(&later) if !(reads_column && stored < later) => {
+                            moved.entry(later).or_default().push(*item);
+                            stays[at] = false;
+                        }
+                        _ => _ = last.insert(part, at),
+                    }
+                }
+                Item::Store(..) | Item::StoreParts(..) | Item::StoreLanes(..) => stored = at,
+                _ => {}
+            }
+        }
+        let items = std::mem::take(&mut self.items);
+        for (at, item) in items.into_iter().enumerate().filter(|&(at, _)| stays[at]) {
+            self.items.extend(moved.remove(&at).unwrap_or_default().into_iter().rev());
+            self.items.push(item);
+        }
+    }
 }
 
 impl List {

@@ -1,9 +1,7 @@
 //! The loops over rows: of whole turns, of a vector, and of the rows that are left.
 
 use super::columns::Rows;
-use super::encode::{
-    Constant, EQUAL, GREATER_OR_EQUAL, LESS, LESS_OR_EQUAL, NOT_EQUAL, RAX, RCX, RDX, RSP, Rm, Whole, mem,
-};
+use super::encode::{Constant, EQUAL, GREATER_OR_EQUAL, LESS, LESS_OR_EQUAL, NOT_EQUAL, RAX, RCX, RDX, RSP, Rm, Whole, mem};
 use super::function::{Function, ROWS, Turns};
 use super::isa::Isa;
 use super::list::Body;
@@ -14,22 +12,14 @@ impl Function<'_> {
     /// All rows of a time. `rcx` counts those that are left.
     pub(super) fn rows(&mut self, turns: &Turns) {
         let spare = (self.registers - self.carried).saturating_sub(turns.most + 1);
-        match (&turns.all[..], self.asm.isa) {
-            ([first, one, single], Isa::Avx2) => {
-                self.vectors(first, true, spare);
-                self.vectors(one, false, 0);
-                self.alone(single, one.0.lanes);
-            }
-            ([first, .., one], _) => {
-                self.vectors(first, true, spare);
-                self.vectors(one, false, 0);
-                self.left(one);
-            }
-            ([one], _) => {
-                self.vectors(one, true, spare);
-                self.left(one);
-            }
-            ([], _) => unreachable!("rows are gone over in some way"),
+        let [first, one, fewer] = &turns.all;
+        self.vectors(first, true, spare);
+        if first.0.vectors > 1 {
+            self.vectors(one, false, 0);
+        }
+        match self.asm.isa {
+            Isa::Avx2 => self.alone(fewer, one.0.lanes),
+            Isa::Avx512 => self.left(one, fewer),
         }
     }
 
@@ -76,7 +66,7 @@ impl Function<'_> {
             self.asm.whole(Whole::Add, RDX, Rm::Reg(RSP));
             self.asm.with_constant(Constant::Add, Rm::Reg(RDX), self.sums);
         }
-        self.asm.set_whole(false);
+        self.asm.set_length(0);
         let room = self.room(self.registers, false);
         let apart = self.sum_bytes();
         let mut select = self.select(body, room, Partials::Row(apart));
@@ -89,13 +79,13 @@ impl Function<'_> {
         self.asm.with_constant(Constant::Sub, Rm::Reg(RCX), 1);
         let more = self.asm.jump_if(NOT_EQUAL);
         self.asm.land(more, top);
-        self.asm.set_whole(true);
+        self.whole_vectors();
         self.carry(true);
         self.asm.land_here(skip);
     }
 
-    /// The rows that are left, at once, under a mask: fewer than a vector has.
-    fn left(&mut self, (_, body): &(Rows, Body)) {
+    /// The rows that are left, at once, under a mask: fewer than a vector has. Half of a vector is computed in half of the time.
+    fn left(&mut self, (_, body): &(Rows, Body), (half, half_body): &(Rows, Body)) {
         self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), 0);
         let skip = self.asm.jump_if(EQUAL);
         self.asm.put(Rm::Reg(RDX), 1);
@@ -103,12 +93,24 @@ impl Function<'_> {
         self.asm.with_constant(Constant::Sub, Rm::Reg(RDX), 1);
         self.asm.mask_of(LEFT, RDX);
         self.addresses();
+        self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), half.lanes as i32 + 1);
+        let more = self.asm.jump_if(GREATER_OR_EQUAL);
+        self.asm.set_length(self.asm.isa.length() - 1);
+        self.under_mask(half_body);
+        let done = self.asm.jump();
+        self.asm.land_here(more);
+        self.whole_vectors();
+        self.under_mask(body);
+        self.asm.land_here(skip);
+        self.asm.land_here(done);
+    }
+
+    fn under_mask(&mut self, body: &Body) {
         let (room, partials) = (self.room(self.registers - self.carried, true), self.partials());
         let mut select = self.select(body, room, partials);
         select.body(body);
         let counts = select.finish();
         self.count(&counts);
-        self.asm.land_here(skip);
     }
 
     /// The addresses of every row of inputs and outputs of several columns. Of inputs, rows that there are not are the first one once more; those of

@@ -37,8 +37,8 @@ pub(super) struct Rare {
     pub(super) value: u8,
     pub(super) mask: u8,
     pub(super) x: u8,
-    /// Whether the body is one of whole vectors, and whether some of its lanes have no row.
-    pub(super) whole: bool,
+    /// Of the body's vectors; and whether some of their lanes have no row.
+    pub(super) length: u8,
     pub(super) rows_left: bool,
 }
 
@@ -57,7 +57,7 @@ impl Called {
     pub(super) fn call(&mut self, asm: &mut Asm, routine: Routine) {
         self.routines.push((asm.address(RAX), routine));
         let call = asm.call_here();
-        if asm.is_whole() { self.in_lanes.push(call) } else { self.alone.push(call) }
+        if asm.length() > 0 { self.in_lanes.push(call) } else { self.alone.push(call) }
     }
 
     pub(super) fn rare(&mut self, rare: Rare) {
@@ -80,8 +80,8 @@ impl Called {
     }
 
     fn call_where_rare(&mut self, asm: &mut Asm, calls: Calls, rare: Rare) {
-        let Rare { routine, jump, back, value, mask, x, whole, rows_left } = rare;
-        asm.set_whole(whole);
+        let Rare { routine, jump, back, value, mask, x, length, rows_left } = rare;
+        asm.set_length(length);
         asm.land_here(jump);
         asm.store(value, mem(RSP, calls.result));
         match asm.isa {
@@ -110,7 +110,7 @@ fn call_in_lanes(asm: &mut Asm, calls: Calls, saved: Saved, lanes: usize) {
     let vectors = (0..isa.registers() as u8).map(|r| (r, down(saved.vectors + i32::from(r) * isa.vector())));
     let masks = (1..if isa.has_masks() { 8u8 } else { 1 }).map(|r| (r, down(saved.masks + i32::from(r) * 8)));
     whole.clone().for_each(|(r, at)| asm.whole(Whole::Store, r, Rm::Mem(at)));
-    asm.set_whole(true);
+    asm.set_length(isa.length());
     vectors.clone().for_each(|(r, at)| asm.store(r, at));
     masks.clone().for_each(|(r, at)| asm.store_mask(r, at));
     asm.leave_vectors();

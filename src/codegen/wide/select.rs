@@ -23,11 +23,13 @@ pub(super) struct Select<'a> {
     calls: Calls,
     pub(super) partials: Partials,
     called: &'a mut Called,
+    /// The register of a partial sum that the next item adds to, too, and which of them it is.
+    pub(super) open: Option<(u32, u8)>,
 }
 
 impl<'a> Select<'a> {
     pub(super) fn new(registers: Registers<'a>, calls: Calls, partials: Partials, called: &'a mut Called) -> Self {
-        Select { registers, calls, partials, called }
+        Select { registers, calls, partials, called, open: None }
     }
 
     pub(super) fn body(&mut self, body: &Body) {
@@ -40,7 +42,7 @@ impl<'a> Select<'a> {
                     self.registers.put(v, r);
                 }
                 _ => {
-                    self.effect(item);
+                    self.effect(item, body.items.get(at as usize + 1).copied());
                     self.registers.consume(&args[..count]);
                 }
             }
@@ -62,11 +64,14 @@ impl<'a> Select<'a> {
             Node::One(at) => self.loaded(at, |asm, r, from| asm.load_one(r, from)),
             Node::Part(at) => self.loaded(at, |asm, r, from| asm.load_part(r, from)),
             Node::PutOne(a, at, lane) => self.put(a, at, |asm, r, a, from| asm.insert_one(r, a, from, lane)),
-            Node::PutPart(a, at, part) => self.put(a, at, |asm, r, a, from| asm.insert_part(r, a, Rm::Mem(from), part)),
-            Node::Join(a, b, part) => {
+            Node::PutPart(a, at) => self.put(a, at, |asm, r, a, from| asm.insert_part(r, a, Rm::Mem(from))),
+            Node::Join(a, b) | Node::JoinHalves(a, b) => {
                 let (a, b) = (self.registers.in_register(a), self.registers.in_register(b));
                 let r = self.after(args);
-                self.registers.asm.insert_part(r, a, Rm::Reg(b), part);
+                match node {
+                    Node::Join(..) => self.registers.asm.insert_part(r, a, Rm::Reg(b)),
+                    _ => self.registers.asm.insert_half(r, a, b),
+                }
                 r
             }
             Node::Bin(op, a, b) => {
@@ -156,8 +161,8 @@ impl<'a> Select<'a> {
                 }
                 let jump = self.registers.asm.jump_if(NOT_EQUAL);
                 let back = self.registers.asm.bytes.len();
-                let whole = self.registers.asm.is_whole();
-                self.called.rare(Rare { routine: routine_of(routine), jump, back, value: r, mask: m, x, whole, rows_left });
+                let length = self.registers.asm.length();
+                self.called.rare(Rare { routine: routine_of(routine), jump, back, value: r, mask: m, x, length, rows_left });
                 self.registers.overwritten(r, args)
             }
         }

@@ -46,7 +46,7 @@ impl Function<'_> {
         for (s, output) in self.call.reduced().into_iter().enumerate() {
             let (group, k) = self.call.places[output as usize];
             let isa = self.asm.isa;
-            self.asm.set_whole(true);
+            self.whole_vectors();
             let in_registers = self.carried > 0;
             let (sum, other) = if in_registers { (self.carrier(s * isa.partials()), 0) } else { (1, 0) };
             let first = self.sums + s as i32 * self.sum_bytes();
@@ -58,9 +58,9 @@ impl Function<'_> {
                 let second = if in_registers { Rm::Reg(sum - 1) } else { Rm::Mem(mem(RSP, first + isa.vector())) };
                 asm.bin(Bin::Add, sum, sum, second);
             }
-            for _ in 0..isa.length() {
+            for length in (0..isa.length()).rev() {
                 asm.upper_half(other, sum);
-                asm.halve();
+                asm.set_length(length);
                 asm.bin(Bin::Add, sum, sum, Rm::Reg(other));
             }
             asm.bin(Bin::HighPairs, other, sum, Rm::Reg(sum));

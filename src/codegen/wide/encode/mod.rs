@@ -127,18 +127,19 @@ impl Asm {
         Asm { bytes: vec![], isa, width, length: isa.length(), under: Under::ALL, constants, known, distances }
     }
 
-    /// From here on instructions are on whole vectors, or on 128 bits of them.
-    pub(super) fn set_whole(&mut self, whole: bool) {
-        self.length = if whole { self.isa.length() } else { 0 };
+    /// From here on instructions are on so many bits: 2 to the power of this times 128.
+    pub(super) fn set_length(&mut self, length: u8) {
+        debug_assert!(length <= self.isa.length());
+        self.length = length;
     }
 
-    pub(super) fn is_whole(&self) -> bool {
-        self.length == self.isa.length()
+    pub(super) fn length(&self) -> u8 {
+        self.length
     }
 
-    /// From here on instructions are on half of the bits that they were on.
-    pub(super) fn halve(&mut self) {
-        self.length -= 1;
+    /// How many 128 bits the vectors at hand have.
+    pub(super) fn parts(&self) -> u8 {
+        1 << self.length
     }
 
     /// Bytes of a constant, which is a vector where instructions cannot take one number for every lane.

@@ -115,7 +115,9 @@ impl Asm {
     /// A number in every lane.
     pub(in super::super) fn broadcast(&mut self, dst: u8, from: Mem) {
         let c = Code { operand: Operand::Number, ..self.either(2, 0x19, 0x18) };
-        self.of_length(c, self.isa.length(), dst, 0, Rm::Mem(from), None);
+        // Where a single row is at hand, what is broadcast is for all rows.
+        let length = if self.isa == Isa::Avx2 { 1 } else { self.length };
+        self.of_length(c, length, dst, 0, Rm::Mem(from), None);
     }
 
     /// A number, and zeros.
@@ -153,9 +155,14 @@ impl Asm {
         self.of_length(self.float(0x11), 0, v, 0, Rm::Mem(to), None);
     }
 
-    /// dst = a with others as the 128 bits of this number.
-    pub(in super::super) fn insert_part(&mut self, dst: u8, a: u8, from: Rm, part: u8) {
-        self.of_length(Asm::of_part(0x18), self.isa.length(), dst, a, from, Some(part));
+    /// dst = the first 128 bits of a, and others above.
+    pub(in super::super) fn insert_part(&mut self, dst: u8, a: u8, from: Rm) {
+        self.of_length(Asm::of_part(0x18), 1, dst, a, from, Some(1));
+    }
+
+    /// dst = the first 256 bits of a, and those of another above.
+    pub(in super::super) fn insert_half(&mut self, dst: u8, a: u8, b: u8) {
+        self.of_length(Code { wide: true, ..code(3, 1, 0x1a) }, 2, dst, a, Rm::Reg(b), Some(1));
     }
 
     /// The 128 bits of this number.

@@ -93,7 +93,7 @@ fn vectors_of_one_operand_and_memory() {
                     check(width, whole, &left, |asm| asm.shift(true, r, a, 0x17));
                     let right = format!("{} {v},{from},17h", of("vpsrlq", "vpsrld"));
                     check(width, whole, &right, |asm| asm.shift(false, r, a, 0x17));
-                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{a},xmm{a},1h"), |asm| asm.insert_part(r, a, Rm::Reg(a), 1));
+                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{a},xmm{a},1h"), |asm| asm.insert_part(r, a, Rm::Reg(a)));
                     check(width, whole, &format!("vextractf128 xmm{r},ymm{a},1h"), |asm| asm.part(Rm::Reg(r), a, 1));
                     check(width, whole, &format!("vmovshdup xmm{r},xmm{a}"), |asm| asm.second(r, a));
                 }
@@ -113,7 +113,7 @@ fn vectors_of_one_operand_and_memory() {
                     let spread = of("vbroadcastsd", "vbroadcastss");
                     check(width, whole, &format!("{spread} ymm{r},{at}"), |asm| asm.broadcast(r, m));
                     check(width, whole, &format!("vinsertps xmm{r},xmm{r},{at},20h"), |asm| asm.insert_one(r, r, m, 2));
-                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{r},{at},1h"), |asm| asm.insert_part(r, r, Rm::Mem(m), 1));
+                    check(width, whole, &format!("vinsertf128 ymm{r},ymm{r},{at},1h"), |asm| asm.insert_part(r, r, Rm::Mem(m)));
                     check(width, whole, &format!("vextractf128 {at},ymm{r},1h"), |asm| asm.part(Rm::Mem(m), r, 1));
                 }
             }

@@ -111,23 +111,23 @@ fn registers_alone() {
             if r != a {
                 check(width, &format!("{} zmm{r},zmm{a}", of(width, "vmovapd", "vmovaps")), |asm| asm.load(r, Rm::Reg(a)));
             }
+            check(width, &format!("vinsertf32x4 ymm{r},ymm{a},xmm{r},1h"), |asm| asm.insert_part(r, a, Rm::Reg(r)));
+            check(width, &format!("vinsertf64x4 zmm{r},zmm{a},ymm{r},1h"), |asm| asm.insert_half(r, a, r));
             for part in 1..4 {
-                let wanted = format!("vinsertf32x4 zmm{r},zmm{a},xmm{a},{part}h");
-                check(width, &wanted, |asm| asm.insert_part(r, a, Rm::Reg(a), part));
                 check(width, &format!("vextractf32x4 xmm{r},zmm{a},{part}h"), |asm| asm.part(Rm::Reg(r), a, part));
             }
             check(width, &format!("vextractf64x4 ymm{r},zmm{a},1h"), |asm| asm.upper_half(r, a));
             check(width, &format!("vextractf32x4 xmm{r},ymm{a},1h"), |asm| {
-                asm.halve();
+                asm.set_length(1);
                 asm.upper_half(r, a);
             });
             let (add, pairs) = (of(width, "vaddpd", "vaddps"), "vunpckhpd");
             check(width, &format!("{add} ymm{r},ymm{a},ymm{r}"), |asm| {
-                asm.halve();
+                asm.set_length(1);
                 asm.bin(Bin::Add, r, a, Rm::Reg(r));
             });
             check(width, &format!("{pairs} xmm{r},xmm{a},xmm{r}"), |asm| {
-                asm.set_whole(false);
+                asm.set_length(0);
                 asm.bin(Bin::HighPairs, r, a, Rm::Reg(r));
             });
             check(width, &format!("vunpcklpd zmm{r},zmm{a},zmm{r}"), |asm| asm.bin(Bin::LowPairs, r, a, Rm::Reg(r)));
@@ -158,7 +158,7 @@ fn memory() {
             if width == Width::F32 {
                 check(width, &format!("vinsertps xmm{r},xmm{r},{at},20h"), |asm| asm.insert_one(r, r, m, 2));
             }
-            check(width, &format!("vinsertf32x4 zmm{r},zmm{r},{at},3h"), |asm| asm.insert_part(r, r, Rm::Mem(m), 3));
+            check(width, &format!("vinsertf32x4 ymm{r},ymm{r},{at},1h"), |asm| asm.insert_part(r, r, Rm::Mem(m)));
             check(width, &format!("vextractf32x4 {at},zmm{r},2h"), |asm| asm.part(Rm::Mem(m), r, 2));
         }
     }

@@ -33,7 +33,7 @@ fn named(m: Mem) -> String {
 /// The instruction, which has no byte besides, is this one.
 fn check(isa: Isa, width: Width, whole: bool, wanted: &str, emit: impl FnOnce(&mut Asm)) {
     let mut asm = Asm::new(isa, width);
-    asm.set_whole(whole);
+    asm.set_length(if whole { isa.length() } else { 0 });
     emit(&mut asm);
     let mut decoder = Decoder::with_ip(64, &asm.bytes, 0, DecoderOptions::NONE);
     let instruction = decoder.decode();

@@ -49,11 +49,12 @@ const VEX: [(u8, u8, &str, &str); 8] = [
     (3, 0x4a, "vblendvps", "rvmb"),
     (3, 0x4b, "vblendvpd", "rvmb"),
 ];
-const EVEX: [(u8, u8, &str, &str); 5] = [
+const EVEX: [(u8, u8, &str, &str); 6] = [
     (3, 0x08, "vrndscaleps", "rmi"),
     (3, 0x09, "vrndscalepd", "rmi"),
     (3, 0x18, "vinsertf32x4", "rvhi"),
     (3, 0x19, "vextractf32x4", "hri"),
+    (3, 0x1a, "vinsertf64x4", "rvyi"),
     (3, 0x1b, "vextractf64x4", "yri"),
 ];
 
