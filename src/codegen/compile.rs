@@ -111,7 +111,7 @@ pub(crate) fn in_few_registers(unit: &Unit, bits: u16, registers: usize) -> Opti
     let tier = Tier::Best;
     let vectors = wide::Isa::ALL.into_iter().find(|vectors| vectors.bits() == bits)?;
     let Wide { object, spilled, .. } = wide::with_registers(unit, &*isa(tier).ok()?, vectors, registers).ok()?;
-    let vectors = Vectors::Wide { bits, spilled };
+    let vectors = Vectors::Wide { bits, spilled, narrow: None };
     let (operations, code_bytes) = (unit.program.len(), object.bytes.len());
     let stats = Stats { tier, operations, fingerprint: 0, code_bytes, threads: 1, time: Duration::ZERO, vectors };
     Native::new(object, stats).ok()

@@ -45,7 +45,8 @@ struct Piece {
 
 impl Piece {
     fn of_wide(job: usize, wide: Wide) -> Piece {
-        let (align, vectors) = (wide.align(), Vectors::Wide { bits: wide.isa.bits(), spilled: wide.spilled });
+        let (align, bits) = (wide.align(), wide.isa.bits());
+        let vectors = Vectors::Wide { bits, spilled: wide.spilled, narrow: wide.narrow };
         let Object { bytes, calls, .. } = wide.object;
         Piece { job, segment: 0, bytes, align, calls, vectors }
     }

@@ -44,9 +44,8 @@ fn has_vectors(bits: usize) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         let wide = cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        let widest = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
+        let widest =
+            is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl");
         if bits == 512 { wide && widest } else { wide }
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -300,4 +299,83 @@ fn what_is_read_late_is_kept_before_it_is_overwritten() {
     let codes = widths().into_iter().flat_map(|bits| in_registers(&unit, bits, &[5, 6, 16]));
     let codes: Vec<Arc<Code>> = std::iter::once(compiled(&unit)).chain(codes).collect();
     check::<f64>("a late read", &f, &unit, &codes, &ROWS, &mut rng);
+}
+
+/// Elements that end where a page ends that may not be touched.
+#[cfg(unix)]
+struct Guarded<T> {
+    start: *mut libc::c_void,
+    bytes: usize,
+    elements: *mut T,
+}
+
+#[cfg(unix)]
+impl<T: Scalar> Guarded<T> {
+    fn new(elements: &[T]) -> Guarded<T> {
+        // SAFETY: the system is asked for its page size; new pages are nobody else's, and as many elements lie in those that can be written.
+        unsafe {
+            let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+            let room = size_of_val(elements).next_multiple_of(page);
+            let (read, none) = (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE);
+            let start = libc::mmap(std::ptr::null_mut(), room + page, read, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+            assert_ne!(start, libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(start.byte_add(room), page, none), 0);
+            let at: *mut T = start.byte_add(room - size_of_val(elements)).cast();
+            std::ptr::copy_nonoverlapping(elements.as_ptr(), at, elements.len());
+            Guarded { start, bytes: room + page, elements: at }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // SAFETY: these pages are this value's.
+        assert_eq!(unsafe { libc::munmap(self.start, self.bytes) }, 0);
+    }
+}
+
+/// The rows that are left are fewer than a vector has: what lies behind the last one is nobody's.
+#[cfg(unix)]
+#[test]
+fn nothing_behind_the_last_row_is_touched() {
+    fn body<T: Scalar>(width: usize, rng: &mut Rng) {
+        for lens in [vec![1, 1], vec![2], vec![3], vec![4], vec![5]] {
+            let varying = vec![true; lens.len()];
+            let f = with_gradient(T::WIDTH, &lens, |x| (x[0] * x[1]).sin() * x[x.len() - 1].exp());
+            for reduce in [Reduce::Each, Reduce::Sum] {
+                let reduce = vec![reduce; f.outputs().len()];
+                let unit = unit(&f, &varying, &reduce, Settings { vectors: width, ..Settings::default() });
+                let (code, call) = (compiled(&unit), unit.rows.as_ref().unwrap());
+                for rows in 0..=2 * width / 8 / T::WIDTH.bytes() + 1 {
+                    let inputs = random::<T>(&f, &varying, rows, rng);
+                    let wanted = run(&code, &unit, How { rows, times: 1, in_place: false }, &inputs);
+                    let room = |k: usize| call.output_len(k) * call.output_stride(k).map_or(1, |_| rows);
+                    let start = |k: usize| if call.is_reduced(k) { T::lit(-0.0) } else { T::lit(7.0) };
+                    let outputs: Vec<Vec<T>> = (0..reduce.len()).map(|k| vec![start(k); room(k)]).collect();
+                    let [inputs, outputs] =
+                        [&inputs, &outputs].map(|all| all.iter().map(|x| Guarded::new(x)).collect::<Vec<_>>());
+                    let mut tables: (Vec<*const u8>, Vec<*mut u8>) = (
+                        inputs.iter().map(|x| x.elements.cast_const().cast()).collect(),
+                        outputs.iter().map(|y| y.elements.cast()).collect(),
+                    );
+                    let strides: Vec<i64> = call.strides.iter().map(|&n| (n * rows * T::WIDTH.bytes()) as i64).collect();
+                    let mut scratch = vec![0u64; unit.needs.scratch];
+                    let addresses = (tables.0.as_mut_ptr(), tables.1.as_mut_ptr());
+                    // SAFETY: there is an address for every input and output, of as many rows; the scratch memory is there.
+                    unsafe { code.run_rows::<T>(addresses, scratch.as_mut_ptr(), rows, (1, &strides)) };
+                    let found = outputs.iter().enumerate().map(|(k, y)| {
+                        // SAFETY: as many elements are there.
+                        bits(unsafe { std::slice::from_raw_parts(y.elements, room(k)) })
+                    });
+                    assert_eq!(found.collect::<Vec<_>>(), wanted, "{width} bits, {lens:?}, {rows} rows");
+                }
+            }
+        }
+    }
+    let mut rng = Rng(5);
+    for bits in widths() {
+        body::<f64>(bits, &mut rng);
+        body::<f32>(bits, &mut rng);
+    }
 }

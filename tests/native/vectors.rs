@@ -7,7 +7,8 @@ use wengert::{Compiled, Function, Options, Width};
 fn widest() -> usize {
     #[cfg(all(target_arch = "x86_64", unix))]
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        let has = [is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("avx512dq"), is_x86_feature_detected!("avx512vl")];
+        let has =
+            [is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("avx512dq"), is_x86_feature_detected!("avx512vl")];
         return if has == [true; 3] { 512 } else { 256 };
     }
     128

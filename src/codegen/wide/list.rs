@@ -69,10 +69,7 @@ impl Node {
 
     /// Whether it is a mask, where there are such.
     pub(super) fn is_mask(self) -> bool {
-        matches!(
-            self,
-            Node::Compare(..) | Node::Flag(_) | Node::KeptMask(_) | Node::Both(..) | Node::Either(..) | Node::Not(_)
-        )
+        matches!(self, Node::Compare(..) | Node::Flag(_) | Node::KeptMask(_) | Node::Both(..) | Node::Either(..) | Node::Not(_))
     }
 
     pub(super) fn operands(self) -> ([V; 3], usize) {
@@ -86,7 +83,9 @@ impl Node {
             | Node::Round(a, _)
             | Node::Left(a, _)
             | Node::Right(a, _) => ([a, 0, 0], 1),
-            Node::Join(a, b) | Node::JoinHalves(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => ([a, b, 0], 2),
+            Node::Join(a, b) | Node::JoinHalves(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => {
+                ([a, b, 0], 2)
+            }
             Node::Both(a, b) | Node::Either(a, b) | Node::OrZero(a, b) => ([a, b, 0], 2),
             Node::Fma { args, .. } | Node::Rare(_, args) => (args, 3),
             Node::Select(m, a, b) => ([m, a, b], 3),

@@ -32,6 +32,8 @@ pub(super) struct Wide {
     pub(super) object: Object,
     pub(super) isa: Isa,
     pub(super) spilled: usize,
+    /// Why it has no wider vectors, if the processor has them.
+    pub(super) narrow: Option<&'static str>,
     /// Where constants follow the instructions.
     end: usize,
     width: Width,
@@ -54,23 +56,21 @@ impl Wide {
 /// # Errors
 /// Why there is none.
 pub(super) fn wide(unit: &Unit, processor: &dyn TargetIsa, bits: usize) -> Result<Wide, &'static str> {
-    let mut reason = "the options do not allow more";
+    let (mut reason, mut narrow) = ("the options do not allow more", None);
     for isa in Isa::ALL.into_iter().filter(|isa| usize::from(isa.bits()) <= bits) {
         match with_registers(unit, processor, isa, isa.registers()) {
-            Ok(wide) => return Ok(wide),
-            Err(other) => reason = other,
+            Ok(wide) => return Ok(Wide { narrow, ..wide }),
+            Err(other) => {
+                reason = other;
+                narrow = has_vectors(processor, isa).then_some(other);
+            }
         }
     }
     Err(reason)
 }
 
 /// The same in some vectors, with fewer registers for values.
-pub(super) fn with_registers(
-    unit: &Unit,
-    processor: &dyn TargetIsa,
-    isa: Isa,
-    registers: usize,
-) -> Result<Wide, &'static str> {
+pub(super) fn with_registers(unit: &Unit, processor: &dyn TargetIsa, isa: Isa, registers: usize) -> Result<Wide, &'static str> {
     let Some(call) = &unit.rows else { return Err("it is no loop over rows") };
     if !has_vectors(processor, isa) {
         return Err(
@@ -83,7 +83,7 @@ pub(super) fn with_registers(
     let made = function::function(isa, unit, call, registers)?;
     let calls = made.routines.into_iter().map(|(at, routine)| Call { at: at as u32, routine }).collect();
     let object = Object { bytes: made.bytes, functions: vec![(0, true)], calls };
-    Ok(Wide { object, isa, spilled: made.spilled, end: made.end, width: unit.program.width })
+    Ok(Wide { object, isa, spilled: made.spilled, narrow: None, end: made.end, width: unit.program.width })
 }
 
 /// The most bits of the vectors that loops over rows have on a processor: Cranelift's, or ours.

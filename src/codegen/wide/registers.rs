@@ -329,7 +329,11 @@ impl<'a> Registers<'a> {
                 });
                 self.slot[v as usize] = slot;
                 let to = self.slot(slot);
-                if kind == MASK { self.asm.store_mask(last, to) } else { self.asm.store(last, to) }
+                if kind == MASK {
+                    self.asm.store_mask(last, to)
+                } else {
+                    self.asm.store(last, to)
+                }
                 self.spilled += 1;
             }
             self.reg[v as usize] = NOWHERE;
@@ -398,7 +402,11 @@ impl<'a> Registers<'a> {
     /// A copy of a value in a register that is nobody's.
     pub(super) fn copy(&mut self, v: V) -> u8 {
         let r = self.take();
-        if self.is_in(v) { self.asm.load(r, Rm::Reg(self.reg[v as usize])) } else { self.load(v, r) }
+        if self.is_in(v) {
+            self.asm.load(r, Rm::Reg(self.reg[v as usize]))
+        } else {
+            self.load(v, r)
+        }
         r
     }
 

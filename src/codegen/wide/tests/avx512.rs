@@ -8,25 +8,8 @@ use crate::base::Width;
 const REGISTERS: [u8; 6] = [0, 7, 8, 15, 16, 31];
 const MASKS: [u8; 3] = [1, 4, 7];
 /// Short offsets count in 64, 32, 16, 8 or 4 bytes.
-const OFFSETS: [i32; 17] = [
-    0,
-    4,
-    8,
-    -8,
-    16,
-    64,
-    -64,
-    63,
-    127 * 8,
-    128 * 8,
-    127 * 16,
-    128 * 16,
-    127 * 64,
-    128 * 64,
-    -128 * 64,
-    -129 * 64,
-    1 << 30,
-];
+const OFFSETS: [i32; 17] =
+    [0, 4, 8, -8, 16, 64, -64, 63, 127 * 8, 128 * 8, 127 * 16, 128 * 16, 127 * 64, 128 * 64, -128 * 64, -129 * 64, 1 << 30];
 const WIDTHS: [Width; 2] = [Width::F64, Width::F32];
 
 fn check(width: Width, wanted: &str, emit: impl FnOnce(&mut Asm)) {

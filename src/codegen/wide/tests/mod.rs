@@ -202,3 +202,21 @@ fn functions_as_text() {
         }
     }
 }
+
+/// Where fewer rows are left than a vector has, other lanes have the first row once more; what is rare is asked, and called, under the mask of rows.
+#[test]
+fn lanes_without_a_row_call_nothing() {
+    let f = Function::trace(("x", 3), |x| x[0].sin() + x[1] * x[2]).unwrap();
+    let program = lowered(&f, Settings::default(), &[true; 3]);
+    let call = RowCall::new(&program, &RowShape { varying: vec![true], reduce: vec![Reduce::Each] }, true);
+    let unit = Unit::new(program, Some(call));
+    let made = super::function::function(Isa::Avx512, &unit, unit.rows.as_ref().unwrap(), 32).unwrap();
+    let (mut reader, mut texts) = (Reader { bytes: &made.bytes[..made.end], at: 0 }, vec![]);
+    while reader.at < made.end {
+        texts.push(reader.instruction().unwrap());
+    }
+    let count = |start: &str, end: &str| texts.iter().filter(|text| text.starts_with(start) && text.ends_with(end)).count();
+    // Two vectors, one, and two lists under the mask.
+    assert_eq!((count("ktestb", ""), count("ktestb", ", k7")), (5, 2));
+    assert_eq!(count("kandb k0, ", ", k7"), 2);
+}
