@@ -284,6 +284,26 @@ fn any_number_of_rows() {
     body::<f32>(101, &mut rng);
 }
 
+/// Sums in registers and in memory, of which some go to neighbouring places.
+#[test]
+fn many_sums() {
+    fn all<T: Scalar>(rng: &mut Rng) {
+        for n in [1, 3, 7, 8, 9, 16, 17, 23, 40] {
+            let body = |x: &[Expr]| x.windows(2).fold(x[0].sin(), |y, x| y * 0.5 + (x[0] - x[1]).tanh() * x[1]);
+            let f = with_gradient(T::WIDTH, &[n, 2], body);
+            let varying = [true; 2];
+            for reduce in [[Reduce::Sum, Reduce::Sum, Reduce::Sum], [Reduce::Each, Reduce::Sum, Reduce::Each]] {
+                let of = |vectors: usize| unit(&f, &varying, &reduce, Settings { vectors, ..Settings::default() });
+                let codes: Vec<Arc<Code>> = widths().iter().chain(&[128]).map(|&bits| compiled(&of(bits))).collect();
+                check::<T>(&format!("{n} sums"), &f, &of(512), &codes, &[0, 1, 7, 8, 13, 16, 33, 100, 1029], rng);
+            }
+        }
+    }
+    let mut rng = Rng(6);
+    all::<f64>(&mut rng);
+    all::<f32>(&mut rng);
+}
+
 /// A negation is a part of the instruction that reads it; its operand is in memory no more by then.
 #[test]
 fn what_is_read_late_is_kept_before_it_is_overwritten() {

@@ -143,7 +143,7 @@ fn assembly_shows_what_runs() {
     let assembly = |bits: usize| f.compile_with(Options::new().vectors(bits)).unwrap().assembly().unwrap();
     for bits in [128, 256, 512] {
         let (text, has) = (assembly(bits), widest().min(bits));
-        // The upper half of the last sums is one of 256 bits.
+        // Few rows are half of a vector.
         assert_eq!((text.contains("zmm"), text.contains("ymm")), (has == 512, has >= 256), "{text}");
         if has > 128 {
             assert!(text.contains("vfmadd") && text.contains("  ret\n") && text.contains("in every lane"), "{text}");

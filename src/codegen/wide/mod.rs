@@ -20,6 +20,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 mod text;
+mod totals;
 
 use super::memory::{Call, Object};
 use crate::base::Width;

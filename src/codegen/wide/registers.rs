@@ -401,6 +401,11 @@ impl<'a> Registers<'a> {
 
     /// A copy of a value in a register that is nobody's.
     pub(super) fn copy(&mut self, v: V) -> u8 {
+        // Between registers it costs nothing, and 512 bits of memory are read in two steps.
+        let next = self.uses.from(v, self.now + 1);
+        if self.asm.isa == Isa::Avx512 && next != NONE && next <= self.now + SOON {
+            self.in_register(v);
+        }
         let r = self.take();
         if self.is_in(v) {
             self.asm.load(r, Rm::Reg(self.reg[v as usize]))

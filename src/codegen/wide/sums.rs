@@ -12,7 +12,7 @@ impl Function<'_> {
     }
 
     /// The register of a vector of partial sums that is carried.
-    fn carrier(&self, k: usize) -> u8 {
+    pub(super) fn carrier(&self, k: usize) -> u8 {
         (self.asm.isa.registers() - 1 - k) as u8
     }
 
@@ -43,6 +43,13 @@ impl Function<'_> {
 
     /// Adds the sums to what is in their places. Partial sums are added in halves.
     pub(super) fn finish_sums(&mut self) {
+        match self.asm.isa {
+            Isa::Avx2 => self.finish_each(),
+            Isa::Avx512 => self.finish_together(),
+        }
+    }
+
+    fn finish_each(&mut self) {
         for (s, output) in self.call.reduced().into_iter().enumerate() {
             let (group, k) = self.call.places[output as usize];
             let isa = self.asm.isa;
@@ -54,15 +61,11 @@ impl Function<'_> {
             if !in_registers {
                 asm.load(sum, Rm::Mem(mem(RSP, first)));
             }
-            if isa == Isa::Avx2 {
-                let second = if in_registers { Rm::Reg(sum - 1) } else { Rm::Mem(mem(RSP, first + isa.vector())) };
-                asm.bin(Bin::Add, sum, sum, second);
-            }
-            for length in (0..isa.length()).rev() {
-                asm.upper_half(other, sum);
-                asm.set_length(length);
-                asm.bin(Bin::Add, sum, sum, Rm::Reg(other));
-            }
+            let second = if in_registers { Rm::Reg(sum - 1) } else { Rm::Mem(mem(RSP, first + isa.vector())) };
+            asm.bin(Bin::Add, sum, sum, second);
+            asm.part(Rm::Reg(other), sum, 1);
+            asm.set_length(0);
+            asm.bin(Bin::Add, sum, sum, Rm::Reg(other));
             asm.bin(Bin::HighPairs, other, sum, Rm::Reg(sum));
             asm.bin(Bin::Add, sum, sum, Rm::Reg(other));
             if asm.width == Width::F32 {

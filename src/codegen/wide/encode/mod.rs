@@ -71,6 +71,15 @@ impl Bin {
     }
 }
 
+/// What is chosen from two vectors by a constant: half of the result from each.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Pick {
+    /// 128 bits at a time.
+    Parts,
+    /// Numbers of 32 bits, within every 128.
+    Numbers,
+}
+
 pub(super) const RAX: u8 = 0;
 pub(super) const RCX: u8 = 1;
 pub(super) const RDX: u8 = 2;

@@ -1,6 +1,6 @@
 //! Instructions on vectors, with the prefix of either width.
 
-use super::{Asm, Bin, Code, Isa, Mem, Operand, Rm, code};
+use super::{Asm, Bin, Code, Isa, Mem, Operand, Pick, Rm, code};
 
 impl Asm {
     /// An instruction on vectors of floats: the prefix says of which.
@@ -52,6 +52,15 @@ impl Asm {
             Bin::HighPairs => Code { wide: true, ..code(1, 1, 0x15) },
         };
         self.vector(c, dst, a, b, None);
+    }
+
+    /// Two of a and two of b: a pair of bits for each says which. (Of parts of 128 bits where there are four.)
+    pub(in super::super) fn pick(&mut self, of: Pick, dst: u8, a: u8, b: u8, which: u8) {
+        let c = match of {
+            Pick::Parts => code(3, 1, 0x23),
+            Pick::Numbers => code(1, 0, 0xc6),
+        };
+        self.vector(c, dst, a, Rm::Reg(b), Some(which));
     }
 
     pub(in super::super) fn sqrt(&mut self, dst: u8, a: Rm) {
@@ -168,12 +177,6 @@ impl Asm {
     /// The 128 bits of this number.
     pub(in super::super) fn part(&mut self, to: Rm, v: u8, part: u8) {
         self.of_length(Asm::of_part(0x19), self.isa.length(), v, 0, to, Some(part));
-    }
-
-    /// The upper half of a vector of the length at hand.
-    pub(in super::super) fn upper_half(&mut self, dst: u8, v: u8) {
-        let c = if self.length == 2 { Code { wide: true, ..code(3, 1, 0x1b) } } else { Asm::of_part(0x19) };
-        self.vector(c, v, 0, Rm::Reg(dst), Some(1));
     }
 
     /// The flag of zero says whether a truth value that is a vector holds in no lane.

@@ -1,6 +1,6 @@
 //! Instructions on 512 bits, and on masks.
 
-use super::super::encode::{Asm, Bin, Logic, Mem, Rm};
+use super::super::encode::{Asm, Bin, Logic, Mem, Pick, Rm};
 use super::super::isa::Isa;
 use super::{named, places};
 use crate::base::Width;
@@ -99,11 +99,10 @@ fn registers_alone() {
             for part in 1..4 {
                 check(width, &format!("vextractf32x4 xmm{r},zmm{a},{part}h"), |asm| asm.part(Rm::Reg(r), a, part));
             }
-            check(width, &format!("vextractf64x4 ymm{r},zmm{a},1h"), |asm| asm.upper_half(r, a));
-            check(width, &format!("vextractf32x4 xmm{r},ymm{a},1h"), |asm| {
-                asm.set_length(1);
-                asm.upper_half(r, a);
-            });
+            let picked = [(Pick::Parts, "vshuff32x4"), (Pick::Numbers, "vshufps")];
+            for (of, name) in picked {
+                check(width, &format!("{name} zmm{r},zmm{a},zmm{r},DDh"), |asm| asm.pick(of, r, a, r, 0xdd));
+            }
             let (add, pairs) = (of(width, "vaddpd", "vaddps"), "vunpckhpd");
             check(width, &format!("{add} ymm{r},ymm{a},ymm{r}"), |asm| {
                 asm.set_length(1);

@@ -49,13 +49,14 @@ const VEX: [(u8, u8, &str, &str); 8] = [
     (3, 0x4a, "vblendvps", "rvmb"),
     (3, 0x4b, "vblendvpd", "rvmb"),
 ];
-const EVEX: [(u8, u8, &str, &str); 6] = [
+const EVEX: [(u8, u8, &str, &str); 7] = [
+    (1, 0xc6, "vshufps", "rvmi"),
     (3, 0x08, "vrndscaleps", "rmi"),
     (3, 0x09, "vrndscalepd", "rmi"),
     (3, 0x18, "vinsertf32x4", "rvhi"),
     (3, 0x19, "vextractf32x4", "hri"),
     (3, 0x1a, "vinsertf64x4", "rvyi"),
-    (3, 0x1b, "vextractf64x4", "yri"),
+    (3, 0x23, "vshuff32x4", "rvmi"),
 ];
 
 /// Instructions on masks, by opcode, without their ending; the register or memory is `m`, a register of whole numbers `w`.
@@ -163,7 +164,8 @@ impl Reader<'_> {
             'r' => vector(operands.reg, of.length),
             'k' => format!("k{}", operands.reg),
             'v' => vector(of.second, of.length),
-            'i' => format!("0x{constant:x}"),
+            'i' if constant < 0x80 => format!("0x{constant:x}"),
+            'i' => format!("-0x{:x}", constant.wrapping_neg()),
             'b' => vector(constant >> 4, of.length),
             'h' | 'n' => rm(0),
             'y' => rm(of.length - 1),
