@@ -13,7 +13,7 @@ impl Select<'_> {
             Item::Make(_) => unreachable!("it makes a value"),
             Item::Store(v, at) => {
                 let (v, to) = (this.in_register(v), this.place(at));
-                if this.rows_left {
+                if this.is_masked() {
                     this.asm.under(LEFT);
                 }
                 this.asm.store(v, to);
@@ -61,7 +61,7 @@ impl Select<'_> {
             Partials::Memory(start) => Some(mem(RSP, start + part as i32 * isa.vector())),
             Partials::Row(apart) => Some(mem(RDX, part as i32 * apart)),
         };
-        if this.rows_left {
+        if this.sums_are_masked() {
             // The others of all partial sums stay what they are.
             this.asm.set_length(isa.length());
         }
@@ -71,7 +71,7 @@ impl Select<'_> {
             (_, Some(to)) => this.asm.load(sum, Rm::Mem(to)),
             _ => {}
         }
-        if this.rows_left {
+        if this.sums_are_masked() {
             this.asm.under(LEFT);
         }
         match first {

@@ -4,8 +4,9 @@ use super::columns::Rows;
 use super::encode::{Asm, Constant, GREATER_OR_EQUAL, NOT_EQUAL, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP, Rm, Whole, mem};
 use super::isa::Isa;
 use super::list::Body;
+use super::pace::Pace;
 use super::record::{Before, turn};
-use super::registers::{FEWEST, Layout, Registers, Room};
+use super::registers::{FEWEST, Layout, Left, Registers, Room};
 use super::routines::{Called, Calls, LOST, Saved};
 use super::select::{Counts, Partials, Select};
 use crate::base::sums::partials;
@@ -28,7 +29,7 @@ pub(super) struct Made {
 const BASES: [u8; 11] = [RBX, RSI, RDI, 8, 9, 10, 11, 12, 13, 14, 15];
 /// Registers that a function leaves as they were.
 const SAVED: [u8; 5] = [RBX, 12, 13, 14, 15];
-/// A turn has so many vectors of rows, of which one may compute where the other waits.
+/// A turn has up to so many vectors of rows, of which one may compute where the other waits.
 const VECTORS: usize = 2;
 /// The most bytes of a frame.
 const LARGEST: i32 = 1 << 16;
@@ -68,6 +69,8 @@ pub(super) struct Function<'p> {
 /// The lists of turns: of the loop, of one vector, and of fewer rows.
 pub(super) struct Turns {
     pub(super) all: [(Rows, Body); 3],
+    /// A single row, where those that are left are gone over in exact pieces.
+    pub(super) single: Option<(Rows, Body)>,
     /// How many registers the first one needs.
     pub(super) most: usize,
 }
@@ -93,7 +96,7 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
         turns.all[0].1.add_together();
         turns.most = Registers::most(isa, &turns.all[0].1);
     }
-    let (mut layout, mut at) = places(&turns.all, &before, call);
+    let (mut layout, mut at) = places(&turns, &before, call);
     let mut room = |bytes: i32, each: i32| {
         at = (at + each - 1) & -each;
         let start = at;
@@ -115,7 +118,7 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
     let moving: Vec<(usize, i32)> = moving.map(|(place, &stride)| (place, stride as i32 * size)).collect();
     layout.rows = vec![None; layout.bases.len()];
     let mut nowhere = 0;
-    if isa == Isa::Avx512 {
+    if isa == Isa::Avx512 && turns.single.is_none() {
         for &(place, bytes) in moving.iter().filter(|(_, bytes)| *bytes > size) {
             layout.rows[place] = Some((room(8 * lanes as i32, 8), bytes));
         }
@@ -169,23 +172,28 @@ fn turns(isa: Isa, before: &mut Before, call: &RowCall, lanes: usize, size: i32)
     let half = Rows { lanes: lanes / 2, ..rows(1) };
     let longest = call.strides.iter().max().map_or(0, |&stride| stride as i64 * i64::from(size));
     let can_be_addressed = longest * (VECTORS * lanes) as i64 <= i64::from(i32::MAX);
-    let turns = match isa {
-        // What is left goes one by one.
-        Isa::Avx2 => [rows(VECTORS), rows(1), Rows { lanes: 1, vectors: 1, vectors_of_partials: 1 }],
-        // Or at once, as half of a vector if that will do.
-        Isa::Avx512 if can_be_addressed => [rows(VECTORS), rows(1), half],
-        Isa::Avx512 => [rows(1), rows(1), half],
+    let single = Rows { lanes: 1, vectors: 1, vectors_of_partials: 1 };
+    let (first, one) = (rows(VECTORS), rows(1));
+    let mut made = |rows: Rows| (rows, turn(before, rows));
+    let (all, single) = match isa {
+        Isa::Avx2 => ([made(first), made(one), made(single)], None),
+        Isa::Avx512 => {
+            let one = made(one);
+            let pace = Pace::new(&one.1);
+            let two = can_be_addressed && pace.wants_two();
+            let first = made(if two { first } else { one.0 });
+            ([first, one, made(half)], pace.is_light().then(|| made(single)))
+        }
     };
-    let all = turns.map(|rows| (rows, turn(before, rows)));
     let most = Registers::most(isa, &all[0].1);
-    Turns { all, most }
+    Turns { all, single, most }
 }
 
 /// Where the addresses of inputs and outputs are that are used, and the end of those that are in memory. Those that the rows use come first.
-fn places(turns: &[(Rows, Body)], before: &Body, call: &RowCall) -> (Layout, i32) {
+fn places(turns: &Turns, before: &Body, call: &RowCall) -> (Layout, i32) {
     let mut bases = vec![None; call.shape.varying.len() + call.shape.reduce.len()];
     let (mut free, mut at) = (BASES.iter(), ADDRESSES);
-    for body in turns.iter().map(|(_, body)| body).chain([before]) {
+    for body in turns.all.iter().chain(&turns.single).map(|(_, body)| body).chain([before]) {
         let nodes = body.nodes.iter().filter(|node| node.is_leaf()).filter_map(|node| node.place());
         for place in nodes.chain(body.items.iter().filter_map(|item| item.place(&body.nodes))) {
             bases[place.place as usize].get_or_insert_with(|| match free.next() {
@@ -245,7 +253,7 @@ impl Function<'_> {
         let time = self.asm.bytes.len();
         self.load_bases();
         self.whole_vectors();
-        let room = self.room(self.registers, false);
+        let room = self.room(self.registers, Left::None);
         let mut select = self.select(before, room, Partials::Memory(0));
         select.body(before);
         let counts = select.finish();
@@ -262,9 +270,9 @@ impl Function<'_> {
         self.asm.set_length(self.asm.isa.length());
     }
 
-    pub(super) fn room(&self, vectors: usize, rows_left: bool) -> Room {
+    pub(super) fn room(&self, vectors: usize, left: Left) -> Room {
         // Where registers are short, all kinds are.
-        Room { vectors, few_masks: self.registers < 16, rows_left }
+        Room { vectors, few_masks: self.registers < 16, left }
     }
 
     pub(super) fn select<'s>(&'s mut self, body: &'s Body, room: Room, partials: Partials) -> Select<'s> {

@@ -5,7 +5,7 @@ use super::encode::{Constant, EQUAL, GREATER_OR_EQUAL, LESS, LESS_OR_EQUAL, NOT_
 use super::function::{Function, ROWS, Turns};
 use super::isa::Isa;
 use super::list::Body;
-use super::registers::LEFT;
+use super::registers::{LEFT, Left};
 use super::select::Partials;
 
 impl Function<'_> {
@@ -17,9 +17,13 @@ impl Function<'_> {
         if first.0.vectors > 1 {
             self.vectors(one, false, 0);
         }
-        match self.asm.isa {
-            Isa::Avx2 => self.alone(fewer, one.0.lanes),
-            Isa::Avx512 => self.left(one, fewer),
+        match (self.asm.isa, &turns.single) {
+            (Isa::Avx2, _) => self.alone(fewer, one.0.lanes),
+            (Isa::Avx512, Some(single)) => {
+                self.half(fewer);
+                self.alone(single, fewer.0.lanes);
+            }
+            (Isa::Avx512, None) => self.left(one, fewer),
         }
     }
 
@@ -28,7 +32,7 @@ impl Function<'_> {
         let step = rows.count() as i32;
         self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), step);
         let skip = self.asm.jump_if(LESS);
-        let (room, partials) = (self.room(self.registers - self.carried, false), self.partials());
+        let (room, partials) = (self.room(self.registers - self.carried, Left::None), self.partials());
         let mut select = self.select(body, room, partials);
         select.registers.hoist(spare);
         if again {
@@ -52,6 +56,23 @@ impl Function<'_> {
         if self.carried > 0 { Partials::Registers } else { Partials::Memory(self.sums) }
     }
 
+    /// Half of a vector of rows, if there are as many. Sums add under a mask of them.
+    fn half(&mut self, (rows, body): &(Rows, Body)) {
+        let step = rows.count() as i32;
+        self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), step);
+        let skip = self.asm.jump_if(LESS);
+        if !self.call.reduced().is_empty() {
+            self.asm.put(Rm::Reg(RDX), (1 << step) - 1);
+            self.asm.mask_of(LEFT, RDX);
+        }
+        self.asm.set_length(self.asm.isa.length() - 1);
+        self.under_mask(body, Left::Half);
+        self.move_on(step);
+        self.asm.with_constant(Constant::Sub, Rm::Reg(RCX), step);
+        self.whole_vectors();
+        self.asm.land_here(skip);
+    }
+
     /// The rows that are left, one by one: fewer than a vector has. Their partial sums are in memory.
     fn alone(&mut self, (rows, body): &(Rows, Body), vector: usize) {
         self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), 0);
@@ -59,7 +80,7 @@ impl Function<'_> {
         let size = self.asm.width.bytes() as i32;
         self.carry(false);
         if !self.call.reduced().is_empty() {
-            // Partial sums of the first vector of a turn, or of the second.
+            // Partial sums of the first rows of all, or of the second ones.
             self.whole(Whole::Load, RDX, ROWS);
             self.asm.with_constant(Constant::And, Rm::Reg(RDX), vector as i32);
             self.asm.double(RDX, size.ilog2() as u8);
@@ -67,7 +88,7 @@ impl Function<'_> {
             self.asm.with_constant(Constant::Add, Rm::Reg(RDX), self.sums);
         }
         self.asm.set_length(0);
-        let room = self.room(self.registers, false);
+        let room = self.room(self.registers, Left::None);
         let apart = self.sum_bytes();
         let mut select = self.select(body, room, Partials::Row(apart));
         let top = select.registers.asm.bytes.len();
@@ -96,17 +117,17 @@ impl Function<'_> {
         self.asm.with_constant(Constant::Compare, Rm::Reg(RCX), half.lanes as i32 + 1);
         let more = self.asm.jump_if(GREATER_OR_EQUAL);
         self.asm.set_length(self.asm.isa.length() - 1);
-        self.under_mask(half_body);
+        self.under_mask(half_body, Left::Masked);
         let done = self.asm.jump();
         self.asm.land_here(more);
         self.whole_vectors();
-        self.under_mask(body);
+        self.under_mask(body, Left::Masked);
         self.asm.land_here(skip);
         self.asm.land_here(done);
     }
 
-    fn under_mask(&mut self, body: &Body) {
-        let (room, partials) = (self.room(self.registers - self.carried, true), self.partials());
+    fn under_mask(&mut self, body: &Body, left: Left) {
+        let (room, partials) = (self.room(self.registers - self.carried, left), self.partials());
         let mut select = self.select(body, room, partials);
         select.body(body);
         let counts = select.finish();

@@ -12,6 +12,7 @@ mod isa;
 mod list;
 mod loops;
 mod number;
+mod pace;
 mod record;
 mod registers;
 mod routines;

@@ -42,6 +42,16 @@ impl Layout {
     }
 }
 
+/// The rows of a turn, where they are fewer than 512 bits have.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    None,
+    /// Any number: memory and sums are under the mask of the rows.
+    Masked,
+    /// As many as half of a vector has: sums are.
+    Half,
+}
+
 /// The registers that values may have.
 #[derive(Copy, Clone)]
 pub(super) struct Room {
@@ -49,8 +59,7 @@ pub(super) struct Room {
     pub(super) vectors: usize,
     /// Whether there are as few of masks as an instruction may want.
     pub(super) few_masks: bool,
-    /// Whether the rows are fewer than a vector has.
-    pub(super) rows_left: bool,
+    pub(super) left: Left,
 }
 
 /// Which items use a value, for every value.
@@ -128,14 +137,13 @@ pub(super) struct Registers<'a> {
     stays: Vec<bool>,
     /// Columns that are not in their place any more.
     held: Vec<bool>,
-    /// Whether the rows are fewer than a vector has, so that memory is under their mask.
-    pub(super) rows_left: bool,
+    left: Left,
     pub(super) spilled: usize,
 }
 
 impl<'a> Registers<'a> {
     pub(super) fn new(asm: &'a mut Asm, layout: &'a Layout, body: &'a Body, room: Room) -> Self {
-        let Room { vectors, few_masks, rows_left } = room;
+        let Room { vectors, few_masks, left } = room;
         debug_assert!((FEWEST..=asm.isa.registers()).contains(&vectors), "an instruction has its operands in registers");
         let n = body.nodes.len();
         let masks = if few_masks { MASKS & ((2 << FEWEST_MASKS) - 1) } else { MASKS };
@@ -148,14 +156,14 @@ impl<'a> Registers<'a> {
             reg: vec![NOWHERE; n],
             slot: vec![NONE; n],
             who: [[NONE; 32]; 2],
-            free: [u32::MAX >> (32 - vectors), masks & !(u32::from(rows_left) << LEFT)],
+            free: [u32::MAX >> (32 - vectors), masks & !(u32::from(left != Left::None) << LEFT)],
             locked: [0; 2],
             free_slots: vec![],
             left_slots: vec![],
             slots: 0,
             stays: vec![false; n],
             held: vec![false; n],
-            rows_left,
+            left,
             spilled: 0,
         }
     }
@@ -231,7 +239,7 @@ impl<'a> Registers<'a> {
 
     /// An address of an input or output.
     pub(super) fn place(&mut self, At { place, offset }: At) -> Mem {
-        if let (true, Some((table, bytes))) = (self.rows_left, self.layout.rows[place as usize]) {
+        if let (Left::Masked, Some((table, bytes))) = (self.left, self.layout.rows[place as usize]) {
             // Every row has an address, also where there is no such row.
             self.asm.whole(Whole::Load, RAX, Rm::Mem(mem(RSP, table + 8 * (offset / bytes))));
             return mem(RAX, offset % bytes);
@@ -247,7 +255,7 @@ impl<'a> Registers<'a> {
 
     /// The address of another row, so many bytes behind one that [`place`](Registers::place) gave.
     pub(super) fn row(&mut self, first: Mem, at: At, offset: i32) -> Mem {
-        if self.rows_left {
+        if self.is_masked() {
             return self.place(At { offset: at.offset + offset, ..at });
         }
         Mem { at: first.at + offset, ..first }
@@ -288,9 +296,19 @@ impl<'a> Registers<'a> {
         mem(RSP, self.layout.spills + slot as i32 * self.asm.isa.vector())
     }
 
+    /// Whether memory is under the mask of the rows.
+    pub(super) fn is_masked(&self) -> bool {
+        self.left == Left::Masked
+    }
+
+    /// Whether sums are.
+    pub(super) fn sums_are_masked(&self) -> bool {
+        self.left != Left::None
+    }
+
     /// Whether a value is read from memory under the mask of the rows that are left.
     fn is_under(&self, v: V) -> bool {
-        self.rows_left && matches!(self.nodes[v as usize], Node::Column(_)) && !self.held[v as usize]
+        self.is_masked() && matches!(self.nodes[v as usize], Node::Column(_)) && !self.held[v as usize]
     }
 
     /// Loads a value from where it is in memory.
@@ -401,11 +419,6 @@ impl<'a> Registers<'a> {
 
     /// A copy of a value in a register that is nobody's.
     pub(super) fn copy(&mut self, v: V) -> u8 {
-        // Between registers it costs nothing, and 512 bits of memory are read in two steps.
-        let next = self.uses.from(v, self.now + 1);
-        if self.asm.isa == Isa::Avx512 && next != NONE && next <= self.now + SOON {
-            self.in_register(v);
-        }
         let r = self.take();
         if self.is_in(v) {
             self.asm.load(r, Rm::Reg(self.reg[v as usize]))

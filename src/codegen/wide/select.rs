@@ -153,7 +153,7 @@ impl<'a> Select<'a> {
             Node::Rare(routine, [value, mask, x]) => {
                 let (m, x) = (self.registers.in_register(mask), self.registers.in_register(x));
                 let r = self.registers.copy(value);
-                let rows_left = self.registers.rows_left;
+                let rows_left = self.registers.is_masked();
                 match self.registers.asm.isa {
                     Isa::Avx2 => self.registers.asm.test(m),
                     // Where there is no such row, nothing is called.
@@ -177,7 +177,7 @@ impl<'a> Select<'a> {
                 this.asm.load(spare, all);
                 this.asm.store(spare, mask);
             }
-            Isa::Avx512 if this.rows_left => this.asm.store_mask(LEFT, mask),
+            Isa::Avx512 if this.is_masked() => this.asm.store_mask(LEFT, mask),
             Isa::Avx512 => this.asm.put(Rm::Mem(mask), 0xffff),
         }
     }

@@ -124,8 +124,8 @@ impl Asm {
     /// A number in every lane.
     pub(in super::super) fn broadcast(&mut self, dst: u8, from: Mem) {
         let c = Code { operand: Operand::Number, ..self.either(2, 0x19, 0x18) };
-        // Where a single row is at hand, what is broadcast is for all rows.
-        let length = if self.isa == Isa::Avx2 { 1 } else { self.length };
+        // There is none of two numbers.
+        let length = self.length.max(1);
         self.of_length(c, length, dst, 0, Rm::Mem(from), None);
     }
 
