@@ -1,13 +1,11 @@
 //! Sums of vectors that have all partial sums: of some sums at once, in as many steps as one of them takes. Every step puts the first halves of two
 //! vectors' partial sums into one vector and the second halves into another, and adds them, so that each sum is added up in the one order.
 
-use super::encode::{Bin, Pick, RAX, RDX, RSP, Rm, Whole, mem};
+use super::encode::{Bin, Mem, Pick, RDX, RSP, Rm, Whole, mem};
 use super::function::{Function, OUTPUTS};
 
 /// Registers for what is on the way; partial sums that are carried are in others.
 const FREE: u8 = 8;
-/// The register of the mask of the sums that go to one place.
-const MASK: u8 = 1;
 
 /// Registers that are nobody's.
 struct Totals {
@@ -24,13 +22,12 @@ impl Function<'_> {
             let mut totals = Totals { free: (0..FREE).rev().collect() };
             let all = self.total(&mut totals, first, outputs.len(), self.steps(), 0).expect("there is a sum");
             let places: Vec<(u32, u32)> = outputs.iter().map(|&output| self.call.places[output as usize]).collect();
-            let mut start = 0;
-            while start < places.len() {
-                let (group, k) = places[start];
-                let follows = |&at: &usize| places[at] == (group, k + (at - start) as u32);
-                let end = (start..places.len()).take_while(follows).count() + start;
-                self.add_to(all, start..end, lanes, (group, k));
-                start = end;
+            let (group, k) = places[0];
+            let follows = |(&place, at): (&(u32, u32), u32)| place == (group, k + at);
+            if outputs.len() == lanes && places.iter().zip(0..).all(follows) {
+                self.add_all(all, (group, k));
+            } else {
+                self.add_each(all, first, &places);
             }
         }
     }
@@ -91,31 +88,40 @@ impl Function<'_> {
         r
     }
 
-    /// Adds some lanes of totals to what is in their place, the first of which is the place of an output.
-    fn add_to(&mut self, all: u8, lanes: std::ops::Range<usize>, of: usize, (group, k): (u32, u32)) {
-        let asm = &mut self.asm;
-        let size = asm.width.bytes() as i32;
-        let other = if all == 0 { 1 } else { 0 };
-        asm.whole(Whole::Load, RDX, Rm::Mem(mem(RSP, OUTPUTS)));
-        asm.whole(Whole::Load, RDX, Rm::Mem(mem(RDX, group as i32 * 8)));
-        let place = mem(RDX, k as i32 * size - lanes.start as i32 * size);
-        if lanes == (0..1) {
-            asm.load_one(other, place);
-            asm.bin(Bin::Add, other, all, Rm::Reg(other));
-            return asm.store_one(other, place);
+    /// Adds totals to what is in neighbouring places.
+    fn add_all(&mut self, all: u8, (group, k): (u32, u32)) {
+        let (place, other) = (self.output(group, k), if all == 0 { 1 } else { 0 });
+        self.asm.load(other, Rm::Mem(place));
+        self.asm.bin(Bin::Add, other, all, Rm::Reg(other));
+        self.asm.store(other, place);
+    }
+
+    /// Adds totals one by one, from memory: what reads a result next would wait for a store under a mask.
+    fn add_each(&mut self, all: u8, first: usize, places: &[(u32, u32)]) {
+        let totals = self.sums + first as i32 * self.sum_bytes();
+        self.asm.store(all, mem(RSP, totals));
+        self.asm.set_length(0);
+        let mut last = None;
+        for (&(group, k), lane) in places.iter().zip(0..) {
+            let size = self.asm.width.bytes() as i32;
+            let place = match last {
+                Some(of) if of == group => mem(RDX, k as i32 * size),
+                _ => self.output(group, k),
+            };
+            last = Some(group);
+            self.asm.load_one(0, mem(RSP, totals + lane * size));
+            self.asm.load_one(1, place);
+            self.asm.bin(Bin::Add, 0, 0, Rm::Reg(1));
+            self.asm.store_one(0, place);
         }
-        let under = lanes != (0..of);
-        if under {
-            asm.put(Rm::Reg(RAX), ((1 << lanes.len()) - 1) << lanes.start);
-            asm.mask_of(MASK, RAX);
-            asm.under_or_zero(MASK);
-        }
-        asm.load(other, Rm::Mem(place));
-        asm.bin(Bin::Add, other, all, Rm::Reg(other));
-        if under {
-            asm.under(MASK);
-        }
-        asm.store(other, place);
+        self.whole_vectors();
+    }
+
+    /// The place of an output, from `rdx` on.
+    fn output(&mut self, group: u32, k: u32) -> Mem {
+        self.asm.whole(Whole::Load, RDX, Rm::Mem(mem(RSP, OUTPUTS)));
+        self.asm.whole(Whole::Load, RDX, Rm::Mem(mem(RDX, group as i32 * 8)));
+        mem(RDX, k as i32 * self.asm.width.bytes() as i32)
     }
 }
 

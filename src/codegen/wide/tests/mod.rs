@@ -220,3 +220,24 @@ fn lanes_without_a_row_call_nothing() {
     assert_eq!((count("ktestb", "") > 2, count("ktestb", ", k7")), (true, 2));
     assert_eq!(count("kandb k0, ", ", k7"), 2);
 }
+
+/// A chain that is longer than what the processor sees of a turn wants a second one beside it; what is side by side already does not.
+#[test]
+fn chains_take_two_vectors_a_turn() {
+    let instructions = |width: usize, length: usize| {
+        let f = Function::trace(("x", width), |x| {
+            x.iter().map(|&x| (0..length).fold(x, |y, k| y * y + k as f64)).reduce(|a, b| a + b).unwrap()
+        });
+        let program = lowered(&f.unwrap(), Settings::default(), &vec![true; width]);
+        let call = RowCall::new(&program, &RowShape { varying: vec![true], reduce: vec![Reduce::Each] }, true);
+        let unit = Unit::new(program, Some(call));
+        let made = super::function::function(Isa::Avx512, &unit, unit.rows.as_ref().unwrap(), 32).unwrap();
+        let (mut reader, mut fused) = (Reader { bytes: &made.bytes[..made.end], at: 0 }, 0);
+        while reader.at < made.end {
+            fused += usize::from(reader.instruction().unwrap().starts_with("vfmadd"));
+        }
+        fused
+    };
+    // One chain of 200; and twenty of ten. Beside the loop there are three lists for fewer rows, or all of a vector and two.
+    assert_eq!((instructions(1, 200), instructions(20, 10)), (5 * 200, 3 * 200));
+}
