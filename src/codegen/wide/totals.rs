@@ -96,11 +96,14 @@ impl Function<'_> {
         self.asm.store(other, place);
     }
 
-    /// Adds totals one by one, from memory: what reads a result next would wait for a store under a mask.
+    /// Adds totals one by one, the first from its register and others from memory: what reads a result next would wait for a store under a mask.
     fn add_each(&mut self, all: u8, first: usize, places: &[(u32, u32)]) {
         let totals = self.sums + first as i32 * self.sum_bytes();
-        self.asm.store(all, mem(RSP, totals));
+        if places.len() > 1 {
+            self.asm.store(all, mem(RSP, totals));
+        }
         self.asm.set_length(0);
+        let other = if all == 0 { 1 } else { 0 };
         let mut last = None;
         for (&(group, k), lane) in places.iter().zip(0..) {
             let size = self.asm.width.bytes() as i32;
@@ -109,10 +112,12 @@ impl Function<'_> {
                 _ => self.output(group, k),
             };
             last = Some(group);
-            self.asm.load_one(0, mem(RSP, totals + lane * size));
-            self.asm.load_one(1, place);
-            self.asm.bin(Bin::Add, 0, 0, Rm::Reg(1));
-            self.asm.store_one(0, place);
+            if lane > 0 {
+                self.asm.load_one(all, mem(RSP, totals + lane * size));
+            }
+            self.asm.load_one(other, place);
+            self.asm.bin(Bin::Add, other, all, Rm::Reg(other));
+            self.asm.store_one(other, place);
         }
         self.whole_vectors();
     }
