@@ -21,7 +21,6 @@ mod sums;
 #[cfg(test)]
 mod tests;
 mod text;
-mod totals;
 
 use super::memory::{Call, Object};
 use crate::base::Width;

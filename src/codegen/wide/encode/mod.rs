@@ -3,14 +3,9 @@
 //!
 //! Opcodes and forms are those of Intel's Software Developer's Manual, volume 2.
 
-mod evex;
-mod masks;
 mod vectors;
-mod vex;
 mod whole;
 
-pub(super) use evex::Under;
-pub(super) use masks::Logic;
 pub(super) use whole::{Constant, EQUAL, GREATER_OR_EQUAL, LESS, LESS_OR_EQUAL, NOT_EQUAL, Whole};
 
 use super::isa::Isa;
@@ -78,6 +73,29 @@ pub(super) enum Pick {
     Parts,
     /// Numbers of 32 bits, within every 128.
     Numbers,
+}
+
+/// What is done with two masks.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Logic {
+    And,
+    Or,
+    /// The bits that differ, and those that do not.
+    Differ,
+    Agree,
+}
+
+/// The lanes that an instruction is for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Under {
+    /// The register of their mask; 0 for all.
+    mask: u8,
+    /// Whether the others are 0, and not what they were.
+    zero: bool,
+}
+
+impl Under {
+    const ALL: Under = Under { mask: 0, zero: false };
 }
 
 pub(super) const RAX: u8 = 0;
@@ -231,5 +249,57 @@ impl Asm {
             Rm::Mem(Mem { base: Base::Reg(r), .. }) | Rm::Each(Mem { base: Base::Reg(r), .. }) => r >> 3,
             Rm::Mem(_) | Rm::Each(_) => 0,
         }
+    }
+
+    /// An instruction on vectors, of 256 bits if `whole`.
+    fn vex(&mut self, c: Code, whole: bool, reg: u8, second: u8, rm: Rm, immediate: Option<u8>) {
+        debug_assert!(!matches!(rm, Rm::Each(_)), "memory has a vector");
+        let (r, b) = (!(reg >> 3) & 1, Self::high(rm));
+        let last = (!second & 15) << 3 | u8::from(whole) << 2 | c.prefix;
+        if c.map == 1 && !c.long && b == 0 {
+            self.bytes.extend([0xc5, r << 7 | last]);
+        } else {
+            self.bytes.extend([0xc4, r << 7 | 1 << 6 | (!b & 1) << 5 | c.map, u8::from(c.long) << 7 | last]);
+        }
+        self.byte(c.opcode);
+        self.operands(reg, rm, usize::from(immediate.is_some()), 1);
+        self.bytes.extend(immediate);
+    }
+
+    /// The next instruction is for the lanes of a mask: others stay as they are, and are not read or written in memory.
+    pub(super) fn under(&mut self, mask: u8) -> &mut Asm {
+        debug_assert!((1..8).contains(&mask), "it is the register of a mask");
+        self.under = Under { mask, zero: false };
+        self
+    }
+
+    /// The same, where other lanes become 0.
+    pub(super) fn under_or_zero(&mut self, mask: u8) -> &mut Asm {
+        debug_assert!((1..8).contains(&mask), "it is the register of a mask");
+        self.under = Under { mask, zero: true };
+        self
+    }
+
+    /// An instruction on vectors of 2 to the power of `length` times 128 bits.
+    fn evex(&mut self, c: Code, length: u8, reg: u8, second: u8, rm: Rm, immediate: Option<u8>) {
+        let Under { mask, zero } = std::mem::replace(&mut self.under, Under::ALL);
+        let number = self.width.bytes() as i32;
+        let (each, scale) = match (rm, c.operand) {
+            (Rm::Each(_), _) => (1, number),
+            (_, Operand::Vector) => (0, 16 << length),
+            (_, Operand::Number) => (0, number),
+            (_, Operand::Part) => (0, 16),
+        };
+        let x = if let Rm::Reg(r) = rm { r >> 4 } else { 0 };
+        let high = (reg >> 3 & 1) << 7 | x << 6 | Self::high(rm) << 5 | (reg >> 4) << 4;
+        self.bytes.extend([
+            0x62,
+            !high & 0xf0 | c.map,
+            u8::from(c.wide) << 7 | (!second & 15) << 3 | 1 << 2 | c.prefix,
+            u8::from(zero) << 7 | length << 5 | each << 4 | (!second >> 4 & 1) << 3 | mask,
+            c.opcode,
+        ]);
+        self.operands(reg, rm, usize::from(immediate.is_some()), scale);
+        self.bytes.extend(immediate);
     }
 }
