@@ -137,6 +137,23 @@ fn limits_hold() {
     assert!(f.compile_with(Options::new().time_limit(std::time::Duration::ZERO)).unwrap_err().is_limit());
 }
 
+/// Rows that there are not are written to the stack, which a row of 68 kB would take too much of.
+#[test]
+fn a_report_says_why_a_loop_is_narrower_than_the_processor() {
+    let f = Function::trace("x", |x| vec![x.exp(); 8500]).unwrap().vmap("n", ["x"]).unwrap();
+    let compile = |bits: usize| f.compile_with(Options::new().vectors(bits)).unwrap();
+    let (wide, narrow) = (compile(512), compile(128));
+    let row_loop = wide.report().loops[0];
+    assert_eq!(row_loop.vector_bits, widest().min(256));
+    assert_eq!(row_loop.narrow.is_some_and(|reason| reason.contains("too much of the stack")), widest() == 512, "{row_loop:?}");
+    let run = |f: &Compiled| {
+        let mut y = vec![0.0; 5 * 8500];
+        f.call_into(&[&[0.1, 0.2, -0.3, 4.0, 0.5]], &mut [&mut y]).unwrap();
+        y
+    };
+    assert_eq!(run(&wide), run(&narrow));
+}
+
 #[test]
 fn assembly_shows_what_runs() {
     let f = mapped(Width::F64);
