@@ -104,12 +104,14 @@ pub(crate) fn for_an_old_processor(unit: &Unit) -> Native {
     made.map_err(Failure::error).unwrap().remove(0)
 }
 
-/// A loop over rows in wide vectors, with so many registers for values; none where this processor has no such vectors, or there is no such loop.
+/// A loop over rows in vectors of so many bits, with so many registers for values; none where this processor has no such vectors, or there is no
+/// such loop.
 #[cfg(test)]
-pub(crate) fn in_few_registers(unit: &Unit, registers: usize) -> Option<Native> {
+pub(crate) fn in_few_registers(unit: &Unit, bits: u16, registers: usize) -> Option<Native> {
     let tier = Tier::Best;
-    let Wide { object, spilled, .. } = wide::with_registers(unit, &*isa(tier).ok()?, registers).ok()?;
-    let vectors = Vectors::Wide { bits: wide::BITS, spilled };
+    let vectors = wide::Isa::ALL.into_iter().find(|vectors| vectors.bits() == bits)?;
+    let Wide { object, spilled, .. } = wide::with_registers(unit, &*isa(tier).ok()?, vectors, registers).ok()?;
+    let vectors = Vectors::Wide { bits, spilled, narrow: None };
     let (operations, code_bytes) = (unit.program.len(), object.bytes.len());
     let stats = Stats { tier, operations, fingerprint: 0, code_bytes, threads: 1, time: Duration::ZERO, vectors };
     Native::new(object, stats).ok()

@@ -44,9 +44,11 @@ struct Piece {
 }
 
 impl Piece {
-    fn of_wide(job: usize, Wide { object: Object { bytes, calls, .. }, spilled, .. }: Wide) -> Piece {
-        let vectors = Vectors::Wide { bits: wide::BITS, spilled };
-        Piece { job, segment: 0, bytes, align: wide::ALIGN, calls, vectors }
+    fn of_wide(job: usize, wide: Wide) -> Piece {
+        let (align, bits) = (wide.align(), wide.isa.bits());
+        let vectors = Vectors::Wide { bits, spilled: wide.spilled, narrow: wide.narrow };
+        let Object { bytes, calls, .. } = wide.object;
+        Piece { job, segment: 0, bytes, align, calls, vectors }
     }
 }
 
@@ -129,10 +131,7 @@ impl<'u> Job<'u> {
         if self.unit.rows.is_none() {
             return Err(Vectors::None);
         }
-        if self.bits < usize::from(wide::BITS) {
-            return Err(Vectors::Narrow("the options do not allow more"));
-        }
-        wide::wide(self.unit, self.isa).map_err(Vectors::Narrow)
+        wide::wide(self.unit, self.isa, self.bits).map_err(Vectors::Narrow)
     }
 
     /// The IR of a segment.

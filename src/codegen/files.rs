@@ -97,7 +97,7 @@ pub(crate) fn put_native(archive: &mut Archive, name: &str, native: &Native, nee
     let vectors = match stats.vectors {
         Vectors::None => [0, 0],
         Vectors::Narrow(_) => [NARROW, 0],
-        Vectors::Wide { bits, spilled } => [bits.into(), spilled as u64],
+        Vectors::Wide { bits, spilled, .. } => [bits.into(), spilled as u64],
     };
     put_numbers(&mut inner, "vectors", vectors);
     archive.put_bytes(name, inner.to_bytes());
@@ -133,6 +133,7 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         [bits, spilled] => Vectors::Wide {
             bits: u16::try_from(bits).map_err(|_| damaged("vectors of"))?,
             spilled: usize::try_from(spilled).map_err(|_| damaged("vectors of"))?,
+            narrow: None,
         },
     };
     let needs = Needs {

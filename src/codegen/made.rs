@@ -22,8 +22,8 @@ pub(crate) struct Stats {
 pub(crate) enum Vectors {
     /// It is no loop over rows.
     None,
-    /// In so many bits, with so many values put in memory for want of registers.
-    Wide { bits: u16, spilled: usize },
+    /// In so many bits, with so many values put in memory for want of registers; and why not in more, if the processor and the options allow more.
+    Wide { bits: u16, spilled: usize, narrow: Option<&'static str> },
     /// In 128 bits, and why not in more.
     Narrow(&'static str),
 }

@@ -121,8 +121,8 @@ impl Options {
         self
     }
     /// The most bits of the vectors that loops over rows work in: 128, 256 or 512. Another number counts as the next of these below it, and less as
-    /// 128. What is not there is the widest that is: 256 bits take AVX2 and fused multiply-add on x86-64, which the crate makes code for
-    /// itself; the loops in 128 bits are Cranelift's; there is no code in 512 bits yet. The results have the same bits in any of them.
+    /// 128. What is not there is the widest that is: 512 bits take AVX-512 (F, DQ and VL) on x86-64, 256 bits AVX2 and fused multiply-add; for
+    /// both the crate makes code itself. The loops in 128 bits are Cranelift's. The results have the same bits in any of them.
     /// [`Report::loops`](crate::Report::loops) says which a loop has. By default what the environment variable `WENGERT_VECTORS` says when the
     /// process first asks, and 512 where it is not set; compiling is an error if it is no number.
     ///

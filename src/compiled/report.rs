@@ -40,7 +40,7 @@ pub struct RowLoop {
     pub code_bytes: usize,
     /// How many values are put in memory for want of registers, where the loop has vectors of more than 128 bits.
     pub spilled: Option<usize>,
-    /// Why its vectors do not have more than 128 bits.
+    /// Why its vectors do not have more than 128 bits; or why they have fewer than the processor and the options allow.
     pub narrow: Option<&'static str>,
 }
 
@@ -171,7 +171,7 @@ impl Report {
                 report.threads = report.threads.max(native.stats().threads);
                 let (vector_bits, spilled, narrow) = match native.stats().vectors {
                     Vectors::None => continue,
-                    Vectors::Wide { bits, spilled } => (bits.into(), Some(spilled), None),
+                    Vectors::Wide { bits, spilled, narrow } => (bits.into(), Some(spilled), narrow),
                     Vectors::Narrow(reason) => (if code.needs.cut { 0 } else { 128 }, None, Some(reason)),
                 };
                 report.loops.push(RowLoop { vector_bits, code_bytes: native.stats().code_bytes, spilled, narrow });

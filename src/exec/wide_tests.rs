@@ -39,11 +39,27 @@ fn compiled(unit: &Arc<Unit>) -> Arc<Code> {
     Code::of_units(std::slice::from_ref(unit), unit.program.options, &Stop::default()).unwrap().remove(0)
 }
 
-fn has_wide_vectors() -> bool {
+/// Whether this processor has vectors of so many bits, as code needs them.
+fn has_vectors(bits: usize) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    {
+        let wide = cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let widest =
+            is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl");
+        if bits == 512 { wide && widest } else { wide }
+    }
     #[cfg(not(target_arch = "x86_64"))]
-    false
+    {
+        let _ = bits;
+        false
+    }
+}
+
+/// The widths that there are here, the widest first; it says which there are not.
+fn widths() -> Vec<usize> {
+    let (here, others): (Vec<usize>, Vec<usize>) = [512, 256].into_iter().partition(|&bits| has_vectors(bits));
+    others.iter().for_each(|bits| eprintln!("skipped: this processor has no vectors of {bits} bits"));
+    here
 }
 
 fn vectors_of(code: &Code) -> Vectors {
@@ -51,8 +67,8 @@ fn vectors_of(code: &Code) -> Vectors {
 }
 
 /// In so many registers each.
-fn in_registers(unit: &Arc<Unit>, registers: &[usize]) -> Vec<Arc<Code>> {
-    let native = registers.iter().filter_map(|&n| in_few_registers(unit, n));
+fn in_registers(unit: &Arc<Unit>, bits: usize, registers: &[usize]) -> Vec<Arc<Code>> {
+    let native = registers.iter().filter_map(|&n| in_few_registers(unit, bits as u16, n));
     native.map(|native| Arc::new(Code::native(Arc::new(native), unit.needs.clone()))).collect()
 }
 
@@ -185,28 +201,30 @@ fn layouts<T: Scalar>(body: impl Fn(&[Expr]) -> Expr, mut check: impl FnMut(&Fun
 
 #[test]
 fn operations_with_gradients() {
-    fn all<T: Scalar>(rng: &mut Rng) {
+    fn all<T: Scalar>(widths: &[usize], rng: &mut Rng) {
         for &op in Op::ALL {
             layouts::<T>(
                 |x| applied(op, x),
                 |f, varying, reduce| {
-                    let wide = unit(f, varying, reduce, Settings::default());
-                    let narrow = unit(f, varying, reduce, Settings { vectors: 128, ..Settings::default() });
-                    let codes = [&wide, &narrow].map(compiled);
+                    let of = |vectors: usize| unit(f, varying, reduce, Settings { vectors, ..Settings::default() });
                     let what = format!("{op:?} in {:?}", T::WIDTH);
-                    match vectors_of(&codes[0]) {
-                        Vectors::Wide { bits, .. } => assert_eq!(bits, 256),
-                        other => assert!(!has_wide_vectors(), "{what}: {other:?}"),
-                    }
-                    assert!(matches!(vectors_of(&codes[1]), Vectors::Narrow(_)), "{what}");
-                    check::<T>(&what, f, &wide, &codes, &ROWS, rng);
+                    let compiled = |&bits: &usize| {
+                        let code = compiled(&of(bits));
+                        match vectors_of(&code) {
+                            Vectors::Wide { bits: has, .. } => assert_eq!(usize::from(has), bits, "{what}"),
+                            other => assert!(bits == 128 && matches!(other, Vectors::Narrow(_)), "{what}: {other:?}"),
+                        }
+                        code
+                    };
+                    let codes: Vec<Arc<Code>> = widths.iter().chain(&[128]).map(compiled).collect();
+                    check::<T>(&what, f, &of(512), &codes, &ROWS, rng);
                 },
             );
         }
     }
-    let mut rng = Rng(1);
-    all::<f64>(&mut rng);
-    all::<f32>(&mut rng);
+    let (widths, mut rng) = (widths(), Rng(1));
+    all::<f64>(&widths, &mut rng);
+    all::<f32>(&widths, &mut rng);
 }
 
 /// As many operations on one another.
@@ -225,13 +243,13 @@ fn random_body(seed: u64, length: usize) -> impl Fn(&[Expr]) -> Expr {
 
 #[test]
 fn random_bodies_in_few_registers() {
-    fn bodies<T: Scalar>(seeds: std::ops::Range<u64>, rng: &mut Rng) {
+    fn bodies<T: Scalar>(bits: usize, seeds: std::ops::Range<u64>, rng: &mut Rng) {
         for seed in seeds {
             let length = 10 + Rng(seed).below(60);
             layouts::<T>(random_body(seed, length), |f, varying, reduce| {
                 let unit = unit(f, varying, reduce, Settings::default());
-                let codes = in_registers(&unit, &[5, 8, 12, 16]);
-                assert_eq!(codes.len(), if has_wide_vectors() && !unit.needs.cut { 4 } else { 0 }, "body {seed}");
+                let codes = in_registers(&unit, bits, &[5, 8, 12, if bits == 512 { 32 } else { 16 }]);
+                assert_eq!(codes.len(), if unit.needs.cut { 0 } else { 4 }, "body {seed}");
                 let spilled = |code: &Arc<Code>| match vectors_of(code) {
                     Vectors::Wide { spilled, .. } => spilled,
                     other => panic!("{other:?}"),
@@ -244,9 +262,11 @@ fn random_bodies_in_few_registers() {
             });
         }
     }
-    let mut rng = Rng(2);
-    bodies::<f64>(0..8, &mut rng);
-    bodies::<f32>(8..16, &mut rng);
+    for bits in widths() {
+        let mut rng = Rng(2);
+        bodies::<f64>(bits, 0..8, &mut rng);
+        bodies::<f32>(bits, 8..16, &mut rng);
+    }
 }
 
 #[test]
@@ -254,13 +274,34 @@ fn any_number_of_rows() {
     fn body<T: Scalar>(seed: u64, rng: &mut Rng) {
         let rows: Vec<usize> = (0..=40).chain([4003]).collect();
         layouts::<T>(random_body(seed, 25), |f, varying, reduce| {
-            let unit = unit(f, varying, reduce, Settings::default());
-            check::<T>(&format!("body {seed}"), f, &unit, &[compiled(&unit)], &rows, rng);
+            let of = |vectors: usize| unit(f, varying, reduce, Settings { vectors, ..Settings::default() });
+            let codes: Vec<Arc<Code>> = widths().iter().map(|&bits| compiled(&of(bits))).collect();
+            check::<T>(&format!("body {seed}"), f, &of(512), &codes, &rows, rng);
         });
     }
     let mut rng = Rng(3);
     body::<f64>(100, &mut rng);
     body::<f32>(101, &mut rng);
+}
+
+/// Sums in registers and in memory, of which some go to neighbouring places.
+#[test]
+fn many_sums() {
+    fn all<T: Scalar>(rng: &mut Rng) {
+        for n in [1, 3, 7, 8, 9, 16, 17, 23, 40] {
+            let body = |x: &[Expr]| x.windows(2).fold(x[0].sin(), |y, x| y * 0.5 + (x[0] - x[1]).tanh() * x[1]);
+            let f = with_gradient(T::WIDTH, &[n, 2], body);
+            let varying = [true; 2];
+            for reduce in [[Reduce::Sum, Reduce::Sum, Reduce::Sum], [Reduce::Each, Reduce::Sum, Reduce::Each]] {
+                let of = |vectors: usize| unit(&f, &varying, &reduce, Settings { vectors, ..Settings::default() });
+                let codes: Vec<Arc<Code>> = widths().iter().chain(&[128]).map(|&bits| compiled(&of(bits))).collect();
+                check::<T>(&format!("{n} sums"), &f, &of(512), &codes, &[0, 1, 7, 8, 13, 16, 33, 100, 1029], rng);
+            }
+        }
+    }
+    let mut rng = Rng(6);
+    all::<f64>(&mut rng);
+    all::<f32>(&mut rng);
 }
 
 /// A negation is a part of the instruction that reads it; its operand is in memory no more by then.
@@ -275,6 +316,86 @@ fn what_is_read_late_is_kept_before_it_is_overwritten() {
     let mut rng = Rng(4);
     let unit = unit(&f, &[true; 2], &[Reduce::Each; 2], Settings { simplify: false, ..Settings::default() });
     assert!(Interface::new(&unit).is_read_before(0, 0), "the negation comes first");
-    let codes = [vec![compiled(&unit)], in_registers(&unit, &[5, 6, 16])].concat();
+    let codes = widths().into_iter().flat_map(|bits| in_registers(&unit, bits, &[5, 6, 16]));
+    let codes: Vec<Arc<Code>> = std::iter::once(compiled(&unit)).chain(codes).collect();
     check::<f64>("a late read", &f, &unit, &codes, &ROWS, &mut rng);
+}
+
+/// Elements that end where a page ends that may not be touched.
+#[cfg(unix)]
+struct Guarded<T> {
+    start: *mut libc::c_void,
+    bytes: usize,
+    elements: *mut T,
+}
+
+#[cfg(unix)]
+impl<T: Scalar> Guarded<T> {
+    fn new(elements: &[T]) -> Guarded<T> {
+        // SAFETY: the system is asked for its page size; new pages are nobody else's, and as many elements lie in those that can be written.
+        unsafe {
+            let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+            let room = size_of_val(elements).next_multiple_of(page);
+            let (read, none) = (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_NONE);
+            let start = libc::mmap(std::ptr::null_mut(), room + page, read, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
+            assert_ne!(start, libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(start.byte_add(room), page, none), 0);
+            let at: *mut T = start.byte_add(room - size_of_val(elements)).cast();
+            std::ptr::copy_nonoverlapping(elements.as_ptr(), at, elements.len());
+            Guarded { start, bytes: room + page, elements: at }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // SAFETY: these pages are this value's.
+        assert_eq!(unsafe { libc::munmap(self.start, self.bytes) }, 0);
+    }
+}
+
+/// The rows that are left are fewer than a vector has: what lies behind the last one is nobody's.
+#[cfg(unix)]
+#[test]
+fn nothing_behind_the_last_row_is_touched() {
+    fn body<T: Scalar>(width: usize, rng: &mut Rng) {
+        for lens in [vec![1, 1], vec![2], vec![3], vec![4], vec![5]] {
+            let varying = vec![true; lens.len()];
+            let f = with_gradient(T::WIDTH, &lens, |x| (x[0] * x[1]).sin() * x[x.len() - 1].exp());
+            for reduce in [Reduce::Each, Reduce::Sum] {
+                let reduce = vec![reduce; f.outputs().len()];
+                let unit = unit(&f, &varying, &reduce, Settings { vectors: width, ..Settings::default() });
+                let (code, call) = (compiled(&unit), unit.rows.as_ref().unwrap());
+                for rows in 0..=2 * width / 8 / T::WIDTH.bytes() + 1 {
+                    let inputs = random::<T>(&f, &varying, rows, rng);
+                    let wanted = run(&code, &unit, How { rows, times: 1, in_place: false }, &inputs);
+                    let room = |k: usize| call.output_len(k) * call.output_stride(k).map_or(1, |_| rows);
+                    let start = |k: usize| if call.is_reduced(k) { T::lit(-0.0) } else { T::lit(7.0) };
+                    let outputs: Vec<Vec<T>> = (0..reduce.len()).map(|k| vec![start(k); room(k)]).collect();
+                    let [inputs, outputs] =
+                        [&inputs, &outputs].map(|all| all.iter().map(|x| Guarded::new(x)).collect::<Vec<_>>());
+                    let mut tables: (Vec<*const u8>, Vec<*mut u8>) = (
+                        inputs.iter().map(|x| x.elements.cast_const().cast()).collect(),
+                        outputs.iter().map(|y| y.elements.cast()).collect(),
+                    );
+                    let strides: Vec<i64> = call.strides.iter().map(|&n| (n * rows * T::WIDTH.bytes()) as i64).collect();
+                    let mut scratch = vec![0u64; unit.needs.scratch];
+                    let addresses = (tables.0.as_mut_ptr(), tables.1.as_mut_ptr());
+                    // SAFETY: there is an address for every input and output, of as many rows; the scratch memory is there.
+                    unsafe { code.run_rows::<T>(addresses, scratch.as_mut_ptr(), rows, (1, &strides)) };
+                    let found = outputs.iter().enumerate().map(|(k, y)| {
+                        // SAFETY: as many elements are there.
+                        bits(unsafe { std::slice::from_raw_parts(y.elements, room(k)) })
+                    });
+                    assert_eq!(found.collect::<Vec<_>>(), wanted, "{width} bits, {lens:?}, {rows} rows");
+                }
+            }
+        }
+    }
+    let mut rng = Rng(5);
+    for bits in widths() {
+        body::<f64>(bits, &mut rng);
+        body::<f32>(bits, &mut rng);
+    }
 }

@@ -3,15 +3,19 @@
 use wengert::compiled::Report;
 use wengert::{Compiled, Function, Options, Width};
 
-fn has_wide_vectors() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return cfg!(unix) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+/// The most bits of vectors on this processor, as far as there is code for them.
+fn widest() -> usize {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        let has =
+            [is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("avx512dq"), is_x86_feature_detected!("avx512vl")];
+        return if has == [true; 3] { 512 } else { 256 };
+    }
+    128
 }
 
-fn widest() -> usize {
-    if has_wide_vectors() { 256 } else { 128 }
+fn has_wide_vectors() -> bool {
+    widest() > 128
 }
 
 /// What the environment says.
@@ -69,10 +73,12 @@ fn the_report_says_which_vectors_a_loop_has() {
 #[test]
 fn loops_of_arrays_have_them_too() {
     let f = Function::trace(["x[n]"], |[x]| (x.sin().exp().sum(..), (x * x + x.tanh()).cumsum(0))).unwrap();
-    let [wide, narrow] = [512, 128].map(|bits| f.compile_with(Options::new().vectors(bits)).unwrap());
-    let loops = widths(&wide.report());
-    assert!(!loops.is_empty() && loops.iter().all(|&bits| bits == widest()), "{loops:?}");
-    assert!(widths(&narrow.report()).iter().all(|&bits| bits == 128));
+    let [widest_vectors, wide, narrow] = [512, 256, 128].map(|bits| {
+        let f = f.compile_with(Options::new().vectors(bits)).unwrap();
+        let loops = widths(&f.report());
+        assert!(!loops.is_empty() && loops.iter().all(|&has| has == widest().min(bits)), "{loops:?}");
+        f
+    });
     for n in [0, 1, 5, 8, 1030, 5000] {
         let x: Vec<f64> = (0..n).map(|k| (k as f64 * 0.7).sin() * 9.0).collect();
         let run = |f: &Compiled| {
@@ -80,7 +86,7 @@ fn loops_of_arrays_have_them_too() {
             f.call_into(&[&x], &mut [&mut sum, &mut y]).unwrap();
             (sum, y)
         };
-        assert_eq!(run(&wide), run(&narrow));
+        assert_eq!([run(&widest_vectors), run(&wide)], [run(&narrow), run(&narrow)]);
     }
 }
 
@@ -109,7 +115,7 @@ fn options_go_together() {
 #[test]
 fn subnormal_numbers_are_zeros_where_asked() {
     let f = Function::trace(["x", "y"], |[x, y]| x * y).unwrap().vmap("n", ["x", "y"]).unwrap();
-    for bits in [128, 512] {
+    for bits in [128, 256, 512] {
         for (flush, wanted) in [(false, 1e-310), (true, 0.0)] {
             let g = f.compile_with(Options::new().vectors(bits).flush_subnormals(flush)).unwrap();
             let (x, y) = ([1e-155; 11], [1e-155; 11]);
@@ -131,15 +137,34 @@ fn limits_hold() {
     assert!(f.compile_with(Options::new().time_limit(std::time::Duration::ZERO)).unwrap_err().is_limit());
 }
 
+/// Rows that there are not are written to the stack, which a row of 68 kB would take too much of.
+#[test]
+fn a_report_says_why_a_loop_is_narrower_than_the_processor() {
+    let f = Function::trace("x", |x| vec![x.exp(); 8500]).unwrap().vmap("n", ["x"]).unwrap();
+    let compile = |bits: usize| f.compile_with(Options::new().vectors(bits)).unwrap();
+    let (wide, narrow) = (compile(512), compile(128));
+    let row_loop = wide.report().loops[0];
+    assert_eq!(row_loop.vector_bits, widest().min(256));
+    assert_eq!(row_loop.narrow.is_some_and(|reason| reason.contains("too much of the stack")), widest() == 512, "{row_loop:?}");
+    let run = |f: &Compiled| {
+        let mut y = vec![0.0; 5 * 8500];
+        f.call_into(&[&[0.1, 0.2, -0.3, 4.0, 0.5]], &mut [&mut y]).unwrap();
+        y
+    };
+    assert_eq!(run(&wide), run(&narrow));
+}
+
 #[test]
 fn assembly_shows_what_runs() {
     let f = mapped(Width::F64);
     let assembly = |bits: usize| f.compile_with(Options::new().vectors(bits)).unwrap().assembly().unwrap();
-    let (wide, narrow) = (assembly(512), assembly(128));
-    assert_eq!(wide.contains("ymm"), has_wide_vectors());
-    assert!(!narrow.contains("ymm"));
-    if has_wide_vectors() {
-        assert!(wide.contains("vfmadd") && wide.contains("  ret\n") && wide.contains("in every lane"), "{wide}");
+    for bits in [128, 256, 512] {
+        let (text, has) = (assembly(bits), widest().min(bits));
+        // Few rows are half of a vector.
+        assert_eq!((text.contains("zmm"), text.contains("ymm")), (has == 512, has >= 256), "{text}");
+        if has > 128 {
+            assert!(text.contains("vfmadd") && text.contains("  ret\n") && text.contains("in every lane"), "{text}");
+        }
     }
     // Cranelift's loop, which has the same bits.
     assert!(f.compile().unwrap().clif().unwrap().contains("f64x2"));

@@ -41,6 +41,13 @@ impl<'l> Columns<'l> {
         16 / self.list.width.bytes()
     }
 
+    /// A vector of one or two halves of 256 bits, by the number of their first 128 bits.
+    fn halves(&self, half: impl Fn(usize) -> V) -> V {
+        let parts = self.rows.lanes / self.side();
+        let first = half(0);
+        if parts == 2 { first } else { self.list.push(Node::JoinHalves(first, half(2))) }
+    }
+
     /// The column of an input slot; none if all rows share it.
     pub(super) fn load(&self, slot: u32, vector: usize) -> Option<V> {
         let (place, k) = self.call.slots[slot as usize];
@@ -57,24 +64,28 @@ impl<'l> Columns<'l> {
                 self.square(|row| at(row, start))[k - start]
             }
             _ => {
-                let half = |from: usize| {
-                    let first = self.list.push(Node::One(at(from, k)));
-                    (1..side).fold(first, |v, lane| self.list.push(Node::PutOne(v, at(from + lane, k), lane as u8)))
+                let part = |n: usize| {
+                    let first = self.list.push(Node::One(at(n * side, k)));
+                    (1..side).fold(first, |v, lane| self.list.push(Node::PutOne(v, at(n * side + lane, k), lane as u8)))
                 };
-                self.list.push(Node::Join(half(0), half(side)))
+                self.halves(|n| {
+                    let first = part(n);
+                    self.list.push(Node::Join(first, part(n + 1)))
+                })
             }
         })
     }
 
-    /// Columns of a square and of the one below it.
+    /// Columns of a square and of those below it.
     fn square(&self, at: impl Fn(usize) -> At) -> Vec<V> {
         let (list, side) = (self.list, self.side());
-        let row = |k: usize| list.push(Node::PutHalf(list.push(Node::Half(at(k))), at(side + k)));
+        let part = |n: usize, k: usize| at(n * side + k);
+        let row = |k: usize| self.halves(|n| list.push(Node::PutPart(list.push(Node::Part(part(n, k))), part(n + 1, k))));
         let rows: Vec<V> = (0..side).map(row).collect();
         self.transposed(&rows)
     }
 
-    /// The columns of the squares of both halves.
+    /// The columns of the squares of all parts.
     fn transposed(&self, rows: &[V]) -> Vec<V> {
         let merged = |pairs: bool, a: V, b: V| {
             let [low, high] = if pairs { [Bin::LowPairs, Bin::HighPairs] } else { [Bin::Low, Bin::High] };
@@ -108,8 +119,8 @@ impl<'l> Columns<'l> {
         let columns: Vec<V> = square.map(|k| self.waiting.remove(&(vector, k)).expect("all are there")).collect();
         let row_bytes = len as i32 * self.size;
         for (v, row) in self.transposed(&columns).into_iter().zip(0..) {
-            let at = |row: i32| At { offset: first.offset + row * row_bytes, ..first };
-            self.list.done(Item::StoreHalves(v, [at(row), at(row + side as i32)]));
+            let at = At { offset: first.offset + row * row_bytes, ..first };
+            self.list.done(Item::StoreParts(v, at, side as i32 * row_bytes));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a loop's body computes, as a list. Equal entries are one, so that what kernels share is computed once.
 
 pub(super) use super::encode::Bin;
+use super::isa::Isa;
 use crate::base::Width;
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -15,7 +16,7 @@ pub(super) struct At {
     pub(super) offset: i32,
 }
 
-/// A vector of numbers, or of truth values: all bits of a lane, or none.
+/// A vector of numbers, or of truth values: all bits of a lane, or none; or a mask of truth values, where there are such.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Node {
     /// These are in memory, and instructions read them there: a constant, what was made before the rows, numbers of neighbouring rows.
@@ -27,10 +28,11 @@ pub(super) enum Node {
     /// A number of memory, and zeros; with more of them at the places from 1 to 3.
     One(At),
     PutOne(V, At, u8),
-    /// As many numbers as 128 bits have, and zeros; with others in the upper half.
-    Half(At),
-    PutHalf(V, At),
+    /// As many numbers as 128 bits have, and zeros; with others as the next 128 bits; both of 128 bits as 256, both of 256 as 512.
+    Part(At),
+    PutPart(V, At),
     Join(V, V),
+    JoinHalves(V, V),
     Bin(Bin, V, V),
     Sqrt(V),
     Round(V, u8),
@@ -43,6 +45,14 @@ pub(super) enum Node {
         args: [V; 3],
     },
     Compare(u8, V, V),
+    /// Masks: a known one, one that was made before the rows, where both hold, where one of two does, where none does.
+    Flag(bool),
+    KeptMask(u32),
+    Both(V, V),
+    Either(V, V),
+    Not(V),
+    /// The second where the mask holds, 0 elsewhere.
+    OrZero(V, V),
     /// The second where the first holds, the third elsewhere.
     Select(V, V, V),
     /// A routine of the number of the last one or two, lane by lane, by its number.
@@ -54,19 +64,29 @@ pub(super) enum Node {
 impl Node {
     /// Whether it is in memory from the start.
     pub(super) fn is_leaf(self) -> bool {
-        matches!(self, Node::Const(_) | Node::Kept(_) | Node::Column(_))
+        matches!(self, Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_))
+    }
+
+    /// Whether it is a mask, where there are such.
+    pub(super) fn is_mask(self) -> bool {
+        matches!(self, Node::Compare(..) | Node::Flag(_) | Node::KeptMask(_) | Node::Both(..) | Node::Either(..) | Node::Not(_))
     }
 
     pub(super) fn operands(self) -> ([V; 3], usize) {
         match self {
-            Node::Const(_) | Node::Kept(_) | Node::Column(_) | Node::Shared(_) | Node::One(_) | Node::Half(_) => ([0; 3], 0),
+            Node::Const(_) | Node::Kept(_) | Node::Column(_) | Node::Shared(_) | Node::One(_) | Node::Part(_) => ([0; 3], 0),
+            Node::Flag(_) | Node::KeptMask(_) => ([0; 3], 0),
             Node::PutOne(a, ..)
-            | Node::PutHalf(a, _)
+            | Node::PutPart(a, _)
+            | Node::Not(a)
             | Node::Sqrt(a)
             | Node::Round(a, _)
             | Node::Left(a, _)
             | Node::Right(a, _) => ([a, 0, 0], 1),
-            Node::Join(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => ([a, b, 0], 2),
+            Node::Join(a, b) | Node::JoinHalves(a, b) | Node::Bin(_, a, b) | Node::Compare(_, a, b) | Node::Call(_, a, b) => {
+                ([a, b, 0], 2)
+            }
+            Node::Both(a, b) | Node::Either(a, b) | Node::OrZero(a, b) => ([a, b, 0], 2),
             Node::Fma { args, .. } | Node::Rare(_, args) => (args, 3),
             Node::Select(m, a, b) => ([m, a, b], 3),
         }
@@ -78,8 +98,8 @@ impl Node {
             | Node::Shared(at)
             | Node::One(at)
             | Node::PutOne(_, at, _)
-            | Node::Half(at)
-            | Node::PutHalf(_, at) => Some(at),
+            | Node::Part(at)
+            | Node::PutPart(_, at) => Some(at),
             _ => None,
         }
     }
@@ -90,8 +110,8 @@ impl Node {
 pub(super) enum Item {
     Make(V),
     Store(V, At),
-    /// The halves go to different places.
-    StoreHalves(V, [At; 2]),
+    /// Every 128 bits go to a place of their own; how far apart these are.
+    StoreParts(V, At, i32),
     /// Every number goes to a row of its own; how far apart these are.
     StoreLanes(V, At, i32),
     /// Adds to a vector of partial sums: a number, or a product.
@@ -107,7 +127,7 @@ impl Item {
         match self {
             Item::Make(v) => nodes[v as usize].operands(),
             Item::Store(v, _)
-            | Item::StoreHalves(v, _)
+            | Item::StoreParts(v, ..)
             | Item::StoreLanes(v, ..)
             | Item::Keep(_, v)
             | Item::Hold(v)
@@ -119,7 +139,7 @@ impl Item {
     pub(super) fn place(self, nodes: &[Node]) -> Option<At> {
         match self {
             Item::Make(v) => nodes[v as usize].place(),
-            Item::Store(_, at) | Item::StoreHalves(_, [at, _]) | Item::StoreLanes(_, at, _) => Some(at),
+            Item::Store(_, at) | Item::StoreParts(_, at, _) | Item::StoreLanes(_, at, _) => Some(at),
             Item::Add(..) | Item::Keep(..) | Item::Hold(_) => None,
         }
     }
@@ -127,6 +147,7 @@ impl Item {
 
 /// A list that grows.
 pub(super) struct List {
+    pub(super) isa: Isa,
     pub(super) width: Width,
     nodes: RefCell<Vec<Node>>,
     items: RefCell<Vec<Item>>,
@@ -141,10 +162,43 @@ pub(super) struct Body {
     pub(super) items: Vec<Item>,
 }
 
+impl Body {
+    /// Puts what is added to the same partial sum together, where it is added last, so that a sum in memory is loaded and stored once. What is added
+    /// comes from memory again, if need be; so it stays where it is if something is stored in between.
+    pub(super) fn add_together(&mut self) {
+        let mut last: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut moved: FxHashMap<usize, Vec<Item>> = FxHashMap::default();
+        let mut stays = vec![true; self.items.len()];
+        let mut stored = usize::MAX;
+        for (at, item) in self.items.iter().enumerate().rev() {
+            match *item {
+                Item::Add(part, v, factor) => {
+                    let is_column = |v: V| matches!(self.nodes[v as usize], Node::Column(_));
+                    let reads_column = is_column(v) || factor.is_some_and(is_column);
+                    match last.get(&part) {
+                        Some(&later) if !(reads_column && stored < later) => {
+                            moved.entry(later).or_default().push(*item);
+                            stays[at] = false;
+                        }
+                        _ => _ = last.insert(part, at),
+                    }
+                }
+                Item::Store(..) | Item::StoreParts(..) | Item::StoreLanes(..) => stored = at,
+                _ => {}
+            }
+        }
+        let items = std::mem::take(&mut self.items);
+        for (at, item) in items.into_iter().enumerate().filter(|&(at, _)| stays[at]) {
+            self.items.extend(moved.remove(&at).unwrap_or_default().into_iter().rev());
+            self.items.push(item);
+        }
+    }
+}
+
 impl List {
-    pub(super) fn new(width: Width) -> List {
+    pub(super) fn new(isa: Isa, width: Width) -> List {
         let (nodes, items, known) = (RefCell::default(), RefCell::default(), RefCell::default());
-        List { width, nodes, items, known, made: Cell::new(0) }
+        List { isa, width, nodes, items, known, made: Cell::new(0) }
     }
 
     pub(super) fn push(&self, node: Node) -> V {
@@ -192,6 +246,14 @@ impl List {
 
     pub(super) fn bits(&self, bits: u64) -> V {
         self.push(Node::Const(bits & self.ones()))
+    }
+
+    /// A truth value that is known.
+    pub(super) fn flag(&self, holds: bool) -> V {
+        if self.isa.has_masks() {
+            return self.push(Node::Flag(holds));
+        }
+        self.bits(if holds { u64::MAX } else { 0 })
     }
 
     pub(super) fn bin(&self, op: Bin, a: V, b: V) -> V {

@@ -1,17 +1,23 @@
-//! Loops over rows in vectors of 256 bits, for x86-64 with AVX2 and fused multiply-add. (Cranelift's vectors have 128.)
+//! Loops over rows in vectors of 512 or 256 bits, for x86-64 with AVX-512, or with AVX2 and fused multiply-add. (Cranelift's vectors have 128.)
 //!
 //! In: a unit for rows. Out: a function that does what Cranelift's does, to the bit. The values of operations and kernels come from the op table
 //! over a [`Number`](number::Number), which makes a list; the list gets registers and instructions in one pass. So a loop is made in some ten
 //! microseconds.
 
 mod columns;
+mod effects;
 mod encode;
 mod function;
+mod isa;
 mod list;
+mod loops;
 mod number;
+mod pace;
 mod record;
 mod registers;
+mod routines;
 mod select;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,17 +26,15 @@ use super::memory::{Call, Object};
 use crate::base::Width;
 use crate::schedule::unit::Unit;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
-
-/// What code is aligned to, as its constants are.
-pub(super) const ALIGN: usize = encode::VECTOR as usize;
-
-/// Bits of a vector.
-pub(super) const BITS: u16 = 8 * encode::VECTOR as u16;
+pub(super) use isa::Isa;
 
 /// The function of a unit, and how many values found no register.
 pub(super) struct Wide {
     pub(super) object: Object,
+    pub(super) isa: Isa,
     pub(super) spilled: usize,
+    /// Why it has no wider vectors, if the processor has them.
+    pub(super) narrow: Option<&'static str>,
     /// Where constants follow the instructions.
     end: usize,
     width: Width,
@@ -39,22 +43,37 @@ pub(super) struct Wide {
 impl Wide {
     pub(super) fn text(&self) -> String {
         let Object { bytes, calls, .. } = &self.object;
-        text::text(bytes, self.end, self.width, calls)
+        text::text(self.isa, bytes, self.end, self.width, calls)
+    }
+
+    /// What the code is aligned to, as its constants are.
+    pub(super) fn align(&self) -> usize {
+        self.isa.vector() as usize
     }
 }
 
-/// The loop over rows of a unit.
+/// The loop over rows of a unit, in the widest vectors of up to so many bits that the processor has.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn wide(unit: &Unit, isa: &dyn TargetIsa) -> Result<Wide, &'static str> {
-    with_registers(unit, isa, 16)
+pub(super) fn wide(unit: &Unit, processor: &dyn TargetIsa, bits: usize) -> Result<Wide, &'static str> {
+    let (mut reason, mut narrow) = ("the options do not allow more", None);
+    for isa in Isa::ALL.into_iter().filter(|isa| usize::from(isa.bits()) <= bits) {
+        match with_registers(unit, processor, isa, isa.registers()) {
+            Ok(wide) => return Ok(Wide { narrow, ..wide }),
+            Err(other) => {
+                reason = other;
+                narrow = has_vectors(processor, isa).then_some(other);
+            }
+        }
+    }
+    Err(reason)
 }
 
-/// The same with fewer registers for values.
-pub(super) fn with_registers(unit: &Unit, isa: &dyn TargetIsa, registers: usize) -> Result<Wide, &'static str> {
+/// The same in some vectors, with fewer registers for values.
+pub(super) fn with_registers(unit: &Unit, processor: &dyn TargetIsa, isa: Isa, registers: usize) -> Result<Wide, &'static str> {
     let Some(call) = &unit.rows else { return Err("it is no loop over rows") };
-    if !has_vectors(isa) {
+    if !has_vectors(processor, isa) {
         return Err(
             "the processor has no vectors of 256 bits with fused multiply-add, or the system calls functions in another way",
         );
@@ -62,18 +81,24 @@ pub(super) fn with_registers(unit: &Unit, isa: &dyn TargetIsa, registers: usize)
     if unit.needs.cut {
         return Err("its body is cut into several functions");
     }
-    let made = function::function(unit, call, registers)?;
+    let made = function::function(isa, unit, call, registers)?;
     let calls = made.routines.into_iter().map(|(at, routine)| Call { at: at as u32, routine }).collect();
     let object = Object { bytes: made.bytes, functions: vec![(0, true)], calls };
-    Ok(Wide { object, spilled: made.spilled, end: made.end, width: unit.program.width })
+    Ok(Wide { object, isa, spilled: made.spilled, narrow: None, end: made.end, width: unit.program.width })
 }
 
 /// The most bits of the vectors that loops over rows have on a processor: Cranelift's, or ours.
-pub(super) fn most_bits(isa: &dyn TargetIsa) -> u16 {
-    if has_vectors(isa) { BITS } else { 128 }
+pub(super) fn most_bits(processor: &dyn TargetIsa) -> u16 {
+    Isa::ALL.into_iter().find(|&isa| has_vectors(processor, isa)).map_or(128, Isa::bits)
 }
 
-fn has_vectors(isa: &dyn TargetIsa) -> bool {
-    let flag = |name: &str| isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
-    isa.name() == "x64" && isa.default_call_conv() == CallConv::SystemV && flag("has_avx2") && flag("has_fma")
+/// Whether a processor has such vectors. Cranelift asks it in a way that also asks whether the system keeps their registers.
+fn has_vectors(processor: &dyn TargetIsa, isa: Isa) -> bool {
+    let has = |name: &str| processor.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
+    let wanted: &[&str] = match isa {
+        Isa::Avx2 => &["has_avx2", "has_fma"],
+        Isa::Avx512 => &["has_avx2", "has_fma", "has_avx512f", "has_avx512dq", "has_avx512vl"],
+    };
+    let calls = processor.name() == "x64" && processor.default_call_conv() == CallConv::SystemV;
+    calls && wanted.iter().all(|name| has(name))
 }

@@ -40,8 +40,13 @@ impl<'l> Number<'l> {
     fn known(self) -> Option<u64> {
         match self.list.node(self.v) {
             Node::Const(bits) => Some(bits),
+            Node::Flag(holds) => Some(if holds { self.list.ones() } else { 0 }),
             _ => None,
         }
+    }
+
+    fn has_masks(self) -> bool {
+        self.list.isa.has_masks()
     }
 
     fn sign(self) -> Self {
@@ -110,24 +115,42 @@ impl ops::Neg for Number<'_> {
 impl ops::BitAnd for Truth<'_> {
     type Output = Self;
     fn bitand(self, y: Self) -> Self {
-        Truth(self.0.bin(Bin::And, y.0))
+        let Truth(x) = self;
+        Truth(match (x.known(), y.0.known()) {
+            _ if !x.has_masks() => x.bin(Bin::And, y.0),
+            (Some(0), _) | (None, Some(1..)) => x,
+            (_, Some(0)) | (Some(_), _) => y.0,
+            _ if x.v == y.0.v => x,
+            _ => x.node(Node::Both(x.v, y.0.v)),
+        })
     }
 }
 
 impl ops::BitOr for Truth<'_> {
     type Output = Self;
     fn bitor(self, y: Self) -> Self {
-        Truth(self.0.bin(Bin::Or, y.0))
+        let Truth(x) = self;
+        Truth(match (x.known(), y.0.known()) {
+            _ if !x.has_masks() => x.bin(Bin::Or, y.0),
+            (Some(0), _) | (None, Some(1..)) => y.0,
+            (_, Some(0)) | (Some(_), _) => x,
+            _ if x.v == y.0.v => x,
+            _ => x.node(Node::Either(x.v, y.0.v)),
+        })
     }
 }
 
 impl ops::Not for Truth<'_> {
     type Output = Self;
     fn not(self) -> Self {
-        match self.0.list.node(self.0.v) {
+        let Truth(x) = self;
+        match x.list.node(x.v) {
             // The opposite conditions are four further.
-            Node::Compare(condition, a, b) => Truth(self.0.node(Node::Compare(condition ^ 4, a, b))),
-            _ => Truth(self.0.bin(Bin::Xor, self.0.constant(u64::MAX))),
+            Node::Compare(condition, a, b) => Truth(x.node(Node::Compare(condition ^ 4, a, b))),
+            Node::Flag(holds) => Truth(Number { v: x.list.flag(!holds), ..x }),
+            Node::Not(v) => Truth(Number { v, ..x }),
+            _ if x.has_masks() => Truth(x.node(Node::Not(x.v))),
+            _ => Truth(x.bin(Bin::Xor, x.constant(u64::MAX))),
         }
     }
 }
@@ -186,9 +209,10 @@ impl<'l> Machine for Number<'l> {
             (Some(0), ..) => b,
             (Some(_), ..) => a,
             _ if a.v == b.v => a,
+            (None, _, Some(0)) if m.has_masks() => m.node(Node::OrZero(m.v, a.v)),
             // A choice takes longer than one instruction of bits.
             (None, _, Some(0)) => m.bin(Bin::And, a),
-            (None, Some(0), _) => m.bin(Bin::AndNot, b),
+            (None, Some(0), _) if !m.has_masks() => m.bin(Bin::AndNot, b),
             _ => m.node(Node::Select(m.v, a.v, b.v)),
         }
     }

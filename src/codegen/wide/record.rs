@@ -2,6 +2,7 @@
 
 use super::super::lower::results;
 use super::columns::{Columns, Rows};
+use super::isa::Isa;
 use super::list::{At, Body, Item, List, Node, V};
 use super::number::{Number, Truth};
 use crate::base::Width;
@@ -26,9 +27,9 @@ pub(super) struct Before<'p> {
 }
 
 impl<'p> Before<'p> {
-    pub(super) fn new(unit: &'p Unit, call: &'p RowCall) -> Self {
+    pub(super) fn new(isa: Isa, unit: &'p Unit, call: &'p RowCall) -> Self {
         let program = &unit.program;
-        let (interface, list) = (Interface::new(unit), List::new(program.width));
+        let (interface, list) = (Interface::new(unit), List::new(isa, program.width));
         let (made, kept) = (vec![None; program.invariant], FxHashMap::default());
         let mut before = Before { program, call, interface, list, made, kept };
         for k in 0..program.invariant {
@@ -76,7 +77,7 @@ fn known(list: &List, kind: StepKind) -> V {
             Width::F32 => list.bits((f64::from_bits(bits) as f32).to_bits().into()),
             Width::F64 => list.bits(bits),
         },
-        StepKind::Flag(holds) => list.bits(if holds { u64::MAX } else { 0 }),
+        StepKind::Flag(holds) => list.flag(holds),
         StepKind::Input(_) | StepKind::Apply(_) => unreachable!("its value depends on inputs"),
     }
 }
@@ -84,7 +85,7 @@ fn known(list: &List, kind: StepKind) -> V {
 /// The list of the rows of one turn: some vectors of them.
 pub(super) fn turn(before: &mut Before, rows: Rows) -> Body {
     let (program, call) = (before.program, before.call);
-    let list = List::new(program.width);
+    let list = List::new(before.list.isa, program.width);
     let mut turn = Turn {
         program,
         call,
@@ -159,13 +160,22 @@ impl Turn<'_, '_> {
                 self.columns.store(output, copy, v);
                 continue;
             };
-            let part = sum * self.rows.vectors_of_partials as u32 + copy as u32;
+            // Where one vector has all partial sums, copies add to it in turn.
+            let partials = self.rows.vectors_of_partials as u32;
+            let part = sum * partials + copy as u32 % partials;
             let item = match self.call.products[output as usize] {
                 Some([x, y]) => Item::Add(part, self.value(x, copy), Some(self.value(y, copy))),
                 None => Item::Add(part, self.value(step, copy), None),
             };
             self.list.done(item);
         }
+    }
+
+    /// What was made before the rows.
+    fn kept(&mut self, step: u32) -> V {
+        let is_mask = self.list.isa.has_masks() && self.program.steps[step as usize].dtype() == DType::Mask;
+        let k = self.before.keep(step);
+        self.list.push(if is_mask { Node::KeptMask(k) } else { Node::Kept(k) })
     }
 
     fn value(&mut self, step: u32, copy: usize) -> V {
@@ -175,9 +185,9 @@ impl Turn<'_, '_> {
         let v = match self.program.steps[step as usize].kind {
             StepKind::Input(slot) => match self.columns.load(slot, copy) {
                 Some(v) => v,
-                None => self.list.push(Node::Kept(self.before.keep(step))),
+                None => self.kept(step),
             },
-            StepKind::Apply(_) => self.list.push(Node::Kept(self.before.keep(step))),
+            StepKind::Apply(_) => self.kept(step),
             kind => known(self.list, kind),
         };
         self.copies[copy][step as usize] = Some(v);

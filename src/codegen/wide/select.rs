@@ -1,18 +1,11 @@
 //! Instructions for the items of a list, one by one.
 
-use super::encode::{Asm, Bin, Mem, NOT_EQUAL, RAX, RDX, RSP, Rm, VECTOR, mem};
+use super::encode::{Asm, Logic, Mem, NOT_EQUAL, RSP, Rm, mem};
+use super::isa::Isa;
 use super::list::{At, Body, Item, Node, V};
-use super::registers::Registers;
+use super::registers::{LEFT, Registers};
+use super::routines::{Called, Calls, Rare};
 use crate::kernels::Routine;
-
-/// Where what routines are called with is, as offsets from the stack pointer: numbers, masks of the lanes that want a call, results.
-#[derive(Copy, Clone, Default)]
-pub(super) struct Calls {
-    pub(super) x: i32,
-    pub(super) y: i32,
-    pub(super) mask: i32,
-    pub(super) result: i32,
-}
 
 /// Where partial sums are.
 #[derive(Copy, Clone)]
@@ -25,64 +18,18 @@ pub(super) enum Partials {
     Row(i32),
 }
 
-/// A call that a body makes where a mask holds in a lane.
-struct Rare {
-    routine: Routine,
-    /// The jump to the call.
-    jump: usize,
-    /// Where the body goes on.
-    back: usize,
-    value: u8,
-    mask: u8,
-    x: u8,
-    /// Whether the body is one of whole vectors.
-    whole: bool,
-}
-
-/// What a function's code calls.
-#[derive(Default)]
-pub(super) struct Called {
-    /// Where addresses of routines belong.
-    pub(super) routines: Vec<(usize, Routine)>,
-    rare: Vec<Rare>,
-    /// Where the distance belongs to what calls a routine: in every lane, or in the first.
-    pub(super) in_lanes: Vec<usize>,
-    pub(super) alone: Vec<usize>,
-}
-
-impl Called {
-    fn call(&mut self, asm: &mut Asm, routine: Routine) {
-        self.routines.push((asm.address(RAX), routine));
-        let call = asm.call_here();
-        if asm.whole { self.in_lanes.push(call) } else { self.alone.push(call) }
-    }
-
-    /// The calls where a mask holds, off the path.
-    pub(super) fn rare(&mut self, asm: &mut Asm, calls: Calls) {
-        for Rare { routine, jump, back, value, mask, x, whole } in std::mem::take(&mut self.rare) {
-            asm.whole = whole;
-            asm.land_here(jump);
-            for (r, at) in [(value, calls.result), (mask, calls.mask), (x, calls.x)] {
-                asm.store(r, mem(RSP, at));
-            }
-            self.call(asm, routine);
-            asm.load(value, Rm::Mem(mem(RSP, calls.result)));
-            let jump = asm.jump();
-            asm.land(jump, back);
-        }
-    }
-}
-
 pub(super) struct Select<'a> {
     pub(super) registers: Registers<'a>,
     calls: Calls,
-    partials: Partials,
+    pub(super) partials: Partials,
     called: &'a mut Called,
+    /// The register of a partial sum that the next item adds to, too, and which of them it is.
+    pub(super) open: Option<(u32, u8)>,
 }
 
 impl<'a> Select<'a> {
     pub(super) fn new(registers: Registers<'a>, calls: Calls, partials: Partials, called: &'a mut Called) -> Self {
-        Select { registers, calls, partials, called }
+        Select { registers, calls, partials, called, open: None }
     }
 
     pub(super) fn body(&mut self, body: &Body) {
@@ -95,7 +42,7 @@ impl<'a> Select<'a> {
                     self.registers.put(v, r);
                 }
                 _ => {
-                    self.effect(item);
+                    self.effect(item, body.items.get(at as usize + 1).copied());
                     self.registers.consume(&args[..count]);
                 }
             }
@@ -112,16 +59,19 @@ impl<'a> Select<'a> {
         let (args, count) = node.operands();
         let args = &args[..count];
         match node {
-            Node::Const(_) | Node::Kept(_) | Node::Column(_) => unreachable!("it is there"),
+            Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_) => unreachable!("it is there"),
             Node::Shared(at) => self.loaded(at, |asm, r, from| asm.broadcast(r, from)),
             Node::One(at) => self.loaded(at, |asm, r, from| asm.load_one(r, from)),
-            Node::Half(at) => self.loaded(at, |asm, r, from| asm.load_half(r, from)),
+            Node::Part(at) => self.loaded(at, |asm, r, from| asm.load_part(r, from)),
             Node::PutOne(a, at, lane) => self.put(a, at, |asm, r, a, from| asm.insert_one(r, a, from, lane)),
-            Node::PutHalf(a, at) => self.put(a, at, |asm, r, a, from| asm.insert_half(r, a, Rm::Mem(from))),
-            Node::Join(a, b) => {
+            Node::PutPart(a, at) => self.put(a, at, |asm, r, a, from| asm.insert_part(r, a, Rm::Mem(from))),
+            Node::Join(a, b) | Node::JoinHalves(a, b) => {
                 let (a, b) = (self.registers.in_register(a), self.registers.in_register(b));
                 let r = self.after(args);
-                self.registers.asm.insert_half(r, a, Rm::Reg(b));
+                match node {
+                    Node::Join(..) => self.registers.asm.insert_part(r, a, Rm::Reg(b)),
+                    _ => self.registers.asm.insert_half(r, a, b),
+                }
                 r
             }
             Node::Bin(op, a, b) => {
@@ -154,8 +104,31 @@ impl<'a> Select<'a> {
                 let swap = !self.registers.is_in(a) && self.registers.is_in(b);
                 let (condition, a, b) = if swap { (swapped(condition), b, a) } else { (condition, a, b) };
                 let (a, b) = (self.registers.in_register(a), self.registers.operand(b));
-                let r = self.after(args);
+                let r = if self.registers.asm.isa.has_masks() { self.mask_after(args) } else { self.after(args) };
                 self.registers.asm.compare(condition, r, a, b);
+                r
+            }
+            Node::Flag(holds) => {
+                let r = self.registers.take_mask();
+                self.registers.asm.logic(if holds { Logic::Agree } else { Logic::Differ }, r, r, r);
+                r
+            }
+            Node::Both(a, b) | Node::Either(a, b) => {
+                let (a, b) = (self.registers.in_register(a), self.registers.in_register(b));
+                let r = self.mask_after(args);
+                self.registers.asm.logic(if matches!(node, Node::Both(..)) { Logic::And } else { Logic::Or }, r, a, b);
+                r
+            }
+            Node::Not(a) => {
+                let a = self.registers.in_register(a);
+                let r = self.mask_after(args);
+                self.registers.asm.not(r, a);
+                r
+            }
+            Node::OrZero(m, a) => {
+                let (m, a) = (self.registers.in_register(m), self.registers.operand(a));
+                let r = self.after(args);
+                self.registers.asm.or_zero(r, m, a);
                 r
             }
             Node::Select(m, a, b) => {
@@ -172,10 +145,7 @@ impl<'a> Select<'a> {
                 self.registers.asm.store(x, mem(RSP, at_x));
                 self.registers.asm.store(y, mem(RSP, at_y));
                 let r = self.after(args);
-                // In every lane.
-                let all = self.registers.asm.constant(u64::MAX);
-                self.registers.asm.load(r, Rm::Mem(all));
-                self.registers.asm.store(r, mem(RSP, mask));
+                self.in_every_lane(mem(RSP, mask), r);
                 self.called.call(self.registers.asm, routine_of(routine));
                 self.registers.asm.load(r, Rm::Mem(mem(RSP, result)));
                 r
@@ -183,13 +153,32 @@ impl<'a> Select<'a> {
             Node::Rare(routine, [value, mask, x]) => {
                 let (m, x) = (self.registers.in_register(mask), self.registers.in_register(x));
                 let r = self.registers.copy(value);
-                self.registers.asm.test(m);
+                let rows_left = self.registers.is_masked();
+                match self.registers.asm.isa {
+                    Isa::Avx2 => self.registers.asm.test(m),
+                    // Where there is no such row, nothing is called.
+                    Isa::Avx512 => self.registers.asm.test_masks(m, if rows_left { LEFT } else { m }),
+                }
                 let jump = self.registers.asm.jump_if(NOT_EQUAL);
                 let back = self.registers.asm.bytes.len();
-                let whole = self.registers.asm.whole;
-                self.called.rare.push(Rare { routine: routine_of(routine), jump, back, value: r, mask: m, x, whole });
+                let length = self.registers.asm.length();
+                self.called.rare(Rare { routine: routine_of(routine), jump, back, value: r, mask: m, x, length, rows_left });
                 self.registers.overwritten(r, args)
             }
+        }
+    }
+
+    /// Asks for a call in every lane that has a row.
+    fn in_every_lane(&mut self, mask: Mem, spare: u8) {
+        let this = &mut self.registers;
+        match this.asm.isa {
+            Isa::Avx2 => {
+                let all = this.asm.constant(u64::MAX);
+                this.asm.load(spare, all);
+                this.asm.store(spare, mask);
+            }
+            Isa::Avx512 if this.is_masked() => this.asm.store_mask(LEFT, mask),
+            Isa::Avx512 => this.asm.put(Rm::Mem(mask), 0xffff),
         }
     }
 
@@ -197,6 +186,11 @@ impl<'a> Select<'a> {
     fn after(&mut self, operands: &[V]) -> u8 {
         self.registers.consume(operands);
         self.registers.take()
+    }
+
+    fn mask_after(&mut self, operands: &[V]) -> u8 {
+        self.registers.consume(operands);
+        self.registers.take_mask()
     }
 
     fn loaded(&mut self, at: At, load: impl FnOnce(&mut Asm, u8, Mem)) -> u8 {
@@ -258,83 +252,6 @@ impl<'a> Select<'a> {
             r
         };
         this.overwritten(r, &args)
-    }
-
-    fn effect(&mut self, item: Item) {
-        let this = &mut self.registers;
-        match item {
-            Item::Make(_) => unreachable!("it makes a value"),
-            Item::Store(v, at) => {
-                let (v, to) = (this.in_register(v), this.place(at));
-                this.asm.store(v, to);
-            }
-            Item::StoreHalves(v, [low, high]) => {
-                let (v, to) = (this.in_register(v), this.place(low));
-                this.asm.store_half(v, to);
-                this.asm.upper_half(Rm::Mem(Mem { at: high.offset, ..to }), v);
-            }
-            Item::StoreLanes(v, at, row) => {
-                let v = this.in_register(v);
-                if !this.asm.whole {
-                    let to = this.place(at);
-                    return this.asm.store_one(v, to);
-                }
-                let half = 16 / this.asm.width.bytes() as i32;
-                let upper = this.take();
-                let to = this.place(at);
-                this.asm.upper_half(Rm::Reg(upper), v);
-                for lane in 0..2 * half {
-                    let from = if lane < half { v } else { upper };
-                    this.asm.store_lane(from, (lane % half) as u8, Mem { at: to.at + lane * row, ..to });
-                }
-                this.give_back(upper);
-            }
-            Item::Keep(k, v) => {
-                let v = this.in_register(v);
-                let to = this.kept(k);
-                this.asm.store(v, to);
-            }
-            Item::Hold(v) => this.hold(v),
-            Item::Add(part, v, factor) => self.add(part, v, factor),
-        }
-    }
-
-    /// Adds to a partial sum, which is in a register or in memory.
-    fn add(&mut self, part: u32, v: V, factor: Option<V>) {
-        let (this, partials) = (&mut self.registers, self.partials);
-        let (a, b) = match factor {
-            Some(factor) if !this.is_in(v) => (factor, Some(v)),
-            _ => (v, factor),
-        };
-        // A sum of numbers reads them from memory, too.
-        let (first, second) = match b {
-            Some(b) => (Some(this.in_register(a)), this.operand(b)),
-            None => (None, this.operand(a)),
-        };
-        let sum = match partials {
-            Partials::Registers => 15 - part as u8,
-            Partials::Memory(_) | Partials::Row(_) => this.take(),
-        };
-        let to = match partials {
-            Partials::Registers => None,
-            Partials::Memory(start) => Some(mem(RSP, start + part as i32 * VECTOR)),
-            Partials::Row(apart) => Some(mem(RDX, part as i32 * apart)),
-        };
-        match (partials, to) {
-            (Partials::Row(_), Some(to)) => this.asm.load_one(sum, to),
-            (_, Some(to)) => this.asm.load(sum, Rm::Mem(to)),
-            _ => {}
-        }
-        match first {
-            Some(first) => this.asm.fused((2, false, false), sum, first, second),
-            None => this.asm.bin(Bin::Add, sum, sum, second),
-        }
-        match (partials, to) {
-            (Partials::Row(_), Some(to)) => this.asm.store_one(sum, to),
-            (_, Some(to)) => this.asm.store(sum, to),
-            _ => return,
-        }
-        this.give_back(sum);
     }
 }
 

@@ -1,57 +1,18 @@
 //! Code as text: it reads what [`encode`](super::encode) writes, and nothing else.
 
+mod vectors;
+
 use super::super::memory::Call;
-use super::encode::VECTOR;
+use super::encode::Asm;
+use super::isa::Isa;
 use crate::base::Width;
 use std::fmt::Write as _;
 
 const WHOLE: [&str; 16] =
     ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
-/// By opcode: a name without its ending, which says of what the numbers are, and operands.
-///
-/// Operands are in the order in which they are written: the register (`r`), the second register (`v`), the register or memory (`m`; `h` if it has 128
-/// bits), a constant (`i`), a register in a constant's place (`b`).
-const FLOATS: [(u8, &str, &str); 15] = [
-    (0x10, "vmovu", "rm"),
-    (0x11, "vmovu", "mr"),
-    (0x14, "vunpckl", "rvm"),
-    (0x15, "vunpckh", "rvm"),
-    (0x28, "vmova", "rm"),
-    (0x51, "vsqrt", "rm"),
-    (0x54, "vand", "rvm"),
-    (0x55, "vandn", "rvm"),
-    (0x56, "vor", "rvm"),
-    (0x57, "vxor", "rvm"),
-    (0x58, "vadd", "rvm"),
-    (0x59, "vmul", "rvm"),
-    (0x5c, "vsub", "rvm"),
-    (0x5e, "vdiv", "rvm"),
-    (0xc2, "vcmp", "rvmi"),
-];
-
-/// By map and opcode: whole names, and operands.
-const OTHERS: [(u8, u8, &str, &str); 16] = [
-    (1, 0xd4, "vpaddq", "rvm"),
-    (1, 0xfa, "vpsubd", "rvm"),
-    (1, 0xfb, "vpsubq", "rvm"),
-    (1, 0xfe, "vpaddd", "rvm"),
-    (2, 0x0e, "vtestps", "rm"),
-    (2, 0x0f, "vtestpd", "rm"),
-    (2, 0x18, "vbroadcastss", "rm"),
-    (2, 0x19, "vbroadcastsd", "rm"),
-    (3, 0x08, "vroundps", "rmi"),
-    (3, 0x09, "vroundpd", "rmi"),
-    (3, 0x17, "vextractps", "mri"),
-    (3, 0x18, "vinsertf128", "rvhi"),
-    (3, 0x19, "vextractf128", "hri"),
-    (3, 0x21, "vinsertps", "rvmi"),
-    (3, 0x4a, "vblendvps", "rvmb"),
-    (3, 0x4b, "vblendvpd", "rvmb"),
-];
-
 /// A function's instructions, a line for each, with their places; then its constants, of each the bits of a lane.
-pub(super) fn text(bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> String {
+pub(super) fn text(isa: Isa, bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> String {
     let (mut text, mut reader) = (String::new(), Reader { bytes: &bytes[..end], at: 0 });
     while reader.at < end {
         let at = reader.at;
@@ -62,13 +23,13 @@ pub(super) fn text(bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> St
         }
         text.push('\n');
     }
-    let constants = end.next_multiple_of(VECTOR as usize);
-    for (vector, k) in bytes[constants..].chunks_exact(VECTOR as usize).zip(0..) {
+    let (constants, size) = (end.next_multiple_of(isa.vector() as usize), Asm::constant_bytes(isa, width));
+    for (vector, k) in bytes[constants..].chunks_exact(size).zip(0..) {
         let lane = vector[..width.bytes()].iter().rev().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        let _ = writeln!(text, "{:6x}  0x{lane} in every lane", constants + k * VECTOR as usize);
+        let _ = writeln!(text, "{:6x}  0x{lane} in every lane", constants + k * size);
     }
     text
 }
@@ -103,14 +64,9 @@ impl Reader<'_> {
     /// The next instruction; none if it is not one of ours.
     pub(super) fn instruction(&mut self) -> Option<String> {
         match self.byte()? {
-            0xc5 => {
-                let byte = self.byte()?;
-                self.vector(1, !byte >> 7 & 1, 0, byte & 0x7f)
-            }
-            0xc4 => {
-                let (first, last) = (self.byte()?, self.byte()?);
-                self.vector(first & 31, !first >> 7 & 1, !first >> 5 & 1, last)
-            }
+            0xc5 => self.vex_of_two(),
+            0xc4 => self.vex_of_three(),
+            0x62 => self.evex(),
             rex @ 0x40..=0x4f => {
                 let opcode = self.byte()?;
                 self.whole(opcode, rex >> 2 & 1, rex & 1)
@@ -124,7 +80,8 @@ impl Reader<'_> {
         }
     }
 
-    fn operands(&mut self, high_reg: u8, high_rm: u8) -> Option<Operands> {
+    /// `scale` is what a short offset counts in.
+    fn operands(&mut self, high_reg: u8, high_rm: u8, scale: i64) -> Option<Operands> {
         let byte = self.byte()?;
         let (mode, reg, low) = (byte >> 6, byte >> 3 & 7 | high_reg << 3, byte & 7);
         if mode == 3 {
@@ -137,61 +94,17 @@ impl Reader<'_> {
             return None;
         }
         let base = WHOLE[usize::from(low | high_rm << 3)];
-        let offset = if mode == 0 { 0 } else { self.number(if mode == 1 { 1 } else { 4 })? };
+        let offset = match mode {
+            0 => 0,
+            1 => self.number(1)? * scale,
+            _ => self.number(4)?,
+        };
         let place = match offset {
             0 => format!("[{base}]"),
             n if n < 0 => format!("[{base}-0x{:x}]", -n),
             n => format!("[{base}+0x{n:x}]"),
         };
         Some(Operands { reg, rm: Err(place), distance: None })
-    }
-
-    /// An instruction on vectors.
-    fn vector(&mut self, map: u8, high_reg: u8, high_rm: u8, last: u8) -> Option<String> {
-        let opcode = self.byte()?;
-        if (map, opcode) == (1, 0x77) {
-            return Some("vzeroupper".into());
-        }
-        let (long, second, whole, prefix) = (last >> 7 == 1, !last >> 3 & 15, last >> 2 & 1 == 1, last & 3);
-        let mut operands = self.operands(high_reg, high_rm)?;
-        let float = FLOATS.iter().find(|(of, ..)| (map, *of) == (1, opcode));
-        let other = OTHERS.iter().find(|(of, code, ..)| (*of, *code) == (map, opcode));
-        let (name, order): (String, &str) = match (map, prefix, opcode) {
-            (1, 2, 0x16) => ("vmovshdup".into(), "rm"),
-            (1, 1, 0x17) => ("vmovhpd".into(), "mr"),
-            (1, 2 | 3, 0x10 | 0x11) => (format!("vmov{}", ["ss", "sd"][usize::from(prefix - 2)]), float?.2),
-            (1, 1, 0x72 | 0x73) => {
-                let kind = match operands.reg & 7 {
-                    2 => "vpsrl",
-                    6 => "vpsll",
-                    _ => return None,
-                };
-                (format!("{kind}{}", if opcode == 0x72 { "d" } else { "q" }), "vmi")
-            }
-            (2, 1, 0x98..=0xbf) if opcode & 9 == 8 => {
-                let kind = ["vfmadd", "vfmsub", "vfnmadd", "vfnmsub"][usize::from(opcode >> 1 & 3)];
-                let order = ["132", "213", "231"][usize::from((opcode >> 4) - 9)];
-                (format!("{kind}{order}{}", if long { "pd" } else { "ps" }), "rvm")
-            }
-            (1, 0 | 1, _) if let Some(&(_, name, order)) = float => {
-                (format!("{name}{}", if prefix == 1 { "pd" } else { "ps" }), order)
-            }
-            _ => {
-                let &(_, _, name, order) = other?;
-                (name.into(), order)
-            }
-        };
-        let constant = if order.ends_with(['i', 'b']) { self.byte()? } else { 0 };
-        self.put_distance(&mut operands);
-        let vector = |r: u8, whole: bool| format!("{}{r}", if whole { "ymm" } else { "xmm" });
-        let operand = |letter: char| match letter {
-            'r' => vector(operands.reg, whole),
-            'v' => vector(second, whole),
-            'i' => format!("0x{constant:x}"),
-            'b' => vector(constant >> 4, whole),
-            _ => operands.rm.clone().map_or_else(|place| place, |r| vector(r, whole && letter == 'm')),
-        };
-        Some(format!("{name} {}", order.chars().map(operand).collect::<Vec<_>>().join(", ")))
     }
 
     /// An address relative to the end of the instruction.
@@ -231,12 +144,16 @@ impl Reader<'_> {
                     let target = self.number(4)? + self.at as i64;
                     format!("{name} 0x{target:x}")
                 }
+                0x4e => {
+                    let operands = self.operands(high_reg, high_rm, 1)?;
+                    format!("cmovle {}, {}", WHOLE[usize::from(operands.reg)], WHOLE[usize::from(operands.rm.ok()?)])
+                }
                 _ => return None,
             },
             _ => {
-                let mut operands = self.operands(high_reg, high_rm)?;
+                let mut operands = self.operands(high_reg, high_rm, 1)?;
                 let constant = match opcode {
-                    0x83 | 0xc1 => Some(self.number(1)?),
+                    0x83 | 0xc1 | 0xf6 => Some(self.number(1)?),
                     0x81 | 0xc7 => Some(self.number(4)?),
                     _ => None,
                 };
@@ -256,6 +173,8 @@ impl Reader<'_> {
                     (0x81 | 0x83, 4, Some(n)) => format!("and {rm}, {n}"),
                     (0x81 | 0x83, 5, Some(n)) => format!("sub {rm}, {n}"),
                     (0x81 | 0x83, 7, Some(n)) => format!("cmp {rm}, {n}"),
+                    (0xf6, 0, Some(n)) => format!("test {rm}, {n}"),
+                    (0xd3, 4, None) => format!("shl {rm}, cl"),
                     (0xc1, 4, Some(n)) => format!("shl {rm}, {n}"),
                     (0xc7, 0, Some(n)) => format!("mov {rm}, {n}"),
                     _ => return None,
