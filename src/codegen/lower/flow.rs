@@ -134,7 +134,12 @@ impl<'e, 'f> Making<'e, 'f, '_> {
 
     /// What all turns of a loop are given, read in front of it where it is not much, so that what is made of it alone can be, too.
     pub(super) fn outside(&self, shared: &[Place]) -> Vec<Place> {
-        match shared.len() <= MOST_READ {
+        self.outside_of(0, shared)
+    }
+
+    /// The same where so many numbers more are to stay in registers from turn to turn.
+    pub(super) fn outside_of(&self, carried: usize, shared: &[Place]) -> Vec<Place> {
+        match carried + shared.len() <= MOST_READ {
             true => self.loaded(shared).into_iter().map(Place::Value).collect(),
             false => shared.to_vec(),
         }

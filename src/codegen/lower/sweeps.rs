@@ -159,7 +159,7 @@ impl Making<'_, '_, '_> {
         records: &[Option<Records>],
     ) -> (Vec<Value>, Value) {
         let (sweep, n) = (sweeps[k], carried.len());
-        let shared = &self.outside(shared);
+        let shared = &self.outside_of(n, shared);
         let (end, last) = self.new_block_of(&[vec![self.emitter.lanes(); n], vec![types::I64]].concat());
         let zero = self.with(|b| b.ins().iconst(types::I64, 0));
         let own = records[k].map(|records| {
