@@ -252,7 +252,7 @@ pub(super) struct Emit<'e, 'f> {
     pub(super) v: Value,
 }
 
-/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same, but where all numbers are alone. A
+/// A truth value in native code: all bits of a lane, or none; for a number alone every lane has the same. A
 /// selection is then arithmetic on bits, where one by a flag would be a branch, and a mispredicted one half of the time on data.
 #[derive(Copy, Clone)]
 pub(super) struct EmitMask<'e, 'f> {
@@ -376,7 +376,7 @@ impl<'e, 'f> Machine for Emit<'e, 'f> {
     fn library_exp(self) -> Self {
         self.call1(&EXP)
     }
-    /// In lanes it is emitted where it is used; a number alone is given to a routine, of the same arithmetic where it
+    /// In lanes it is emitted where it is used; a number alone, also one that is in every lane, is given to a routine, of the same arithmetic where it
     /// is a loop's.
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
         if self.emitter.is_vector(self.v) && !self.emitter.repeats {

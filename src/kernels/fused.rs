@@ -69,12 +69,14 @@ pub(super) fn routine_of_both<K: Kernel1, D: Kernel1, T: Lanes>() -> *const u8 {
 }
 
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
-unsafe extern "C" fn fast_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: &mut T) -> T {
-    *second = D::run(x);
+unsafe extern "C" fn fast_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: *mut T) -> T {
+    // SAFETY: native code gives a place for a number.
+    unsafe { second.write(D::run(x)) };
     K::run(x)
 }
 
-extern "C" fn slow_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: &mut T) -> T {
-    *second = D::run(x);
+unsafe extern "C" fn slow_both<K: Kernel1, D: Kernel1, T: Lanes>(x: T, second: *mut T) -> T {
+    // SAFETY: native code gives a place for a number.
+    unsafe { second.write(D::run(x)) };
     K::run(x)
 }

@@ -154,7 +154,7 @@ macro_rules! define_real {
             fn scaled(self, t: Self) -> Self {
                 self * t
             }
-            /// The same, but 0 for t = 0 where p is infinite or NaN.
+            /// The same, but 0 for t = 0 where p is infinite or NaN. (Among plain numbers it is +0 for every t = 0, whatever p's sign.)
             #[doc(hidden)]
             #[inline(always)]
             #[track_caller]

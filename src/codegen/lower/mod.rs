@@ -3,7 +3,6 @@
 
 mod asked;
 mod flow;
-mod limit;
 mod packed;
 mod packs;
 mod places;
