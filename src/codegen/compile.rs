@@ -120,7 +120,7 @@ pub(crate) fn in_few_registers(unit: &Unit, bits: u16, registers: usize) -> Opti
 /// Whether every element can be addressed.
 fn check_lengths(unit: &Unit) -> Result<()> {
     let program = &unit.program;
-    // What a loop reads or writes at once are the rows of half of the partial sums.
+    // As many rows as there are partial sums; loops in wide vectors check that two of these can be addressed.
     let many = if unit.rows.is_some() { partials(program.width) } else { 1 };
     let (width, layout) = (program.width.bytes(), &program.layout);
     for (what, groups, all) in [("input", &layout.inputs, layout.input_len), ("output", &layout.outputs, layout.output_len)] {

@@ -168,7 +168,7 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Asks for a call in every lane that has a row.
+    /// Asks for a call in every lane that has a row. (A body that calls is not light, so it has no turn of half a vector.)
     fn in_every_lane(&mut self, mask: Mem, spare: u8) {
         let this = &mut self.registers;
         match this.asm.isa {

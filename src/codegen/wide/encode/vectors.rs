@@ -1,5 +1,5 @@
 //! Instructions on vectors, with the prefix of either width; and on masks, of which a bit says of a lane whether something holds. Bits beyond the lanes
-//! are 0.
+//! are 0 in what a comparison makes; a negation sets them.
 
 use super::{Asm, Bin, Code, Isa, Logic, Mem, Operand, Pick, Rm, code};
 

@@ -2,7 +2,7 @@
 
 use super::super::encode::{Asm, Bin, Rm};
 use super::super::isa::Isa;
-use super::{named, places};
+use super::{ARITHMETIC, named, places};
 use crate::base::Width;
 
 const REGISTERS: [u8; 6] = [0, 3, 7, 8, 12, 15];
@@ -24,29 +24,14 @@ fn operands(whole: bool) -> Vec<(Rm, String)> {
 
 #[test]
 fn arithmetic_of_vectors() {
-    let ops = [
-        (Bin::Add, "vaddpd", "vaddps"),
-        (Bin::Sub, "vsubpd", "vsubps"),
-        (Bin::Mul, "vmulpd", "vmulps"),
-        (Bin::Div, "vdivpd", "vdivps"),
-        (Bin::And, "vandpd", "vandps"),
-        (Bin::AndNot, "vandnpd", "vandnps"),
-        (Bin::Or, "vorpd", "vorps"),
-        (Bin::Xor, "vxorpd", "vxorps"),
-        (Bin::WholeAdd, "vpaddq", "vpaddd"),
-        (Bin::WholeSub, "vpsubq", "vpsubd"),
-        (Bin::Low, "vunpcklpd", "vunpcklps"),
-        (Bin::High, "vunpckhpd", "vunpckhps"),
-        (Bin::LowPairs, "vunpcklpd", "vunpcklpd"),
-        (Bin::HighPairs, "vunpckhpd", "vunpckhpd"),
-    ];
+    let pairs = [(Bin::LowPairs, "vunpcklpd", "vunpcklpd"), (Bin::HighPairs, "vunpckhpd", "vunpckhpd")];
     for (width, narrow) in [(Width::F64, false), (Width::F32, true)] {
         let of = |wide: &str, other: &str| if narrow { other.to_owned() } else { wide.to_owned() };
         for whole in [true, false] {
             for (rm, name) in operands(whole) {
                 for (dst, a) in REGISTERS.into_iter().flat_map(|dst| REGISTERS.map(|a| (dst, a))) {
                     let [d, second] = [dst, a].map(|r| vector(whole, r));
-                    for (op, wide, other) in ops {
+                    for (op, wide, other) in ARITHMETIC.into_iter().chain(pairs) {
                         check(width, whole, &format!("{} {d},{second},{name}", of(wide, other)), |asm| asm.bin(op, dst, a, rm));
                     }
                     for (order, number) in [(0, "132"), (1, "213"), (2, "231")] {

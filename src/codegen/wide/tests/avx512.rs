@@ -2,7 +2,7 @@
 
 use super::super::encode::{Asm, Bin, Logic, Mem, Pick, Rm};
 use super::super::isa::Isa;
-use super::{named, places};
+use super::{ARITHMETIC, named, places};
 use crate::base::Width;
 
 const REGISTERS: [u8; 6] = [0, 7, 8, 15, 16, 31];
@@ -38,23 +38,9 @@ fn triples(width: Width) -> Vec<(u8, u8, Rm, String)> {
 
 #[test]
 fn arithmetic() {
-    let ops = [
-        (Bin::Add, "vaddpd", "vaddps"),
-        (Bin::Sub, "vsubpd", "vsubps"),
-        (Bin::Mul, "vmulpd", "vmulps"),
-        (Bin::Div, "vdivpd", "vdivps"),
-        (Bin::And, "vandpd", "vandps"),
-        (Bin::AndNot, "vandnpd", "vandnps"),
-        (Bin::Or, "vorpd", "vorps"),
-        (Bin::Xor, "vxorpd", "vxorps"),
-        (Bin::WholeAdd, "vpaddq", "vpaddd"),
-        (Bin::WholeSub, "vpsubq", "vpsubd"),
-        (Bin::Low, "vunpcklpd", "vunpcklps"),
-        (Bin::High, "vunpckhpd", "vunpckhps"),
-    ];
     for width in WIDTHS {
         for (dst, a, rm, name) in triples(width) {
-            for (op, double, single) in ops {
+            for (op, double, single) in ARITHMETIC {
                 let wanted = format!("{} zmm{dst},zmm{a},{name}", of(width, double, single));
                 check(width, &wanted, |asm| asm.bin(op, dst, a, rm));
             }

@@ -16,6 +16,22 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, NasmFormatter};
 const WHOLE: [&str; 16] =
     ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
+/// What both encodings have, by what it is called in f64 and in f32.
+const ARITHMETIC: [(Bin, &str, &str); 12] = [
+    (Bin::Add, "vaddpd", "vaddps"),
+    (Bin::Sub, "vsubpd", "vsubps"),
+    (Bin::Mul, "vmulpd", "vmulps"),
+    (Bin::Div, "vdivpd", "vdivps"),
+    (Bin::And, "vandpd", "vandps"),
+    (Bin::AndNot, "vandnpd", "vandnps"),
+    (Bin::Or, "vorpd", "vorps"),
+    (Bin::Xor, "vxorpd", "vxorps"),
+    (Bin::WholeAdd, "vpaddq", "vpaddd"),
+    (Bin::WholeSub, "vpsubq", "vpsubd"),
+    (Bin::Low, "vunpcklpd", "vunpcklps"),
+    (Bin::High, "vunpckhpd", "vunpckhps"),
+];
+
 fn places(offsets: &[i32]) -> Vec<Mem> {
     (0..16).flat_map(|base| offsets.iter().map(move |&at| mem(base, at))).collect()
 }
