@@ -42,7 +42,7 @@ impl<'f, S: Real> Linear<'f, S> {
             if !is_part(control) {
                 return None;
             }
-            let operands: Args = graph.operands(id).collect();
+            let operands = graph.operands_as(id, |operand| operand);
             let results = known.entry((std::ptr::from_ref(&**control), operands)).or_insert_with_key(|(_, operands)| {
                 let operands: Vec<S> = operands.iter().map(|operand| values[operand.index()].num()).collect();
                 outputs_at(control.body(), &operands).expect("as many as the part takes")
@@ -67,7 +67,7 @@ impl<'f, S: Real> Linear<'f, S> {
         for id in graph.ids() {
             starts.push(edges.len() as u32);
             let kind = graph.node(id).kind();
-            let operands: Args = graph.operands(id).collect();
+            let operands = graph.operands_as(id, |operand| operand);
             if !operands.iter().any(|operand| active[operand.index()]) {
                 continue;
             }
@@ -128,7 +128,7 @@ impl<'f, S: Real> Linear<'f, S> {
     /// The tangent of parts that are put together: linear in all of them at once, so the tangents are put together, rather than each
     /// among zeros and then added. What is put between them is 0 by construction.
     fn joined(&self, id: NodeId, op: &ArrayOp, tangents: &[Option<Masked<S>>]) -> Option<Masked<S>> {
-        let operands: Args = self.graph.operands(id).collect();
+        let operands = self.graph.operands_as(id, |operand| operand);
         operands.iter().find(|operand| tangents[operand.index()].is_some())?;
         let filled = |v: f64, shape: Shape| S::array(&ArrayOp::Broadcast(shape), &[Value::Num(lit(v))]).num();
         let together =
@@ -263,7 +263,7 @@ impl<'f, S: Real> Linear<'f, S> {
                     back.branches.cross(adjoint, (id, k), &transposed(chain), node.shape(), tame)
                 }
                 (Some(Op::Select), &Map::Each(EdgeMap::Where(mask))) => {
-                    let choice: Args = self.graph.operands(id).collect();
+                    let choice = self.graph.operands_as(id, |operand| operand);
                     let taken = k == 0 && operand == choice[1];
                     Some(Adjoint { branch: back.branches.enter(adjoint.branch, choice[0], taken, mask), ..adjoint })
                 }

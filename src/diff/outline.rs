@@ -22,7 +22,7 @@ pub(crate) fn outlined(f: &Function) -> Result<Function> {
         map[id.index()] = match node.kind() {
             Kind::Input(_) => new.input(node.shape(), node.dtype()),
             kind => {
-                let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+                let args = graph.operands_as(id, |operand| map[operand.index()]);
                 new.intern(kind, &args, node.location())
             }
         };
@@ -136,7 +136,7 @@ impl Outline {
             map[id.index()] = body.input(graph.node(id).shape(), graph.node(id).dtype());
         }
         for id in graph.ids().filter(needed).filter(|&id| is_member(id) || again(id)) {
-            let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+            let args = graph.operands_as(id, |operand| map[operand.index()]);
             map[id.index()] = body.intern(graph.node(id).kind(), &args, graph.node(id).location());
         }
         let mut used = vec![false; graph.len()];

@@ -3,7 +3,7 @@
 //! In: a graph and its values. Out: for each node the mask outside of which its value is 0, where there is one.
 
 use crate::base::Shape;
-use crate::graph::{Args, Graph, Kind, NodeId};
+use crate::graph::{Graph, Kind, NodeId};
 use crate::op::{ArrayOp, Link, Mask, Op, Real, Value, lit};
 
 /// By node, the mask outside of which the value is 0. Nothing is looked for where all derivatives are finite.
@@ -27,7 +27,7 @@ pub(super) fn zero<S: Real>(
     value: &dyn Fn(NodeId) -> Value<S, S::Mask>,
     masks: &[Option<S::Mask>],
 ) -> Option<S::Mask> {
-    let operands: Args = graph.operands(id).collect();
+    let operands = graph.operands_as(id, |operand| operand);
     let at = |k: usize| masks[operands[k].index()];
     let held = |k: usize| matches!(graph.node(operands[k]).kind(), Kind::Const(bits) if f64::from_bits(bits) == 0.0);
     let differs = || Some(value(id).num().ne(lit(0.0)));

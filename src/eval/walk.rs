@@ -3,7 +3,7 @@
 use super::arithmetic::Lengths;
 use super::reals::{Given, numbers_at};
 use crate::error::Result;
-use crate::graph::{Args, Control, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port};
+use crate::graph::{Control, Function, Graph, Kind, Located, Nested, NestedOp, NodeId, Port};
 use crate::op::{Real, Value};
 
 /// The outputs at a point; see [`Function::eval`].
@@ -53,7 +53,7 @@ pub(crate) fn eval_but<S: Real>(
             Kind::Flag(b) => Value::Mask(S::lit(b as u8 as f64).ne(S::lit(0.0))),
             Kind::Apply(op) => {
                 located.at(node.location());
-                let args: Args = graph.operands(id).collect();
+                let args = graph.operands_as(id, |operand| operand);
                 let args: arrayvec::ArrayVec<_, 3> = args.iter().map(|operand| values[operand.index()]).collect();
                 op.apply(&args)
             }

@@ -5,7 +5,7 @@ use super::control::kind_of;
 use super::function::NewOutput;
 use super::handle::Expr;
 use super::model::{Control, Function, Graph, InputGroup, OutputGroup, SharedControl};
-use super::node::{Args, NodeId, Port};
+use super::node::{NodeId, Port};
 use super::session::Session;
 use super::trace;
 use super::types::{Type, types_in, types_out};
@@ -110,7 +110,7 @@ fn widened(f: &Function, types: &[Type], own: impl Fn(usize) -> usize) -> Result
         map.push(match node.kind() {
             Kind::Input(slot) => inputs[own(slot as usize)],
             kind => {
-                let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+                let args = graph.operands_as(id, |operand| map[operand.index()]);
                 new.intern(kind, &args, node.location())
             }
         });

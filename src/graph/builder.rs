@@ -32,7 +32,7 @@ impl Graph {
                 Stored::Control(op, port) => Stored::Control(moved(op, &mut controls, &self.controls, &mut new.controls), port),
                 kind => kind,
             };
-            let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+            let args = self.operands_as(id, |operand| map[operand.index()]);
             map[id.index()] = new.push(kind, (node.shape, node.dtype), &args, node.at);
         }
         (new, map)
@@ -46,7 +46,7 @@ impl Graph {
         for id in self.ids().filter(is_input).chain(self.ids().filter(|id| !is_input(id))) {
             let node = self.weight(id);
             let kind = if is_input(&id) { Stored::Input(new.len() as u32) } else { node.kind };
-            let args: Args = self.operands(id).map(|operand| map[operand.index()]).collect();
+            let args = self.operands_as(id, |operand| map[operand.index()]);
             map[id.index()] = new.push(kind, (node.shape, node.dtype), &args, node.at);
         }
         (new, map)
@@ -97,7 +97,7 @@ impl Builder {
 
     /// The node that does this to these operands, made if there is none. The operation may be of another graph.
     pub(crate) fn intern(&mut self, kind: Kind, args: &[NodeId], at: Option<Caller>) -> NodeId {
-        let mut args: Args = args.iter().copied().collect();
+        let mut args = Args::from_slice(args);
         if matches!(kind, Kind::Apply(op) if op.is_commutative()) && args[1] < args[0] {
             args.swap(0, 1);
         }
@@ -116,6 +116,13 @@ impl Builder {
                 self.graph.push(stored, ty, &args, at)
             }
         }
+    }
+
+    /// A node that is known to be unlike all that there are, and that no later one will be like: it is not looked up.
+    pub(crate) fn unlike(&mut self, kind: Kind, args: &[NodeId], at: Option<Caller>) -> NodeId {
+        let stored = self.stored(kind);
+        let ty = type_of(&self.graph, kind, args);
+        self.graph.push(stored, ty, args, at)
     }
 
     fn stored(&mut self, kind: Kind) -> Stored {

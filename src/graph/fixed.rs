@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::model::{Control, Derivative, Function, SharedControl, Sweep};
-use super::node::{Args, NodeId};
+use super::node::NodeId;
 use super::view::{Kind, Nested};
 use crate::base::{Axis, Shape, check_room};
 use crate::error::{Error, Kind as ErrorKind, Result, unknown_name};
@@ -81,7 +81,7 @@ impl Renaming<'_> {
             let node = graph.node(id);
             let shape = self.shape(node.shape());
             shape.check_size().map_err(|reason| Error::new(ErrorKind::Shape, reason).at(node.location()))?;
-            let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+            let args = graph.operands_as(id, |operand| map[operand.index()]);
             map.push(match node.kind() {
                 Kind::Input(_) => new.input(shape, node.dtype()),
                 Kind::Array(op) => new.intern(Kind::Array(&self.operation(op)), &args, node.location()),

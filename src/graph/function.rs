@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::handle::Expr;
 use super::model::{Function, Graph, InputGroup, OutputGroup, together};
 use super::names::{check_names, named};
-use super::node::{Args, NodeId};
+use super::node::NodeId;
 use super::session::Session;
 use super::signature::{Binder, Collector, Inputs, Outputs};
 use super::trace;
@@ -169,7 +169,7 @@ impl Function {
             map[id.index()] = if let Kind::Input(_) = graph.node(id).kind() {
                 new.input(graph.node(id).shape(), graph.node(id).dtype())
             } else if live[id.index()] {
-                let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+                let args = graph.operands_as(id, |operand| map[operand.index()]);
                 make(graph, &mut new, id, &args)
             } else {
                 continue;

@@ -1,7 +1,7 @@
 //! What every graph keeps to.
 
 use super::model::Graph;
-use super::node::{Args, NodeId};
+use super::node::NodeId;
 use super::view::Kind;
 use crate::error::{Error, Kind as ErrorKind, Result};
 
@@ -23,7 +23,7 @@ impl Graph {
             if self.operands(id).any(|operand| operand >= id) {
                 return fail(id, "an operand that comes after its user");
             }
-            let operands: Args = self.operands(id).collect();
+            let operands = self.operands_as(id, |operand| operand);
             match node.kind() {
                 Kind::Apply(op) => {
                     if op.arity() != operands.len() {

@@ -1,7 +1,7 @@
 //! What a graph shows: its nodes, what they do, and their operands.
 
 use super::model::{Graph, SharedControl};
-use super::node::{NodeId, NodeWeight, Port, Stored};
+use super::node::{Args, NodeId, NodeWeight, Port, Stored};
 use crate::base::Shape;
 use crate::op::{ArrayOp, DType, Op};
 use petgraph::graph::DiGraph;
@@ -125,6 +125,18 @@ impl Graph {
     pub fn operands(&self, id: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + '_ {
         let NodeWeight { first, arity, .. } = *self.weight(id);
         self.dag.raw_edges()[first as usize..][..arity as usize].iter().map(|edge| NodeId::new(edge.target().index()))
+    }
+
+    /// What becomes of each operand of a node, as a list.
+    pub(crate) fn operands_as(&self, id: NodeId, what: impl FnMut(NodeId) -> NodeId) -> Args {
+        let operands = self.operands(id);
+        let (mut few, n) = ([NodeId(0); 4], operands.len());
+        if n > few.len() {
+            return operands.map(what).collect();
+        }
+        // Most nodes by far; a list that grows element by element takes several times as long.
+        few.iter_mut().zip(operands.map(what)).for_each(|(place, operand)| *place = operand);
+        Args::from_buf_and_len(few, n)
     }
 
     /// The storage, for petgraph's algorithms. Node indices are [`NodeId::index`].

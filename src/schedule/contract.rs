@@ -15,7 +15,11 @@ pub(super) fn contract(f: &Function) -> Function {
     let fused = f.rebuild(|graph, new, id, args| {
         let (node, at) = (graph.node(id), graph.node(id).location());
         let Some(fused) = sums.product[id.index()].filter(|_| sums.terms[id.index()] < LONG) else {
-            return new.intern(node.kind(), args, at);
+            return match node.kind() {
+                // As a product that is fused may be, or what is made beside it.
+                Kind::Apply(Op::MulAdd | Op::Neg) | Kind::Const(_) => new.intern(node.kind(), args, at),
+                kind => new.unlike(kind, args, at),
+            };
         };
         let fused = fused as usize;
         let factors: Args = new.graph().operands(args[fused]).collect();

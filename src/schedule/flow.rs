@@ -152,6 +152,18 @@ pub(crate) enum From {
     Carried,
 }
 
+impl BlockStep {
+    /// The steps that it reads.
+    pub(crate) fn operands(&self) -> &[u32] {
+        match self {
+            BlockStep::Apply(op, operands) => &operands[..op.arity()],
+            BlockStep::Nested(nested) => &nested.operands,
+            BlockStep::Same(step) => std::slice::from_ref(step),
+            BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => &[],
+        }
+    }
+}
+
 impl Block {
     /// The number of operations, those of blocks inside included.
     pub(crate) fn operations(&self) -> usize {
@@ -177,13 +189,7 @@ impl Block {
 
     /// Whether it reads one of the values that it is given.
     pub(crate) fn reads(&self, given: u32) -> bool {
-        let by_step = |step: &BlockStep| match step {
-            BlockStep::Apply(op, operands) => operands[..op.arity()].contains(&given),
-            BlockStep::Nested(nested) => nested.operands.contains(&given),
-            BlockStep::Same(step) => *step == given,
-            BlockStep::Given | BlockStep::Const(_) | BlockStep::Flag(_) | BlockStep::Result(_) => false,
-        };
-        self.results.contains(&given) || self.steps.iter().any(by_step)
+        self.results.contains(&given) || self.steps.iter().any(|step| step.operands().contains(&given))
     }
 
     /// Whether sweeps inside keep records.

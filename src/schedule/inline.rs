@@ -64,7 +64,7 @@ fn spliced(body: &Function, new: &mut Builder, args: &[NodeId]) -> Vec<NodeId> {
     let graph = body.graph();
     let mut map: Vec<NodeId> = args.to_vec();
     for id in graph.ids().skip(args.len()) {
-        let operands: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+        let operands = graph.operands_as(id, |operand| map[operand.index()]);
         map.push(new.intern(graph.node(id).kind(), &operands, graph.node(id).location()));
     }
     body.output_nodes().map(|id| map[id.index()]).collect()

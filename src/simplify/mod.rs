@@ -58,7 +58,8 @@ pub(crate) fn simplify(f: &Function, allowed: Simplify) -> Function {
         match node.kind() {
             Kind::Apply(op) => {
                 let mut rewriter = Rewriter { new, prepared, allowed, width, at: node.location() };
-                let args: Args = args.iter().map(|&arg| rewriter.known_number(arg)).collect();
+                let mut args = Args::from_slice(args);
+                args.iter_mut().for_each(|arg| *arg = rewriter.known_number(*arg));
                 let simple = rewriter.make(op, &args, FUEL);
                 rewriter.shaped(simple, node.shape())
             }

@@ -1,7 +1,7 @@
 //! The rules' patterns: parsed once, matched against nodes that are about to be made.
 
 use super::rules::{Licence, Rewrite};
-use crate::graph::{Args, Graph, Kind, NodeId};
+use crate::graph::{Graph, Kind, NodeId};
 use crate::op::Op;
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
@@ -38,20 +38,18 @@ impl Match {
 }
 
 impl Pattern {
-    /// Whether a node of this operation and these operands matches.
+    /// Whether a node of this operation and these operands matches. What is found in one that does not is of no use.
     pub(super) fn matches_node(&self, graph: &Graph, op: Op, args: &[NodeId], found: &mut Match) -> bool {
         let Pattern::Node(wanted, operands) = self else { return false };
         if *wanted != op {
             return false;
         }
-        let before = found.clone();
+        let before = op.is_commutative().then(|| found.clone());
         if operands.iter().zip(args).all(|(pattern, &id)| pattern.matches(graph, id, found)) {
             return true;
         }
+        let Some(before) = before else { return false };
         *found = before;
-        if !op.is_commutative() {
-            return false;
-        }
         let swapped = [args[1], args[0]].into_iter().chain(args[2..].iter().copied());
         operands.iter().zip(swapped).all(|(pattern, id)| pattern.matches(graph, id, found))
     }
@@ -61,9 +59,8 @@ impl Pattern {
             (Pattern::Any(k), _) | (Pattern::AnyConst(k), Kind::Const(_)) => found.bind(*k, id),
             (Pattern::Const(v), Kind::Const(bits)) => v.to_bits() == bits,
             (Pattern::Flag(wanted), Kind::Flag(b)) => *wanted == b,
-            (Pattern::Node(..), Kind::Apply(op)) => {
-                let args: Args = graph.operands(id).collect();
-                self.matches_node(graph, op, &args, found)
+            (Pattern::Node(wanted, _), Kind::Apply(op)) if *wanted == op => {
+                self.matches_node(graph, op, &graph.operands_as(id, |operand| operand), found)
             }
             _ => false,
         }

@@ -29,7 +29,7 @@ pub(crate) fn packed(f: &Function) -> Function {
         }
     }
     for id in graph.ids().skip(f.input_len()) {
-        let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+        let args = graph.operands_as(id, |operand| map[operand.index()]);
         map.push(new.intern(graph.node(id).kind(), &args, graph.node(id).location()));
     }
     let output = |(y, &packs): (&OutputGroup, &bool)| {

@@ -2,7 +2,7 @@
 
 use crate::base::{Axis, Shape, check_room};
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, bracketed, short};
-use crate::graph::{Args, Builder, Function, Kind, NodeId, OutputGroup};
+use crate::graph::{Builder, Function, Kind, NodeId, OutputGroup};
 use crate::op::{ArrayOp, DType, Op};
 use std::panic::Location;
 
@@ -112,7 +112,7 @@ fn made(f: &Function, over: Over, places: &[Option<usize>], at: Caller) -> Resul
     let mut map: Vec<NodeId> = Vec::with_capacity(graph.len());
     for id in graph.ids() {
         let node = graph.node(id);
-        let args: Args = graph.operands(id).map(|operand| map[operand.index()]).collect();
+        let args = graph.operands_as(id, |operand| map[operand.index()]);
         map.push(match node.kind() {
             Kind::Input(_) => new.input(node.shape(), node.dtype()),
             kind => new.intern(kind, &args, node.location()),

@@ -3,6 +3,7 @@
 
 use super::super::emit::{Emit, EmitMask, Emitter};
 use super::bare;
+use super::early::early;
 use super::places::flags;
 use crate::op::{Op, Value as Any};
 use crate::schedule::flow::{Block, BlockStep, Flow, FlowKind, FlowOutput, From, Most, Nested, Turns};
@@ -371,8 +372,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
             frame.values[step as usize] = Some(Any::Num(self.emitter.number(v)));
         }
         let pairs = pairs(block);
-        for (k, step) in block.steps.iter().enumerate().skip(block.given) {
-            match step {
+        for k in early(block, &frame.given).into_iter().chain(block.given..block.steps.len()) {
+            match &block.steps[k] {
                 _ if frame.values[k].is_some() => {}
                 _ if shared.binary_search_by_key(&(k as u32), |&(step, _)| step).is_ok() => {}
                 BlockStep::Apply(_, [x, ..]) if let Some(&(routine, both)) = pairs.get(&(k as u32)) => {

@@ -2,6 +2,7 @@
 //! rows in `rows`; `packs` is straight-line code, which may compute some steps together.
 
 mod asked;
+mod early;
 mod flow;
 mod packed;
 mod packs;

@@ -28,21 +28,19 @@ pub(super) struct Unit {
 /// None where more than so many operations, sums apart, would be by themselves.
 pub(super) fn units(flat: &mut Flat, most_single: usize) -> Option<Vec<Unit>> {
     let mut by_value = vec![false; flat.len()];
-    let (mut classes, count) = upward(flat, None, &by_value);
-    let mut sizes = sizes_of(flat, &classes, count, most_single)?;
+    let (mut classes, mut sizes) = upward(flat, None, &by_value, most_single)?;
     if mark_values(flat, &classes, &mut by_value) {
-        let (finer, count) = upward(flat, None, &by_value);
-        match sizes_of(flat, &finer, count, most_single) {
-            Some(more) => (classes, sizes) = (finer, more),
+        match upward(flat, None, &by_value, most_single) {
+            Some(finer) => (classes, sizes) = finer,
             None => by_value.fill(false),
         }
     }
     // A split that would leave too much by itself is undone.
     for _ in 0..ROUNDS {
         let used = downward(flat, &classes);
-        let (finer, count) = upward(flat, Some(&used), &by_value);
-        let Some(more) = sizes_of(flat, &finer, count, most_single).filter(|more| more.len() > sizes.len()) else { break };
-        (classes, sizes) = (finer, more);
+        let finer = upward(flat, Some(&used), &by_value, most_single);
+        let Some(finer) = finer.filter(|(_, more)| more.len() > sizes.len()) else { break };
+        (classes, sizes) = finer;
     }
     Some(in_order(flat, &classes, &sizes))
 }
@@ -59,12 +57,18 @@ fn is_made(flat: &Flat, k: usize) -> bool {
     matches!(flat.what[k], What::Apply(_) | What::Sum(_))
 }
 
-/// Operands before users. `within` are classes that are split further.
-fn upward(flat: &mut Flat, within: Option<&[u32]>, by_value: &[bool]) -> (Vec<u32>, u32) {
+/// Operands before users: the classes, and how many members each has. `within` are classes that are split further. None where more than so many
+/// operations, sums apart, would be by themselves.
+fn upward(flat: &mut Flat, within: Option<&[u32]>, by_value: &[bool], most_single: usize) -> Option<(Vec<u32>, Vec<usize>)> {
+    // With more classes there are more small ones than may be, however large the others are: most functions are done with after a part.
+    let most = most_single + flat.sums.len() + flat.len() / FEWEST + KNOWN as usize + 1;
     let mut classes = vec![NONE; flat.len()];
     let mut known: FxHashMap<(Op, u32, [u32; 3]), u32> = FxHashMap::default();
     let mut next = KNOWN + 1;
     for k in 0..flat.len() {
+        if next as usize > most {
+            return None;
+        }
         classes[k] = match flat.what[k] {
             What::Input => INPUT,
             What::Known => KNOWN,
@@ -92,7 +96,8 @@ fn upward(flat: &mut Flat, within: Option<&[u32]>, by_value: &[bool]) -> (Vec<u3
             }
         };
     }
-    (classes, next)
+    let sizes = sizes_of(flat, &classes, next, most_single)?;
+    Some((classes, sizes))
 }
 
 /// Users before operands: equal classes that are used in equal ways. That an output shows a node is no difference.
