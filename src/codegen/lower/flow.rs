@@ -372,7 +372,8 @@ impl<'e, 'f> Making<'e, 'f, '_> {
             frame.values[step as usize] = Some(Any::Num(self.emitter.number(v)));
         }
         let pairs = pairs(block);
-        for k in early(block, &frame.given).into_iter().chain(block.given..block.steps.len()) {
+        let early = early(block, |step| matches!(frame.given.get(step as usize), Some(Place::Value(_))));
+        for k in early.into_iter().chain(block.given..block.steps.len()) {
             match &block.steps[k] {
                 _ if frame.values[k].is_some() => {}
                 _ if shared.binary_search_by_key(&(k as u32), |&(step, _)| step).is_ok() => {}
