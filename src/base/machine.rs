@@ -69,6 +69,8 @@ pub trait Lanes: Machine {
     fn from_bits(bits: Self::Bits) -> Self;
     /// `f(x)` where the mask holds, the number itself elsewhere; for masks that hardly ever hold.
     fn rare(self, m: Self::Mask, x: Self, f: &'static Library1) -> Self;
+    /// `f(x, y)` where the mask holds, for the `y` that the number is there; the number itself elsewhere. For masks that hardly ever hold.
+    fn rare_of_two(self, m: Self::Mask, x: Self, f: &'static Library2) -> Self;
     /// What several kernels make of a number, under a name: emitted once.
     #[inline(always)]
     fn shared<const N: usize>(self, _: &'static str, make: impl FnOnce(Self) -> [Self; N]) -> [Self; N] {

@@ -1,9 +1,9 @@
 //! The bits of lanes in native code, which kernels work on. Vectors only.
 
 use super::emit::{Emit, EmitMask, Emitter};
-use crate::base::Library1;
 use crate::base::Width;
 use crate::base::{Bits, Lanes, Machine};
+use crate::base::{Library1, Library2};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use std::ops;
 
@@ -55,6 +55,25 @@ impl<'e, 'f> Lanes for Emit<'e, 'f> {
         Emit { emitter: bits.emitter, v: bits.emitter.as_type(bits.emitter.lanes(), bits.v) }
     }
     fn rare(self, m: EmitMask<'e, 'f>, x: Self, f: &'static Library1) -> Self {
+        self.off_the_path(m, || x.call1(f))
+    }
+    fn rare_of_two(self, m: EmitMask<'e, 'f>, x: Self, f: &'static Library2) -> Self {
+        self.off_the_path(m, || x.call2(self, f))
+    }
+    fn shared<const N: usize>(self, name: &'static str, make: impl FnOnce(Self) -> [Self; N]) -> [Self; N] {
+        let key = (name, self.v);
+        if let Some(values) = self.emitter.shared.borrow().get(&key) {
+            return std::array::from_fn(|k| self.emitter.number(values[k]));
+        }
+        let made = make(self);
+        self.emitter.shared.borrow_mut().insert(key, made.iter().map(|part| part.v).collect());
+        made
+    }
+}
+
+impl<'e, 'f> Emit<'e, 'f> {
+    /// What calls give where a mask holds in any lane, in those lanes; the number itself in others.
+    fn off_the_path(self, m: EmitMask<'e, 'f>, called: impl FnOnce() -> Self) -> Self {
         let (cold, join, joined) = {
             let builder = &mut *self.emitter.builder.borrow_mut();
             let (cold, join) = (builder.create_block(), builder.create_block());
@@ -67,20 +86,11 @@ impl<'e, 'f> Lanes for Emit<'e, 'f> {
         let start = |block| self.emitter.builder.borrow_mut().switch_to_block(block);
         start(cold);
         let calls = self.emitter.calls.get();
-        let chosen = Self::select(m, x.call1(f), self);
+        let chosen = Self::select(m, called(), self);
         // Off the path: registers keep their values.
         self.emitter.calls.set(calls);
         self.emitter.builder.borrow_mut().ins().jump(join, &[BlockArg::from(chosen.v)]);
         start(join);
         Emit { v: joined, ..self }
-    }
-    fn shared<const N: usize>(self, name: &'static str, make: impl FnOnce(Self) -> [Self; N]) -> [Self; N] {
-        let key = (name, self.v);
-        if let Some(values) = self.emitter.shared.borrow().get(&key) {
-            return std::array::from_fn(|k| self.emitter.number(values[k]));
-        }
-        let made = make(self);
-        self.emitter.shared.borrow_mut().insert(key, made.iter().map(|part| part.v).collect());
-        made
     }
 }

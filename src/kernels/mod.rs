@@ -23,6 +23,7 @@ mod parts;
 mod pow;
 #[allow(unsafe_code, reason = "memory that native code writes to")]
 mod records;
+mod remainder;
 mod routines;
 #[allow(unsafe_code, reason = "the dispatch on the processor's features")]
 mod slices;

@@ -54,6 +54,8 @@ macro_rules! float_machine {
             fn from_bits(bits: Self::Bits) -> $T { $T::from_bits(bits.0) }
             #[inline(always)]
             fn rare(self, m: bool, x: $T, f: &'static Library1) -> $T { if m { (f.$T)(x) } else { self } }
+            #[inline(always)]
+            fn rare_of_two(self, m: bool, x: $T, f: &'static Library2) -> $T { if m { (f.$T)(x, self) } else { self } }
         }
         impl Bits for std::num::Wrapping<$U> {
             #[inline(always)]

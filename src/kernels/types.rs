@@ -3,11 +3,11 @@
 use super::composed::{LOGISTIC_DENSITY, NORM_CDF, SECH_SQUARED, SIGMOID, SOFTPLUS};
 use super::library::{
     ACOS, ACOSH, ASIN, ASINH, ATAN, ATAN2, ATANH, CBRT, COS, COS_FAR, COSH, ERF, ERFC, EXP, EXP_M1, EXP2, HYPOT, LN, LN_1P, LOG2,
-    LOG10, POWF, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
+    LOG10, POWF, REM, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
 };
 use super::parts::two_product;
 use super::slices::SliceRoutine;
-use super::{arc, composed, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, slices, trig};
+use super::{arc, composed, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, remainder, slices, trig};
 use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
 macro_rules! kernels {
@@ -153,6 +153,7 @@ kernels_of_two! {
     Powf(x, y) = pow::powf, POWF;
     Atan2(y, x) = arc::atan2, ATAN2;
     Hypot(x, y) = distance::hypot, HYPOT;
+    Rem(x, y) = remainder::rem, REM;
 }
 
 /// Below this exponent a power is a chain of products; from there on it is the library's power, which does not collect

@@ -16,7 +16,7 @@ macro_rules! op_table {
             /// x / y
             Div div(x, y) = x / y, |z| [EdgeMap::Steep(y.recip()), EdgeMap::Twice(-z, y.recip())];
             /// The remainder x − y·trunc(x/y), with the sign of x.
-            Rem rem(x, y) = x.call2(y, &kernels::REM), |z| [EdgeMap::Id, EdgeMap::Steep(-((x - z) / y).round())];
+            Rem rem(x, y) = x.kernel2(y, kernels::Rem), |z| [EdgeMap::Id, EdgeMap::Steep(-((x - z) / y).round())];
             /// −x
             Neg neg(x) = -x, |z| [EdgeMap::Flip];
         }

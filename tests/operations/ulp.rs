@@ -234,6 +234,41 @@ fn kernels_are_accurate() {
     }
 }
 
+/// Dividends and divisors: of any bits, with quotients that are whole but for the last digits, and with none.
+fn divisions<T: Float>(rng: &mut Rng) -> (Vec<T>, Vec<T>) {
+    let special = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-310, 5e-324, 1e-42, f64::MAX, 3e38];
+    let pairs = special.iter().flat_map(|&x| special.iter().map(move |&y| (T::of(x), T::of(y))));
+    let mut pairs: Vec<(T, T)> = pairs.collect();
+    for k in 0..6000 {
+        let y = if k % 2 == 0 { T::of_bits(rng.next()) } else { T::of(rng.unit() * 10.0 - 5.0) };
+        let whole = (62.0 * rng.unit()).exp2().floor();
+        let x = match k % 3 {
+            0 => T::of_bits(rng.next()),
+            1 => T::of(whole * y.to_f64()),
+            _ => T::of(whole * y.to_f64() * (1.0 + rng.pick(&[1.0, -1.0]) * 2f64.powi(-T::DIGITS - 1))),
+        };
+        pairs.push((x, y));
+    }
+    pairs.into_iter().unzip()
+}
+
+#[test]
+fn remainders_are_exact() {
+    fn check<T: Float + std::ops::Rem<Output = T>>() {
+        let (x, y) = divisions::<T>(&mut Rng(11));
+        let interpreted = Options::new().interpreted(true);
+        for options in [128, 256, 512].map(|bits| Options::new().vectors(bits)).into_iter().chain([interpreted]) {
+            let mut z = vec![T::default(); x.len()];
+            over_rows(Op::Rem, T::WIDTH).compile_with(options).unwrap().call_into(&[&x, &y], &mut [&mut z]).unwrap();
+            for (k, z) in z.into_iter().enumerate() {
+                assert_eq!(z.code(), (x[k] % y[k]).code(), "{:?} % {:?}: {z:?}", x[k], y[k]);
+            }
+        }
+    }
+    check::<f64>();
+    check::<f32>();
+}
+
 /// As [`arguments`], and any bits, and what is next to numbers where reductions cancel or change.
 fn hard_arguments<T: Float>(op: Op, ranges: &[(f64, f64)], n: usize, rng: &mut Rng) -> Vec<T> {
     let ordinary = arguments::<T>(ranges, n, rng);

@@ -57,7 +57,7 @@ pub(super) enum Node {
     Select(V, V, V),
     /// A routine of the number of the last one or two, lane by lane, by its number.
     Call(u32, V, V),
-    /// The first; where the second holds, a routine of the third.
+    /// The first; where the second holds, a routine of the third, or of the third and the first.
     Rare(u32, [V; 3]),
 }
 

@@ -250,6 +250,9 @@ impl<'l> Lanes for Number<'l> {
     fn rare(self, m: Truth<'l>, x: Self, f: &'static Library1) -> Self {
         self.node(Node::Rare(self.routine(f.name), [self.v, m.0.v, x.v]))
     }
+    fn rare_of_two(self, m: Truth<'l>, x: Self, f: &'static Library2) -> Self {
+        self.node(Node::Rare(self.routine(f.name), [self.v, m.0.v, x.v]))
+    }
 }
 
 macro_rules! bits {

@@ -93,6 +93,8 @@ impl Called {
             Isa::Avx512 => asm.store_mask(mask, mem(RSP, calls.mask)),
         }
         asm.store(x, mem(RSP, calls.x));
+        // A routine of one number does not read it.
+        asm.store(value, mem(RSP, calls.y));
         self.call(asm, routine);
         asm.load(value, Rm::Mem(mem(RSP, calls.result)));
         let jump = asm.jump();
