@@ -22,11 +22,6 @@ fn act<T: Scalar>(codes: &[Arc<Code>], action: &Action, call: &mut Call<T>) -> R
         Action::Fill(to, v) => call.with([], *to, |[], to| to.fill(crate::op::lit(*v))),
         Action::Copy { from, to } => call.with([*from], *to, |[from], to| to.copy_from_slice(from)),
         Action::Loop(run) => run_loop(codes, run, call),
-        Action::Slice { routine, from, to } => call.with([*from], *to, |[from], to| {
-            // SAFETY: the routine is of the function's width, which is that of `T`, as `Arrays::call` compared; `schedule::verify` found
-            // both buffers of one length.
-            unsafe { routine(from.as_ptr().cast(), to.as_mut_ptr().cast(), to.len()) }
-        }),
         Action::Straight { unit, inputs, outputs } => {
             let table = call.addresses(inputs.iter().chain(outputs));
             // SAFETY: `schedule::verify` found as many buffers as the unit has inputs and outputs, of their lengths and its width, within their

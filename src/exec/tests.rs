@@ -26,7 +26,6 @@ fn kinds(actions: &[Action], found: &mut BTreeSet<&'static str>) {
             Action::Fill(..) => "fill",
             Action::Copy { .. } => "copy",
             Action::Loop(_) => "loop",
-            Action::Slice { .. } => "slice",
             Action::Straight { .. } => "straight",
             Action::Flow { .. } => "flow",
             Action::Control(run) => {

@@ -36,5 +36,5 @@ pub(crate) use fused::{Walk, fused};
 pub(crate) use library::*;
 pub(crate) use records::{HEAD as TAPE_HEAD, INLINE as TAPE_INLINE};
 pub(crate) use routines::Routine;
-pub(crate) use slices::{SliceRoutine, block};
+pub(crate) use slices::block;
 pub(crate) use types::*;

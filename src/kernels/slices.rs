@@ -7,17 +7,10 @@ use crate::base::{Kernel1, Lanes, Width};
 
 /// A kernel of every number of a slice: where they are, where results go, and how many there are. Numbers are of the width that it was
 /// made for, and the slices are apart.
-pub(crate) type SliceRoutine = unsafe extern "C" fn(*const (), *mut (), usize);
+type SliceRoutine = unsafe extern "C" fn(*const (), *mut (), usize);
 
 /// Two kernels of every number of a slice: where they are, where the results of the one and of the other go, and how many there are.
-pub(crate) type PairRoutine = unsafe extern "C" fn(*const (), *mut (), *mut (), usize);
-
-/// The kernel over slices, unless the processor has no vectors with multiply-add.
-pub(super) fn routine<K: Kernel1>(width: Width) -> Option<SliceRoutine> {
-    let routines: [[SliceRoutine; 2]; 2] = [[fast::<K, f64>, fast::<K, f32>], [wide::<K, f64>, wide::<K, f32>]];
-    let [f64, f32] = routines[usize::from(has_wide())];
-    has_fma().then_some(if width == Width::F64 { f64 } else { f32 })
-}
+type PairRoutine = unsafe extern "C" fn(*const (), *mut (), *mut (), usize);
 
 /// Two kernels over slices for native code to call, for every processor. What they share is computed once.
 pub(super) fn address_of_both<K: Kernel1, D: Kernel1>(width: Width) -> *const u8 {
@@ -30,10 +23,12 @@ pub(super) fn address_of_both<K: Kernel1, D: Kernel1>(width: Width) -> *const u8
     if width == Width::F64 { f64 as *const u8 } else { f32 as *const u8 }
 }
 
-/// The same for native code to call, for every processor.
+/// A kernel over slices, the same.
 pub(super) fn address<K: Kernel1>(width: Width) -> *const u8 {
-    let plain: SliceRoutine = if width == Width::F64 { plain::<K, f64> } else { plain::<K, f32> };
-    routine::<K>(width).unwrap_or(plain) as *const u8
+    let routines: [[SliceRoutine; 2]; 3] =
+        [[plain::<K, f64>, plain::<K, f32>], [fast::<K, f64>, fast::<K, f32>], [wide::<K, f64>, wide::<K, f32>]];
+    let [f64, f32] = routines[usize::from(has_fma()) + usize::from(has_fma() && has_wide())];
+    if width == Width::F64 { f64 as *const u8 } else { f32 as *const u8 }
 }
 
 /// How many numbers a vector of 512 bits has. What is left over after vectors is done one by one, which takes as long for each

@@ -6,7 +6,6 @@ use super::library::{
     LOG10, POWF, REM, SIN, SIN_FAR, SINH, TAN, TAN_FAR, TANH,
 };
 use super::parts::two_product;
-use super::slices::SliceRoutine;
 use super::{arc, composed, distance, erf, exp, fused, hyperbolic, ln, logistic, pow, remainder, slices, trig};
 use crate::base::{Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 
@@ -37,13 +36,6 @@ macro_rules! kernels {
                 }
             }
         )*
-        /// Over slices an operation that is nothing but a kernel of one number.
-        pub(crate) fn over_slices(library: &str, width: Width) -> Option<SliceRoutine> {
-            match library {
-                $(name if $Name::STD.name == name => slices::routine::<$Name>(width),)*
-                _ => None,
-            }
-        }
         /// What native code calls the routine over slices of such an operation.
         pub(crate) fn slices_of(library: &str) -> Option<&'static str> {
             match library {

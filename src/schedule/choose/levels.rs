@@ -1,9 +1,8 @@
 //! Which nodes are computed together: levels, and the loops over the nodes of one shape and level.
 
-use crate::base::{Axis, Shape, sums::BLOCK};
+use crate::base::{Shape, sums::BLOCK};
 use crate::error::Result;
 use crate::graph::{Args, Builder, Control, Function, Graph, InputGroup, Kind, NodeId, OutputGroup, Port};
-use crate::kernels;
 use crate::op::{ArrayOp, DType, Op};
 use crate::schedule::axes::{self, Pattern};
 use crate::schedule::ir::{Loop, LoopInput, LoopOutput, View};
@@ -13,9 +12,6 @@ use crate::schedule::unit::Units;
 use crate::schedule::views::{self, owner};
 use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// From so many numbers on a kernel runs over an array by itself.
-const SLICED: usize = 64;
 
 /// Operations of each of the loops that a long one is cut into, at most: few enough that a native function has room for what masks take.
 const MOST_OF_PART: usize = CAP / 5 * 4;
@@ -132,7 +128,7 @@ impl<'f> Levels<'f> {
         let ready = |operand: &NodeId| if apart(*operand) { 0 } else { self.ready[operand.index()] };
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => (0, 0),
-            Kind::Apply(_) if !self.is_sliced(id) => {
+            Kind::Apply(_) => {
                 let fused = |operand: &NodeId| match self.graph.node(*operand).kind() {
                     _ if apart(*operand) => 0,
                     _ if self.in_loop(*operand) && self.graph.node(*operand).shape() == node.shape() => {
@@ -157,7 +153,7 @@ impl<'f> Levels<'f> {
                 let level = ready(&self.read(operands[0]).node);
                 (level, level + 1)
             }
-            Kind::Apply(_) | Kind::Array(_) | Kind::Control(_) => {
+            Kind::Array(_) | Kind::Control(_) => {
                 let level = operands.iter().map(ready).max().unwrap_or(0);
                 (level, level + 1)
             }
@@ -165,23 +161,7 @@ impl<'f> Levels<'f> {
     }
 
     fn in_loop(&self, id: NodeId) -> bool {
-        matches!(self.graph.node(id).kind(), Kind::Apply(_)) && !self.is_sliced(id)
-    }
-
-    /// Whether a node is a kernel of an array's numbers that runs by itself, in vectors wider than native code has.
-    fn is_sliced(&self, id: NodeId) -> bool {
-        let node = self.graph.node(id);
-        let Kind::Apply(op) = node.kind() else { return false };
-        let fixed = |axis: &Axis| if let Axis::Fixed(n) = axis { Some(*n) } else { None };
-        let len = node.shape().axes().iter().map(fixed).product::<Option<usize>>();
-        // Open axes are taken to be long.
-        let long = len.is_none_or(|len| len >= SLICED);
-        let whole = |operand: NodeId| {
-            let from = self.read(operand);
-            from.cut.is_none() && from.shape == node.shape()
-        };
-        long && op.library().and_then(|library| kernels::over_slices(library, self.f.width())).is_some()
-            && self.graph.operands(id).all(whole)
+        matches!(self.graph.node(id).kind(), Kind::Apply(_))
     }
 
     /// Whether a user reads a node's value from memory, rather than in the loop that computes it.
@@ -225,7 +205,6 @@ impl<'f> Levels<'f> {
         let node = self.graph.node(id);
         match node.kind() {
             Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => Site::Nowhere,
-            Kind::Apply(_) if self.is_sliced(id) => Site::Library,
             Kind::Apply(_) => Site::Loop(node.shape()),
             Kind::Array(ArrayOp::Sum(_)) => {
                 let operand = self.graph.operands(id).next().expect("a sum has an operand");

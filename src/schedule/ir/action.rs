@@ -7,7 +7,6 @@ use crate::base::revolve::Budget;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::Opaque;
-use crate::kernels::SliceRoutine;
 use crate::op::ArrayOp;
 use crate::schedule::unit::UnitRef;
 use std::panic::Location;
@@ -29,12 +28,6 @@ pub(crate) enum Action {
         to: Buffer,
     },
     Loop(RunLoop),
-    /// A kernel of every element.
-    Slice {
-        routine: SliceRoutine,
-        from: Buffer,
-        to: Buffer,
-    },
     /// Straight-line code: where its inputs are, and where its outputs go.
     Straight {
         unit: UnitRef,

@@ -4,7 +4,6 @@ use super::planner::Planner;
 use crate::eval::along::{Along, Indices};
 use crate::eval::linalg::Sizes;
 use crate::graph::{Kind, NodeId};
-use crate::kernels;
 use crate::op::{ArrayOp, Cut, DType};
 use crate::schedule::axes::are_neighbours;
 use crate::schedule::ir::{Action, Buffer, MatMul, Origin, Strided, strides};
@@ -17,13 +16,6 @@ pub(super) fn library(planner: &mut Planner, id: NodeId) {
     let operands: Vec<NodeId> = graph.operands(id).collect();
     let op = match graph.node(id).kind() {
         Kind::Array(op) => op,
-        Kind::Apply(op) => {
-            let routine = op.library().and_then(|library| kernels::over_slices(library, planner.f.width()));
-            let routine = routine.expect("a library stage of numbers is a kernel");
-            let from = planner.memory(operands[0]);
-            let to = planner.claim(id);
-            return planner.actions.push(Action::Slice { routine, from, to });
-        }
         kind => unreachable!("{kind:?} is no library stage"),
     };
     let origin = Origin { name: op.name(), at: graph.node(id).location() };

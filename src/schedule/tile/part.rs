@@ -47,7 +47,6 @@ impl Part {
     fn of(&self, action: &Action) -> Action {
         match *action {
             Action::Fill(to, v) => Action::Fill(self.own(to), v),
-            Action::Slice { routine, from, to } => Action::Slice { routine, from: self.own(from), to: self.own(to) },
             Action::Extreme { x, to, along, largest } => {
                 let along = Along { outer: self.length(along.outer), ..along };
                 Action::Extreme { x: self.own(x), to: self.own(to), along, largest }

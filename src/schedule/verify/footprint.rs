@@ -13,7 +13,7 @@ use crate::schedule::unit::UnitRef;
 pub(super) fn footprint(action: &Action) -> Result<Footprint, Kind> {
     match *action {
         Action::Fill(to, _) => Ok(Footprint::of(&[], &[to])),
-        Action::Copy { from, to } | Action::Slice { from, to, .. } => {
+        Action::Copy { from, to } => {
             has(from, to.len)?;
             Ok(Footprint::of(&[from], &[to]))
         }

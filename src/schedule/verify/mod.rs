@@ -66,7 +66,6 @@ fn name(action: &Action) -> &'static str {
         Action::Fill(..) => "fill",
         Action::Copy { .. } => "copy",
         Action::Loop(_) => "loop",
-        Action::Slice { .. } => "kernel",
         Action::Straight { .. } => "straight-line code",
         Action::Flow { .. } => "loop or branch",
         Action::Control(_) => "operation with bodies",

@@ -390,7 +390,7 @@ fn tiles_of_a_band() {
         for action in &mut a_band(&mut plan.actions, 0).each {
             match action {
                 Action::Loop(run) => run.places[run.inputs..].iter_mut().filter(|buffer| buffer.step > 0).for_each(&mut change),
-                Action::Slice { to, .. } | Action::Extreme { to, .. } if to.step > 0 => change(to),
+                Action::Extreme { to, .. } if to.step > 0 => change(to),
                 _ => {}
             }
         }
