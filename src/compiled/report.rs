@@ -127,7 +127,7 @@ pub struct Report {
     pub scratch_bytes: usize,
     /// Time from the function to code that can be called, when it was made; none for code that was loaded.
     pub compile_time: Duration,
-    /// Threads that made the code at the same time.
+    /// Threads that made the code at the same time. (How many a call takes is [`Options::threads`](crate::Options::threads).)
     pub threads: usize,
     /// Why the interpreter runs in place of native code: it was asked for, Cranelift has no code for this processor, or the feature `jit` is off.
     /// The bits are the same.
@@ -196,6 +196,9 @@ impl fmt::Display for Report {
             self.tier,
             self.compile_time.as_secs_f64() * 1e3,
         )?;
+        if self.threads > 1 {
+            write!(f, " by {} threads", self.threads)?;
+        }
         let mut widths: Vec<usize> = self.loops.iter().map(|row_loop| row_loop.vector_bits).collect();
         widths.sort_unstable();
         for same in widths.chunk_by(|a, b| a == b).rev() {
@@ -204,9 +207,6 @@ impl fmt::Display for Report {
                 0 => write!(f, ", {loops} over single rows")?,
                 bits => write!(f, ", {loops} over rows in {bits} bits")?,
             }
-        }
-        if self.threads > 1 {
-            write!(f, " by {} threads", self.threads)?;
         }
         if let Some(rolled) = &self.rolled {
             write!(f, "; {rolled}")?;

@@ -73,7 +73,10 @@ pub(crate) fn the_output(f: &Function, what: &str) -> Result<NodeId> {
         }
         (first, more) => Err(Error::here(
             ErrorKind::Unsupported,
-            format!("{what} needs a function of one output number, not {}: use vjp or jacobian", first.map_or(0, |_| more + 1)),
+            format!(
+                "{what} needs a function of one output number, not {}: mark others as auxiliary by `aux`, or use vjp or jacobian",
+                first.map_or(0, |_| more + 1)
+            ),
         )),
     }
 }

@@ -209,7 +209,7 @@ fn equality_of_unknowns() {
 fn nothing_to_compute_or_to_differentiate() {
     fails(Function::trace("x", |_| Vec::<Expr>::new()), Error::is_unsupported, "no output");
     let several = Function::trace("x", |x| [x, x * x]).unwrap();
-    fails(several.grad(), Error::is_unsupported, "not 2: use vjp or jacobian");
+    fails(several.grad(), Error::is_unsupported, "not 2: mark others as auxiliary by `aux`, or use vjp or jacobian");
     fails(several.value_and_grad(), Error::is_unsupported, "value_and_grad");
     fails(several.hessian(), Error::is_unsupported, "one output number");
     let none: [&str; 0] = [];

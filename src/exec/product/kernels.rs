@@ -265,42 +265,56 @@ unsafe fn inner_tile<V: Lanes, const R: usize, const C: usize>(
     }
 }
 
-/// The sum of the rows of B, each times an element: a row of the result, in the order of memory.
+/// The sum of the rows of B, each times an element: a row of the result, in the order of memory. Each element of it is a chain of fused multiply-adds,
+/// row by row, however many rows go at once.
 #[inline(always)]
 unsafe fn combination<V: Lanes>((k, n): (usize, usize), a: *const V::T, ca: isize, b: *const V::T, rb: isize, c: *mut V::T) {
-    const TERMS: usize = 4;
-    let whole = n / V::N * V::N;
-    // SAFETY: the caller vouches for k rows of n elements, and k elements.
-    unsafe {
-        for p in (0..k).step_by(TERMS) {
-            let terms = (k - p).min(TERMS);
-            let (a, b) = ((a.offset(p as isize * ca), ca), b.offset(p as isize * rb));
-            for j in (0..whole).step_by(V::N) {
-                combined::<V>(terms, a, (b.add(j), rb), c.add(j), None, p > 0);
+    let mut p = 0;
+    macro_rules! rows {
+        ($($rows:literal)*) => { $(
+            while k - p >= $rows {
+                // SAFETY: the caller vouches for k rows of n elements, and k elements.
+                unsafe {
+                    let (a, b) = ((a.offset(p as isize * ca), ca), (b.offset(p as isize * rb), rb));
+                    match p {
+                        0 => combined::<V, $rows, false>(n, a, b, c),
+                        _ => combined::<V, $rows, true>(n, a, b, c),
+                    }
+                }
+                p += $rows;
             }
-            if whole < n {
-                combined::<V>(terms, a, (b.add(whole), rb), c.add(whole), Some(V::first(n - whole)), p > 0);
-            }
-        }
+        )* };
     }
+    rows!(8 4 2 1);
 }
 
-/// A vector of the sum of some rows, or a part of one.
+/// `R` rows of it, which are added to what there is, or are the first.
 #[inline(always)]
-unsafe fn combined<V: Lanes>(
-    terms: usize,
+unsafe fn combined<V: Lanes, const R: usize, const ADD: bool>(
+    n: usize,
     (a, ca): (*const V::T, isize),
     (b, rb): (*const V::T, isize),
     c: *mut V::T,
-    part: Option<V::Part>,
-    add: bool,
 ) {
     // SAFETY: the caller vouches for the rows and the elements.
     unsafe {
-        let mut sum: V = if add { load(c, part) } else { V::zero() };
-        for t in 0..terms as isize {
-            sum = V::splat(*a.offset(t * ca)).fma(load(b.offset(t * rb), part), sum);
+        let mut factors = [V::zero(); R];
+        for (t, x) in factors.iter_mut().enumerate() {
+            *x = V::splat(*a.offset(t as isize * ca));
         }
-        store(sum, c, part);
+        let step = |j: usize, part: Option<V::Part>| {
+            let mut sum: V = if ADD { load(c.add(j), part) } else { V::zero() };
+            for (t, x) in factors.iter().enumerate() {
+                sum = x.fma(load(b.offset(t as isize * rb).add(j), part), sum);
+            }
+            store(sum, c.add(j), part);
+        };
+        let whole = n / V::N * V::N;
+        for j in (0..whole).step_by(V::N) {
+            step(j, None);
+        }
+        if whole < n {
+            step(whole, Some(V::first(n - whole)));
+        }
     }
 }
