@@ -28,17 +28,24 @@ pub fn breast_cancer() -> (Vec<f64>, Vec<f64>) {
 fn logistic_regression(bench: &mut Bench) {
     const ROWS: usize = 569;
     bench.section("W4: logistic regression, 569 rows of 30 features");
-    if !["w4.full", "w4.epoch"].iter().any(|name| bench.wants_within(name)) {
+    if !["w4.full", "w4.epoch", "w4.first"].iter().any(|name| bench.wants_within(name)) {
         return;
     }
     let (x, y) = breast_cancer();
     let w: Vec<f64> = (0..31).map(|j| 0.1 * (j as f64).sin()).collect();
-    let f = Function::trace((("w", 31), ("x", 30), "y"), |(w, x, y)| logistic(&w, &x, y)).unwrap();
-    let mean = f.wrt(["w"]).unwrap().value_and_grad().unwrap().vmap("n", ["x", "y"]).unwrap().mean("n").unwrap();
-    let compiled = mean.compile().unwrap();
+    let made = || {
+        let f = Function::trace((("w", 31), ("x", 30), "y"), |(w, x, y)| logistic(&w, &x, y)).unwrap();
+        f.wrt(["w"]).unwrap().value_and_grad().unwrap().vmap("n", ["x", "y"]).unwrap().mean("n").unwrap().compile().unwrap()
+    };
+    let compiled = made();
     bench.note(&compiled.report().to_string());
 
     let (mut f, mut g, mut expected) = ([0.0], vec![0.0; 31], vec![0.0; 31]);
+    if bench.wants("w4.first") {
+        let first = |_| timed(|| made().call_into(&[&w, &x, &y], &mut [&mut f, &mut g]).unwrap()).1.as_secs_f64() * 1e3;
+        let times: Vec<f64> = (0..31).map(first).collect();
+        bench.absolute("w4.first", "from a closure to the first mean loss and gradient", &times, "ms", Target::Below(1.0));
+    }
     compiled.call_into(&[&w, &x, &y], &mut [&mut f, &mut g]).unwrap();
     let loss = hand::logistic(&x, &y, &w, &mut expected);
     agree("w4.full", &[&f[..], &g].concat(), &[&[loss][..], &expected].concat(), 1e-12);
