@@ -1,9 +1,7 @@
 //! The bits of lanes in native code, which kernels work on. Vectors only.
 
 use super::emit::{Emit, EmitMask, Emitter};
-use crate::base::Width;
-use crate::base::{Bits, Lanes, Machine};
-use crate::base::{Library1, Library2};
+use crate::base::{Bits, Lanes, Library1, Library2, Machine, Width};
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use std::ops;
 

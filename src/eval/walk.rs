@@ -53,8 +53,7 @@ pub(crate) fn eval_but<S: Real>(
             Kind::Flag(b) => Value::Mask(S::lit(b as u8 as f64).ne(S::lit(0.0))),
             Kind::Apply(op) => {
                 located.at(node.location());
-                let args = graph.operands_as(id, |operand| operand);
-                let args: arrayvec::ArrayVec<_, 3> = args.iter().map(|operand| values[operand.index()]).collect();
+                let args: arrayvec::ArrayVec<_, 3> = graph.operands(id).map(|operand| values[operand.index()]).collect();
                 op.apply(&args)
             }
             Kind::Array(op) => {
