@@ -9,6 +9,7 @@ pub fn run(bench: &mut Bench) {
     first_results(bench);
     second_compilations(bench);
     later_calls(bench);
+    mapped(bench);
     memory(bench);
 }
 
@@ -107,7 +108,9 @@ fn second_compilations(bench: &mut Bench) {
 
 fn later_calls(bench: &mut Bench) {
     bench.section("W10: later values and gradients");
-    for (name, n, least) in [("w10.exec.1k", 1_000, 5.0), ("w10.exec.10k", 10_000, 7.0), ("w10.exec.100k", 100_000, 5.0)] {
+    for (name, n, least) in
+        [("w10.exec.100", 100, 3.0), ("w10.exec.1k", 1_000, 5.0), ("w10.exec.10k", 10_000, 7.0), ("w10.exec.100k", 100_000, 5.0)]
+    {
         if !bench.wants_within(name) {
             continue;
         }
@@ -129,6 +132,17 @@ fn later_calls(bench: &mut Bench) {
             black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
             z[0] += 1e-12;
         });
+        let name_of_fast = format!("{name}.fast");
+        if bench.wants(&name_of_fast) {
+            let fast = gradient.compile_with(Options::new().tier(Tier::Fast)).unwrap();
+            let mut x = point();
+            let what = "native code of `Tier::Fast` / of the better tier";
+            let fast = |_: usize| {
+                black_box(&fast.call::<f64, 9>(black_box(&x)).unwrap());
+                x[0] += 1e-12;
+            };
+            bench.pair(&name_of_fast, what, (US, 1.0), Target::None, fast, &mut ours);
+        }
         // C compilers take minutes for the largest.
         let name = format!("{name}.co3");
         if n > 10_000 || !bench.wants(&name) {
@@ -151,6 +165,30 @@ fn later_calls(bench: &mut Bench) {
             in_c(black_box(&z), black_box(&mut expected));
             z[0] += 1e-12;
         });
+    }
+}
+
+/// Bodies of loops over rows that Cranelift gets in several functions, one row at a time.
+fn mapped(bench: &mut Bench) {
+    const ROWS: usize = 256;
+    for (name, n) in [("w10.rows.100", 100), ("w10.rows.1k", 1_000), ("w10.rows.10k", 10_000)] {
+        if !bench.wants(name) {
+            continue;
+        }
+        let f = Function::trace(["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"], |v| network(v, n)).unwrap();
+        let g = f.value_and_grad().unwrap().vmap("n", ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"]).unwrap();
+        let x: Vec<Vec<f64>> = (0..8).map(|k| (0..ROWS).map(|i| 0.1 * (k + 1) as f64 + 1e-3 * i as f64).collect()).collect();
+        let x: Vec<&[f64]> = x.iter().map(Vec::as_slice).collect();
+        let [mut y, mut z] = [(); 2].map(|()| vec![vec![0.0; ROWS]; 9]);
+        let (wide, narrow) = (g.compile().unwrap(), g.compile_with(Options::new().vectors(128)).unwrap());
+        bench.note(&wide.report().to_string());
+        let call = |code: &Compiled, y: &mut Vec<Vec<f64>>| {
+            code.call_into(black_box(&x), &mut y.iter_mut().map(Vec::as_mut_slice).collect::<Vec<_>>()).unwrap();
+        };
+        let what = "a row of the widest vectors / of Cranelift's, 128 bits";
+        let each = (NS, ROWS as f64);
+        bench.pair(name, what, each, Target::None, |_| call(&wide, &mut y), |_| call(&narrow, &mut z));
+        assert_eq!(y, z, "the bits are the same");
     }
 }
 

@@ -40,10 +40,13 @@ impl<T: ?Sized + Eq + Hash> Interner<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
 
     #[test]
     fn at_its_bound_it_is_full_and_what_is_known_stays() {
-        let names: Interner<str> = Interner::bounded(2);
+        // Like all of them it lives as long as the process, so that nothing that it keeps is lost.
+        static NAMES: LazyLock<Interner<str>> = LazyLock::new(|| Interner::bounded(2));
+        let names = &*NAMES;
         let get = |name: &str| names.get(name, |name| Box::leak(name.to_owned().into_boxed_str()));
         let a = get("a").unwrap();
         assert!(std::ptr::eq(a, get("a").unwrap()));

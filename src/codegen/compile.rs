@@ -70,7 +70,8 @@ fn of_this_processor(units: &[Arc<Unit>], options: Settings, stop: &Stop) -> Mad
     Ok(made.into_iter().map(|native| native.expect("all that was missing was made")).collect())
 }
 
-fn tier(unit: &Unit) -> Tier {
+/// The tier that a unit is compiled in.
+pub(super) fn tier(unit: &Unit) -> Tier {
     match unit.program.options.tier {
         Tier::Auto if unit.program.len() <= BEST_UP_TO => Tier::Best,
         Tier::Auto => Tier::Fast,
@@ -81,14 +82,15 @@ fn tier(unit: &Unit) -> Tier {
 /// Code for processors.
 pub(super) fn compile_for(units: &[(&Unit, Tier, &dyn TargetIsa)], options: Settings, stop: &Stop) -> Made<Vec<Native>> {
     let start = Stopwatch::start();
-    let jobs: Vec<Job> = units.iter().map(|&(unit, _, isa)| Job::new(unit, isa)).collect();
-    let Emitted { objects, threads } = emit(&jobs, options.threads, options.code_limit, stop)?;
+    let jobs: Vec<Job> = units.iter().map(|&(unit, tier, isa)| Job::new(unit, tier, isa)).collect();
+    let (emitted, threads) = emit(&jobs, options.threads, options.code_limit, stop)?;
     let mut natives = Vec::with_capacity(units.len());
-    for ((object, vectors), &(unit, tier, _)) in objects.into_iter().zip(units) {
+    for (Emitted { object, vectors, scratch, encoded }, &(unit, tier, _)) in emitted.into_iter().zip(units) {
+        let tier = if encoded && unit.rows.is_none() { Tier::Fast } else { tier };
         let (operations, fingerprint, code_bytes) = (unit.program.len(), unit.program.fingerprint(), object.bytes.len());
         natives.push(Native::new(
             object,
-            Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO, vectors },
+            Stats { tier, operations, fingerprint, code_bytes, threads, time: Duration::ZERO, vectors, scratch },
         )?);
     }
     let time = start.elapsed();
@@ -113,7 +115,7 @@ pub(crate) fn in_few_registers(unit: &Unit, bits: u16, registers: usize) -> Opti
     let Wide { object, spilled, .. } = wide::with_registers(unit, &*isa(tier).ok()?, vectors, registers).ok()?;
     let vectors = Vectors::Wide { bits, spilled, narrow: None };
     let (operations, code_bytes) = (unit.program.len(), object.bytes.len());
-    let stats = Stats { tier, operations, fingerprint: 0, code_bytes, threads: 1, time: Duration::ZERO, vectors };
+    let stats = Stats { tier, operations, fingerprint: 0, code_bytes, threads: 1, time: Duration::ZERO, vectors, scratch: 0 };
     Native::new(object, stats).ok()
 }
 

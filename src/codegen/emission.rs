@@ -13,6 +13,7 @@ use crate::base::{
 };
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::kernels::Routine;
+use crate::schedule::Tier;
 use crate::schedule::unit::Unit;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{AbiParam, ExternalName, InstBuilder, LibCall, UserFuncName, types};
@@ -21,6 +22,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A unit that becomes native code for a processor.
@@ -31,7 +33,13 @@ pub(super) struct Job<'u> {
     apart: Option<Apart>,
     /// The most bits of the vectors of a loop over rows.
     bits: usize,
+    /// Whether our own encoder may make one function of it.
+    encoded: bool,
 }
+
+/// Up to this many operations code of our own encoder is one function, which is made in one go. Beyond, Cranelift's single pass takes less
+/// time: the list of a million operations stays in no cache.
+const ENCODED_UP_TO: usize = 400_000;
 
 /// One native function of a job.
 struct Piece {
@@ -41,29 +49,41 @@ struct Piece {
     align: usize,
     calls: Vec<Call>,
     vectors: Vectors,
+    scratch: usize,
+    encoded: bool,
 }
 
 impl Piece {
     fn of_wide(job: usize, wide: Wide) -> Piece {
         let (align, bits) = (wide.align(), wide.isa.bits());
-        let vectors = Vectors::Wide { bits, spilled: wide.spilled, narrow: wide.narrow };
+        let in_rows = Vectors::Wide { bits, spilled: wide.spilled, narrow: wide.narrow };
+        let vectors = if wide.of_rows { in_rows } else { Vectors::None };
         let Object { bytes, calls, .. } = wide.object;
-        Piece { job, segment: 0, bytes, align, calls, vectors }
+        Piece { job, segment: 0, bytes, align, calls, vectors, scratch: wide.scratch, encoded: true }
     }
 }
 
-/// Units as machine code, each with what its loop works in, and how many threads made it.
+/// A unit as machine code.
+#[derive(Default)]
 pub(super) struct Emitted {
-    pub(super) objects: Vec<(Object, Vectors)>,
-    pub(super) threads: usize,
+    pub(super) object: Object,
+    pub(super) vectors: Vectors,
+    /// Words of scratch memory beside what the unit needs.
+    pub(super) scratch: usize,
+    /// Whether it is our own encoder's, not Cranelift's.
+    pub(super) encoded: bool,
 }
 
-/// The code of all jobs, made in one pass by several threads. Emission stops with an error where there are more bytes than the limit, and soon
-/// after it is to stop.
-pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, stop: &Stop) -> Made<Emitted> {
-    let work: Vec<(usize, usize)> =
-        jobs.iter().enumerate().flat_map(|(k, job)| (0..job.unit.segments.segments.len()).map(move |s| (k, s))).collect();
+/// The code of all jobs, made in one pass by several threads, and by how many. Emission stops with an error where there are more bytes than the limit,
+/// and soon after it is to stop.
+pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, stop: &Stop) -> Made<(Vec<Emitted>, usize)> {
+    let work: Vec<(usize, Range<usize>)> =
+        jobs.iter().enumerate().flat_map(|(k, job)| job.parts().map(move |segments| (k, segments))).collect();
     let (next, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let counted = |piece: Piece| {
+        total.fetch_add(piece.bytes.len(), Relaxed);
+        piece
+    };
     let run = || {
         let (mut context, mut reused) = (Context::new(), FunctionBuilderContext::new());
         let mut pieces = Vec::new();
@@ -72,16 +92,23 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
             if at >= work.len() || stop.is_set() || total.load(Relaxed) > limit {
                 return Ok(pieces);
             }
-            let (job, segment) = work[at];
-            let piece = jobs[job].wide().map(|wide| Piece::of_wide(job, wide)).or_else(|vectors| {
+            let (job, segments) = work[at].clone();
+            let vectors = match jobs[job].wide() {
+                Ok(wide) => {
+                    pieces.push(counted(Piece::of_wide(job, wide)));
+                    continue;
+                }
+                Err(vectors) => vectors,
+            };
+            for segment in segments {
                 jobs[job].emit(&mut context, &mut reused, segment);
-                let made = piece(jobs[job].isa, &mut context, (job, segment))?;
-                Ok(Piece { vectors, ..made })
-            });
-            // What one thread finds wrong stops the others.
-            let piece = piece.inspect_err(|_: &Failure| next.store(work.len(), Relaxed))?;
-            total.fetch_add(piece.bytes.len(), Relaxed);
-            pieces.push(piece);
+                // What one thread finds wrong stops the others.
+                let made = piece(jobs[job].isa, &mut context, (job, segment)).inspect_err(|_| next.store(work.len(), Relaxed))?;
+                pieces.push(counted(Piece { vectors, ..made }));
+                if stop.is_set() || total.load(Relaxed) > limit {
+                    break;
+                }
+            }
         }
     };
     let threads = threads.map_or_else(processors, NonZero::get).min(work.len());
@@ -105,10 +132,10 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
     }
     stop.check()?;
     pieces.sort_unstable_by_key(|piece| (piece.job, piece.segment));
-    let mut objects: Vec<(Object, Vectors)> = jobs.iter().map(|_| (Object::default(), Vectors::None)).collect();
+    let mut all: Vec<Emitted> = jobs.iter().map(|_| Emitted::default()).collect();
     for piece in pieces {
-        let (job, (object, vectors)) = (&jobs[piece.job], &mut objects[piece.job]);
-        *vectors = piece.vectors;
+        let (job, Emitted { object, vectors, scratch, encoded }) = (&jobs[piece.job], &mut all[piece.job]);
+        (*vectors, *scratch, *encoded) = (piece.vectors, piece.scratch, piece.encoded);
         let align = job.isa.function_alignment().minimum.max(16) as usize;
         let at = object.bytes.len().next_multiple_of(align.max(piece.align));
         object.bytes.resize(at, 0);
@@ -116,22 +143,38 @@ pub(super) fn emit(jobs: &[Job], threads: Option<NonZero<usize>>, limit: usize, 
         object.functions.push((at, job.unit.segments.segments[piece.segment].per_row));
         object.calls.extend(piece.calls.iter().map(|call| Call { at: call.at + at as u32, ..*call }));
     }
-    Ok(Emitted { objects, threads })
+    Ok((all, threads))
 }
 
 impl<'u> Job<'u> {
-    pub(super) fn new(unit: &'u Unit, isa: &'u dyn TargetIsa) -> Job<'u> {
-        let program = &unit.program;
+    pub(super) fn new(unit: &'u Unit, tier: Tier, isa: &'u dyn TargetIsa) -> Job<'u> {
+        let Unit { program, rows, .. } = unit;
         let (results, apart) = (lower::results(program), program.apart.then(|| Apart::new(&program.layout)));
-        Job { unit, isa, results, apart, bits: program.options.vectors }
+        let (bits, asked) = (program.options.vectors, program.options.tier);
+        // Whoever wants vectors of 128 bits wants Cranelift's code.
+        let wanted = match rows {
+            Some(_) => true,
+            None => program.flow.is_none() && (tier == Tier::Fast || asked == Tier::Auto),
+        };
+        let can_be = bits.min(wide::most_bits(isa).into()) > 128 && program.len() <= ENCODED_UP_TO;
+        let encoded = wanted && can_be;
+        Job { unit, isa, results, apart, bits, encoded }
     }
 
-    /// The loop over rows in vectors of more bits than Cranelift's have; or what it works in without.
+    /// What threads do apart: every segment by itself, or all together where they may become one function.
+    fn parts(&self) -> impl Iterator<Item = Range<usize>> {
+        let (count, each) = (self.unit.segments.segments.len(), if self.encoded { usize::MAX } else { 1 });
+        (0..count).step_by(each).map(move |start| start..count.min(start.saturating_add(each)))
+    }
+
+    /// What our own encoder makes: a loop over rows in vectors of more bits than Cranelift's have, or straight-line code. Or what Cranelift's loop works
+    /// in.
     pub(super) fn wide(&self) -> std::result::Result<Wide, Vectors> {
-        if self.unit.rows.is_none() {
-            return Err(Vectors::None);
+        match &self.unit.rows {
+            Some(_) => wide::wide(self.unit, self.isa, self.bits).map_err(Vectors::Narrow),
+            None if self.encoded => wide::straight(self.unit, self.isa).map_err(|_| Vectors::None),
+            None => Err(Vectors::None),
         }
-        wide::wide(self.unit, self.isa, self.bits).map_err(Vectors::Narrow)
     }
 
     /// The IR of a segment.
@@ -212,7 +255,7 @@ fn piece(isa: &dyn TargetIsa, context: &mut Context, (job, segment): (usize, usi
     if is_x86 && calls.is_empty() && context.func.layout.blocks().nth(1).is_none() {
         unframe(&mut bytes);
     }
-    Ok(Piece { job, segment, bytes, align, calls, vectors: Vectors::None })
+    Ok(Piece { job, segment, bytes, align, calls, vectors: Vectors::None, scratch: 0, encoded: false })
 }
 
 /// Leaves out the frame of an x86-64 function of one block without calls that keeps nothing on the stack: Cranelift always makes one, which in

@@ -154,6 +154,8 @@ pub(crate) fn native(archive: &Archive, name: &str) -> Read<(Native, Needs)> {
         threads: 0,
         time: Duration::ZERO,
         vectors,
+        // What the code needs has it.
+        scratch: 0,
     };
     let native = Native::new(Object { bytes: code, functions, calls }, stats).map_err(|failure| failure.error().to_string())?;
     Ok((native, needs))

@@ -15,12 +15,15 @@ pub(crate) struct Stats {
     pub(crate) threads: usize,
     pub(crate) time: Duration,
     pub(crate) vectors: Vectors,
+    /// Words of scratch memory beside what the unit needs.
+    pub(crate) scratch: usize,
 }
 
 /// What a loop over rows works in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Vectors {
     /// It is no loop over rows.
+    #[default]
     None,
     /// In so many bits, with so many values put in memory for want of registers; and why not in more, if the processor and the options allow more.
     Wide { bits: u16, spilled: usize, narrow: Option<&'static str> },

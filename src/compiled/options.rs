@@ -122,7 +122,7 @@ impl Options {
     }
     /// The most bits of the vectors that loops over rows work in: 128, 256 or 512. Another number counts as the next of these below it, and less as
     /// 128. What is not there is the widest that is: 512 bits take AVX-512 (F, DQ and VL) on x86-64, 256 bits AVX2 and fused multiply-add; for
-    /// both the crate makes code itself. The loops in 128 bits are Cranelift's. The results have the same bits in any of them.
+    /// both the crate makes code itself. With 128 all code is Cranelift's, also straight-line code. The results have the same bits in any of them.
     /// [`Report::loops`](crate::Report::loops) says which a loop has. By default what the environment variable `WENGERT_VECTORS` says when the
     /// process first asks, and 512 where it is not set; compiling is an error if it is no number.
     ///
@@ -140,7 +140,7 @@ impl Options {
         self.settings = self.settings.with_vectors(bits);
         self
     }
-    /// How much time the native compiler may spend on the quality of its code.
+    /// Who makes native code, and in how much time: see [`Tier`]. The results have the same bits in any tier.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.settings.tier = tier;
         self

@@ -62,11 +62,12 @@ impl Code {
     }
 
     pub(crate) fn native(native: Arc<Native>, needs: Needs) -> Code {
+        let needs = Needs { scratch: needs.scratch.max(native.stats().scratch), ..needs };
         let run: FlatFn = match native.functions() {
             _ if needs.flush => run_flushing,
             // SAFETY: `Lowering::flat` emitted this function with this signature; alone it needs no scratch memory. Code for rows is
             // never called through this address.
-            &[(address, _)] => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
+            &[(address, _)] if needs.scratch == 0 => unsafe { std::mem::transmute::<*const u8, FlatFn>(address) },
             _ => run_segments,
         };
         Code { run, needs, operations: native.stats().operations, body: Body::Native(native) }

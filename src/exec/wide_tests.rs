@@ -245,11 +245,12 @@ fn random_body(seed: u64, length: usize) -> impl Fn(&[Expr]) -> Expr {
 fn random_bodies_in_few_registers() {
     fn bodies<T: Scalar>(bits: usize, seeds: std::ops::Range<u64>, rng: &mut Rng) {
         for seed in seeds {
-            let length = 10 + Rng(seed).below(60);
+            // Some are more than one function of Cranelift's.
+            let length = if seed % 8 == 7 { 250 } else { 10 + Rng(seed).below(60) };
             layouts::<T>(random_body(seed, length), |f, varying, reduce| {
                 let unit = unit(f, varying, reduce, Settings::default());
                 let codes = in_registers(&unit, bits, &[5, 8, 12, if bits == 512 { 32 } else { 16 }]);
-                assert_eq!(codes.len(), if unit.needs.cut { 0 } else { 4 }, "body {seed}");
+                assert_eq!(codes.len(), 4, "body {seed}");
                 let spilled = |code: &Arc<Code>| match vectors_of(code) {
                     Vectors::Wide { spilled, .. } => spilled,
                     other => panic!("{other:?}"),

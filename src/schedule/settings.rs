@@ -2,15 +2,16 @@
 
 use std::num::NonZero;
 
-/// How much time the native compiler may spend.
+/// How much time making native code may take. What differs is straight-line code, and loops with an end that depends on data; the bits are the same.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
 pub enum Tier {
-    /// [`Tier::Best`] up to a size where it would take long, then [`Tier::Fast`].
+    /// Straight-line code by the crate's own encoder where there is one for the processor (x86-64 with AVX2 and fused multiply-add), everything else as in
+    /// [`Tier::Best`] up to a size where that would take long, then as in [`Tier::Fast`].
     #[default]
     Auto,
-    /// A register allocator of one pass: code in a third of the time that runs up to twice as long.
+    /// The encoder, or Cranelift's register allocator of one pass: code in a third of the time that runs up to twice as long.
     Fast,
-    /// The backtracking register allocator.
+    /// Cranelift's backtracking register allocator.
     Best,
 }
 

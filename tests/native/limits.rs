@@ -4,7 +4,7 @@ use crate::common::flat;
 use std::time::Instant;
 use wengert::compiled::Tier;
 use wengert::simplify::Simplify;
-use wengert::{Expr, Function, Options, Real};
+use wengert::{Compiled, Expr, Function, Options, Real};
 
 const STEPS: usize = 500_000;
 
@@ -67,16 +67,18 @@ fn a_million_nodes_on_a_small_stack() {
 fn threads_share_a_function() {
     // Large enough for several native functions and scratch memory.
     let f = Function::trace(("x", 8), |x| (0..900).fold(x[0], |y, k| (y + x[k % 8] * Expr::lit(1.0 + k as f64 * 1e-3)).sin()));
-    let native = f.unwrap().value_and_grad().unwrap().compile().unwrap();
-    assert!(!cfg!(feature = "jit") || native.report().functions > 1);
-    assert!(native.report().scratch_bytes > 0);
+    let g = f.unwrap().value_and_grad().unwrap();
+    let (native, narrow) = (g.compile().unwrap(), g.compile_with(Options::new().vectors(128)).unwrap());
+    assert!(!cfg!(feature = "jit") || narrow.report().functions > 1);
+    assert!(native.report().scratch_bytes > 0 && narrow.report().scratch_bytes > 0);
     let point = |k: usize| -> [f64; 8] { std::array::from_fn(|j| (k * 8 + j) as f64 * 0.01 - 3.0) };
-    let bits = |k: usize| -> Vec<u64> { flat(&native, &point(k)).unwrap().into_iter().map(f64::to_bits).collect() };
-    let alone: Vec<_> = (0..300).map(bits).collect();
+    let bits = |code: &Compiled, k: usize| -> Vec<u64> { flat(code, &point(k)).unwrap().into_iter().map(f64::to_bits).collect() };
+    let alone: Vec<_> = (0..300).map(|k| bits(&native, k)).collect();
     std::thread::scope(|scope| {
         for t in 0..4 {
             let (alone, bits) = (&alone, &bits);
-            scope.spawn(move || (0..300).for_each(|k| assert_eq!(bits((k * 7 + t) % 300), alone[(k * 7 + t) % 300])));
+            let code = if t % 2 == 0 { &native } else { &narrow };
+            scope.spawn(move || (0..300).for_each(|k| assert_eq!(bits(code, (k * 7 + t) % 300), alone[(k * 7 + t) % 300])));
         }
     });
 }

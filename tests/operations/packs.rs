@@ -2,6 +2,7 @@
 
 use crate::common::{Rng, cases, flat};
 use proptest::prelude::*;
+use wengert::compiled::Tier;
 use wengert::{Array, Expr, Function, Options, Scalar, Width, scan};
 
 /// A network of layers, each with as many units as it is given, and what plain numbers give for it.
@@ -26,7 +27,8 @@ fn layers<S: wengert::Real>(x: &[S], layers: &[(usize, usize)]) -> Vec<S> {
 }
 
 fn agree<T: Scalar>(f: &Function, x: &[T], want: &[T], close: f64) {
-    for options in [Options::new(), Options::new().simplify(false), Options::new().fuse(false)] {
+    let fast = Options::new().tier(Tier::Fast);
+    for options in [Options::new(), Options::new().simplify(false), Options::new().fuse(false), fast] {
         let interpreted: Vec<T> = flat(&f.compile_with(options.clone().interpreted(true)).unwrap(), x).unwrap();
         let native: Vec<T> = flat(&f.compile_with(options).unwrap(), x).unwrap();
         for ((a, b), c) in interpreted.iter().zip(&native).zip(want) {
@@ -80,7 +82,8 @@ fn recurrent<T: Scalar>(units: usize, steps: usize, seed: u64) -> Result<(), Tes
         .collect();
     let bits = |y: &[Array<T>]| y.iter().flat_map(|y| y.data()).map(|v| v.to_f64().to_bits()).collect::<Vec<_>>();
     let want = bits(f.run(&x).unwrap().arrays());
-    for options in [Options::new().unroll(true), Options::new().unroll(false), Options::new().strange_processor(true)] {
+    let fast = Options::new().unroll(true).tier(Tier::Fast);
+    for options in [Options::new().unroll(true), Options::new().unroll(false), Options::new().strange_processor(true), fast] {
         let code = f.compile_with(options.clone().fuse(false)).unwrap();
         prop_assert_eq!(&bits(code.run(&x).unwrap().arrays()), &want, "{:?}, {} units", options, units);
     }
@@ -125,7 +128,8 @@ fn companions_are_one_call() {
             let y: Vec<f64> = flat(&f.compile_with(options).unwrap(), &x).unwrap();
             y.into_iter().map(f64::to_bits).collect()
         };
-        assert_eq!(bits(Options::new()), bits(Options::new().interpreted(true)), "{f}");
+        let want = bits(Options::new().interpreted(true));
+        assert_eq!((&bits(Options::new()), &bits(Options::new().tier(Tier::Fast))), (&want, &want), "{f}");
     }
 }
 

@@ -17,6 +17,7 @@ use crate::schedule::{Layout, NONE, Program, RowCall, Segments, StepKind, elemen
 use cranelift_codegen::ir::{InstBuilder, Value};
 pub(super) use flow::flow;
 use packed::Packs;
+pub(super) use packed::companions;
 pub(super) use packs::straight;
 use places::flags;
 use rustc_hash::FxHashMap;

@@ -1,5 +1,7 @@
 //! Where the values of steps that go together are: vectors, slices on the stack, outputs that have been stored.
 
+use crate::op::Op;
+use crate::schedule::Step;
 use cranelift_codegen::ir::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -33,4 +35,12 @@ impl Packs {
     pub(super) fn has(&self, k: usize, lanes: usize) -> bool {
         self.slices.contains_key(&(k as u32)) || self.lane(k, lanes).is_some()
     }
+}
+
+/// How many of a pack's companions follow, and the routine for both: where those of the one have the first operands of the other.
+pub(in crate::codegen) fn companions(steps: &[Step], first: usize, count: usize, op: Op) -> Option<(usize, &'static str)> {
+    let (companion, both) = op.companion()?;
+    let next = steps.get(first + count).filter(|step| step.op() == Some(companion))?.pack as usize;
+    let (own, others) = (&steps[first..first + count], steps.get(first + count..first + count + next)?);
+    (next > 1 && own.iter().zip(others).all(|(a, b)| a.args[0] == b.args[0])).then_some((next, both.slices))
 }

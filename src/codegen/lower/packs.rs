@@ -4,6 +4,7 @@
 //! A vector stays one: what uses its lanes side by side reads it as it is, and an element is taken out of it where one alone is used.
 
 use super::super::emit::Emitter;
+use super::packed::companions;
 use super::{Any, Apart, Frame, Lowering, bare};
 use crate::base::Width;
 use crate::kernels::{block, slices_of};
@@ -89,19 +90,10 @@ impl Straight<'_, '_, '_> {
         (0..self.low.vector_lanes()).map(step).collect()
     }
 
-    /// How many of a pack's companions follow, and the routine for both: where those of the one have the first operands of the other.
-    fn companions(&self, first: usize, count: usize, op: Op) -> Option<(usize, &'static str)> {
-        let (companion, both) = op.companion()?;
-        let all = &self.low.program.steps[..self.low.range.end];
-        let next = all.get(first + count).filter(|step| step.op() == Some(companion))?.pack as usize;
-        let (own, others) = (&all[first..first + count], all.get(first + count..first + count + next)?);
-        (next > 1 && own.iter().zip(others).all(|(a, b)| a.args[0] == b.args[0])).then_some((next, both.slices))
-    }
-
     /// Operands are put together on the stack, and results read there.
     fn compute_slices(&mut self, first: usize, count: usize, op: Op) {
         let (size, lanes) = (self.low.size(), self.low.vector_lanes());
-        let both = self.companions(first, count, op);
+        let both = companions(&self.low.program.steps[..self.low.range.end], first, count, op);
         let second = both.map_or(0, |(next, _)| next);
         // The longer one has all operands.
         let (longer, most) = if second > count { (first + count, second) } else { (first, count) };

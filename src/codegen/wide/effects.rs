@@ -1,9 +1,9 @@
 //! Instructions for what is done with values: stores, and sums.
 
-use super::encode::{Bin, Mem, RDX, RSP, Rm, mem};
-use super::list::{At, Item, V};
+use super::encode::{Bin, Mem, RCX, RDI, RDX, RSI, RSP, Rm, Whole, mem};
+use super::list::{At, Item, LOCAL, Slices, V};
 use super::registers::{LEFT, Registers};
-use super::select::{Partials, Select};
+use super::select::{Partials, Select, routine_of};
 
 impl Select<'_> {
     /// `next` is the item after this one.
@@ -31,11 +31,25 @@ impl Select<'_> {
                 }
             }
             Item::Hold(v) => this.hold(v),
+            Item::Slices(slices) => self.slices(slices),
             Item::Add(part, v, factor) => {
                 let again = matches!(next, Some(Item::Add(other, ..)) if other == part);
                 self.add(part, v, factor, again);
             }
         }
+    }
+
+    /// Calls a routine over slices of the function's own.
+    fn slices(&mut self, Slices { routine, x, y, z, count }: Slices) {
+        self.registers.leave();
+        let counter = if z.is_some() { RCX } else { RDX };
+        for (r, offset) in [(RDI, Some(x)), (RSI, Some(y)), (RDX, z)] {
+            let Some(offset) = offset else { continue };
+            let at = self.registers.place(At { place: LOCAL, offset });
+            self.registers.asm.whole(Whole::Address, r, Rm::Mem(at));
+        }
+        self.registers.asm.put(Rm::Reg(counter), count);
+        self.called.directly(self.registers.asm, routine_of(routine));
     }
 
     /// Adds to a partial sum, which is in a register or in memory. It stays in a register if it is added to once more.

@@ -19,9 +19,13 @@ pub(super) struct Made {
     pub(super) bytes: Vec<u8>,
     /// Where constants follow the instructions.
     pub(super) end: usize,
+    /// Bytes of a constant.
+    pub(super) constant: usize,
     pub(super) routines: Vec<(usize, Routine)>,
     /// How often a value was put in memory for want of registers, in the loop.
     pub(super) spilled: usize,
+    /// Words of scratch memory that it needs.
+    pub(super) scratch: usize,
 }
 
 /// Registers that have addresses of inputs and outputs. `rax` is for those that are in memory, `rcx` counts the rows that are left, `rdx` is where
@@ -32,8 +36,8 @@ const SAVED: [u8; 5] = [RBX, 12, 13, 14, 15];
 /// A turn has up to so many vectors of rows, of which one may compute where the other waits.
 const VECTORS: usize = 2;
 /// The most bytes of a frame.
-const LARGEST: i32 = 1 << 16;
-const PAGE: i32 = 4096;
+pub(super) const LARGEST: i32 = 1 << 16;
+pub(super) const PAGE: i32 = 4096;
 
 /// Offsets from the stack pointer.
 const INPUTS: i32 = 0;
@@ -104,12 +108,14 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
         start
     };
     let [x, y, mask, result] = [(); 4].map(|()| room(vector, vector));
-    let calls = Calls { x, y, mask, result };
+    let calls = Calls { x, y, mask, result, directly: false };
     let saved = Saved {
         routine: ROUTINE,
         whole: REGISTERS,
         vectors: room(isa.registers() as i32 * vector, vector),
         masks: room(if isa.has_masks() { 64 } else { 0 }, 8),
+        length: isa.length(),
+        lanes: 1,
     };
     layout.kept = room((kept as i32).saturating_mul(Layout::kept_bytes(isa)), Layout::kept_bytes(isa));
     let partial = room((vectors as i32).saturating_mul(vector), vector);
@@ -126,6 +132,7 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
         nowhere = room(outputs.map(|&(_, bytes)| bytes).max().unwrap_or(0), 16);
     }
     layout.spills = room(0, vector);
+    (layout.spill_base, layout.spill_bytes) = (RSP, vector);
 
     let mut function = Function {
         asm: Asm::new(isa, program.width),
@@ -156,7 +163,14 @@ pub(super) fn function(isa: Isa, unit: &Unit, call: &RowCall, registers: usize) 
     let Function { asm, called, calls, saved, .. } = &mut function;
     called.finish(asm, *calls, *saved);
     let end = function.asm.bytes.len();
-    Ok(Made { bytes: function.asm.finish(), end, routines: function.called.routines, spilled: function.spilled })
+    Ok(Made {
+        constant: Asm::constant_bytes(isa, program.width),
+        bytes: function.asm.finish(),
+        end,
+        routines: function.called.routines,
+        spilled: function.spilled,
+        scratch: 0,
+    })
 }
 
 /// Up to this many vectors of partial sums are in registers, if there are as many that the rows do not need.

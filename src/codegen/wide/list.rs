@@ -9,6 +9,20 @@ use std::cell::{Cell, RefCell};
 /// The number of an entry.
 pub(super) type V = u32;
 
+/// What becomes of kernels.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Kernels {
+    /// They are parts of the list.
+    Inline,
+    /// The same, of a vector with so many numbers: a routine is called for each.
+    OfLanes(usize),
+    /// Of one number, outside of loops: routines are called, ours or the platform's.
+    Called { platform: bool },
+}
+
+/// The place of what a function has on its own stack.
+pub(super) const LOCAL: u32 = u32::MAX;
+
 /// An input's or output's address, and an offset in bytes.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct At {
@@ -23,6 +37,8 @@ pub(super) enum Node {
     Const(u64),
     Kept(u32),
     Column(At),
+    /// A number alone, which is loaded whenever no register has it, and zeros.
+    Number(At),
     /// A number of memory in every lane.
     Shared(At),
     /// A number of memory, and zeros; with more of them at the places from 1 to 3.
@@ -64,7 +80,7 @@ pub(super) enum Node {
 impl Node {
     /// Whether it is in memory from the start.
     pub(super) fn is_leaf(self) -> bool {
-        matches!(self, Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_))
+        matches!(self, Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_) | Node::Number(_))
     }
 
     /// Whether it is a mask, where there are such.
@@ -75,7 +91,7 @@ impl Node {
     pub(super) fn operands(self) -> ([V; 3], usize) {
         match self {
             Node::Const(_) | Node::Kept(_) | Node::Column(_) | Node::Shared(_) | Node::One(_) | Node::Part(_) => ([0; 3], 0),
-            Node::Flag(_) | Node::KeptMask(_) => ([0; 3], 0),
+            Node::Flag(_) | Node::KeptMask(_) | Node::Number(_) => ([0; 3], 0),
             Node::PutOne(a, ..)
             | Node::PutPart(a, _)
             | Node::Not(a)
@@ -95,6 +111,7 @@ impl Node {
     pub(super) fn place(self) -> Option<At> {
         match self {
             Node::Column(at)
+            | Node::Number(at)
             | Node::Shared(at)
             | Node::One(at)
             | Node::PutOne(_, at, _)
@@ -120,6 +137,19 @@ pub(super) enum Item {
     Keep(u32, V),
     /// From here on a column is not in its place any more: what follows overwrites it.
     Hold(V),
+    /// A routine over slices.
+    Slices(Slices),
+}
+
+/// A call of a routine over slices that are on the function's stack: its number, where operands are and where results go, of a second kernel, too, if
+/// there is one, and how many there are.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Slices {
+    pub(super) routine: u32,
+    pub(super) x: i32,
+    pub(super) y: i32,
+    pub(super) z: Option<i32>,
+    pub(super) count: i32,
 }
 
 impl Item {
@@ -133,6 +163,7 @@ impl Item {
             | Item::Hold(v)
             | Item::Add(_, v, None) => ([v, 0, 0], 1),
             Item::Add(_, v, Some(factor)) => ([v, factor, 0], 2),
+            Item::Slices(_) => ([0; 3], 0),
         }
     }
 
@@ -140,7 +171,7 @@ impl Item {
         match self {
             Item::Make(v) => nodes[v as usize].place(),
             Item::Store(_, at) | Item::StoreParts(_, at, _) | Item::StoreLanes(_, at, _) => Some(at),
-            Item::Add(..) | Item::Keep(..) | Item::Hold(_) => None,
+            Item::Add(..) | Item::Keep(..) | Item::Hold(_) | Item::Slices(_) => None,
         }
     }
 }
@@ -154,6 +185,7 @@ pub(super) struct List {
     known: RefCell<FxHashMap<Node, V>>,
     /// How many entries are computed.
     made: Cell<usize>,
+    pub(super) kernels: Cell<Kernels>,
 }
 
 /// What is computed and done.
@@ -198,7 +230,7 @@ impl Body {
 impl List {
     pub(super) fn new(isa: Isa, width: Width) -> List {
         let (nodes, items, known) = (RefCell::default(), RefCell::default(), RefCell::default());
-        List { isa, width, nodes, items, known, made: Cell::new(0) }
+        List { isa, width, nodes, items, known, made: Cell::new(0), kernels: Cell::new(Kernels::Inline) }
     }
 
     pub(super) fn push(&self, node: Node) -> V {
@@ -275,6 +307,27 @@ impl List {
             _ => return self.push(Node::Bin(op, a, b)),
         };
         self.bits(bits)
+    }
+
+    /// The first numbers of some vectors as 128 bits: of as many as these have.
+    pub(super) fn joined(&self, all: &[V]) -> V {
+        match all {
+            [a, b] => self.bin(Bin::Low, *a, *b),
+            [a, b, c, d] => self.bin(Bin::LowPairs, self.bin(Bin::Low, *a, *b), self.bin(Bin::Low, *c, *d)),
+            _ => unreachable!("128 bits have two numbers or four"),
+        }
+    }
+
+    /// A number of the first 128 bits as the first one.
+    pub(super) fn lane(&self, v: V, lane: usize) -> V {
+        match (self.width, lane) {
+            (_, 0) => v,
+            (Width::F64, _) | (Width::F32, 2) => self.bin(Bin::High, v, v),
+            (Width::F32, lane) => {
+                let pair = self.bin(if lane == 1 { Bin::Low } else { Bin::High }, v, v);
+                self.bin(Bin::HighPairs, pair, pair)
+            }
+        }
     }
 
     fn neutral(&self, op: Bin) -> u64 {

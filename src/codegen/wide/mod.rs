@@ -2,7 +2,7 @@
 //!
 //! In: a unit for rows. Out: a function that does what Cranelift's does, to the bit. The values of operations and kernels come from the op table
 //! over a [`Number`](number::Number), which makes a list; the list gets registers and instructions in one pass. So a loop is made in some ten
-//! microseconds.
+//! microseconds. In the same way straight-line code is made of units that are called once, in the first lane, for those who want it soon.
 
 mod columns;
 mod effects;
@@ -17,6 +17,7 @@ mod record;
 mod registers;
 mod routines;
 mod select;
+mod straight;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use super::memory::{Call, Object};
 use crate::base::Width;
 use crate::schedule::unit::Unit;
 use cranelift_codegen::isa::{CallConv, TargetIsa};
+use function::Made;
 pub(super) use isa::Isa;
 
 /// The function of a unit, and how many values found no register.
@@ -33,17 +35,39 @@ pub(super) struct Wide {
     pub(super) object: Object,
     pub(super) isa: Isa,
     pub(super) spilled: usize,
+    /// Words of scratch memory that it needs beside what its unit does.
+    pub(super) scratch: usize,
     /// Why it has no wider vectors, if the processor has them.
     pub(super) narrow: Option<&'static str>,
-    /// Where constants follow the instructions.
+    /// Whether it is a loop over rows.
+    pub(super) of_rows: bool,
+    /// Where constants follow the instructions, and how many bytes each has.
     end: usize,
+    constant: usize,
     width: Width,
 }
 
 impl Wide {
+    fn new(made: Made, isa: Isa, unit: &Unit) -> Wide {
+        let Made { bytes, end, constant, routines, spilled, scratch } = made;
+        let calls = routines.into_iter().map(|(at, routine)| Call { at: at as u32, routine }).collect();
+        let object = Object { bytes, functions: vec![(0, true)], calls };
+        Wide {
+            object,
+            isa,
+            spilled,
+            scratch,
+            narrow: None,
+            of_rows: unit.rows.is_some(),
+            end,
+            constant,
+            width: unit.program.width,
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         let Object { bytes, calls, .. } = &self.object;
-        text::text(self.isa, bytes, self.end, self.width, calls)
+        text::text(self.isa, bytes, self.end, (self.width, self.constant), calls)
     }
 
     /// What the code is aligned to, as its constants are.
@@ -78,13 +102,21 @@ pub(super) fn with_registers(unit: &Unit, processor: &dyn TargetIsa, isa: Isa, r
             "the processor has no vectors of 256 bits with fused multiply-add, or the system calls functions in another way",
         );
     }
-    if unit.needs.cut {
-        return Err("its body is cut into several functions");
+    Ok(Wide::new(function::function(isa, unit, call, registers)?, isa, unit))
+}
+
+/// Straight-line code of a unit that is called once.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn straight(unit: &Unit, processor: &dyn TargetIsa) -> Result<Wide, &'static str> {
+    if unit.rows.is_some() || unit.program.flow.is_some() {
+        return Err("it has loops");
     }
-    let made = function::function(isa, unit, call, registers)?;
-    let calls = made.routines.into_iter().map(|(at, routine)| Call { at: at as u32, routine }).collect();
-    let object = Object { bytes: made.bytes, functions: vec![(0, true)], calls };
-    Ok(Wide { object, isa, spilled: made.spilled, narrow: None, end: made.end, width: unit.program.width })
+    if !has_vectors(processor, straight::ISA) {
+        return Err("the processor has no fused multiply-add, or the system calls functions in another way");
+    }
+    Ok(Wide::new(straight::function(unit)?, straight::ISA, unit))
 }
 
 /// The most bits of the vectors that loops over rows have on a processor: Cranelift's, or ours.

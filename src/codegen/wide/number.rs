@@ -1,6 +1,6 @@
 //! Entries of a list as numbers: a [`Machine`], so that operations and kernels, written once, make the list.
 
-use super::list::{Bin, List, Node, V};
+use super::list::{Bin, Kernels, List, Node, V};
 use crate::base::{Bits, Kernel1, Kernel2, Lanes, Library1, Library2, Machine, Width};
 use crate::kernels::{EXP, Routine};
 use std::ops;
@@ -63,7 +63,29 @@ impl<'l> Number<'l> {
     }
 
     fn routine(self, name: &str) -> u32 {
-        Routine::new(name, self.list.width).expect("libraries are routines").number()
+        Routine::new(name, self.list.width).expect("libraries and kernels are routines").number()
+    }
+
+    /// A routine of it, or of both.
+    fn called(self, y: Self, name: &str) -> Self {
+        let routine = self.routine(name);
+        let Kernels::OfLanes(lanes) = self.list.kernels.get() else {
+            return self.node(Node::Call(routine, self.v, y.v));
+        };
+        let call = |lane: usize| {
+            let of = |v: V| self.list.lane(v, lane);
+            self.list.push(Node::Call(routine, of(self.v), of(y.v)))
+        };
+        Number { v: self.list.joined(&(0..lanes).map(call).collect::<Vec<V>>()), ..self }
+    }
+
+    /// The routine that computes a kernel, where it is no part of the list.
+    fn as_routine(self, [ours, platform]: [&'static str; 2]) -> Option<&'static str> {
+        match self.list.kernels.get() {
+            Kernels::Called { platform: true } => Some(platform),
+            Kernels::Called { platform: false } => Some(ours),
+            Kernels::Inline | Kernels::OfLanes(_) => None,
+        }
     }
 }
 
@@ -217,19 +239,25 @@ impl<'l> Machine for Number<'l> {
         }
     }
     fn call1(self, f: &'static Library1) -> Self {
-        self.node(Node::Call(self.routine(f.name), self.v, self.v))
+        self.called(self, f.name)
     }
     fn call2(self, y: Self, f: &'static Library2) -> Self {
-        self.node(Node::Call(self.routine(f.name), self.v, y.v))
+        self.called(y, f.name)
     }
     fn library_exp(self) -> Self {
         self.call1(&EXP)
     }
     fn kernel1<K: Kernel1>(self, _: K) -> Self {
-        K::run(self)
+        match self.as_routine([K::NAME, K::STD.name]) {
+            Some(name) => self.called(self, name),
+            None => K::run(self),
+        }
     }
     fn kernel2<K: Kernel2>(self, y: Self, _: K) -> Self {
-        K::run(self, y)
+        match self.as_routine([K::NAME, K::STD.name]) {
+            Some(name) => self.called(y, name),
+            None => K::run(self, y),
+        }
     }
 }
 

@@ -74,7 +74,9 @@ fn cost(node: Node) -> (f64, f64, bool) {
         Node::Fma { .. } => (4.0, 0.5, true),
         Node::Sqrt(_) => (21.0, 15.0, true),
         Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_) => (0.0, 0.0, false),
-        Node::Shared(_) | Node::One(_) | Node::Part(_) | Node::PutOne(..) | Node::PutPart(..) => (7.0, 0.5, false),
+        Node::Number(_) | Node::Shared(_) | Node::One(_) | Node::Part(_) | Node::PutOne(..) | Node::PutPart(..) => {
+            (7.0, 0.5, false)
+        }
         Node::Join(..) | Node::JoinHalves(..) => (3.0, 1.0, false),
         Node::Rare(..) => (1.0, 1.0, false),
         // Lane by lane.

@@ -71,7 +71,7 @@ impl<'p> Before<'p> {
 }
 
 /// A constant or a truth value that is known.
-fn known(list: &List, kind: StepKind) -> V {
+pub(super) fn known(list: &List, kind: StepKind) -> V {
     match kind {
         StepKind::Const(bits) => match list.width {
             Width::F32 => list.bits((f64::from_bits(bits) as f32).to_bits().into()),
@@ -197,7 +197,7 @@ impl Turn<'_, '_> {
 
 type Values<'l> = Vec<Value<Number<'l>, Truth<'l>>>;
 
-fn typed<'l>(program: &Program, list: &'l List, steps: &[u32], args: &[V]) -> Values<'l> {
+pub(super) fn typed<'l>(program: &Program, list: &'l List, steps: &[u32], args: &[V]) -> Values<'l> {
     let typed = |(&step, &v): (&u32, &V)| match program.steps[step as usize].dtype() {
         DType::Mask => Value::Mask(Truth(Number::new(list, v))),
         DType::Float | DType::Index => Value::Num(Number::new(list, v)),
@@ -205,7 +205,7 @@ fn typed<'l>(program: &Program, list: &'l List, steps: &[u32], args: &[V]) -> Va
     steps.iter().zip(args).map(typed).collect()
 }
 
-fn bare(v: Value<Number, Truth>) -> V {
+pub(super) fn bare(v: Value<Number, Truth>) -> V {
     let (Value::Num(number) | Value::Mask(Truth(number))) = v;
     number.v
 }

@@ -2,7 +2,7 @@
 
 use super::encode::{Asm, Mem, RAX, RSP, Rm, Whole, mem};
 use super::isa::Isa;
-use super::list::{At, Body, Item, Node, V};
+use super::list::{At, Body, Item, LOCAL, Node, V};
 
 const NONE: u32 = u32::MAX;
 const NOWHERE: u8 = u8::MAX;
@@ -29,7 +29,13 @@ pub(super) struct Layout {
     /// Of inputs and outputs of several columns: where the addresses of a turn's rows are, and how far apart rows are.
     pub(super) rows: Vec<Option<(i32, i32)>>,
     pub(super) kept: i32,
+    /// Where a function has slices of its own.
+    pub(super) local: i32,
+    /// Where values are for want of registers: from an address on, that of the stack pointer or of other memory.
+    pub(super) spill_base: u8,
     pub(super) spills: i32,
+    /// Bytes of a value there.
+    pub(super) spill_bytes: i32,
 }
 
 impl Layout {
@@ -239,6 +245,9 @@ impl<'a> Registers<'a> {
 
     /// An address of an input or output.
     pub(super) fn place(&mut self, At { place, offset }: At) -> Mem {
+        if place == LOCAL {
+            return mem(RSP, self.layout.local + offset);
+        }
         if let (Left::Masked, Some((table, bytes))) = (self.left, self.layout.rows[place as usize]) {
             // Every row has an address, also where there is no such row.
             self.asm.whole(Whole::Load, RAX, Rm::Mem(mem(RSP, table + 8 * (offset / bytes))));
@@ -293,7 +302,7 @@ impl<'a> Registers<'a> {
     }
 
     fn slot(&self, slot: u32) -> Mem {
-        mem(RSP, self.layout.spills + slot as i32 * self.asm.isa.vector())
+        mem(self.layout.spill_base, self.layout.spills + slot as i32 * self.layout.spill_bytes)
     }
 
     /// Whether memory is under the mask of the rows.
@@ -313,6 +322,10 @@ impl<'a> Registers<'a> {
 
     /// Loads a value from where it is in memory.
     fn load(&mut self, v: V, r: u8) {
+        if let Node::Number(at) = self.nodes[v as usize] {
+            let from = self.place(at);
+            return self.asm.load_one(r, from);
+        }
         let home = self.home(v);
         match self.kind(v) {
             MASK => self.asm.load_mask(r, home),
@@ -339,28 +352,48 @@ impl<'a> Registers<'a> {
                 .filter(|&r| !self.stays[who[r as usize] as usize])
                 .max_by_key(|&r| self.uses.from(who[r as usize], self.now))
                 .expect("an instruction has few operands");
-            let v = who[last as usize];
-            if !self.has_home(v) && self.slot[v as usize] == NONE {
-                let slot = self.free_slots.pop().unwrap_or_else(|| {
-                    self.slots += 1;
-                    self.slots - 1
-                });
-                self.slot[v as usize] = slot;
-                let to = self.slot(slot);
-                if kind == MASK {
-                    self.asm.store_mask(last, to)
-                } else {
-                    self.asm.store(last, to)
-                }
-                self.spilled += 1;
-            }
-            self.reg[v as usize] = NOWHERE;
-            self.give_back_of(kind, last);
+            self.put_in_memory(who[last as usize], last);
         }
         let r = self.free[kind].trailing_zeros() as u8;
         self.free[kind] &= !(1 << r);
         self.locked[kind] |= 1 << r;
         r
+    }
+
+    /// A value leaves its register.
+    fn put_in_memory(&mut self, v: V, r: u8) {
+        let kind = self.kind(v);
+        if !self.has_home(v) && self.slot[v as usize] == NONE {
+            let slot = self.free_slots.pop().unwrap_or_else(|| {
+                self.slots += 1;
+                self.slots - 1
+            });
+            self.slot[v as usize] = slot;
+            let to = self.slot(slot);
+            if kind == MASK {
+                self.asm.store_mask(r, to)
+            } else {
+                self.asm.store(r, to)
+            }
+            self.spilled += 1;
+        }
+        self.reg[v as usize] = NOWHERE;
+        self.give_back_of(kind, r);
+    }
+
+    /// All registers are given back, as a routine may overwrite them: what is needed after the item at hand goes to memory. They have what they had
+    /// until something is put there.
+    pub(super) fn leave(&mut self) {
+        for r in 0..32 {
+            match self.who[VECTORS][usize::from(r)] {
+                NONE => {}
+                v if self.uses.from(v, self.now + 1) == NONE => {
+                    self.reg[v as usize] = NOWHERE;
+                    self.give_back(r);
+                }
+                v => self.put_in_memory(v, r),
+            }
+        }
     }
 
     /// A register of vectors holds nothing any more.
@@ -411,7 +444,9 @@ impl<'a> Registers<'a> {
     /// A value in a register, or in memory where it had better be read from there.
     pub(super) fn operand(&mut self, v: V) -> Rm {
         let next = self.uses.from(v, self.now + 1);
-        if self.is_in(v) || self.is_under(v) || (next != NONE && next <= self.now + SOON) {
+        // An instruction would read a whole vector.
+        let is_one = matches!(self.nodes[v as usize], Node::Number(_));
+        if self.is_in(v) || is_one || self.is_under(v) || (next != NONE && next <= self.now + SOON) {
             return Rm::Reg(self.in_register(v));
         }
         self.home(v)

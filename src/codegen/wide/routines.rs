@@ -16,6 +16,8 @@ pub(super) struct Calls {
     pub(super) y: i32,
     pub(super) mask: i32,
     pub(super) result: i32,
+    /// Outside of loops a routine is called where its result is made, of the first lane.
+    pub(super) directly: bool,
 }
 
 /// Where registers are kept during a call.
@@ -25,6 +27,10 @@ pub(super) struct Saved {
     pub(super) whole: i32,
     pub(super) vectors: i32,
     pub(super) masks: i32,
+    /// How long vectors are, as encodings say it.
+    pub(super) length: u8,
+    /// How many lanes vectors of 128 bits have that are looked at.
+    pub(super) lanes: usize,
 }
 
 /// A call that a body makes where a mask holds in a lane.
@@ -60,18 +66,24 @@ impl Called {
         if asm.length() > 0 { self.in_lanes.push(call) } else { self.alone.push(call) }
     }
 
+    /// A call of what may overwrite any register.
+    pub(super) fn directly(&mut self, asm: &mut Asm, routine: Routine) {
+        self.routines.push((asm.address(RAX), routine));
+        asm.call(Rm::Reg(RAX));
+    }
+
     pub(super) fn rare(&mut self, rare: Rare) {
         self.rare.push(rare);
     }
 
     /// What is off the path: the calls where a mask holds; and what calls the routine whose address is in `rax`, for those lanes that a mask has,
-    /// and leaves all registers but that as they were. A second one is for the first lane alone.
+    /// and leaves all registers but that as they were. A second one is for vectors of 128 bits.
     pub(super) fn finish(&mut self, asm: &mut Asm, calls: Calls, saved: Saved) {
         for rare in std::mem::take(&mut self.rare) {
             self.call_where_rare(asm, calls, rare);
         }
         let lanes = asm.isa.vector() as usize / asm.width.bytes();
-        for (from, lanes) in [(std::mem::take(&mut self.in_lanes), lanes), (std::mem::take(&mut self.alone), 1)] {
+        for (from, lanes) in [(std::mem::take(&mut self.in_lanes), lanes), (std::mem::take(&mut self.alone), saved.lanes)] {
             if !from.is_empty() {
                 from.into_iter().for_each(|call| asm.land_here(call));
                 call_in_lanes(asm, calls, saved, lanes);
@@ -109,10 +121,10 @@ fn call_in_lanes(asm: &mut Asm, calls: Calls, saved: Saved, lanes: usize) {
     asm.with_constant(Constant::Sub, Rm::Reg(RSP), 8);
     asm.whole(Whole::Store, RAX, Rm::Mem(down(saved.routine)));
     let whole = LOST.iter().zip(0..).map(|(&r, k)| (r, down(saved.whole + 8 * k)));
-    let vectors = (0..isa.registers() as u8).map(|r| (r, down(saved.vectors + i32::from(r) * isa.vector())));
+    let vectors = (0..isa.registers() as u8).map(|r| (r, down(saved.vectors + i32::from(r) * (16 << saved.length))));
     let masks = (1..if isa.has_masks() { 8u8 } else { 1 }).map(|r| (r, down(saved.masks + i32::from(r) * 8)));
     whole.clone().for_each(|(r, at)| asm.whole(Whole::Store, r, Rm::Mem(at)));
-    asm.set_length(isa.length());
+    asm.set_length(saved.length);
     vectors.clone().for_each(|(r, at)| asm.store(r, at));
     masks.clone().for_each(|(r, at)| asm.store_mask(r, at));
     asm.leave_vectors();
@@ -121,7 +133,7 @@ fn call_in_lanes(asm: &mut Asm, calls: Calls, saved: Saved, lanes: usize) {
         let skip = jump_over(asm, down(calls.mask), at(calls.mask), lane);
         asm.load_one(0, at(calls.x));
         asm.load_one(1, at(calls.y));
-        asm.call(down(saved.routine));
+        asm.call(Rm::Mem(down(saved.routine)));
         asm.store_one(0, at(calls.result));
         asm.land_here(skip);
     }

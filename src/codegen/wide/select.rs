@@ -22,7 +22,7 @@ pub(super) struct Select<'a> {
     pub(super) registers: Registers<'a>,
     calls: Calls,
     pub(super) partials: Partials,
-    called: &'a mut Called,
+    pub(super) called: &'a mut Called,
     /// The register of a partial sum that the next item adds to, too, and which of them it is.
     pub(super) open: Option<(u32, u8)>,
 }
@@ -59,7 +59,7 @@ impl<'a> Select<'a> {
         let (args, count) = node.operands();
         let args = &args[..count];
         match node {
-            Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_) => unreachable!("it is there"),
+            Node::Const(_) | Node::Kept(_) | Node::KeptMask(_) | Node::Column(_) | Node::Number(_) => unreachable!("it is there"),
             Node::Shared(at) => self.loaded(at, |asm, r, from| asm.broadcast(r, from)),
             Node::One(at) => self.loaded(at, |asm, r, from| asm.load_one(r, from)),
             Node::Part(at) => self.loaded(at, |asm, r, from| asm.load_part(r, from)),
@@ -139,9 +139,17 @@ impl<'a> Select<'a> {
                 r
             }
             Node::Fma { product, addend, args } => self.fused(product, addend, args),
+            Node::Call(routine, x, y) if self.calls.directly => {
+                let (x, y) = (self.registers.in_register(x), self.registers.in_register(y));
+                self.registers.leave();
+                self.arguments(x, y);
+                self.called.directly(self.registers.asm, routine_of(routine));
+                self.registers.consume(args);
+                0
+            }
             Node::Call(routine, x, y) => {
                 let (x, y) = (self.registers.in_register(x), self.registers.in_register(y));
-                let Calls { x: at_x, y: at_y, mask, result } = self.calls;
+                let Calls { x: at_x, y: at_y, mask, result, .. } = self.calls;
                 self.registers.asm.store(x, mem(RSP, at_x));
                 self.registers.asm.store(y, mem(RSP, at_y));
                 let r = self.after(args);
@@ -180,6 +188,16 @@ impl<'a> Select<'a> {
             Isa::Avx512 if this.is_masked() => this.asm.store_mask(LEFT, mask),
             Isa::Avx512 => this.asm.put(Rm::Mem(mask), 0xffff),
         }
+    }
+
+    /// Two registers' values to the first two registers; all others are free.
+    fn arguments(&mut self, x: u8, y: u8) {
+        let moves: &[(u8, u8)] = match (x, y) {
+            (1, 0) => &[(2, y), (0, x), (1, 2)],
+            (1, _) => &[(0, x), (1, y)],
+            _ => &[(1, y), (0, x)],
+        };
+        moves.iter().for_each(|&(to, from)| self.registers.asm.load(to, Rm::Reg(from)));
     }
 
     /// A register for a result, which may be that of an operand.
@@ -261,7 +279,7 @@ pub(super) struct Counts {
     pub(super) spilled: usize,
 }
 
-fn routine_of(number: u32) -> Routine {
+pub(super) fn routine_of(number: u32) -> Routine {
     Routine::of_number(number).expect("the list has numbers of routines")
 }
 

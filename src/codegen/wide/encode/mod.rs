@@ -143,6 +143,8 @@ pub(super) struct Asm {
     under: Under,
     /// Bits of constants, which are in every lane of a vector; and where they are.
     constants: Vec<u64>,
+    /// How many bytes a constant has.
+    constant_bytes: usize,
     known: FxHashMap<u64, i32>,
     /// Where a distance to a constant belongs: its place, the end of its instruction, the constant.
     distances: Vec<(usize, usize, i32)>,
@@ -151,7 +153,8 @@ pub(super) struct Asm {
 impl Asm {
     pub(super) fn new(isa: Isa, width: Width) -> Asm {
         let (constants, known, distances) = (vec![], FxHashMap::default(), vec![]);
-        Asm { bytes: vec![], isa, width, length: isa.length(), under: Under::ALL, constants, known, distances }
+        let constant_bytes = Asm::constant_bytes(isa, width);
+        Asm { bytes: vec![], isa, width, length: isa.length(), under: Under::ALL, constants, constant_bytes, known, distances }
     }
 
     /// From here on instructions are on so many bits: 2 to the power of this times 128.
@@ -162,6 +165,11 @@ impl Asm {
 
     pub(super) fn length(&self) -> u8 {
         self.length
+    }
+
+    /// All instructions are on 128 bits, and constants have as many.
+    pub(super) fn of_parts(isa: Isa, width: Width) -> Asm {
+        Asm { length: 0, constant_bytes: 16, ..Asm::new(isa, width) }
     }
 
     /// How many 128 bits the vectors at hand have.
@@ -180,7 +188,7 @@ impl Asm {
     /// A vector with these bits in every lane.
     pub(super) fn constant(&mut self, bits: u64) -> Rm {
         let constants = &mut self.constants;
-        let bytes = Asm::constant_bytes(self.isa, self.width) as i32;
+        let bytes = self.constant_bytes as i32;
         let at = *self.known.entry(bits).or_insert_with(|| {
             constants.push(bits);
             (constants.len() as i32 - 1) * bytes
@@ -198,13 +206,25 @@ impl Asm {
         self.bytes.resize(start, 0xcc);
         for &bits in &self.constants {
             let lane = &bits.to_le_bytes()[..self.width.bytes()];
-            self.bytes.extend(lane.iter().cycle().take(Asm::constant_bytes(self.isa, self.width)));
+            self.bytes.extend(lane.iter().cycle().take(self.constant_bytes));
         }
         for &(at, end, constant) in &self.distances {
             let distance = start as i32 + constant - end as i32;
             self.bytes[at..at + 4].copy_from_slice(&distance.to_le_bytes());
         }
         self.bytes
+    }
+
+    /// What was emitted from a place on goes before everything else. By how many bytes all else is further now.
+    pub(super) fn move_to_front(&mut self, from: usize) -> usize {
+        let moved = self.bytes.len() - from;
+        self.bytes.rotate_right(moved);
+        debug_assert!(self.distances.iter().all(|&(place, ..)| place < from), "what goes to the front has no constants");
+        for (place, end, _) in &mut self.distances {
+            *place += moved;
+            *end += moved;
+        }
+        moved
     }
 
     fn byte(&mut self, b: u8) {

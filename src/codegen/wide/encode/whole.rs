@@ -145,12 +145,13 @@ impl Asm {
         self.byte(opcode | reg & 7);
     }
 
-    pub(in super::super) fn call(&mut self, at: Mem) {
-        if Self::high(Rm::Mem(at)) == 1 {
+    /// A call of what is at the address in an operand.
+    pub(in super::super) fn call(&mut self, address: Rm) {
+        if Self::high(address) == 1 {
             self.byte(0x41);
         }
         self.byte(0xff);
-        self.operands(2, Rm::Mem(at), 0, 1);
+        self.operands(2, address, 0, 1);
     }
 
     /// A call of what is somewhere in this code; where its distance is.

@@ -117,7 +117,7 @@ fn whole_numbers() {
             }
         }
         check(Width::F64, &format!("mov {at},11h"), &|asm| asm.put(Rm::Mem(m), 17));
-        check(Width::F64, &format!("call {at}"), &|asm| asm.call(m));
+        check(Width::F64, &format!("call {at}"), &|asm| asm.call(Rm::Mem(m)));
         for bit in [0, 7] {
             check(width, &format!("test {at},{:X}h", 1 << bit), &|asm| asm.test_bit(m, bit));
         }
@@ -129,6 +129,7 @@ fn whole_numbers() {
         for (other, from) in WHOLE.into_iter().enumerate().map(|(r, name)| (r as u8, name)) {
             check(width, &format!("cmovle {name},{from}"), &|asm| asm.choose(LESS_OR_EQUAL, r, other));
         }
+        check(width, &format!("call {name}"), &|asm| asm.call(Rm::Reg(r)));
         check(width, &format!("push {name}"), &|asm| asm.push(r));
         check(width, &format!("pop {name}"), &|asm| asm.pop(r));
         check(width, &format!("shl {name},3h"), &|asm| asm.double(r, 3));

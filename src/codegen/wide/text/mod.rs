@@ -3,7 +3,6 @@
 mod vectors;
 
 use super::super::memory::Call;
-use super::encode::Asm;
 use super::isa::Isa;
 use crate::base::Width;
 use std::fmt::Write as _;
@@ -11,8 +10,8 @@ use std::fmt::Write as _;
 const WHOLE: [&str; 16] =
     ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
-/// A function's instructions, a line for each, with their places; then its constants, of each the bits of a lane.
-pub(super) fn text(isa: Isa, bytes: &[u8], end: usize, width: Width, calls: &[Call]) -> String {
+/// A function's instructions, a line for each, with their places; then its constants, of so many bytes each: the bits of a lane.
+pub(super) fn text(isa: Isa, bytes: &[u8], end: usize, (width, size): (Width, usize), calls: &[Call]) -> String {
     let (mut text, mut reader) = (String::new(), Reader { bytes: &bytes[..end], at: 0 });
     while reader.at < end {
         let at = reader.at;
@@ -23,7 +22,7 @@ pub(super) fn text(isa: Isa, bytes: &[u8], end: usize, width: Width, calls: &[Ca
         }
         text.push('\n');
     }
-    let (constants, size) = (end.next_multiple_of(isa.vector() as usize), Asm::constant_bytes(isa, width));
+    let constants = end.next_multiple_of(isa.vector() as usize);
     for (vector, k) in bytes[constants..].chunks_exact(size).zip(0..) {
         let lane = vector[..width.bytes()].iter().rev().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
