@@ -34,7 +34,7 @@ impl fmt::Display for Form {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowLoop {
-    /// Bits of its vectors; 0 where it goes over the rows one by one, as its body is cut into several functions.
+    /// Bits of its vectors; 0 where it goes over the rows one by one, as Cranelift got its body in several functions.
     pub vector_bits: usize,
     /// Bytes of machine code.
     pub code_bytes: usize,
