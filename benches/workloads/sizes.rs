@@ -132,16 +132,15 @@ fn later_calls(bench: &mut Bench) {
             black_box(tape.gradient_with_buf(black_box(&z), &mut buffer));
             z[0] += 1e-12;
         });
-        let name_of_fast = format!("{name}.fast");
-        if bench.wants(&name_of_fast) {
-            let fast = gradient.compile_with(Options::new().tier(Tier::Fast)).unwrap();
+        let of_best = format!("{name}.best");
+        if bench.wants(&of_best) {
+            let best = gradient.compile_with(Options::new().tier(Tier::Best)).unwrap();
             let mut x = point();
-            let what = "native code of `Tier::Fast` / of the better tier";
-            let fast = |_: usize| {
-                black_box(&fast.call::<f64, 9>(black_box(&x)).unwrap());
+            let what = "native code / that of `Tier::Best`";
+            bench.pair(&of_best, what, (US, 1.0), Target::None, &mut ours, |_| {
+                black_box(&best.call::<f64, 9>(black_box(&x)).unwrap());
                 x[0] += 1e-12;
-            };
-            bench.pair(&name_of_fast, what, (US, 1.0), Target::None, fast, &mut ours);
+            });
         }
         // C compilers take minutes for the largest.
         let name = format!("{name}.co3");
