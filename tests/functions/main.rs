@@ -8,6 +8,7 @@ mod bad_input;
 mod custom;
 mod diagnose;
 mod facts;
+mod formulas;
 mod guesses;
 mod inside;
 mod ir;
