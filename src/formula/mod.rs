@@ -23,13 +23,22 @@
 //! - An input or a part may be named like a constant, and then hides it. A name in quotes, as `"layers[0].b"`, may have any letters.
 //! - Results without names are `y`, or `y0`, `y1` and so on, as in [`Function::trace`].
 
+mod display;
+mod layout;
+mod letters;
 mod names;
 mod nodes;
+mod number;
+mod order;
 mod parser;
 mod reader;
+mod reading;
+mod rules;
+mod terms;
 mod tokens;
 mod writer;
 
+use self::letters::Style;
 use crate::base::Width;
 use crate::error::Result;
 use crate::graph::Function;
@@ -106,5 +115,23 @@ impl Formulas {
     #[track_caller]
     pub fn write(&self, f: &Function) -> Result<String> {
         writer::write(f, self.named).map_err(|error| error.or_at(Some(Location::caller())))
+    }
+
+    /// The function for a reader, in plain text; see [`Function::to_pretty`].
+    ///
+    /// # Errors
+    /// As [`Function::to_pretty`].
+    #[track_caller]
+    pub fn pretty(&self, f: &Function) -> Result<String> {
+        display::write(f, Style::Plain, self.named).map_err(|error| error.or_at(Some(Location::caller())))
+    }
+
+    /// The function for a reader, in LaTeX; see [`Function::to_latex`].
+    ///
+    /// # Errors
+    /// As [`Function::to_pretty`].
+    #[track_caller]
+    pub fn latex(&self, f: &Function) -> Result<String> {
+        display::write(f, Style::Latex, self.named).map_err(|error| error.or_at(Some(Location::caller())))
     }
 }

@@ -300,7 +300,7 @@ pub(super) fn number(v: f64, width: Width) -> String {
     digits.strip_suffix(".0").map_or(digits.clone(), str::to_owned)
 }
 
-fn unsayable(kind: Kind, shape: Shape) -> Error {
+pub(super) fn unsayable(kind: Kind, shape: Shape) -> Error {
     let message = match kind {
         Kind::Array(op) => format!("a formula cannot say `{}`, an operation on arrays", op.name()),
         Kind::Control(nested) => format!("a formula cannot say `{}`, an operation with bodies", nested.control.name()),

@@ -443,4 +443,38 @@ impl Function {
     pub fn to_formula(&self) -> Result<String> {
         Formulas::new().write(self)
     }
+
+    /// The function for a reader, in plain text: like terms collected, powers, roots and fractions as a person writes them. This is mathematics of
+    /// real numbers: it may round otherwise than the function, and leaves out what the derivatives of the op table have for single points.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let derivative = |text| Function::from_formula(text, ["x"])?.grad()?.to_pretty();
+    /// assert_eq!(derivative("x^5")?, "d_x = 5x⁴");
+    /// assert_eq!(derivative("x*cos(x)")?, "d_x = cos x − x·sin x");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::to_formula`].
+    #[track_caller]
+    pub fn to_pretty(&self) -> Result<String> {
+        Formulas::new().pretty(self)
+    }
+
+    /// The function for a reader, in LaTeX, as [`Function::to_pretty`] has it in plain text. Several results are lines of `aligned`.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::from_formula("sqrt(x)/(1 + x^2)", ["x"])?;
+    /// assert_eq!(f.to_latex()?, r"\frac{\sqrt{x}}{x^{2} + 1}");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::to_formula`].
+    #[track_caller]
+    pub fn to_latex(&self) -> Result<String> {
+        Formulas::new().latex(self)
+    }
 }

@@ -13,7 +13,8 @@ fn dump() {
     for text in all {
         let f = Function::from_formula(text, ["x", "a"]).unwrap();
         let g = f.wrt(["x"]).unwrap().grad().unwrap();
-        println!("{text:20} {:?}\n    {}", f.to_formula(), g.to_formula().unwrap());
+        println!("{text:20} {:30} {}", f.to_pretty().unwrap(), &g.to_pretty().unwrap()[6..]);
+        println!("{:20} {:30} {}", "", f.to_latex().unwrap(), g.to_latex().unwrap());
     }
     for text in ["", "sin(x", "sin(x) + sine(x)", "2x", "x +\n y*(x + 1", "x)", "a b", "log(x)", "x < a < 1", "1e400", "x = 1; x", "(x, a)", "if(x, 1, 2)", "max(x)", "sin x", "x @ 2", "q + 1", "x ** 2", "x(2)", "x > 0"] {
         println!("{}\n", Function::from_formula(text, ["x", "a"]).unwrap_err());
