@@ -1,14 +1,14 @@
 //! A function for a reader, in plain text or in LaTeX.
 
 use super::layout::Layout;
-use super::letters::{Style, letter};
+use super::letters::{Style, escaped, letter};
 use super::reading::Reading;
 use super::terms::{Id, Term, Terms};
 use crate::base::Shape;
 use crate::error::{Error, Kind as ErrorKind, Result, short};
-use crate::graph::Function;
+use crate::graph::{Function, InputGroup};
 use crate::op::DType;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// So many parts an expression has at least that gets a name.
 const LARGE: usize = 4;
@@ -23,6 +23,11 @@ pub(super) fn write(f: &Function, style: Style, named: bool) -> Result<String> {
         }
         let place = |k| (group.len() > 1).then_some(k);
         inputs.extend((0..group.len()).map(|k| letter(group.name(), place(k), style)));
+    }
+    if inputs.iter().collect::<HashSet<_>>().len() < inputs.len() {
+        // Names that a person would write alike are written as they are.
+        let names = f.inputs().iter().flat_map(|group| (0..group.len()).map(move |k| whole(group, k, style)));
+        inputs = names.collect();
     }
     let mut reading = Reading::new(f)?;
     let mut results: Vec<(String, Id)> = vec![];
@@ -69,6 +74,15 @@ pub(super) fn write(f: &Function, style: Style, named: bool) -> Result<String> {
         out.push_str("\n\\end{aligned}");
     }
     Ok(out)
+}
+
+/// A name with all that it has.
+fn whole(group: &InputGroup, place: usize, style: Style) -> String {
+    let place = if group.len() > 1 { format!("[{place}]") } else { String::new() };
+    match style {
+        Style::Plain => format!("{}{place}", group.name()),
+        Style::Latex => format!(r"\mathrm{{{}{place}}}", escaped(group.name())),
+    }
 }
 
 /// The expressions that are used more than once, and are large enough for a name; parts come before what has them.

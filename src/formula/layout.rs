@@ -13,6 +13,8 @@ use std::collections::HashMap;
 
 /// So many characters a formula for a reader may have.
 const LONGEST: usize = 1 << 20;
+/// So many bytes an exponent may have that is tried without brackets.
+const SHORT: usize = 64;
 
 /// Where an expression stands, which says when it needs brackets.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,14 +67,13 @@ impl Layout<'_> {
                 Piece::Close => out.push_str(if self.style == Style::Latex { r"\right)" } else { ")" }),
                 Piece::Raise if self.style == Style::Latex => out.push_str("^{"),
                 Piece::Raised if self.style == Style::Latex => out.push('}'),
-                Piece::Raise => exponents.push(out.len()),
+                Piece::Raise => {
+                    exponents.push(out.len());
+                    out.push_str("^(");
+                }
                 Piece::Raised => {
-                    let exponent = out.split_off(exponents.pop().expect("an exponent has begun"));
-                    match raised(&exponent) {
-                        Some(up) => out.push_str(&up),
-                        None if exponent.chars().all(char::is_alphanumeric) => out.extend(["^", &exponent]),
-                        None => out.extend(["^(", &exponent, ")"]),
-                    }
+                    out.push(')');
+                    simplified_exponent(out, exponents.pop().expect("an exponent has begun"));
                 }
                 Piece::Term(id, place) => {
                     let pieces = match self.names.get(&id) {
@@ -105,6 +106,7 @@ impl Layout<'_> {
             }
             Term::Flag(b) => vec![text(if b { "true" } else { "false" })],
             Term::Pi => vec![text(if latex { r"\pi" } else { "π" })],
+            Term::E if self.inputs.iter().any(|name| name == "e") => vec![text(if latex { r"\mathrm{e}" } else { "ℯ" })],
             Term::E => vec![text("e")],
             Term::Input(slot) => vec![text(self.inputs[slot as usize].clone())],
             Term::Sum(parts) => {
@@ -205,18 +207,27 @@ impl Layout<'_> {
             return pieces;
         }
         let many = below.len() + usize::from(q != Number::ONE) > 1;
-        // A sum alone above a line stands in brackets in a line of text.
-        let alone = p == Number::ONE && matches!(&*above, [(base, ONE)] if matches!(self.terms.get(*base), Term::Sum(_)));
-        pieces.extend(bracketed(vec![Piece::Items(p, above)], alone));
+        // In a line of text, a sum above or below stands in brackets, and so does what ends with the argument of a function.
+        let is_sum = |this: &Self, n: Number, items: &[(Id, Id)]| match *items {
+            [(base, ONE)] => n == Number::ONE && matches!(this.terms.get(base), Term::Sum(_)) && !this.names.contains_key(&base),
+            _ => false,
+        };
+        let is_open = |this: &Self, items: &[(Id, Id)]| {
+            items.iter().any(|(base, e)| match this.terms.get(*base) {
+                Term::Call(op, _) => name(*op).open && this.root(*e).is_none() && !this.names.contains_key(base),
+                _ => false,
+            })
+        };
+        let closed = [is_sum(self, p, &above) || is_open(self, &above), many || is_sum(self, q, &below)];
+        pieces.extend(bracketed(vec![Piece::Items(p, above)], closed[0]));
         pieces.push(text("/"));
-        let alone = q == Number::ONE && matches!(&*below, [(base, ONE)] if matches!(self.terms.get(*base), Term::Sum(_)));
-        pieces.extend(bracketed(vec![Piece::Items(q, below)], many || alone));
+        pieces.extend(bracketed(vec![Piece::Items(q, below)], closed[1]));
         pieces
     }
 
     /// A number, then powers.
     fn items(&mut self, c: Number, mut items: Vec<(Id, Id)>) -> Vec<Piece> {
-        items.sort_by_cached_key(|(base, exponent)| order::of_factor(self.terms, *base, *exponent));
+        items.sort_by_cached_key(|(base, exponent)| order::of_factor(self.terms, *base, *exponent, self.inputs));
         // A sum alone has no one to be told apart from.
         if let [(base, ONE)] = *items
             && c == Number::ONE
@@ -362,6 +373,22 @@ impl Layout<'_> {
         }
         pieces.push(Piece::Close);
         bracketed(pieces, place == Place::Base && op != Op::Select && name(op).text(self.style).contains(' '))
+    }
+}
+
+/// A short exponent with letters of its own, or without brackets if it is one word.
+fn simplified_exponent(out: &mut String, start: usize) {
+    if out.len() - start > SHORT {
+        return;
+    }
+    let exponent = out[start..].trim_start_matches("^(").trim_end_matches(')').to_owned();
+    let is_whole = out[start..].len() == exponent.len() + "^()".len();
+    if let Some(up) = raised(&exponent) {
+        out.truncate(start);
+        out.push_str(&up);
+    } else if is_whole && exponent.chars().all(char::is_alphanumeric) {
+        out.truncate(start);
+        out.extend(["^", &exponent]);
     }
 }
 

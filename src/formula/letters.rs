@@ -150,7 +150,7 @@ pub(super) fn letter(name: &str, place: Option<usize>, style: Style) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| if "&%$#_{}".contains(c) { vec!['\\', c] } else { vec![c] }).collect()
 }
 

@@ -35,6 +35,8 @@ mod reader;
 mod reading;
 mod rules;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod writer;
 

@@ -37,7 +37,7 @@ impl Nodes {
     /// The whole number that a node is known to be, of the size of an exponent.
     pub(super) fn whole(&self, id: NodeId) -> Option<i32> {
         let Some(Value::Num(v)) = self.known(id) else { return None };
-        (v.fract() == 0.0 && v.abs() <= f64::from(i32::MAX)).then_some(v as i32)
+        (v.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&v)).then_some(v as i32)
     }
 
     fn known(&self, id: NodeId) -> Option<Value<f64, bool>> {

@@ -45,6 +45,11 @@ impl Number {
         (q != 0 && small(p) && small(q)).then(|| Number::ratio(p, q))
     }
 
+    /// What comes out of floats, which may be whole.
+    fn rounded(v: f64) -> Number {
+        if v.fract() == 0.0 && v.abs() < 1e15 { Ratio(v as i64, 1) } else { Float(v) }
+    }
+
     pub(super) fn value(self) -> f64 {
         match self {
             Ratio(p, q) => p as f64 / q as f64,
@@ -60,7 +65,7 @@ impl Number {
             }
             _ => None,
         };
-        exact.unwrap_or_else(|| Float(self.value() + other.value()))
+        exact.unwrap_or_else(|| Number::rounded(self.value() + other.value()))
     }
 
     pub(super) fn times(self, other: Number) -> Number {
@@ -69,7 +74,7 @@ impl Number {
             (Ratio(p, q), Ratio(r, s)) => Number::checked(p.checked_mul(r), q.checked_mul(s)),
             _ => None,
         };
-        exact.unwrap_or_else(|| Float(self.value() * other.value()))
+        exact.unwrap_or_else(|| Number::rounded(self.value() * other.value()))
     }
 
     /// A power with a whole exponent; none of 0 with a negative one.
@@ -84,7 +89,7 @@ impl Number {
             }),
             Float(_) => None,
         };
-        Some(exact.unwrap_or_else(|| Float(self.value().powf(n as f64))))
+        Some(exact.unwrap_or_else(|| Number::rounded(self.value().powf(n as f64))))
     }
 
     /// The square root, where it is a fraction.

@@ -37,19 +37,19 @@ fn in_order(v: f64) -> i64 {
     (v * 1e3) as i64
 }
 
-/// π, roots of numbers, variables, sums, powers with variable exponents, functions, choices.
-pub(super) fn of_factor(terms: &Terms, base: Id, exponent: Id) -> (u8, u32, Id) {
+/// π, roots of numbers, variables by their names, sums, powers with variable exponents, functions, choices.
+pub(super) fn of_factor<'n>(terms: &Terms, base: Id, exponent: Id, inputs: &'n [String]) -> (u8, &'n str, Id) {
     let exponent = terms.value(exponent);
     let is_root = matches!(exponent, Some(Number::Ratio(_, 2..)));
     let class = match terms.get(base) {
         Term::Number(_) if exponent.is_some() => 1,
         Term::Pi => u8::from(is_root),
-        Term::Input(slot) if exponent.is_some() => return (if is_root { 3 } else { 2 }, *slot, base),
+        Term::Input(slot) if exponent.is_some() => return (if is_root { 3 } else { 2 }, &inputs[*slot as usize], base),
         Term::Sum(_) | Term::Product(..) => 4,
         Term::Call(Op::Abs, _) => 4,
         Term::Call(Op::Select, _) => 7,
         Term::Call(..) => 6,
         _ => 5,
     };
-    (class, 0, base)
+    (class, "", base)
 }

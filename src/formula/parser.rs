@@ -160,8 +160,11 @@ impl<'t, 's> Parser<'t, 's> {
     fn finish(&mut self, at: usize) -> Result<NodeId> {
         match self.open.last() {
             None => Ok(self.operands.pop().expect("an expression has a value").0),
-            Some(Open::Bracket { at } | Open::Call { at, .. }) if self.tokens.peek() == Token::End => {
+            Some(Open::Bracket { at }) if self.tokens.peek() == Token::End => {
                 Err(self.tokens.error(*at, "this bracket is never closed"))
+            }
+            Some(Open::Call { name, at, .. }) if self.tokens.peek() == Token::End => {
+                Err(self.tokens.error(*at, format!("the bracket behind `{}` is never closed", cut(name))))
             }
             _ => Err(self.tokens.error(at, format!("{} inside of brackets", self.tokens.peek()))),
         }
@@ -361,13 +364,9 @@ impl<'t, 's> Parser<'t, 's> {
             Callee::Op(mut op) => {
                 if let Some(place) = parameter_place(op) {
                     let (id, at) = args.remove(place);
-                    let n = self.nodes.whole(id).filter(|n| !matches!(op, Op::Polygamma(_)) || *n >= 0);
-                    op = match n.and_then(|n| Op::parse(op.name(), Some(n))) {
+                    op = match self.nodes.whole(id).and_then(|n| Op::parse(op.name(), Some(n))) {
                         Some(op) => op,
-                        None => {
-                            let kind = if let Op::Polygamma(_) = op { "a whole number from 0 on" } else { "a whole number" };
-                            return Err(self.tokens.error(at, format!("{what} takes {kind} here, which is known")));
-                        }
+                        None => return Err(self.tokens.error(at, format!("{what} takes a whole number here, which is known"))),
                     };
                 }
                 self.expect(&args, op.operands(), &what)?;
