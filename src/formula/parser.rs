@@ -58,8 +58,15 @@ pub(super) struct Parser<'t, 's> {
     pub(super) scope: &'s mut Scope<'t>,
     pub(super) nodes: &'s mut Nodes,
     open: Vec<Open<'t>>,
-    /// Values, with where they stand.
-    operands: Vec<(NodeId, usize)>,
+    operands: Vec<Operand>,
+}
+
+/// A value, with where it stands, and the whole number that it is written as: a narrow function has not all of them.
+#[derive(Copy, Clone)]
+struct Operand {
+    id: NodeId,
+    at: usize,
+    whole: Option<i64>,
 }
 
 impl<'t, 's> Parser<'t, 's> {
@@ -159,7 +166,7 @@ impl<'t, 's> Parser<'t, 's> {
 
     fn finish(&mut self, at: usize) -> Result<NodeId> {
         match self.open.last() {
-            None => Ok(self.operands.pop().expect("an expression has a value").0),
+            None => Ok(self.operands.pop().expect("an expression has a value").id),
             Some(Open::Bracket { at }) if self.tokens.peek() == Token::End => {
                 Err(self.tokens.error(*at, "this bracket is never closed"))
             }
@@ -176,9 +183,9 @@ impl<'t, 's> Parser<'t, 's> {
             let (token, at) = (self.tokens.peek(), self.tokens.at());
             match token {
                 Token::Number(v) => {
+                    let whole = self.tokens.whole();
                     self.tokens.advance()?;
-                    let node = self.nodes.number(v);
-                    self.operands.push((node, at));
+                    self.operands.push(Operand { id: self.nodes.number(v), at, whole });
                     return Ok(());
                 }
                 Token::Name(name) | Token::Quoted(name) => {
@@ -192,8 +199,8 @@ impl<'t, 's> Parser<'t, 's> {
                         }
                         continue;
                     }
-                    let node = self.value(token, name, at)?;
-                    self.operands.push((node, at));
+                    let id = self.value(token, name, at)?;
+                    self.operands.push(Operand { id, at, whole: None });
                     return Ok(());
                 }
                 Token::Symbol("(") => {
@@ -266,10 +273,10 @@ impl<'t, 's> Parser<'t, 's> {
             }
             self.open.pop();
             let y = self.operands.pop().expect("an operator waits for its operand");
-            let node = match sign {
+            let id = match sign {
                 Sign { op: None, .. } => {
                     self.expect(&[y], &[DType::Float], "`+`")?;
-                    y.0
+                    y.id
                 }
                 Sign { op: Some(op), prefix: true, .. } => self.apply(op, &[y])?,
                 Sign { op: Some(op), .. } => {
@@ -277,30 +284,39 @@ impl<'t, 's> Parser<'t, 's> {
                     self.apply(op, &[x, y])?
                 }
             };
-            self.operands.push((node, at));
+            let whole = y.whole.filter(|_| sign.prefix).map(|n| if sign.op.is_some() { -n } else { n });
+            self.operands.push(Operand { id, at, whole });
         }
         Ok(())
     }
 
-    fn apply(&mut self, op: Op, args: &[(NodeId, usize)]) -> Result<NodeId> {
+    fn apply(&mut self, op: Op, args: &[Operand]) -> Result<NodeId> {
         let what = match op {
             Op::Powf => "`^`".to_owned(),
             Op::And | Op::Or | Op::Not => format!("`{op}`"),
             _ => format!("`{}`", sign_of(op).unwrap_or(op.name())),
         };
         self.expect(args, op.operands(), &what)?;
-        let ids: Vec<NodeId> = args.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<NodeId> = args.iter().map(|arg| arg.id).collect();
         if op == Op::Powf
-            && let Some(n) = self.nodes.whole(ids[1])
+            && let Some(n) = self.whole(args[1])
         {
             return Ok(self.nodes.apply(Op::Powi(n), &ids[..1]));
         }
         Ok(self.nodes.apply(op, &ids))
     }
 
+    /// The whole number that an operand is known to be.
+    fn whole(&self, operand: Operand) -> Option<i32> {
+        match operand.whole {
+            Some(n) => i32::try_from(n).ok(),
+            None => self.nodes.whole(operand.id),
+        }
+    }
+
     /// That operands are numbers or conditions, as an operation wants.
-    fn expect(&self, args: &[(NodeId, usize)], wanted: &[DType], what: &str) -> Result<()> {
-        for (&(id, at), &wanted) in args.iter().zip(wanted) {
+    fn expect(&self, args: &[Operand], wanted: &[DType], what: &str) -> Result<()> {
+        for (&Operand { id, at, .. }, &wanted) in args.iter().zip(wanted) {
             let got = self.nodes.dtype(id);
             if got != wanted {
                 let message = match wanted {
@@ -321,12 +337,12 @@ impl<'t, 's> Parser<'t, 's> {
             Some(Open::Operator { .. }) => unreachable!("operators are applied"),
             Some(Open::Bracket { at }) => {
                 if let Some(operand) = self.operands.last_mut() {
-                    operand.1 = at;
+                    operand.at = at;
                 }
             }
             Some(Open::Call { of, name, given, at }) => {
-                let node = self.call(of, name, given + 1, at)?;
-                self.operands.push((node, at));
+                let id = self.call(of, name, given + 1, at)?;
+                self.operands.push(Operand { id, at, whole: None });
             }
         }
         self.tokens.advance()?;
@@ -353,24 +369,24 @@ impl<'t, 's> Parser<'t, 's> {
         if given != of.arity() {
             return Err(self.arity_error(of, name, given, at));
         }
-        let mut args: Vec<(NodeId, usize)> = self.operands.split_off(self.operands.len() - given);
+        let mut args: Vec<Operand> = self.operands.split_off(self.operands.len() - given);
         let what = format!("`{}`", cut(name));
         match of {
             Callee::User(f) => {
                 self.expect(&args, &vec![DType::Float; args.len()], &what)?;
-                let args: Vec<NodeId> = args.iter().map(|(id, _)| *id).collect();
+                let args: Vec<NodeId> = args.iter().map(|arg| arg.id).collect();
                 Ok(self.nodes.inline(f, &args))
             }
             Callee::Op(mut op) => {
                 if let Some(place) = parameter_place(op) {
-                    let (id, at) = args.remove(place);
-                    op = match self.nodes.whole(id).and_then(|n| Op::parse(op.name(), Some(n))) {
+                    let n = args.remove(place);
+                    op = match self.whole(n).and_then(|n| Op::parse(op.name(), Some(n))) {
                         Some(op) => op,
-                        None => return Err(self.tokens.error(at, format!("{what} takes a whole number here, which is known"))),
+                        None => return Err(self.tokens.error(n.at, format!("{what} takes a whole number here, which is known"))),
                     };
                 }
                 self.expect(&args, op.operands(), &what)?;
-                let ids: Vec<NodeId> = args.iter().map(|(id, _)| *id).collect();
+                let ids: Vec<NodeId> = args.iter().map(|arg| arg.id).collect();
                 Ok(self.nodes.apply(op, &ids))
             }
         }

@@ -79,6 +79,12 @@ impl<'t> Tokens<'t> {
         self.next.1
     }
 
+    /// The whole number that comes next, where it is written as one.
+    pub(super) fn whole(&self) -> Option<i64> {
+        let (_, start, end) = self.next;
+        self.text[start..end].parse::<u32>().ok().map(i64::from)
+    }
+
     /// Goes on, and gives the word that it passes with where it stands.
     pub(super) fn advance(&mut self) -> Result<(Token<'t>, usize)> {
         let (token, at, end) = self.next;
