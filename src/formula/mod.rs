@@ -46,6 +46,24 @@ use crate::error::Result;
 use crate::graph::Function;
 use std::panic::Location;
 
+/// The names in a formula that are inputs, in the order in which they come, as [`Function::from_formula`] takes them: those that are no constants, no
+/// functions and no parts.
+///
+/// ```
+/// use wengert::{Function, formula};
+/// let text = "t = 2*pi*x; p[0]*sin(t) + p[1]";
+/// assert_eq!(formula::unknowns(text)?, ["x", "p[2]"]);
+/// let f = Function::from_formula(text, formula::unknowns(text)?)?;
+/// assert_eq!(f.input_len(), 3);
+/// # Ok::<(), wengert::Error>(())
+/// ```
+///
+/// # Errors
+/// A word of the text is none of a formula.
+pub fn unknowns(formula: &str) -> Result<Vec<String>> {
+    reader::unknowns(formula)
+}
+
 /// How formulas are read and written. The methods of [`Function`] have the defaults.
 ///
 /// ```

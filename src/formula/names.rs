@@ -41,12 +41,17 @@ pub(super) fn arity(op: Op) -> usize {
     op.arity() + usize::from(op.parameter().is_some())
 }
 
+/// Whether a name without quotes is a number or truth value, if nothing else has it.
+pub(super) fn is_word(name: &str) -> bool {
+    CONSTANTS.iter().any(|(known, _)| *known == name) || FLAGS.iter().any(|(known, _)| *known == name)
+}
+
 /// Whether a name without quotes reads as itself: it has the form of one, and is no word of the language.
 pub(super) fn is_plain(name: &str) -> bool {
     let shape = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_alphanumeric() || "_'.".contains(c));
-    let is_word = ["and", "or", "not", "inf", "nan", "true", "false", "if"].contains(&name);
-    shape && !is_word
+    let is_taken = ["and", "or", "not", "inf", "nan", "true", "false", "if"].contains(&name);
+    shape && !is_taken
 }
 
 /// The one of some names that is nearest to a name, if it is near enough to be meant.

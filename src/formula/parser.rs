@@ -491,7 +491,7 @@ pub(super) fn sign_of(op: Op) -> Option<&'static str> {
 }
 
 /// `[3]`, if there is one.
-fn index(tokens: &mut Tokens) -> Result<Option<usize>> {
+pub(super) fn index(tokens: &mut Tokens) -> Result<Option<usize>> {
     if !tokens.eat("[")? {
         return Ok(None);
     }

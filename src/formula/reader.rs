@@ -2,13 +2,13 @@
 
 use super::names;
 use super::nodes::Nodes;
-use super::parser::{Part, Parser, Scope};
-use super::tokens::{Tokens, cut};
+use super::parser::{self, Part, Parser, Scope};
+use super::tokens::{Token, Tokens, cut};
 use crate::base::Width;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, count};
 use crate::graph::{Function, InputGroup, OutputGroup};
 use crate::op::DType;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// So many numbers an input may have.
 const LARGEST: usize = 1 << 20;
@@ -40,6 +40,37 @@ pub(super) fn read(
     let (tokens, parts) = Parser::new(Tokens::new(text, width)?, &mut scope, &mut nodes).results()?;
     let outputs = outputs(&tokens, &parts, &nodes)?;
     Function::assemble(nodes.finish(), width, groups, outputs).map_err(|error| error.at(Some(at)))
+}
+
+/// The names that stand for inputs, as they are declared.
+pub(super) fn unknowns(text: &str) -> Result<Vec<String>> {
+    let mut tokens = Tokens::new(text, Width::F64)?;
+    let (mut bound, mut found): (HashSet<&str>, Vec<(&str, Option<usize>)>) = (HashSet::new(), vec![]);
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    loop {
+        let (token, _) = tokens.advance()?;
+        let name = match token {
+            Token::End => break,
+            Token::Name(name) | Token::Quoted(name) => name,
+            _ => continue,
+        };
+        let place = parser::index(&mut tokens)?;
+        let is_word = matches!(token, Token::Name(_)) && place.is_none() && names::is_word(name);
+        match tokens.peek() {
+            Token::Symbol("=") => drop(bound.insert(name)),
+            Token::Symbol("(") => {}
+            _ if is_word || bound.contains(name) => {}
+            _ => {
+                let at = *places.entry(name).or_insert(found.len());
+                if at == found.len() {
+                    found.push((name, place));
+                }
+                found[at].1 = found[at].1.max(place);
+            }
+        }
+    }
+    let declared = |(name, place): (&str, Option<usize>)| place.map_or_else(|| name.to_owned(), |k| format!("{name}[{}]", k + 1));
+    Ok(found.into_iter().map(declared).collect())
 }
 
 /// `x`, or `p[3]`: a name, and how many numbers it has.

@@ -178,12 +178,37 @@ impl Terms {
                 }
             }
         }
+        self.join_choices(&mut collected);
         collected.retain(|(c, _)| *c != Number::ZERO);
         collected.sort_by_key(|(_, id)| *id);
         match &*collected {
             [] => ZERO,
             &[(c, id)] => self.scaled(c, id),
             _ => self.intern(Term::Sum(collected.into())),
+        }
+    }
+
+    /// Makes one choice of two that are 0 where the other one is not.
+    fn join_choices(&mut self, parts: &mut Vec<(Number, Id)>) {
+        let mut open: HashMap<Id, (usize, Id)> = HashMap::new();
+        for k in 0..parts.len() {
+            let (c, id) = parts[k];
+            let &Term::Call(Op::Select, ref args) = self.get(id) else { continue };
+            let &[condition, value, ZERO] = &**args else { continue };
+            let opposite = self.call(Op::Not, &[condition]);
+            match open.remove(&opposite) {
+                Some((at, other)) => {
+                    let (first, second) = (self.scaled(parts[at].0, other), self.scaled(c, value));
+                    let strict = |id| matches!(self.get(id), Term::Call(Op::Gt | Op::Lt | Op::Eq, _));
+                    let args = match strict(condition) && !strict(opposite) {
+                        true => [condition, second, first],
+                        false => [opposite, first, second],
+                    };
+                    parts[at] = (Number::ONE, self.call(Op::Select, &args));
+                    parts[k].0 = Number::ZERO;
+                }
+                None => drop(open.insert(condition, (k, value))),
+            }
         }
     }
 

@@ -121,7 +121,7 @@ impl<'f> Writer<'f> {
                 Kind::Input(_) | Kind::Const(_) | Kind::Flag(_) => continue,
                 kind => return Err(unsayable(kind, graph.node(id).shape()).at(graph.node(id).location())),
             };
-            let deep = graph.operands(id).enumerate().map(|(k, operand)| {
+            let deep = self.operands(op, id).into_iter().enumerate().map(|(k, operand)| {
                 let closed = self.binds(operand) < self.demand(op, k, operand) || sign_of(op).is_none() && !matches!(op, Op::Powi(_));
                 depth[operand.index()] + usize::from(closed) + usize::from(k > 0 || op.arity() == 1)
             });
@@ -189,8 +189,17 @@ impl<'f> Writer<'f> {
         Ok(out)
     }
 
+    /// The operands of a node as they are written. A number stands in front of a product, which may change sides without changing a bit.
+    fn operands(&self, op: Op, id: NodeId) -> Vec<NodeId> {
+        let mut operands: Vec<NodeId> = self.graph.operands(id).collect();
+        if op == Op::Mul && matches!(self.graph.node(operands[1]).kind(), Kind::Const(_)) {
+            operands.swap(0, 1);
+        }
+        operands
+    }
+
     fn operation(&self, op: Op, id: NodeId, waiting: &mut Vec<Piece>) {
-        let operands: Vec<NodeId> = self.graph.operands(id).collect();
+        let operands = self.operands(op, id);
         let values: Vec<Piece> = operands.iter().enumerate().map(|(k, &id)| Piece::Value(id, self.demand(op, k, id))).collect();
         let text = |text: &'static str| Piece::Text(text.into());
         let mut pieces = vec![];
