@@ -72,16 +72,18 @@ fn show(text: &str, arguments: &[String]) -> Outcome {
 
     let place: Vec<String> = inputs.iter().zip(&at).map(|(name, v)| format!("{name} = {v}")).collect();
     println!("f = {}", right_side(&f.to_pretty()?));
-    println!("  = {:.10} at {}\n", f.eval(&at)?[0], if place.is_empty() { "every point".into() } else { place.join(", ") });
+    println!("  = {} at {}\n", digits(f.eval(&at)?[0]), if place.is_empty() { "every point".into() } else { place.join(", ") });
     let mut latex = vec![format!("f = {}", right_side(&f.to_latex()?))];
     for &k in &by {
         let name = &inputs[k];
         let first = f.wrt([name])?.grad()?;
         let second = first.grad()?;
         for (g, power) in [(&first, ""), (&second, "²")] {
-            println!("∂{power}f/∂{name}{power} = {}", right_side(&g.to_pretty()?));
-            println!("{:1$}= {2:.10}\n", "", 6 + name.len() + 2 * power.chars().count(), g.eval(&at)?[0]);
+            let left = format!("∂{power}f/∂{name}{power}");
+            println!("{left} = {}", right_side(&g.to_pretty()?));
+            println!("{:1$} = {2}\n", "", left.chars().count(), digits(g.eval(&at)?[0]));
         }
+        let name = Function::from_formula(name, [name])?.to_latex()?;
         latex.push(format!(r"\frac{{\partial f}}{{\partial {name}}} = {}", right_side(&first.to_latex()?)));
         latex.push(format!(r"\frac{{\partial^{{2}} f}}{{\partial {name}^{{2}}}} = {}", right_side(&second.to_latex()?)));
     }
@@ -94,6 +96,13 @@ fn show(text: &str, arguments: &[String]) -> Outcome {
         print!("{}", plot(&curve));
     }
     Ok(())
+}
+
+/// Ten digits behind the point, without the sign of what is rounded to 0.
+fn digits(v: f64) -> String {
+    let text = format!("{v:.10}");
+    let is_zero = text.chars().all(|c| "-0.".contains(c));
+    if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 /// What stands behind the name of a result.

@@ -1,5 +1,6 @@
 //! A function for a reader, in plain text or in LaTeX.
 
+use super::immaterial;
 use super::layout::Layout;
 use super::letters::{Style, escaped, letter};
 use super::reading::Reading;
@@ -29,6 +30,7 @@ pub(super) fn write(f: &Function, style: Style, named: bool) -> Result<String> {
         let names = f.inputs().iter().flat_map(|group| (0..group.len()).map(move |k| whole(group, k, style)));
         inputs = names.collect();
     }
+    let f = &immaterial::without(f)?;
     let mut reading = Reading::new(f)?;
     let mut results: Vec<(String, Id)> = vec![];
     for output in f.outputs() {

@@ -76,9 +76,10 @@ impl Layout<'_> {
                     simplified_exponent(out, exponents.pop().expect("an exponent has begun"));
                 }
                 Piece::Term(id, place) => {
-                    let pieces = match self.names.get(&id) {
-                        Some(name) => vec![text(name.clone())],
-                        None => self.meaning(id, place),
+                    let pieces = match (self.names.get(&id).cloned(), self.negative_of(id)) {
+                        (Some(name), _) => vec![text(name)],
+                        (None, Some(name)) => bracketed(vec![text(self.minus()), text(name)], place >= Place::Factor),
+                        (None, None) => self.meaning(id, place),
                     };
                     waiting.extend(pieces.into_iter().rev());
                 }
@@ -93,6 +94,19 @@ impl Layout<'_> {
             }
         }
         Ok(())
+    }
+
+    fn minus(&self) -> &'static str {
+        if self.style == Style::Latex { "-" } else { "−" }
+    }
+
+    /// The name of a sum of which this is the negative.
+    fn negative_of(&mut self, id: Id) -> Option<String> {
+        if self.names.is_empty() || !matches!(self.terms.get(id), Term::Sum(_)) {
+            return None;
+        }
+        let negative = self.terms.negated(id);
+        self.names.get(&negative).cloned()
     }
 
     fn meaning(&mut self, id: Id, place: Place) -> Vec<Piece> {
@@ -124,8 +138,7 @@ impl Layout<'_> {
     }
 
     fn number(&self, n: Number) -> Vec<Piece> {
-        let sign = if n.is_negative() { "−" } else { "" };
-        let sign = if self.style == Style::Latex && n.is_negative() { "-" } else { sign };
+        let sign = if n.is_negative() { self.minus() } else { "" };
         let digits = match n {
             Number::Ratio(p, 1) => p.unsigned_abs().to_string(),
             Number::Ratio(p, q) if self.style == Style::Latex => format!(r"\frac{{{}}}{{{q}}}", p.unsigned_abs()),
@@ -161,7 +174,7 @@ impl Layout<'_> {
         {
             parts[..=first].rotate_right(1);
         }
-        let minus = if self.style == Style::Latex { "-" } else { "−" };
+        let minus = self.minus();
         let mut pieces = vec![];
         for (k, (c, id)) in parts.into_iter().enumerate() {
             let size = if c.is_negative() { c.negated() } else { c };
@@ -181,7 +194,7 @@ impl Layout<'_> {
         let latex = self.style == Style::Latex;
         let mut pieces = vec![];
         if c.is_negative() {
-            pieces.push(text(if latex { "-" } else { "−" }));
+            pieces.push(text(self.minus()));
         }
         let c = if c.is_negative() { c.negated() } else { c };
         let (p, q) = match c {
@@ -326,7 +339,7 @@ impl Layout<'_> {
         let latex = self.style == Style::Latex;
         if let Some(sign) = sign(op, self.style) {
             let pieces = vec![Piece::Term(args[0], Place::Condition), text(sign), Piece::Term(args[1], Place::Condition)];
-            return bracketed(pieces, place >= Place::Condition);
+            return bracketed(pieces, place >= Place::Condition && matches!(op, Op::And | Op::Or));
         }
         let between = |left: &'static str, right: &'static str| vec![text(left), Piece::Term(args[0], Place::Free), text(right)];
         match op {
@@ -340,7 +353,7 @@ impl Layout<'_> {
             Op::Not => return between("not (", ")"),
             Op::Select if latex => {
                 let term = |k: usize| Piece::Term(args[k], Place::Free);
-                return vec![
+                let pieces = vec![
                     text(r"\begin{cases} "),
                     term(1),
                     text(r" & \text{if } "),
@@ -349,6 +362,7 @@ impl Layout<'_> {
                     term(2),
                     text(r" & \text{otherwise} \end{cases}"),
                 ];
+                return bracketed(pieces, place == Place::Base);
             }
             _ => {}
         }

@@ -24,6 +24,7 @@
 //! - Results without names are `y`, or `y0`, `y1` and so on, as in [`Function::trace`].
 
 mod display;
+mod immaterial;
 mod layout;
 mod letters;
 mod names;

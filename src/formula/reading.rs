@@ -196,32 +196,8 @@ impl<'f> Reading<'f> {
                 let base = self.of(parts[2]);
                 (is_zero && self.is_number(parts[1], 1.0)).then(|| self.terms.call(Op::Ln, &[base]))
             }
-            // The derivative of the arctangent, by 1/x where |x| > 1.
-            (Op::Mul, &[a, b]) => self.atan_edge(a, b).or_else(|| self.atan_edge(b, a)),
             _ => None,
         }
-    }
-
-    /// x of `if(|x| > 1, q·q, 1) · 1/(1 + q·q)` with q = `if(|x| > 1, 1/x, x)`, as 1/(1 + x²).
-    fn atan_edge(&mut self, a: NodeId, b: NodeId) -> Option<Id> {
-        let (Op::Select, upper) = self.op(a)? else { return None };
-        let (Op::Recip, lower) = self.op(b)? else { return None };
-        let (Op::Add, summands) = self.op(lower[0])? else { return None };
-        let square = self.beside(&summands, 1.0)?;
-        let (Op::Mul, factors) = self.op(square)? else { return None };
-        let (Op::Select, inner) = self.op(factors[0])? else { return None };
-        let (Op::Recip, turned) = self.op(inner[1])? else { return None };
-        let (Op::Gt, compared) = self.op(inner[0])? else { return None };
-        let (Op::Abs, size) = self.op(compared[0])? else { return None };
-        let x = inner[2];
-        let same = upper[0] == inner[0] && upper[1] == square && factors[0] == factors[1] && turned[0] == x && size[0] == x;
-        if !same || !self.is_number(upper[2], 1.0) || !self.is_number(compared[1], 1.0) {
-            return None;
-        }
-        let two = self.terms.whole(2);
-        let square = self.terms.power(self.map[x.index()], two);
-        let sum = self.terms.add(ONE, square);
-        Some(self.terms.recip(sum))
     }
 
     fn op(&self, id: NodeId) -> Option<(Op, Vec<NodeId>)> {
