@@ -131,7 +131,8 @@ fn plot(curve: &[[f64; 3]]) -> String {
     let (mut lo, mut hi) = (values[last / 20], values[last - last / 20]);
     let room = ((hi - lo) * 0.1).max(1e-9 * (1.0 + hi.abs()));
     (lo, hi) = (lo - room, hi + room);
-    let row = |v: f64| (v.is_finite() && (lo..=hi).contains(&v)).then(|| ((hi - v) / (hi - lo) * (ROWS - 1) as f64).round() as usize);
+    let row =
+        |v: f64| (v.is_finite() && (lo..=hi).contains(&v)).then(|| ((hi - v) / (hi - lo) * (ROWS - 1) as f64).round() as usize);
     let mut rows = vec![vec![' '; curve.len()]; ROWS];
     if let Some(zero) = row(0.0) {
         rows[zero].fill('─');

@@ -140,6 +140,8 @@ mod documentation {
     mod compiling {}
     #[doc = include_str!("../docs/custom-rules.md")]
     mod custom_rules {}
+    #[doc = include_str!("../docs/formulas.md")]
+    mod formulas {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
     #[doc = include_str!("../docs/front-door.md")]

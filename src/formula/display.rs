@@ -113,7 +113,9 @@ fn repeated(terms: &Terms, roots: &[Id]) -> Vec<Id> {
 fn parts(term: &Term, mut each: impl FnMut(Id)) {
     match term {
         Term::Sum(parts) => parts.iter().for_each(|(_, id)| each(*id)),
-        Term::Product(_, factors) => factors.iter().for_each(|(base, exponent)| [*base, *exponent].into_iter().for_each(&mut each)),
+        Term::Product(_, factors) => {
+            factors.iter().for_each(|(base, exponent)| [*base, *exponent].into_iter().for_each(&mut each))
+        }
         Term::Call(_, args) => args.iter().for_each(|id| each(*id)),
         _ => {}
     }

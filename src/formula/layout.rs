@@ -1,6 +1,6 @@
 //! Expressions as text, in the order and with the signs that a person writes. What is still to be written waits in a list.
 
-use super::letters::{Style, letter, name, raised, sign};
+use super::letters::{Style, is_level, letter, name, raised, sign};
 use super::number::Number;
 use super::order;
 use super::terms::{Id, ONE, Term, Terms};
@@ -241,7 +241,7 @@ impl Layout<'_> {
     /// A number, then powers.
     fn items(&mut self, c: Number, mut items: Vec<(Id, Id)>) -> Vec<Piece> {
         items.sort_by_cached_key(|(base, exponent)| order::of_factor(self.terms, *base, *exponent, self.inputs));
-        // A sum alone has no one to be told apart from.
+        // A sum alone needs no brackets here.
         if let [(base, ONE)] = *items
             && c == Number::ONE
         {
@@ -257,7 +257,8 @@ impl Layout<'_> {
             if !pieces.is_empty() {
                 let is_number = matches!(self.terms.get(base), Term::Number(_));
                 let is_root = self.root(exponent).is_some();
-                let is_call = matches!(self.terms.get(base), Term::Call(op, _) if *op != Op::Abs && *op != Op::Floor && *op != Op::Ceil);
+                let is_call =
+                    matches!(self.terms.get(base), Term::Call(op, _) if *op != Op::Abs && *op != Op::Floor && *op != Op::Ceil);
                 pieces.push(text(match (latex, after_number) {
                     (true, _) if is_number && !is_root => r" \cdot ",
                     (true, _) => " ",
@@ -400,7 +401,7 @@ fn simplified_exponent(out: &mut String, start: usize) {
     if let Some(up) = raised(&exponent) {
         out.truncate(start);
         out.push_str(&up);
-    } else if is_whole && exponent.chars().all(char::is_alphanumeric) {
+    } else if is_whole && exponent.chars().all(is_level) {
         out.truncate(start);
         out.extend(["^", &exponent]);
     }

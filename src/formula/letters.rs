@@ -159,14 +159,21 @@ fn lowered(digit: char) -> char {
     digit.to_digit(10).and_then(|d| char::from_u32('₀' as u32 + d)).unwrap_or(digit)
 }
 
-/// A text as an exponent, if it is short and all of it has such letters.
+/// A letter or digit that is not raised.
+pub(super) fn is_level(c: char) -> bool {
+    c.is_alphanumeric() && RAISED.iter().all(|(_, up)| *up != c)
+}
+
+/// A text as an exponent, if it is short, without words, and all of it has such letters.
 pub(super) fn raised(text: &str) -> Option<String> {
     let compact: String = text.chars().filter(|c| *c != ' ').collect();
     let all: Option<String> = compact.chars().map(|c| RAISED.iter().find(|(plain, _)| *plain == c).map(|(_, up)| *up)).collect();
-    all.filter(|_| compact.chars().count() <= 5)
+    let mut letters = compact.chars().map(char::is_alphabetic);
+    let is_word = letters.clone().zip(letters.by_ref().skip(1)).any(|(a, b)| a && b);
+    all.filter(|_| compact.chars().count() <= 5 && !is_word)
 }
 
-const RAISED: &[(char, char)] = &[
+pub(super) const RAISED: &[(char, char)] = &[
     ('0', '⁰'),
     ('1', '¹'),
     ('2', '²'),

@@ -20,7 +20,7 @@
 //! - The logarithms are `ln(x)`, `log2(x)`, `log10(x)`, and `log(x, b)` to base b.
 //! - `polygamma(n, x)` and `powi(x, n)` have a whole number that is known.
 //! - Conditions are joined by `and`, `or` and `not`, also written `&&`, `||` and `!`.
-//! - An input or a part may be named like a constant, and then hides it. A name in quotes, as `"layers[0].b"`, may have any letters.
+//! - An input or a part may be named like a constant, and then hides it. A name in quotes, as `"layers[0].b"`, is never a word of the language, and may be a path.
 //! - Results without names are `y`, or `y0`, `y1` and so on, as in [`Function::trace`].
 
 mod display;
@@ -35,6 +35,7 @@ mod parser;
 mod reader;
 mod reading;
 mod rules;
+mod signs;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::names::{self, arity, parameter_place};
 use super::nodes::Nodes;
+use super::signs::{COMPARISON, POWER, Sign, sign_of};
 use super::tokens::{Token, Tokens, cut};
 use crate::error::{Kind as ErrorKind, Result, count};
 use crate::graph::{Function, NodeId};
@@ -14,21 +15,20 @@ pub(super) const MOST_OPEN: usize = 100_000;
 /// What waits for its operands.
 enum Open<'t> {
     /// An operator with its left operand, or one that stands in front.
-    Operator { sign: Sign, at: usize },
-    Bracket { at: usize },
-    Call { of: Callee<'t>, name: &'t str, given: usize, at: usize },
+    Operator {
+        sign: Sign,
+        at: usize,
+    },
+    Bracket {
+        at: usize,
+    },
+    Call {
+        of: Callee<'t>,
+        name: &'t str,
+        given: usize,
+        at: usize,
+    },
 }
-
-/// An operator: its operation, and how tightly it binds.
-#[derive(Copy, Clone)]
-struct Sign {
-    op: Option<Op>,
-    binds: u8,
-    prefix: bool,
-}
-
-const COMPARISON: u8 = 4;
-const POWER: u8 = 8;
 
 #[derive(Copy, Clone)]
 enum Callee<'t> {
@@ -209,12 +209,7 @@ impl<'t, 's> Parser<'t, 's> {
                 }
                 Token::Symbol(sign @ ("-" | "+" | "not")) => {
                     self.tokens.advance()?;
-                    let (op, binds) = match sign {
-                        "-" => (Some(Op::Neg), 7),
-                        "+" => (None, 7),
-                        _ => (Some(Op::Not), 3),
-                    };
-                    self.wait(Open::Operator { sign: Sign { op, binds, prefix: true }, at })?;
+                    self.wait(Open::Operator { sign: Sign::in_front(sign), at })?;
                 }
                 Token::End => {
                     return Err(self.tokens.error(at, "the formula ends where a number, a name or `(` is expected"));
@@ -235,31 +230,19 @@ impl<'t, 's> Parser<'t, 's> {
 
     /// An operator between two operands.
     fn operator(&self, token: Token, at: usize) -> Result<Sign> {
-        let (op, binds) = match token {
-            Token::Symbol("+") => (Some(Op::Add), 5),
-            Token::Symbol("-") => (Some(Op::Sub), 5),
-            Token::Symbol("*") => (Some(Op::Mul), 6),
-            Token::Symbol("/") => (Some(Op::Div), 6),
-            Token::Symbol("%") => (Some(Op::Rem), 6),
-            Token::Symbol("^") => (Some(Op::Powf), POWER),
-            Token::Symbol("<") => (Some(Op::Lt), COMPARISON),
-            Token::Symbol("<=") => (Some(Op::Le), COMPARISON),
-            Token::Symbol(">") => (Some(Op::Gt), COMPARISON),
-            Token::Symbol(">=") => (Some(Op::Ge), COMPARISON),
-            Token::Symbol("==") => (Some(Op::Eq), COMPARISON),
-            Token::Symbol("!=") => (Some(Op::Ne), COMPARISON),
-            Token::Symbol("and") => (Some(Op::And), 2),
-            Token::Symbol("or") => (Some(Op::Or), 1),
-            Token::Symbol("=") => {
-                return Err(self.tokens.error(at, "`=` gives a name to a whole part; a comparison is written `==`"));
-            }
+        if let Token::Symbol(symbol) = token
+            && let Some(sign) = Sign::between(symbol)
+        {
+            return Ok(sign);
+        }
+        let message = match token {
+            Token::Symbol("=") => "`=` gives a name to a whole part; a comparison is written `==`".into(),
             Token::Number(_) | Token::Name(_) | Token::Quoted(_) | Token::Symbol("(") => {
-                let message = format!("an operator is expected before {token}; a product is written with `*`");
-                return Err(self.tokens.error(at, message));
+                format!("an operator is expected before {token}; a product is written with `*`")
             }
-            other => return Err(self.tokens.error(at, format!("an operator is expected, not {other}"))),
+            other => format!("an operator is expected, not {other}"),
         };
-        Ok(Sign { op, binds, prefix: false })
+        Err(self.tokens.error(at, message))
     }
 
     /// Applies the operators that wait and bind at least so tightly, up to a bracket.
@@ -356,7 +339,11 @@ impl<'t, 's> Parser<'t, 's> {
                 *given += 1;
                 (*of, *name, *given + 1, *at)
             }
-            _ => return Err(self.tokens.error(at, "`,` stands between the arguments of a function, and these brackets are of none")),
+            _ => {
+                return Err(self
+                    .tokens
+                    .error(at, "`,` stands between the arguments of a function, and these brackets are of none"));
+            }
         };
         if n > of.arity() {
             return Err(self.arity_error(of, name, n, start));
@@ -396,7 +383,8 @@ impl<'t, 's> Parser<'t, 's> {
         let more = if given > of.arity() { " or more" } else { "" };
         let mut message = format!("`{}` takes {}, not {given}{more}", cut(name), count(of.arity(), "argument"));
         if name == "log" && given == 1 {
-            message = "`log(x, b)` takes the base, too; the natural logarithm is `ln(x)`, others are `log2(x)` and `log10(x)`".into();
+            message =
+                "`log(x, b)` takes the base, too; the natural logarithm is `ln(x)`, others are `log2(x)` and `log10(x)`".into();
         }
         self.tokens.error(at, message)
     }
@@ -467,27 +455,6 @@ impl Callee<'_> {
             Callee::User(f) => f.input_len(),
         }
     }
-}
-
-/// How an operator is written, that is no function.
-pub(super) fn sign_of(op: Op) -> Option<&'static str> {
-    Some(match op {
-        Op::Add => "+",
-        Op::Sub | Op::Neg => "-",
-        Op::Mul => "*",
-        Op::Div => "/",
-        Op::Rem => "%",
-        Op::Lt => "<",
-        Op::Le => "<=",
-        Op::Gt => ">",
-        Op::Ge => ">=",
-        Op::Eq => "==",
-        Op::Ne => "!=",
-        Op::And => "and",
-        Op::Or => "or",
-        Op::Not => "not",
-        _ => return None,
-    })
 }
 
 /// `[3]`, if there is one.

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::nodes::Nodes;
-use super::parser::{self, Part, Parser, Scope};
+use super::parser::{self, Parser, Part, Scope};
 use super::tokens::{Token, Tokens, cut};
 use crate::base::Width;
 use crate::error::{Caller, Error, Kind as ErrorKind, Result, count};
@@ -13,13 +13,7 @@ use std::collections::{HashMap, HashSet};
 /// So many numbers an input may have.
 const LARGEST: usize = 1 << 20;
 
-pub(super) fn read(
-    text: &str,
-    inputs: &[&str],
-    width: Width,
-    functions: &[(String, Function)],
-    at: Caller,
-) -> Result<Function> {
+pub(super) fn read(text: &str, inputs: &[&str], width: Width, functions: &[(String, Function)], at: Caller) -> Result<Function> {
     let mut nodes = Nodes::new(width, at);
     let mut scope = Scope::default();
     let mut groups = vec![];
@@ -112,7 +106,9 @@ fn outputs(tokens: &Tokens, parts: &[Part], nodes: &Nodes) -> Result<Vec<OutputG
     let (mut outputs, mut seen): (Vec<OutputGroup>, HashSet<String>) = (vec![], HashSet::new());
     for (k, part) in parts.iter().enumerate() {
         if nodes.dtype(part.node) == DType::Mask {
-            return Err(tokens.error(part.at, "a result is a number, and this is a condition; `if(…, 1, 0)` makes a number of it"));
+            return Err(
+                tokens.error(part.at, "a result is a number, and this is a condition; `if(…, 1, 0)` makes a number of it")
+            );
         }
         let name = match part.name {
             Some(name) => name.to_owned(),

@@ -169,14 +169,16 @@ impl<'f> Reading<'f> {
     fn convention(&mut self, op: Op, id: NodeId) -> Option<Id> {
         let operands: Vec<NodeId> = self.graph.operands(id).collect();
         match (op, &*operands) {
-            (Op::Select, &[c, a, b]) if self.is_number(b, 0.0) => {
+            (Op::Select, &[c, a, b]) if self.of(b) == ZERO => {
                 let (condition, parts) = self.op(c)?;
                 match condition {
-                    // |x|: the sign of 0 is 0.
-                    Op::Ne => {
-                        let x = self.not_zero(c)?;
-                        let is_distance = matches!(self.op(x), Some((Op::Hypot, _)));
-                        (is_distance || self.has_sign_of(a, x)).then(|| self.of(a))
+                    Op::Ne => self.is_distance(self.not_zero(c)?).then(|| self.of(a)),
+                    // What else the choice depends on.
+                    Op::And => {
+                        let is_guard = |part: &NodeId| self.not_zero(*part).is_some_and(|x| self.is_distance(x));
+                        let guard = parts.iter().position(is_guard)?;
+                        let args = [self.of(parts[1 - guard]), self.of(a), ZERO];
+                        Some(self.terms.call(Op::Select, &args))
                     }
                     Op::Or => {
                         let [one, other] = parts[..] else { return None };
@@ -192,7 +194,8 @@ impl<'f> Reading<'f> {
             // The logarithm in the derivative of a power, which is that of 1 for a base of 0.
             (Op::Ln, &[x]) => {
                 let (Op::Select, parts) = self.op(x)? else { return None };
-                let is_zero = matches!(self.op(parts[0]), Some((Op::Eq, compared)) if self.beside(&compared, 0.0) == Some(parts[2]));
+                let is_zero =
+                    matches!(self.op(parts[0]), Some((Op::Eq, compared)) if self.beside(&compared, 0.0) == Some(parts[2]));
                 let base = self.of(parts[2]);
                 (is_zero && self.is_number(parts[1], 1.0)).then(|| self.terms.call(Op::Ln, &[base]))
             }
@@ -223,26 +226,14 @@ impl<'f> Reading<'f> {
         self.beside(&compared, 0.0)
     }
 
+    fn is_distance(&self, id: NodeId) -> bool {
+        self.graph.node(id).op() == Some(Op::Hypot)
+    }
+
     /// Whether it is `|x| > 0`.
     fn is_size_over_zero(&self, id: NodeId) -> bool {
         let size = |compared: &[NodeId]| matches!(self.op(compared[0]), Some((Op::Abs, _))) && self.is_number(compared[1], 0.0);
         matches!(self.op(id), Some((Op::Gt, compared)) if size(&compared))
-    }
-
-    /// Whether a product has the sign of x as a factor.
-    fn has_sign_of(&self, product: NodeId, x: NodeId) -> bool {
-        let mut waiting = vec![product];
-        // Products in products, to a depth that such derivatives have.
-        for _ in 0..64 {
-            match waiting.pop().and_then(|id| self.op(id)) {
-                Some((Op::Mul, factors)) => waiting.extend(factors),
-                Some((Op::Neg, inner)) => waiting.extend(inner),
-                Some((Op::Signum, inner)) if inner[0] == x => return true,
-                _ if waiting.is_empty() => return false,
-                _ => {}
-            }
-        }
-        false
     }
 }
 

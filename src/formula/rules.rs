@@ -111,6 +111,17 @@ impl Terms {
             (Op::Select, &[_, a, b]) if a == b => Some(a),
             (Op::Select, &[c, a, b]) => match self.get(c) {
                 Term::Flag(holds) => Some(if *holds { a } else { b }),
+                // The sign of 0 is 0.
+                Term::Call(Op::Ne, compared) if b == ZERO && compared[1] == ZERO => {
+                    let x = compared[0];
+                    let sign = self.call(Op::Signum, &[x]);
+                    let (_, sign) = self.split(sign);
+                    let is_factor = match self.get(a) {
+                        Term::Product(_, factors) => factors.iter().any(|(base, _)| *base == sign),
+                        _ => a == sign,
+                    };
+                    is_factor.then_some(a)
+                }
                 _ => None,
             },
             _ => None,

@@ -1,7 +1,8 @@
 //! The formula of a function, which reads back as the same: operation by operation, numbers with the digits that give their bits.
 
 use super::names::{is_plain, parameter_place};
-use super::parser::{MOST_OPEN, sign_of};
+use super::parser::MOST_OPEN;
+use super::signs::sign_of;
 use crate::base::{Shape, Width};
 use crate::error::{Error, Kind as ErrorKind, Result, short};
 use crate::graph::{Function, Graph, Kind, NodeId};
@@ -96,7 +97,8 @@ impl<'f> Writer<'f> {
         let mut taken: HashSet<&str> = f.inputs().iter().map(|group| group.name()).collect();
         taken.extend(f.outputs().iter().map(|output| output.name()));
         let free = |stem: &String| !taken.iter().any(|name| name.strip_prefix(stem.as_str()).is_some_and(is_number));
-        let stem = std::iter::successors(Some("t".to_owned()), |stem| Some(format!("{stem}_"))).find(free).expect("a name is free");
+        let stem =
+            std::iter::successors(Some("t".to_owned()), |stem| Some(format!("{stem}_"))).find(free).expect("a name is free");
         let mut known = vec![false; graph.len()];
         for id in graph.ids().skip(inputs.len()) {
             known[id.index()] = graph.operands(id).all(|operand| known[operand.index()]);
@@ -122,7 +124,8 @@ impl<'f> Writer<'f> {
                 kind => return Err(unsayable(kind, graph.node(id).shape()).at(graph.node(id).location())),
             };
             let deep = self.operands(op, id).into_iter().enumerate().map(|(k, operand)| {
-                let closed = self.binds(operand) < self.demand(op, k, operand) || sign_of(op).is_none() && !matches!(op, Op::Powi(_));
+                let closed =
+                    self.binds(operand) < self.demand(op, k, operand) || sign_of(op).is_none() && !matches!(op, Op::Powi(_));
                 depth[operand.index()] + usize::from(closed) + usize::from(k > 0 || op.arity() == 1)
             });
             depth[id.index()] = deep.max().unwrap_or(0);
@@ -133,7 +136,9 @@ impl<'f> Writer<'f> {
             } else if depth[id.index()] >= MOST_OPEN {
                 return Err(Error::new(
                     ErrorKind::Limit,
-                    format!("the formula has more than {MOST_OPEN} brackets in each other; with `Formulas::named` parts get names"),
+                    format!(
+                        "the formula has more than {MOST_OPEN} brackets in each other; with `Formulas::named` parts get names"
+                    ),
                 ));
             }
         }
@@ -189,10 +194,12 @@ impl<'f> Writer<'f> {
         Ok(out)
     }
 
-    /// The operands of a node as they are written. A number stands in front of a product, which may change sides without changing a bit.
+    /// The operands of a node as they are written. A number stands in front of a product, and behind elsewhere, where sides may be changed without
+    /// changing a bit.
     fn operands(&self, op: Op, id: NodeId) -> Vec<NodeId> {
         let mut operands: Vec<NodeId> = self.graph.operands(id).collect();
-        if op == Op::Mul && matches!(self.graph.node(operands[1]).kind(), Kind::Const(_)) {
+        let is_number = |k: usize| operands.get(k).is_some_and(|&id| matches!(self.graph.node(id).kind(), Kind::Const(_)));
+        if op == Op::Mul && is_number(1) || matches!(op, Op::Add | Op::Eq | Op::Ne) && is_number(0) {
             operands.swap(0, 1);
         }
         operands

@@ -211,7 +211,11 @@ fn what_is_no_formula_is_refused() {
     for &(formula, column, message) in cases {
         let got = Function::from_formula(formula, ["x", "alpha", "p[3]"]).expect_err(formula);
         assert!(got.is_parse(), "{formula}: {got:?}");
-        assert_eq!(got.line_column().map(|at| at.1), Some(column).filter(|_| !formula.contains('\n')).or(got.line_column().map(|at| at.1)), "{got}");
+        assert_eq!(
+            got.line_column().map(|at| at.1),
+            Some(column).filter(|_| !formula.contains('\n')).or(got.line_column().map(|at| at.1)),
+            "{got}"
+        );
         assert!(got.to_string().contains(message), "{formula}: {got}");
     }
     let declared = |inputs: &[&str]| Function::from_formula("1", inputs).unwrap_err();
@@ -236,7 +240,9 @@ fn size_and_depth_have_limits() {
     let error = Function::from_formula(&" ".repeat((1 << 24) + 1), ["x"]).unwrap_err();
     assert!(error.is_limit() && error.to_string().contains("more than 16777216 bytes"), "{error}");
     // Within them, depth is no trouble.
-    for formula in [deep(90_000, "(", ")"), deep(90_000, "sin(", ")"), vec!["x"; 100_000].join(" + "), vec!["x"; 90_000].join("^")] {
+    for formula in
+        [deep(90_000, "(", ")"), deep(90_000, "sin(", ")"), vec!["x"; 100_000].join(" + "), vec!["x"; 90_000].join("^")]
+    {
         let f = Function::from_formula(&formula, ["x"]).unwrap();
         assert!(f.eval(&[0.0]).unwrap()[0] >= 0.0);
     }
@@ -255,7 +261,8 @@ fn a_graph_that_is_a_large_tree_is_refused_or_has_names() {
     assert!(named.pretty(&doubled).unwrap().lines().count() > 60);
 
     // A deep one.
-    let deep = Function::trace("x", |x| (0..300_000).fold(x, |t, k| if k % 2 == 0 { t.sin() } else { (t + 1.0).sqrt() })).unwrap();
+    let deep =
+        Function::trace("x", |x| (0..300_000).fold(x, |t, k| if k % 2 == 0 { t.sin() } else { (t + 1.0).sqrt() })).unwrap();
     let error = deep.to_formula().unwrap_err();
     assert!(error.is_limit(), "{error}");
     let again = Function::from_formula(&named.write(&deep).unwrap(), ["x"]).unwrap();
@@ -389,7 +396,11 @@ fn a_reader_gets_what_a_person_writes() {
         ("sin(x)^(-1)", "1/sin x", r"\frac{1}{\sin x}"),
         ("(x^y)^2", "x²ʸ", "x^{2 y}"),
         ("ln(x)^y", "(ln x)ʸ", r"\left(\ln x\right)^{y}"),
-        ("if(x >= 0 and y != 1, 1, 2)", "if(x ≥ 0 and y ≠ 1, 1, 2)", r"\begin{cases} 1 & \text{if } x \ge 0 \text{ and } y \ne 1 \\ 2 & \text{otherwise} \end{cases}"),
+        (
+            "if(x >= 0 and y != 1, 1, 2)",
+            "if(x ≥ 0 and y ≠ 1, 1, 2)",
+            r"\begin{cases} 1 & \text{if } x \ge 0 \text{ and } y \ne 1 \\ 2 & \text{otherwise} \end{cases}",
+        ),
     ];
     for (formula, plain, latex) in cases {
         let got = both(formula);
@@ -430,8 +441,12 @@ fn assert_round_trip(f: &Function) {
             let x: Vec<f64> = (0..f.input_len()).map(|i| POINTS[(k + 3 * i) % POINTS.len()]).collect();
             let narrow: Vec<f32> = x.iter().map(|&v| v as f32).collect();
             let bits = |f: &Function| match f.width() {
-                Width::F64 => f.eval(&x).unwrap().iter().map(|v: &f64| if v.is_nan() { 1 } else { v.to_bits() }).collect::<Vec<_>>(),
-                Width::F32 => f.eval(&narrow).unwrap().iter().map(|v: &f32| if v.is_nan() { 1 } else { v.to_bits().into() }).collect(),
+                Width::F64 => {
+                    f.eval(&x).unwrap().iter().map(|v: &f64| if v.is_nan() { 1 } else { v.to_bits() }).collect::<Vec<_>>()
+                }
+                Width::F32 => {
+                    f.eval(&narrow).unwrap().iter().map(|v: &f32| if v.is_nan() { 1 } else { v.to_bits().into() }).collect()
+                }
             };
             assert_eq!(bits(&again), bits(f), "{formula}\nat {x:?}\n{f}");
         }
@@ -449,7 +464,8 @@ fn every_operation_reads_back() {
         };
         for width in ["f64", "f32"] {
             let list = operands.join(", ");
-            let text = format!("function {width} (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {list} {result} }}");
+            let text =
+                format!("function {width} (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {list} {result} }}");
             let f = Function::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_round_trip(&f);
             // For a reader each has a name or a meaning, too.
@@ -460,7 +476,9 @@ fn every_operation_reads_back() {
 
 #[test]
 fn numbers_read_back_to_the_bit() {
-    for v in [1.0, -1.0, 0.1, 1.0 / 3.0, 1e300, -1e-300, f64::MIN_POSITIVE / 8.0, f64::MAX, 1e16, 123456789.125, f64::INFINITY, -0.0] {
+    for v in
+        [1.0, -1.0, 0.1, 1.0 / 3.0, 1e300, -1e-300, f64::MIN_POSITIVE / 8.0, f64::MAX, 1e16, 123456789.125, f64::INFINITY, -0.0]
+    {
         for f in [Function::trace("x", |x| x * v - (-x).powf(v)), Function::trace("x", |_| v)] {
             assert_round_trip(&f.unwrap());
         }
@@ -564,6 +582,44 @@ proptest! {
 }
 
 const WORDS: &[&str] = &[
-    "x", "y", "p[0]", "p[1]", "2", "0.5", "1e3", "+", "-", "*", "/", "%", "^", "(", ")", "(", ")", "sin(", "max(", "if(", ",", " ", "<",
-    "==", "and ", "or ", "not ", "t = ", "t", ";", "powi(", "polygamma(", "pi", "nan", "\"x\"", "true", "[", "]", "-inf", "=",
+    "x",
+    "y",
+    "p[0]",
+    "p[1]",
+    "2",
+    "0.5",
+    "1e3",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "^",
+    "(",
+    ")",
+    "(",
+    ")",
+    "sin(",
+    "max(",
+    "if(",
+    ",",
+    " ",
+    "<",
+    "==",
+    "and ",
+    "or ",
+    "not ",
+    "t = ",
+    "t",
+    ";",
+    "powi(",
+    "polygamma(",
+    "pi",
+    "nan",
+    "\"x\"",
+    "true",
+    "[",
+    "]",
+    "-inf",
+    "=",
 ];

@@ -1,5 +1,7 @@
 //! What a reader gets has the value of the function, but for rounding.
 
+mod plain;
+
 use super::number::Number;
 use super::reading::Reading;
 use super::terms::{Term, Terms};
@@ -97,6 +99,18 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn brackets_of_plain_text_stand_where_a_reader_needs_them((picks, x) in program()) {
+        let f = traced(&picks);
+        for g in [f.clone(), f.wrt(["a"]).unwrap().grad().unwrap(), f.wrt(["b"]).unwrap().grad().unwrap().grad().unwrap()] {
+            let (text, wanted) = (g.to_pretty().unwrap(), g.eval(&x).unwrap()[0]);
+            let right = text.split_once(" = ").filter(|(name, _)| name.starts_with("d_")).map_or(text.as_str(), |(_, right)| right);
+            let got = plain::value(right, &x);
+            let close = (got - wanted).abs() <= 1e-6 * (1.0 + wanted.abs());
+            prop_assert!(close || wanted.abs() > 1e8 || !wanted.is_finite(), "{got:e}, not {wanted:e}, of {text}");
+        }
+    }
 }
 
 #[test]
@@ -106,5 +120,8 @@ fn numbers_are_what_a_person_means() {
         Number::Float(v) => format!("{v}"),
     };
     assert_eq!([of(2.0), of(-0.0), of(0.5), of(0.1), of(1.0 / 3.0), of(2.0 / 7.0)], ["2/1", "0/1", "1/2", "0.1", "1/3", "2/7"]);
-    assert_eq!([of(f64::INFINITY), of(1e300), of(0.123456789)], [f64::INFINITY.to_string(), 1e300.to_string(), "0.123456789".into()]);
+    assert_eq!(
+        [of(f64::INFINITY), of(1e300), of(0.123456789)],
+        [f64::INFINITY.to_string(), 1e300.to_string(), "0.123456789".into()]
+    );
 }
