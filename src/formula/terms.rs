@@ -189,7 +189,7 @@ impl Terms {
     }
 
     /// Makes one choice of two that are 0 where the other one is not.
-    fn join_choices(&mut self, parts: &mut Vec<(Number, Id)>) {
+    fn join_choices(&mut self, parts: &mut [(Number, Id)]) {
         let mut open: HashMap<Id, (usize, Id)> = HashMap::new();
         for k in 0..parts.len() {
             let (c, id) = parts[k];
