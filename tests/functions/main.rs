@@ -9,6 +9,7 @@ mod custom;
 mod diagnose;
 mod facts;
 mod formulas;
+mod formulas_textbook;
 mod guesses;
 mod inside;
 mod ir;
