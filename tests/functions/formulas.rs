@@ -433,7 +433,7 @@ proptest! {
         }
     }
 
-    /// Values of exmex, whose powers are grouped from the left and whose signs bind tighter; so both are in brackets.
+    /// Without signs in front and with one power at a time: there languages differ.
     #[test]
     fn precedence_is_that_of_exmex(words in prop::collection::vec((0..4usize, prop::sample::select(&["+", "-", "*", "/", "^"][..])), 1..12)) {
         let atoms = ["x", "y", "2", "0.5"];
