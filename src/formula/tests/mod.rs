@@ -99,6 +99,10 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn brackets_of_plain_text_stand_where_a_reader_needs_them((picks, x) in program()) {
