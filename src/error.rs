@@ -209,7 +209,7 @@ pub(crate) fn unknown_name(what: &str, name: &str, known: &[&str]) -> Error {
 }
 
 /// How many letters to insert, remove or replace to make one text of another (V. Levenshtein, 1965).
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);

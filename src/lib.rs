@@ -19,6 +19,7 @@
 //! | building without Cranelift, for duals, graphs and `wasm32-unknown-unknown` | `default-features = false`: all that compiles is interpreted |
 //! | compiling less, or later | [`Options::cached`], [`Options::background`], [`Compiled::save`], [`Compiled::load`] |
 //! | training | [`nn::Training`], [`nn::Params`], the layers and losses of [`nn`]; [`optim::Optimizer`], [`optim::Rule`] |
+//! | formulas | [`Function::from_formula`], [`Function::to_formula`], [`formula`] |
 //! | saving | [`io::Archive`], [`nn::Params::save`], [`nn::Training::save`] |
 //! | finding out what is wrong | [`check::gradients`], [`check::rules`], [`Function::first_non_finite`], [`Function::linearize_at`], [`Function::to_dot_at`] |
 //! | what it costs | [`Function::cost`], [`Function::gradient_cost`], [`Compiled::report`] |
@@ -46,6 +47,7 @@ mod error;
 pub mod eval;
 #[allow(unsafe_code, reason = "plans run on raw pointers; see `schedule::verify`")]
 mod exec;
+pub mod formula;
 pub mod graph;
 pub mod implicit;
 pub mod io;
@@ -138,6 +140,8 @@ mod documentation {
     mod compiling {}
     #[doc = include_str!("../docs/custom-rules.md")]
     mod custom_rules {}
+    #[doc = include_str!("../docs/formulas.md")]
+    mod formulas {}
     #[doc = include_str!("../docs/from-pytorch.md")]
     mod from_pytorch {}
     #[doc = include_str!("../docs/front-door.md")]

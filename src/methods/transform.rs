@@ -4,6 +4,7 @@ use crate::base::Axis;
 use crate::diff::{self, Mode};
 use crate::error::Result;
 use crate::eval;
+use crate::formula::Formulas;
 use crate::graph::{self, Function, Handles, Outputs};
 use crate::simplify::{self, Simplify};
 use crate::vmap::{self, Over};
@@ -400,5 +401,80 @@ impl Function {
     /// The same function, simplified by the rewrites that are allowed.
     pub fn simplify_with(&self, allowed: Simplify) -> Function {
         simplify::simplify(self, allowed)
+    }
+
+    /// Reads a formula in double precision. Each input is a number, as `"x"`, or several, as `"p[3]"`; the language stands in the module
+    /// [`formula`](crate::formula).
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::from_formula("sin(x)^2 + a*exp(-x/b)", ["x", "a", "b"])?;
+    /// assert_eq!(f.eval(&[0.0, 2.0, 1.0])?, [2.0]);
+    /// let polar = Function::from_formula("r = hypot(x, y), phi = atan2(y, x)", ["x", "y"])?;
+    /// assert_eq!(polar.eval(&[3.0, 4.0])?[0], 5.0);
+    /// let error = Function::from_formula("sin(x) + sine(x)", ["x"]).unwrap_err();
+    /// assert_eq!(error.line_column(), Some((1, 10)));
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The text is no formula, or has a name that is unknown (with the line and a caret below the place); it is too long or too deep; an input's
+    /// declaration is none.
+    #[track_caller]
+    pub fn from_formula<S: AsRef<str>>(formula: &str, inputs: impl IntoIterator<Item = S>) -> Result<Function> {
+        Formulas::new().read(formula, inputs)
+    }
+
+    /// The formula of a function of numbers, operation by operation: with the same inputs, [`Function::from_formula`] reads it back to a function
+    /// whose results have the same bits. What is used more than once is written out each time; see [`Formulas::named`]. Which inputs are active and
+    /// which outputs auxiliary is not said.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::trace(["x", "y"], |[x, y]| (x - y).powi(2) / 3.0)?;
+    /// assert_eq!(f.to_formula()?, "(x - y)^2/3");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// It has an operation that formulas do not have (of arrays, with bodies), which the error names with its line; the formula would be
+    /// too long.
+    #[track_caller]
+    pub fn to_formula(&self) -> Result<String> {
+        Formulas::new().write(self)
+    }
+
+    /// The function for a reader, in plain text: like terms collected, powers, roots and fractions as a person writes them. This is mathematics of
+    /// real numbers: it may round otherwise than the function, and leaves out what the derivatives of the op table have for single points.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let derivative = |text| Function::from_formula(text, ["x"])?.grad()?.to_pretty();
+    /// assert_eq!(derivative("x^5")?, "d_x = 5x⁴");
+    /// assert_eq!(derivative("x*cos(x)")?, "d_x = cos x − x·sin x");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::to_formula`].
+    #[track_caller]
+    pub fn to_pretty(&self) -> Result<String> {
+        Formulas::new().pretty(self)
+    }
+
+    /// The function for a reader, in LaTeX, as [`Function::to_pretty`] has it in plain text. Several results are lines of `aligned`.
+    ///
+    /// ```
+    /// use wengert::Function;
+    /// let f = Function::from_formula("sqrt(x)/(1 + x^2)", ["x"])?;
+    /// assert_eq!(f.to_latex()?, r"\frac{\sqrt{x}}{x^{2} + 1}");
+    /// # Ok::<(), wengert::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Function::to_formula`].
+    #[track_caller]
+    pub fn to_latex(&self) -> Result<String> {
+        Formulas::new().latex(self)
     }
 }

@@ -8,6 +8,8 @@ mod bad_input;
 mod custom;
 mod diagnose;
 mod facts;
+mod formulas;
+mod formulas_textbook;
 mod guesses;
 mod inside;
 mod ir;
