@@ -7,7 +7,8 @@ use wengert::{Expr, Function, Options, lit};
 
 const ROSENBROCK: [&str; 2] = ["roll.rosenbrock", "roll.hessian"];
 /// With so many numbers straight-line code leaves one cache after the other: what the rule of costs knows.
-const LARGER: [(&str, usize); 3] = [("roll.rosenbrock.2k", 2_000), ("roll.rosenbrock.5k", 5_000), ("roll.rosenbrock.20k", 20_000)];
+const LARGER: [(&str, usize); 3] =
+    [("roll.rosenbrock.2k", 2_000), ("roll.rosenbrock.5k", 5_000), ("roll.rosenbrock.20k", 20_000)];
 const QUADROTOR: [&str; 2] = ["roll.quadrotor.jacobian", "roll.quadrotor.hessian"];
 /// Numbers of a state and of a control.
 const STATE: usize = 6;
