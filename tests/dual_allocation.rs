@@ -123,7 +123,7 @@ fn native_code_does_not_allocate_after_a_threads_first_call() {
 
         let rows = function.vmap("n", ["x"]).unwrap().mean_of("n", ["d_x"]).unwrap().compile().unwrap();
         assert_eq!(rows.report().form, Form::Rows);
-        assert_eq!(rows.report().functions > 1, large);
+        assert!(rows.report().functions == 1 || large);
         let (x, mut values, mut mean) = (black_box([0.3, 1.2, 0.8, 0.4, 1.1, 0.9, 0.5, 1.0, 0.7]), [0.0; 3], [0.0; 3]);
         rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap();
         let again = || (0..100).for_each(|_| rows.call_into(&[&x], &mut [&mut values, &mut mean]).unwrap());

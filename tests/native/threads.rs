@@ -101,7 +101,7 @@ proptest! {
 }
 
 #[test]
-fn long_bodies_are_cut_into_functions_and_shared_out() {
+fn long_bodies_are_shared_out() {
     let f = Function::trace(["a", "x"], |[a, x]| {
         let y = (0..400).fold(x, |y: Expr, k| (y * a + f64::from(k) * 1e-3).sin());
         (("y", y), ("sum", y * x))
@@ -113,11 +113,22 @@ fn long_bodies_are_cut_into_functions_and_shared_out() {
         let mut expected = (vec![0.0; n], [0.0]);
         interpreted.call_into(&[&[1.1], &x], &mut [&mut expected.0, &mut expected.1]).unwrap();
         for threads in THREADS {
-            let compiled = map.compile_with(Options::new().threads(threads)).unwrap();
-            assert!(!cfg!(feature = "jit") || compiled.report().functions > 1);
-            let mut found = (vec![0.0; n], [0.0]);
-            compiled.call_into(&[&[1.1], &x], &mut [&mut found.0, &mut found.1]).unwrap();
-            assert_eq!((bits(&found.0), bits(&found.1)), (bits(&expected.0), bits(&expected.1)), "{n} rows, {threads} threads");
+            // In one function of wide vectors, where there are such, and in several of Cranelift's.
+            for options in [Options::new(), Options::new().vectors(128)] {
+                let compiled = map.compile_with(options.clone().threads(threads)).unwrap();
+                let mut found = (vec![0.0; n], [0.0]);
+                compiled.call_into(&[&[1.1], &x], &mut [&mut found.0, &mut found.1]).unwrap();
+                assert_eq!(
+                    (bits(&found.0), bits(&found.1)),
+                    (bits(&expected.0), bits(&expected.1)),
+                    "{n}, {threads}, {options:?}"
+                );
+            }
+        }
+        #[cfg(feature = "jit")]
+        {
+            let narrow = map.compile_with(Options::new().vectors(128)).unwrap();
+            assert!(narrow.report().functions > 1);
         }
     }
 }
