@@ -171,6 +171,9 @@ impl<'u> Job<'u> {
     /// in.
     pub(super) fn wide(&self) -> std::result::Result<Wide, Vectors> {
         match &self.unit.rows {
+            Some(_) if self.unit.program.len() > ENCODED_UP_TO => {
+                Err(Vectors::Narrow("its body has more operations than fit a cache"))
+            }
             Some(_) => wide::wide(self.unit, self.isa, self.bits).map_err(Vectors::Narrow),
             None if self.encoded => wide::straight(self.unit, self.isa).map_err(|_| Vectors::None),
             None => Err(Vectors::None),
@@ -294,4 +297,32 @@ fn library(call: LibCall) -> Option<Routine> {
         _ => return None,
     };
     Routine::new(name, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::target::isa;
+    use super::*;
+    use crate::graph::Function;
+    use crate::schedule::{Reduce, RowCall, RowShape, Settings, lowered};
+
+    /// A body is one function, or every segment is a part of its own: never the whole body once for each segment.
+    #[test]
+    fn what_is_too_long_for_the_encoder_is_cut() {
+        let Ok(isa) = isa(Tier::Best) else { return };
+        for (operations, is_long) in [(1_000, false), (ENCODED_UP_TO + 1, true)] {
+            let f = Function::trace("x", |x| (0..operations).fold(x, |y, _| y.sqrt())).unwrap();
+            let program = lowered(&f, Settings { vectors: 512, ..Settings::default() }, &[true]);
+            assert_eq!(program.len(), operations);
+            let call = RowCall::new(&program, &RowShape { varying: vec![true], reduce: vec![Reduce::Each] }, true);
+            let unit = Unit::new(program, Some(call));
+            let job = Job::new(&unit, Tier::Best, &*isa);
+            let segments = unit.segments.segments.len();
+            assert!(segments > 1);
+            match job.wide() {
+                Ok(_) => assert!(!is_long && job.parts().eq(std::iter::once(0..segments))),
+                Err(_) => assert!(job.parts().eq((0..segments).map(|k| k..k + 1))),
+            }
+        }
+    }
 }

@@ -5,10 +5,9 @@ use super::layout::Layout;
 use super::letters::{Style, escaped, letter};
 use super::reading::Reading;
 use super::terms::{Id, Term, Terms};
-use crate::base::Shape;
-use crate::error::{Error, Kind as ErrorKind, Result, short};
+use super::writer::check_input;
+use crate::error::Result;
 use crate::graph::{Function, InputGroup};
-use crate::op::DType;
 use std::collections::{HashMap, HashSet};
 
 /// So many parts an expression has at least that gets a name.
@@ -17,11 +16,7 @@ const LARGE: usize = 4;
 pub(super) fn write(f: &Function, style: Style, named: bool) -> Result<String> {
     let mut inputs = vec![];
     for group in f.inputs() {
-        if group.shape() != Shape::SCALAR || group.dtype() != DType::Float {
-            let what = if group.dtype() == DType::Index { "index" } else { "array" };
-            let message = format!("the input `{}` is an {what}, which a formula cannot say", short(group.name()));
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
+        check_input(group)?;
         let place = |k| (group.len() > 1).then_some(k);
         inputs.extend((0..group.len()).map(|k| letter(group.name(), place(k), style)));
     }

@@ -5,7 +5,7 @@ use super::parser::MOST_OPEN;
 use super::signs::sign_of;
 use crate::base::{Shape, Width};
 use crate::error::{Error, Kind as ErrorKind, Result, short};
-use crate::graph::{Function, Graph, Kind, NodeId};
+use crate::graph::{Function, Graph, InputGroup, Kind, NodeId};
 use crate::op::{DType, Op};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,6 +23,16 @@ const PRODUCT: u8 = 6;
 const SIGN: u8 = 7;
 const POWER: u8 = 8;
 const TIGHTEST: u8 = 9;
+
+/// An input is numbers.
+pub(super) fn check_input(group: &InputGroup) -> Result<()> {
+    if group.shape() == Shape::SCALAR && group.dtype() == DType::Float {
+        return Ok(());
+    }
+    let what = if group.dtype() == DType::Index { "index" } else { "array" };
+    let message = format!("the input `{}` is an {what}, which a formula cannot say", short(group.name()));
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
 
 /// What is still to be written.
 enum Piece {
@@ -86,11 +96,7 @@ impl<'f> Writer<'f> {
         let graph = f.graph();
         let mut inputs = vec![];
         for group in f.inputs() {
-            if group.shape() != Shape::SCALAR || group.dtype() != DType::Float {
-                let what = if group.dtype() == DType::Index { "index" } else { "array" };
-                let message = format!("the input `{}` is an {what}, which a formula cannot say", short(group.name()));
-                return Err(Error::new(ErrorKind::Unsupported, message));
-            }
+            check_input(group)?;
             let name = plain(group.name());
             inputs.extend((0..group.len()).map(|k| if group.len() == 1 { name.to_string() } else { format!("{name}[{k}]") }));
         }

@@ -3,6 +3,18 @@
 use proptest::prelude::*;
 use wengert::op::{DType, Op};
 
+/// The text of a function of one operation.
+pub fn of_operation(op: Op, width: &str) -> String {
+    let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
+    let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
+    let result = match op.result() {
+        DType::Float | DType::Index => "%5 = neg %4",
+        DType::Mask => "%5 = select %4, %0, %1",
+    };
+    let operands = operands.join(", ");
+    format!("function {width} (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {operands} {result} }}")
+}
+
 /// Texts of sound functions: node `k` applies the operation that `picks` says to earlier nodes of the right kind.
 pub fn text() -> impl Strategy<Value = String> {
     let picks = prop::collection::vec((any::<u16>(), any::<[u16; 3]>(), any::<i32>(), any::<f64>()), 0..40);

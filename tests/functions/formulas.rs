@@ -1,9 +1,9 @@
 //! Formulas: what they mean, what is written reads back, what a reader gets, and what is said of a text that is none.
 
-use crate::common::text::text;
+use crate::common::text::{of_operation, text};
 use proptest::prelude::*;
 use wengert::formula::Formulas;
-use wengert::op::{DType, Op};
+use wengert::op::Op;
 use wengert::{Expr, Function, Width, while_loop};
 
 fn value(formula: &str, inputs: &[(&str, f64)]) -> f64 {
@@ -329,16 +329,8 @@ fn assert_round_trip(f: &Function) {
 #[test]
 fn every_operation_reads_back() {
     for &op in Op::ALL {
-        let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
-        let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
-        let result = match op.result() {
-            DType::Float | DType::Index => "%5 = neg %4",
-            DType::Mask => "%5 = select %4, %0, %1",
-        };
         for width in ["f64", "f32"] {
-            let list = operands.join(", ");
-            let text =
-                format!("function {width} (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {list} {result} }}");
+            let text = of_operation(op, width);
             let f = Function::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_round_trip(&f);
             // For a reader each has a name or a meaning, too.

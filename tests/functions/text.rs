@@ -1,6 +1,6 @@
 //! The text form: what is printed reads back as the same function, and no text makes the reader panic.
 
-use crate::common::text::text;
+use crate::common::text::{of_operation, text};
 use proptest::prelude::*;
 use wengert::graph::Kind;
 use wengert::op::{DType, Op};
@@ -71,16 +71,7 @@ fn traced_and_differentiated_functions_round_trip() {
 #[test]
 fn every_operation_round_trips() {
     for &op in Op::ALL {
-        let operand = |(&wanted, number): (&DType, _)| if wanted == DType::Mask { "%3" } else { number };
-        let operands: Vec<&str> = op.operands().iter().zip(["%0", "%1", "%2"]).map(operand).collect();
-        let result = match op.result() {
-            DType::Float | DType::Index => "%5 = neg %4",
-            DType::Mask => "%5 = select %4, %0, %1",
-        };
-        let text = format!(
-            "function f32 (a: %0, b: %1, c: %2) -> (y: %5) {{ %3 = lt %0, %1 %4 = {op} {} {result} }}",
-            operands.join(", ")
-        );
+        let text = of_operation(op, "f32");
         let f = Function::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert!(f.to_string().contains(&format!("= {op} ")), "{op} is missing in {f}");
         assert_round_trip(&f);

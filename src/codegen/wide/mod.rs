@@ -2,7 +2,7 @@
 //!
 //! In: a unit for rows. Out: a function that does what Cranelift's does, to the bit. The values of operations and kernels come from the op table
 //! over a [`Number`](number::Number), which makes a list; the list gets registers and instructions in one pass. So a loop is made in some ten
-//! microseconds. In the same way straight-line code is made of units that are called once, in the first lane, for those who want it soon.
+//! microseconds. In the same way straight-line code is made of units that are called once, in the first lane.
 
 mod columns;
 mod effects;
